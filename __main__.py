@@ -1,0 +1,67 @@
+"""honeyDue's production cluster, top to bottom in the order it comes to be."""
+
+import pulumi_cloudflare
+import pulumi_hcloud
+
+from infra.apps.admin import admin
+from infra.apps.api import api
+from infra.apps.config import AppConfig
+from infra.apps.ingress import Ingresses, Route
+from infra.apps.migration import Migration
+from infra.apps.redis import redis
+from infra.apps.web import web
+from infra.apps.worker import worker
+from infra.cluster.access import Cluster
+from infra.cluster.namespace import Namespace
+from infra.cluster.traefik import Traefik
+from infra.edge.origin_certificate import OriginCertificate
+from infra.edge.ranges import cloudflare_ranges
+from infra.edge.zone import Zone
+from infra.machines.addresses import NodeAddresses
+from infra.machines.firewall import Firewall
+from infra.machines.servers import Machines
+from infra.outputs import export_outputs
+from infra.settings import load_settings
+
+settings, secrets = load_settings()  # every mistake reported at once, before anything is contacted
+
+hetzner = pulumi_hcloud.Provider("hetzner", token=secrets.hetzner_token)
+cloudflare = pulumi_cloudflare.Provider("cloudflare", api_token=secrets.cloudflare_token)
+
+# Machines
+ranges = cloudflare_ranges(cloudflare)
+addresses = NodeAddresses(settings.nodes, hetzner=hetzner)
+firewall = Firewall(
+    settings.access, web_from=ranges, nodes=addresses.ipv4, flannel_backend=settings.cluster.flannel_backend, hetzner=hetzner
+)
+machines = Machines(settings.nodes, addresses=addresses, firewall=firewall, ssh_keys=settings.ssh_keys, hetzner=hetzner)
+
+# Edge
+zone = Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
+certificate = OriginCertificate(settings.domain, settings.edge, provider=cloudflare)
+
+# Cluster
+cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machines])
+traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
+namespace = Namespace(provider=cluster.provider)
+
+# Apps
+config = AppConfig(settings, secrets, namespace=namespace)
+cache = redis(settings.redis, settings.images.redis, namespace=namespace, config=config)
+schema = Migration(settings.images.reference("api"), namespace=namespace, config=config)  # complete before api and worker roll
+backend = api(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
+jobs = worker(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
+panel = admin(settings, namespace=namespace, config=config, api=backend)
+client = web(settings, namespace=namespace, config=config, api=backend)
+
+ingresses = Ingresses(
+    [
+        Route(name="honeydue-api", hosts=[zone.hosts["api"], zone.hosts["apex"]], to=backend),
+        Route(name="honeydue-admin", hosts=[zone.hosts["admin"]], to=panel),
+        Route(name="honeydue-web", hosts=[zone.hosts["app"]], to=client),
+    ],
+    namespace=namespace,
+    certificate=certificate,
+)
+
+export_outputs(settings, addresses=addresses, firewall=firewall, ranges=ranges, zone=zone, certificate=certificate, cluster=cluster)

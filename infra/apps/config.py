@@ -1,0 +1,124 @@
+"""Configuration and secrets of the apps, and the checksums that roll a pod when what it reads changes (book ch10)."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pulumi
+from pulumi_kubernetes.core.v1 import ConfigMap, Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.schema import Database, Settings
+from infra.settings import Secrets
+
+CONFIG_MAP = "honeydue-config"
+SECRET = "honeydue-secrets"  # noqa: S105  # a name
+APNS_KEY = "honeydue-apns-key"
+REGISTRY = "gitea-registry"
+
+
+def database_environment(database: Database) -> Mapping[str, str]:
+    """Where api and worker find Postgres, and the direct host that migrations take (book ch08)."""
+    return {
+        "DB_HOST": database.host,
+        "DB_DIRECT_HOST": database.direct_host,
+        "DB_PORT": str(database.port),
+        "POSTGRES_DB": database.name,
+        "POSTGRES_USER": database.user,
+        "DB_SSLMODE": database.ssl_mode,
+        "DB_MAX_IDLE_CONNS": str(database.max_idle_connections),
+        "DB_MAX_LIFETIME": database.max_lifetime,
+        "DB_MAX_IDLE_TIME": database.max_idle_time,
+    }
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """The whole ConfigMap: what the settings give plainly, and what follows from the rest of them."""
+    derived = {
+        **database_environment(settings.database),
+        "REDIS_HOST": f"redis.{NAMESPACE}.svc",
+        "REDIS_PORT": "6379",
+        "ADMIN_EMAIL": settings.admin_email,
+        "EMAIL_HOST_USER": settings.email_user,
+        "ALLOWED_HOSTS": f"api.{settings.domain},{settings.domain}",
+        "APNS_AUTH_KEY_PATH": "/etc/apns/key.p8",
+    }
+    if twice := derived.keys() & settings.environment.keys():
+        raise pulumi.RunError(
+            f"honeydue:environment sets {', '.join(sorted(twice))}, which the program derives from other settings; remove it there"
+        )
+    return {**settings.environment, **derived}
+
+
+def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
+    """The Secret that api and worker read as environment."""
+    return {
+        "POSTGRES_PASSWORD": secrets.postgres_password,
+        "REDIS_PASSWORD": secrets.redis_password,
+        "SECRET_KEY": secrets.secret_key,
+        "ADMIN_PASSWORD": secrets.admin_password,
+        "EMAIL_HOST_PASSWORD": secrets.email_password,
+        "B2_KEY_ID": secrets.b2_key_id,
+        "B2_APP_KEY": secrets.b2_application_key,
+    }
+
+
+def docker_config(*, registry: str, username: str, password: str) -> str:
+    """The content of a registry pull Secret."""
+    login = base64.b64encode(f"{username}:{password}".encode()).decode()
+    return json.dumps({"auths": {registry: {"username": username, "password": password, "auth": login}}}, sort_keys=True)
+
+
+def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
+    """A digest of everything a pod reads. As a pod annotation it makes a change of that, and only that, a rollout."""
+
+    def digest(values: list[dict[str, str]]) -> str:
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    return pulumi.Output.all(*[pulumi.Output.all(**dict(part)) for part in parts]).apply(lambda values: digest(list(values)))
+
+
+class AppConfig(pulumi.ComponentResource):
+    """ConfigMap and Secrets of the namespace.
+
+    Attributes:
+        read_by_backend: checksum of what api and worker read.
+        read_by_redis: checksum of the one key redis reads.
+        objects: everything a pod refers to by name, and so comes after.
+    """
+
+    read_by_backend: pulumi.Output[str]
+    read_by_redis: pulumi.Output[str]
+    objects: tuple[pulumi.Resource, ...]
+
+    def __init__(self, settings: Settings, secrets: Secrets, *, namespace: Namespace) -> None:
+        super().__init__("honeydue:apps:AppConfig", "config", None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        child = pulumi.ResourceOptions(parent=self)
+        plain, secret = environment(settings), secret_environment(secrets)
+        apns = {"key.p8": secrets.apns_key}
+        pull = secrets.registry_password.apply(
+            lambda password: docker_config(
+                registry=settings.images.registry.split("/", 1)[0], username=settings.registry_username, password=password
+            )
+        )
+
+        def named(name: str) -> ObjectMetaArgs:
+            return ObjectMetaArgs(name=name, namespace=namespace.name)
+
+        self.objects = (
+            ConfigMap(CONFIG_MAP, metadata=named(CONFIG_MAP), data=plain, opts=child),
+            Secret(SECRET, metadata=named(SECRET), string_data=secret, opts=child),
+            Secret(APNS_KEY, metadata=named(APNS_KEY), string_data=apns, opts=child),
+            Secret(
+                REGISTRY,
+                metadata=named(REGISTRY),
+                type="kubernetes.io/dockerconfigjson",
+                string_data={".dockerconfigjson": pull},
+                opts=child,
+            ),
+        )
+        self.read_by_backend = checksum(plain, secret, apns)
+        self.read_by_redis = checksum({"REDIS_PASSWORD": secrets.redis_password})
+        self.register_outputs({})

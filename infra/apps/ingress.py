@@ -1,0 +1,73 @@
+"""Which name leads to which app, all of it over TLS with the origin certificate (book ch06)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import (
+    HTTPIngressPathArgs,
+    HTTPIngressRuleValueArgs,
+    Ingress,
+    IngressBackendArgs,
+    IngressRuleArgs,
+    IngressServiceBackendArgs,
+    IngressSpecArgs,
+    IngressTLSArgs,
+    ServiceBackendPortArgs,
+)
+
+from infra.apps.workload import Workload
+from infra.cluster.namespace import Namespace
+from infra.edge.origin_certificate import OriginCertificate
+
+TLS_SECRET = "cloudflare-origin-cert"  # noqa: S105  # a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """The names that lead to one app."""
+
+    name: str
+    hosts: Sequence[str]
+    to: Workload
+
+
+def ingress_spec(route: Route) -> IngressSpecArgs:
+    """Every path of every host to the one Service."""
+    backend = IngressBackendArgs(service=IngressServiceBackendArgs(name=route.to.name, port=ServiceBackendPortArgs(number=route.to.port)))
+    paths = HTTPIngressRuleValueArgs(paths=[HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)])
+    return IngressSpecArgs(
+        ingress_class_name="traefik",
+        tls=[IngressTLSArgs(hosts=list(route.hosts), secret_name=TLS_SECRET)],
+        rules=[IngressRuleArgs(host=host, http=paths) for host in route.hosts],
+    )
+
+
+class Ingresses(pulumi.ComponentResource):
+    """The TLS Secret and one Ingress per route."""
+
+    def __init__(self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate) -> None:
+        super().__init__("honeydue:apps:Ingresses", "ingresses", None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        content: Mapping[str, pulumi.Output[str]] = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
+        secret = Secret(
+            TLS_SECRET,
+            metadata=ObjectMetaArgs(name=TLS_SECRET, namespace=namespace.name),
+            type="kubernetes.io/tls",
+            string_data=content,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        for route in routes:
+            Ingress(
+                route.name,
+                metadata=ObjectMetaArgs(
+                    name=route.name,
+                    namespace=namespace.name,
+                    # Traefik on the host network publishes no address, which the provider would await in vain.
+                    annotations={"pulumi.com/skipAwait": "true"},
+                ),
+                spec=ingress_spec(route),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[secret, route.to.ready]),
+            )
+        self.register_outputs({})

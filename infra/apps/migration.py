@@ -1,0 +1,123 @@
+"""The schema migration: a one-shot Job with the api image, complete before any pod that needs the schema (book ch08, ch14)."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    ConfigMapKeySelectorArgs,
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    PodTemplateSpecArgs,
+    SecretKeySelectorArgs,
+    ServiceAccount,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
+from infra.apps.pod import Pod, Resources, labels, pod_spec
+from infra.cluster.namespace import NAMESPACE, Namespace
+
+NAME = "migrate"
+DEADLINE_SECONDS = 600
+
+# libpq's names, which goose's driver reads. By reference: the Job's own text changes with the image alone, so a change of
+# configuration runs no migration.
+CONNECTION = {
+    "PGHOST": "DB_DIRECT_HOST",
+    "PGPORT": "DB_PORT",
+    "PGDATABASE": "POSTGRES_DB",
+    "PGUSER": "POSTGRES_USER",
+    "PGSSLMODE": "DB_SSLMODE",
+}
+
+
+def connection_environment() -> list[EnvVarArgs]:
+    """Where goose connects: the direct host, as a session lock does not survive the pooler; the password stays in its Secret."""
+    return [
+        *(
+            EnvVarArgs(name=name, value_from=EnvVarSourceArgs(config_map_key_ref=ConfigMapKeySelectorArgs(name=CONFIG_MAP, key=key)))
+            for name, key in CONNECTION.items()
+        ),
+        EnvVarArgs(
+            name="PGPASSWORD",
+            value_from=EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=SECRET, key="POSTGRES_PASSWORD")),
+        ),
+        EnvVarArgs(name="GOOSE_DRIVER", value="postgres"),
+        # goose insists on a connection string; all of it that matters comes from the variables above.
+        EnvVarArgs(name="GOOSE_DBSTRING", value=f"application_name={NAME}"),
+        EnvVarArgs(name="GOOSE_MIGRATION_DIR", value="migrations"),
+    ]
+
+
+def migration_pod(image: str) -> Pod:
+    """`goose up` with the api image: done in seconds when there is nothing to apply."""
+    return Pod(
+        name=NAME,
+        part="migration",
+        image=image,
+        command=["goose"],
+        args=["up"],
+        environment=connection_environment(),
+        resources=Resources(cpu=50, cpu_limit=500, memory=128),
+        restart_policy="Never",
+    )
+
+
+def job_spec(pod: Pod) -> JobSpecArgs:
+    """No TTL: a finished Job that vanishes would read as drift, and run again at the next `up --refresh`."""
+    return JobSpecArgs(
+        # One try: goose rolls a failed file back, and the same file fails again.
+        backoff_limit=0,
+        active_deadline_seconds=DEADLINE_SECONDS,
+        template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels(pod)), spec=pod_spec(pod)),
+    )
+
+
+def how_to_go_on(_: pulumi.ErrorHookArgs) -> bool:
+    """Tells the operator what a failed migration means and where its log is; never asks for a retry."""
+    pulumi.log.error(
+        "The migration did not complete, so no new pod of api or worker was started and the old ones keep serving.\n"
+        f"Its log: kubectl -n {NAMESPACE} logs -l app.kubernetes.io/name={NAME} --tail=-1\n"
+        "Then mend the migration, set honeydue:images.api to an image that has it, and run `pulumi up`: a fresh Job runs."
+    )
+    return False
+
+
+class Migration(pulumi.ComponentResource):
+    """The Job. api and worker depend on `job` itself: it is ready when it is complete.
+
+    Attributes:
+        job: what must be complete before a pod that needs the schema.
+    """
+
+    job: Job
+
+    def __init__(self, image: str, *, namespace: Namespace, config: AppConfig, after: Sequence[pulumi.Resource] = ()) -> None:
+        super().__init__("honeydue:apps:Migration", NAME, None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        pod = migration_pod(image)
+        account = ServiceAccount(
+            NAME,
+            metadata=ObjectMetaArgs(name=NAME, namespace=namespace.name, labels=labels(pod)),
+            automount_service_account_token=False,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.job = Job(
+            NAME,
+            # No fixed name: each release gets a Job of its own, and the old one's log stays until the new one is complete.
+            metadata=ObjectMetaArgs(
+                namespace=namespace.name,
+                labels=labels(pod),
+                # A failed Job is otherwise awaited again for ever; with this the next `up` runs a fresh one.
+                annotations={"pulumi.com/replaceUnready": "true"},
+            ),
+            spec=job_spec(pod),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[account, *config.objects, *after],
+                # Above the Job's own deadline, so that it is Kubernetes that says why.
+                custom_timeouts=pulumi.CustomTimeouts(create="11m", update="11m"),
+                hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("migration-failed", how_to_go_on)]),
+            ),
+        )
+        self.register_outputs({})

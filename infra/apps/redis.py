@@ -1,0 +1,73 @@
+"""redis: cache and queue, on a volume local to one node (book ch07)."""
+
+import pulumi
+from pulumi_kubernetes.core.v1 import (
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    PersistentVolumeClaim,
+    PersistentVolumeClaimSpecArgs,
+    SecretKeySelectorArgs,
+    VolumeResourceRequirementsArgs,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.apps.config import SECRET, AppConfig
+from infra.apps.pod import Pod, Probes, Resources
+from infra.apps.workload import Workload
+from infra.cluster.namespace import Namespace
+from infra.schema import RedisSettings
+
+CLAIM = "redis-data"
+REDIS_USER = 999
+"""The image's own user: its files on the volume belong to it, and a local volume is not handed over."""
+USABLE = 0.75
+"""Share of its memory that redis fills with data: copying on write and the AOF rewrite need the rest."""
+
+
+def server_arguments(settings: RedisSettings) -> list[str]:
+    """Every write logged, the least used key evicted before the kernel kills the process, a password asked of everyone."""
+    return [
+        "--appendonly yes",
+        f"--maxmemory {int(settings.memory_mi * USABLE)}mb",
+        "--maxmemory-policy allkeys-lru",
+        '--requirepass "$REDIS_PASSWORD"',
+        "--dir /data",
+    ]
+
+
+def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: AppConfig) -> Workload:
+    """One redis, its volume claim protected, pinned to the node that holds the volume."""
+    claim = PersistentVolumeClaim(
+        CLAIM,
+        metadata=ObjectMetaArgs(name=CLAIM, namespace=namespace.name),
+        spec=PersistentVolumeClaimSpecArgs(
+            access_modes=["ReadWriteOnce"],
+            storage_class_name="local-path",
+            resources=VolumeResourceRequirementsArgs(requests={"storage": settings.storage}),
+        ),
+        opts=pulumi.ResourceOptions(provider=namespace.provider, protect=True),
+    )
+    pod = Pod(
+        name="redis",
+        part="cache",
+        image=image,
+        port=6379,
+        port_name="redis",
+        # A shell, so that the password stays out of the pod's text; `exec`, so that redis gets the signals.
+        command=["sh", "-c"],
+        args=["exec redis-server " + " ".join(server_arguments(settings))],
+        environment=[
+            EnvVarArgs(
+                name="REDIS_PASSWORD",
+                value_from=EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=SECRET, key="REDIS_PASSWORD")),
+            )
+        ],
+        reads=config.read_by_redis,
+        probes=Probes(command=["sh", "-c", 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli ping | grep -q PONG']),
+        claims={"/data": CLAIM},
+        singleton=True,
+        node=settings.node,
+        user=REDIS_USER,
+        resources=Resources(cpu=100, cpu_limit=500, memory=settings.memory_mi),
+    )
+    return Workload(pod, scale=1, namespace=namespace, after=[*config.objects, claim])

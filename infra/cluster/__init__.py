@@ -1,0 +1,1 @@
+"""What Kubernetes needs before any app: access, the namespace, Traefik, ingresses."""

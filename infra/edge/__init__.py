@@ -1,0 +1,1 @@
+"""Cloudflare: its published ranges, the zone's records and TLS settings, the origin certificate."""

@@ -1,0 +1,50 @@
+"""The certificate our origin shows to Cloudflare, from Cloudflare's own Origin CA (book ch13, ch20)."""
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+import pulumi_tls as tls
+
+from infra.schema import EdgeSettings
+
+
+class OriginCertificate(pulumi.ComponentResource):
+    """Key, CSR and certificate for the domain and everything directly under it.
+
+    Every input of it replaces the certificate, so all are explicit and it is protected. There is no automatic renewal:
+    the expiry is an output, and renewal is `pulumi up --target-replace` on the certificate after unprotecting it.
+
+    Attributes:
+        certificate: PEM.
+        private_key: PEM, secret.
+        expires_on: as Cloudflare writes it.
+    """
+
+    certificate: pulumi.Output[str]
+    private_key: pulumi.Output[str]
+    expires_on: pulumi.Output[str]
+
+    def __init__(self, domain: str, settings: EdgeSettings, *, provider: cloudflare.Provider) -> None:
+        super().__init__("honeydue:edge:OriginCertificate", "origin-certificate", None, pulumi.ResourceOptions(providers=[provider]))
+        protected = pulumi.ResourceOptions(parent=self, protect=True)
+        key = tls.PrivateKey("origin-key", algorithm="ECDSA", ecdsa_curve="P256", opts=protected)
+        # Sorted: another order of the same names would replace the certificate.
+        names = sorted([domain, f"*.{domain}"])
+        request = tls.CertRequest(
+            "origin-request",
+            private_key_pem=key.private_key_pem,
+            dns_names=names,
+            subject=tls.CertRequestSubjectArgs(common_name=domain, organization="honeyDue"),
+            opts=protected,
+        )
+        certificate = cloudflare.OriginCaCertificate(
+            "origin",
+            csr=request.cert_request_pem,
+            hostnames=names,
+            request_type="origin-ecc",
+            requested_validity=settings.origin_certificate_days,
+            opts=protected,
+        )
+        self.certificate = certificate.certificate
+        self.private_key = pulumi.Output.secret(key.private_key_pem)
+        self.expires_on = certificate.expires_on
+        self.register_outputs({"expires_on": self.expires_on})

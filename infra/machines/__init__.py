@@ -1,0 +1,1 @@
+"""Hetzner Cloud: addresses that outlive servers, the firewall, the servers."""

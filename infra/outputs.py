@@ -1,0 +1,52 @@
+"""What `pulumi stack output` answers (SYSTEMS: operation)."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from infra.cluster.access import Cluster
+from infra.edge.origin_certificate import OriginCertificate
+from infra.edge.ranges import CloudflareRanges
+from infra.edge.zone import Zone
+from infra.machines.addresses import NodeAddresses
+from infra.machines.firewall import Firewall
+from infra.schema import Settings
+
+
+def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:
+    """A snippet for ~/.ssh/config."""
+    return "\n".join(f"Host {alias}\n  HostName {address}\n  Port {port}\n  User root" for alias, address in nodes.items())
+
+
+def monthly_cost(settings: Settings) -> Mapping[str, object]:
+    """The list price of a month, net; a RunError names a server type the price list does not know."""
+    prices = settings.prices
+    if unknown := {node.server_type for node in settings.nodes.values()} - prices.servers.keys():
+        raise pulumi.RunError(f"honeydue:prices.servers has no price for {', '.join(sorted(unknown))}; add it and set honeydue:prices.asOf")
+    servers = sum(prices.servers[node.server_type] + prices.primary_ipv4 for node in settings.nodes.values())
+    total = servers + sum(prices.services.values())
+    return {"total": round(total, 2), "currency": prices.currency, "asOf": prices.as_of}
+
+
+def export_outputs(
+    settings: Settings,
+    *,
+    addresses: NodeAddresses,
+    firewall: Firewall,
+    ranges: CloudflareRanges,
+    zone: Zone,
+    certificate: OriginCertificate,
+    cluster: Cluster,
+) -> None:
+    """Exports all outputs; the kubeconfig is secret."""
+    pulumi.export("nodes", addresses.ipv4)
+    pulumi.export("sshConfig", pulumi.Output.all(**addresses.ipv4).apply(lambda nodes: ssh_config(nodes, port=settings.access.ssh_port)))
+    pulumi.export("kubeconfig", cluster.kubeconfig)
+    pulumi.export("urls", {name: f"https://{host}" for name, host in zone.hosts.items()})
+    pulumi.export("firewallId", firewall.id)
+    pulumi.export("cloudflareRanges", ranges.all)
+    pulumi.export("originCertificateExpiry", certificate.expires_on)
+    pulumi.export(
+        "images", {app: settings.images.reference(app) for app in ("api", "worker", "admin", "web")} | {"redis": settings.images.redis}
+    )
+    pulumi.export("monthlyCost", monthly_cost(settings))

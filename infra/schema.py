@@ -1,0 +1,218 @@
+"""The shape of the settings: what each may hold, and the facts that must agree with each other.
+
+A check that spans two settings stands on the later one and is skipped while the earlier is itself in error, so that all
+mistakes come out in one go. Keys are camelCase in YAML, snake_case here.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.alias_generators import to_camel
+
+
+def _like(pattern: str, expected: str) -> AfterValidator:
+    """A text of this form; the message says what was expected instead of showing a pattern."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(f"{expected} was expected")
+        return value
+
+    return AfterValidator(check)
+
+
+Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "an e-mail address")]
+Hostname = Annotated[str, _like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of small letters, digits and hyphens")]
+Domain = Annotated[str, _like(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a full domain name in small letters")]
+# A tag that moves would change what runs without a release.
+Tag = Annotated[str, _like(r"(?!latest$)\w[\w.-]{0,62}", 'an image tag other than "latest", such as a git commit,')]
+Image = Annotated[str, _like(r"[a-z0-9./_-]+:(?!latest$)\w[\w.-]{0,62}", 'an image with a tag other than "latest"')]
+Quantity = Annotated[str, _like(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
+PublicKey = Annotated[str, _like(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")]
+Replicas = Annotated[int, Field(ge=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Node(_Model):
+    """One machine. `ipv4` is the address Hetzner is expected to hold for it; a new node has none yet (book, quick facts)."""
+
+    hostname: Hostname
+    ipv4: IPv4Address | None = None
+    server_type: str = "cx33"
+    location: str = "nbg1"
+    image: str = "ubuntu-24.04"
+
+
+class Access(_Model):
+    """Who reaches the nodes besides Cloudflare (book ch04)."""
+
+    ssh_port: Annotated[int, Field(ge=1, le=65535)] = 22
+    operators: Annotated[tuple[IPv4Network | IPv6Network, ...], Field(min_length=1)]
+
+    @property
+    def open_to_the_world(self) -> bool:
+        return any(network.prefixlen == 0 for network in self.operators)
+
+
+class ClusterSettings(_Model):
+    """k3s as it was installed: these are facts about the running cluster, not wishes (book ch02, ch03)."""
+
+    context: str
+    pod_cidr: IPv4Network
+    service_cidr: IPv4Network
+    cluster_dns: IPv4Address
+    flannel_backend: Literal["vxlan", "wireguard-native"]
+
+    @field_validator("service_cidr")
+    @classmethod
+    def _apart(cls, value: IPv4Network, info: ValidationInfo) -> IPv4Network:
+        pods = info.data.get("pod_cidr")
+        if pods is not None and value.overlaps(pods):
+            raise ValueError(f"must not overlap podCidr {pods}")
+        return value
+
+    @field_validator("cluster_dns")
+    @classmethod
+    def _a_service(cls, value: IPv4Address, info: ValidationInfo) -> IPv4Address:
+        services = info.data.get("service_cidr")
+        if services is not None and value not in services:
+            raise ValueError(f"must lie in serviceCidr {services}")
+        return value
+
+
+class EdgeSettings(_Model):
+    """Cloudflare (book ch13). The validities are those its Origin CA offers."""
+
+    min_tls_version: Literal["1.2", "1.3"]
+    origin_certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
+
+
+class Images(_Model):
+    """The release (book ch11)."""
+
+    registry: str
+    api: Tag
+    worker: Tag
+    admin: Tag
+    web: Tag
+    redis: Image
+
+    def reference(self, app: Literal["api", "worker", "admin", "web"]) -> str:
+        """The full image reference of one of our own apps."""
+        return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
+
+
+class Autoscaling(_Model):
+    """Bounds of a HorizontalPodAutoscaler and the CPU use it aims at, in percent of the request."""
+
+    min: Replicas
+    max: Replicas
+    cpu_percent: Annotated[int, Field(ge=1, le=100)]
+
+    @field_validator("max")
+    @classmethod
+    def _ordered(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("min", value):
+            raise ValueError(f"must be at least min, {info.data['min']}")
+        return value
+
+
+class Scale(_Model):
+    """How many of each (book ch07). worker and redis are not here: both are one by nature."""
+
+    api: Autoscaling
+    admin: Replicas
+    web: Replicas
+
+
+class Database(_Model):
+    """Neon Postgres (book ch08). `endpoint` switches api and worker; migrations always take the direct host."""
+
+    pooler_host: Domain
+    endpoint: Literal["pooler", "direct"] = "pooler"
+    port: int = 5432
+    name: str
+    user: str
+    ssl_mode: Literal["require", "verify-full"] = "require"
+    max_idle_connections: int
+    max_lifetime: str
+    max_idle_time: str
+
+    @field_validator("pooler_host")
+    @classmethod
+    def _is_the_pooler(cls, value: str) -> str:
+        if not value.split(".", maxsplit=1)[0].endswith("-pooler"):
+            raise ValueError("is Neon's direct host; give the pooler's, whose first label ends in -pooler (the direct one follows from it)")
+        return value
+
+    @property
+    def direct_host(self) -> str:
+        """The compute itself: a session lock does not survive the pooler's transaction mode."""
+        return self.pooler_host.replace("-pooler.", ".", 1)
+
+    @property
+    def host(self) -> str:
+        return self.pooler_host if self.endpoint == "pooler" else self.direct_host
+
+
+class RedisSettings(_Model):
+    """Redis (book ch07): its volume is local to one node, named by its hostname."""
+
+    node: Hostname
+    storage: Quantity
+    memory_mi: Annotated[int, Field(ge=64)]
+
+
+class Prices(_Model):
+    """What the outputs' monthly cost is computed from; net, per month."""
+
+    as_of: str
+    currency: str
+    servers: Mapping[str, float]
+    primary_ipv4: float
+    services: Mapping[str, float]
+
+
+class Settings(_Model):
+    """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
+
+    domain: Domain
+    nodes: Annotated[Mapping[Hostname, Node], Field(min_length=1)]
+    access: Access
+    ssh_keys: Annotated[Mapping[str, PublicKey], Field(min_length=1)]
+    cluster: ClusterSettings
+    edge: EdgeSettings
+    images: Images
+    scale: Scale
+    database: Database
+    redis: RedisSettings
+    environment: Mapping[str, str]
+    prices: Prices
+    admin_email: Email
+    email_user: Email
+    registry_username: str
+
+    @field_validator("nodes")
+    @classmethod
+    def _distinct(cls, value: Mapping[str, Node]) -> Mapping[str, Node]:
+        for what in ("hostname", "ipv4"):
+            owners: dict[object, str] = {}
+            for alias, node in value.items():
+                held = getattr(node, what)
+                if held is not None and (first := owners.setdefault(held, alias)) != alias:
+                    raise ValueError(f"{first} and {alias} have the same {what}, {held}")
+        return value
+
+    @field_validator("redis")
+    @classmethod
+    def _pinned_to_a_node(cls, value: RedisSettings, info: ValidationInfo) -> RedisSettings:
+        nodes = info.data.get("nodes")
+        if nodes is not None and value.node not in (known := [node.hostname for node in nodes.values()]):
+            raise ValueError(f"node {value.node} is no node of this stack; its nodes are {', '.join(known)}")
+        return value

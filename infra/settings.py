@@ -1,0 +1,110 @@
+"""Stack configuration as frozen, validated objects: the only module that reads `pulumi.Config`.
+
+Every mistake is found before any provider is contacted and reported in one list, a line each.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, get_type_hints
+
+import pulumi
+from pulumi.runtime.config import CONFIG
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from infra.schema import Settings
+
+PROJECT = "honeydue"
+
+
+class SettingsError(pulumi.RunError):
+    """Mistakes in the stack's configuration; Pulumi prints the message of a RunError without a traceback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What a stack's file holds encrypted: secret in state, in diffs and in every output made from it."""
+
+    hetzner_token: Annotated[pulumi.Output[str], "Hetzner Cloud API token, read and write"]
+    cloudflare_token: Annotated[pulumi.Output[str], "Cloudflare API token of the zone"]
+    kubeconfig: Annotated[pulumi.Output[str], "kubeconfig of the running cluster, certificates inline"]
+    registry_password: Annotated[pulumi.Output[str], "access token of registryUsername"]
+    postgres_password: Annotated[pulumi.Output[str], "password of the Postgres role"]
+    redis_password: Annotated[pulumi.Output[str], "password redis asks for"]
+    secret_key: Annotated[pulumi.Output[str], "key that signs the API's tokens"]
+    admin_password: Annotated[pulumi.Output[str], "first administrator's password"]
+    email_password: Annotated[pulumi.Output[str], "Fastmail app password"]
+    b2_key_id: Annotated[pulumi.Output[str], "Backblaze application key id"]
+    b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
+    apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequiredKey:
+    """A key without a default: what it is, and the command that sets it."""
+
+    what: str
+    command: str
+    secret: bool
+
+
+REQUIRED: Mapping[str, RequiredKey] = {
+    **{
+        (key := to_camel(name)): RequiredKey(what=hint.__metadata__[0], command=f"pulumi config set --secret {PROJECT}:{key}", secret=True)
+        for name, hint in get_type_hints(Secrets, include_extras=True).items()
+    },
+    "adminEmail": RequiredKey(what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False),
+    "emailUser": RequiredKey(what="Fastmail account that sends", command=f"pulumi config set {PROJECT}:emailUser", secret=False),
+    "registryUsername": RequiredKey(what="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False),
+    "sshKeys": RequiredKey(
+        what="operators' public keys", command=f"pulumi config set --path '{PROJECT}:sshKeys.NAME' 'ssh-ed25519 …'", secret=False
+    ),
+}
+"""What the repository cannot ship: the operator sets it once, a rehearsal puts placeholders."""
+
+
+def load_settings() -> tuple[Settings, Secrets]:
+    """Reads and checks the stack's configuration; a SettingsError names every mistake at once."""
+    config = pulumi.Config(PROJECT)
+    held = {key.removeprefix(f"{PROJECT}:") for key in CONFIG.get() if key.startswith(f"{PROJECT}:")}
+    secret_keys = {to_camel(declared.name) for declared in fields(Secrets)}
+    shapes = {to_camel(name): shape for name, shape in Settings.model_fields.items()}
+
+    mistakes = [f"{PROJECT}:{key} is missing ({REQUIRED[key].what}): {REQUIRED[key].command}" for key in REQUIRED if key not in held]
+    mistakes += _unknown(held, known=[*shapes, *secret_keys])
+    values: dict[str, object] = {}
+    for key in sorted(shapes.keys() & held):
+        try:
+            values[key] = config.get_object(key) if shapes[key].annotation is not str else config.get(key)
+        except pulumi.ConfigTypeError:
+            # Not YAML's map or list but a lone value: the model says what was expected.
+            values[key] = config.get(key)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        mistakes += [_readable(details) for details in error.errors() if details["loc"][0] not in REQUIRED or details["loc"][0] in held]
+    if mistakes:
+        raise SettingsError(
+            f"{len(mistakes)} to mend in the settings of stack {pulumi.get_stack()}; nothing was contacted.\n  " + "\n  ".join(mistakes)
+        )
+    return settings, Secrets(**{declared.name: config.require_secret(to_camel(declared.name)) for declared in fields(Secrets)})
+
+
+def _readable(details: ErrorDetails) -> str:
+    """One line of a pydantic error: the key, what it holds, what it should."""
+    key = f"{PROJECT}:{'.'.join(str(part) for part in details['loc'] if part != '[key]')}"
+    match details["type"]:
+        case "missing":
+            return f"{key} is missing; Pulumi.yaml describes it"
+        case "extra_forbidden":
+            return f"{key} is no setting: mend its name, or remove it"
+        case _:
+            return f"{key} holds {details['input']!r}: {details['msg'].removeprefix('Value error, ')}"
+
+
+def _unknown(held: set[str], *, known: Iterable[str]) -> Iterator[str]:
+    for key in sorted(held.difference(known)):
+        near = difflib.get_close_matches(key, known, n=1)
+        yield f"{PROJECT}:{key} is no setting: " + (f"did you mean {near[0]}?" if near else "remove it")

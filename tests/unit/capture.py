@@ -1,0 +1,145 @@
+"""Runs the real entry point with production's own settings under mocks, and keeps every registration with its options."""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.stack import run_pulumi_func
+
+from infra.settings import REQUIRED
+
+ROOT = Path(__file__).parents[2]
+RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
+PLACEHOLDER = "placeholder-of-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """One registered resource: what the engine was asked for."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    request: resource_pb2.RegisterResourceRequest
+
+    @property
+    def kind(self) -> str:
+        return self.type.rsplit(":", 1)[-1]
+
+
+def production() -> dict[str, object]:
+    """Pulumi.prod.yaml, with a placeholder for what the repository cannot ship."""
+    shipped = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
+    missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in REQUIRED if f"honeydue:{key}" not in shipped}
+    missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
+    missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
+    return missing | shipped
+
+
+class Clouds(mocks.Mocks):
+    """Answers as little as the program needs: addresses as the settings expect them, and Cloudflare's lookups."""
+
+    def __init__(self, settings: Mapping[str, object], ranges: Mapping[str, object]) -> None:
+        nodes = settings["honeydue:nodes"]
+        self._addresses = {alias: node.get("ipv4") for alias, node in nodes.items()} if isinstance(nodes, dict) else {}
+        self._ranges = ranges
+        self._ids = iter(range(1, 10_000))
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        state = dict(args.inputs)
+        if args.typ == "hcloud:index/primaryIp:PrimaryIp":
+            state["ipAddress"] = self._addresses[args.name]
+        return str(next(self._ids)), state
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        match args.token:
+            case "cloudflare:index/getIpRanges:getIpRanges":
+                return dict(self._ranges)
+            case "cloudflare:index/getZone:getZone":
+                return {"zoneId": "023e105f4ecef8ad9ca31a8372d0c353"}
+        raise NotImplementedError(args.token)
+
+
+class Recorder(mocks.MockMonitor):
+    """Keeps the requests, which the SDK's own monitor forgets."""
+
+    def __init__(self, clouds: mocks.Mocks) -> None:
+        super().__init__(clouds)
+        self.registrations: list[Registration] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # gRPC's name
+        answer = super().RegisterResource(request)
+        inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
+        self.registrations.append(
+            Registration(urn=answer.urn, type=request.type, name=request.name, inputs=unwrap(inputs), request=request)
+        )
+        return answer
+
+
+def unwrap(value: Any) -> Any:
+    """Secrets opened, as tests look at what is inside; that they are secret is read from the request."""
+    if isinstance(value, dict):
+        if pulumi.runtime.rpc.is_rpc_secret(value):
+            return unwrap(value["value"])
+        return {key: unwrap(one) for key, one in value.items()}
+    return [unwrap(one) for one in value] if isinstance(value, list) else value
+
+
+class Hooks:
+    """Stands for the server that the engine would call back; the SDK starts it for a real engine alone."""
+
+    def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
+        """Nothing to do: what hangs on a resource is read from its request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture:
+    """All that one run of the program registered, and what it exported."""
+
+    registrations: tuple[Registration, ...]
+
+    def of(self, kind: str) -> tuple[Registration, ...]:
+        """Registrations of one kind, "Deployment" or "Server"; never none."""
+        found = tuple(one for one in self.registrations if one.kind == kind)
+        assert found, f"no {kind} was registered"
+        return found
+
+    def one(self, kind: str, name: str) -> Registration:
+        (found,) = (one for one in self.of(kind) if one.name == name)
+        return found
+
+
+@contextmanager
+def own_event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The SDK's futures belong to the loop they were made on, so each run has its own."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+
+
+def run(settings: Mapping[str, object], *, ranges: Mapping[str, object] = RANGES, preview: bool = False) -> Capture:
+    """The program once, from top to bottom; its own errors come out as they are."""
+    with own_event_loop() as loop:
+        recorder = Recorder(Clouds(settings, ranges))
+        mocks.set_mocks(recorder.mocks, project="honeydue", stack="prod", preview=preview, monitor=recorder)
+        pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
+        secret = [f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret]
+        pulumi.runtime.set_all_config(
+            {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}, secret_keys=secret
+        )
+        loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")))
+        return Capture(registrations=tuple(recorder.registrations))

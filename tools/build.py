@@ -1,0 +1,321 @@
+"""Builds the pinned programs that a rehearsal runs, once, into a cache keyed by what pins them.
+
+Every folder beside this file is one Go module: its `go.mod` names the program, its `go.sum` pins every byte of source.
+A program is built when the cache holds no folder for the hash of those files; a finished build appears by rename, so an
+interrupted one is simply done again. `HONEYDUE_CACHE` moves the cache.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+from platformdirs import user_cache_path
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+HERE = Path(__file__).parent
+OLDEST_GO = Version("1.26")
+FREE_GB_NEEDED = 16
+"""Module sources take 9 GB and Go's build cache several more while the builds run; both are dropped when they are done."""
+
+
+class BuildError(Exception):
+    """A build that could not be done, with one line for the person who asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One module under tools/: what its build needs beyond `go build tool`, and what to expect of it."""
+
+    name: str
+    minutes: float = field(repr=False)
+    """A cold build on 2 cores, measured."""
+    module: str
+    """The module whose version the program reports."""
+    version_flags: str = ""
+    """Linker variables that are set to the version."""
+    main: str = "tool"
+    embeds: tuple[str, ...] = ()
+    """Files of the module's own folder that our `main.go` embeds."""
+    copies: tuple[tuple[str, str], ...] = ()
+    """(module, file) pairs that are kept as they are; a program with copies is not compiled."""
+    renames: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return HERE / self.name
+
+    @property
+    def version(self) -> str:
+        """The pinned version, as `go.mod` has it."""
+        pinned = re.search(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
+        if pinned is None:
+            raise BuildError(f"tools/{self.name}/go.mod does not require {self.module}")
+        return pinned[1]
+
+    @property
+    def key(self) -> str:
+        """Changes with every byte of source, and with the kind of machine."""
+        digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}".encode())
+        for file in sorted(self.folder.iterdir()):
+            digest.update(file.read_bytes())
+        return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
+
+    @property
+    def ldflags(self) -> str:
+        version = self.version
+        major, minor = version.removeprefix("v").split(".")[:2]
+        return "-s -w " + self.version_flags.format(version=version, major=major, minor=minor)
+
+
+_PULUMI_VERSION = "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}"
+_KUBERNETES_VERSION = " ".join(
+    f"-X {package}.git{part}={value}"
+    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    for part, value in (("Version", "{version}"), ("Major", "{major}"), ("Minor", "{minor}"))
+)
+
+ENGINE = (
+    Program(
+        name="pulumi",
+        minutes=3,
+        module="github.com/pulumi/pulumi/pkg/v3",
+        version_flags=_PULUMI_VERSION,
+    ),
+    Program(
+        name="pulumi-language-python",
+        minutes=0.5,
+        module="github.com/pulumi/pulumi/sdk/v3",
+        version_flags=_PULUMI_VERSION,
+        # The language host starts this script, which the release ships beside the binary.
+        embeds=("python/cmd/pulumi-language-python-exec",),
+    ),
+)
+"""What an official Pulumi on PATH replaces."""
+
+WORLD = (
+    Program(
+        name="pulumi-resource-kubernetes",
+        minutes=7,
+        module="github.com/pulumi/pulumi-kubernetes/provider/v4",
+        # The release number, which the pseudo-version of the module does not tell; requirements.txt has the same one.
+        version_flags="-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version=4.25.0",
+        main=".",
+        embeds=("cmd/pulumi-resource-kubernetes/schema.json", "cmd/pulumi-resource-kubernetes/terraform-mapping.json"),
+    ),
+    Program(
+        # One module for four programs: they share most packages, so that each is built once.
+        name="kubernetes",
+        minutes=4,
+        module="k8s.io/kubernetes",
+        version_flags=_KUBERNETES_VERSION,
+    ),
+    Program(name="etcd", minutes=1, module="go.etcd.io/etcd/server/v3", renames={"server": "etcd"}),
+    Program(name="kwok", minutes=1, module="sigs.k8s.io/kwok"),
+    Program(
+        # The custom resource definitions that k3s and its Traefik install; nothing is compiled.
+        name="crds",
+        minutes=0.2,
+        module="github.com/traefik/traefik/v3",
+        copies=(
+            ("github.com/traefik/traefik/v3", "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"),
+            ("github.com/k3s-io/helm-controller", "pkg/crds/yaml/generated"),
+        ),
+    ),
+)
+PROGRAMS = ENGINE + WORLD
+
+
+def cache_folder() -> Path:
+    """Where finished programs are kept: `HONEYDUE_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get("HONEYDUE_CACHE") or user_cache_path("honeydue")).absolute()
+
+
+def installed(program: Program) -> Path:
+    """The folder that holds the finished program, whether it is there yet or not."""
+    return cache_folder() / program.key
+
+
+def official_pulumi() -> str | None:
+    """The version of a Pulumi on PATH that can replace ours: at least the pinned one, with its Python language host."""
+    found, host = shutil.which("pulumi"), shutil.which("pulumi-language-python")
+    if not found or not host or Path(found).is_relative_to(cache_folder()):
+        return None
+    said = subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        return said if Version(said) >= Version(ENGINE[0].version) else None
+    except InvalidVersion:
+        return None
+
+
+def needed() -> tuple[Program, ...]:
+    return WORLD if official_pulumi() else PROGRAMS
+
+
+def search_path() -> str:
+    """The folders of the built programs, to stand first on PATH."""
+    return os.pathsep.join(str(installed(program)) for program in needed())
+
+
+def check_go() -> str:
+    """The Go compiler's path; a BuildError that says what to install when there is none, or too old a one."""
+    go = shutil.which("go")
+    if go is None:
+        raise BuildError(f"no Go found on PATH; the rehearsal's programs are built from source with Go ≥ {OLDEST_GO}: https://go.dev/dl/")
+    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd=HERE).stdout
+    number = re.match(r"go(\d+\.\d+(?:\.\d+)?)", said)
+    if number is None or Version(number[1]) < OLDEST_GO:
+        raise BuildError(
+            f"Go {number[1] if number else 'of unknown version'} at {go} is too old; Go ≥ {OLDEST_GO} is needed: https://go.dev/dl/"
+        )
+    return go
+
+
+def check_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < FREE_GB_NEEDED:
+        raise BuildError(
+            f"only {free:.0f} GB free in {folder}; the first build needs {FREE_GB_NEEDED} GB for a while (1 GB stays): "
+            "free some, or set HONEYDUE_CACHE to a folder on a larger disk"
+        )
+
+
+_REASONS = (
+    (r"no space left on device", "the disk is full: free some space, or set HONEYDUE_CACHE to a folder on a larger disk"),
+    (
+        r"dial tcp|no such host|i/o timeout|connection refused|connection reset|TLS handshake|proxyconnect|50[234] |GOPROXY list is not",
+        "the Go module proxy could not be reached: check the network, or GOPROXY",
+    ),
+    (r"checksum mismatch|SECURITY ERROR", "a download does not match go.sum: it is not what was reviewed, so it is not built"),
+)
+
+
+def explain(output: str) -> str:
+    """What a failed `go` command means for the person at the keyboard."""
+    for pattern, reason in _REASONS:
+        if re.search(pattern, output):
+            return reason
+    return next((line for line in reversed(output.splitlines()) if line.strip()), "go said nothing")
+
+
+class Builder:
+    """Runs `go` with caches of its own, so that nothing of many GB stays in the user's."""
+
+    def __init__(self, *, go: str, cache: Path) -> None:
+        self._go = go
+        self._cache = cache
+        self._scratch = cache / "go"
+        self._environment = os.environ | {
+            "CGO_ENABLED": "0",
+            "GOCACHE": str(self._scratch / "build"),
+            "GOMODCACHE": str(self._scratch / "modules"),
+            # -modcacherw: the module cache is read-only otherwise, and could not be dropped.
+            "GOFLAGS": "-mod=readonly -modcacherw -trimpath -buildvcs=false",
+            "GOWORK": "off",
+            "GOTOOLCHAIN": "local",
+        }
+
+    def build(self, program: Program) -> None:
+        """Builds one program into the cache; raises BuildError."""
+        with tempfile.TemporaryDirectory(dir=self._cache, prefix=".building-") as scratch:
+            source, product = Path(scratch, "source"), Path(scratch, "product")
+            shutil.copytree(program.folder, source)
+            product.mkdir()
+            for module, file in program.copies:
+                self._copy(Path(self._module(program, module, source), file), product)
+            for file in program.embeds:
+                # Embedded by our main.go, or started by the program: of use in both places, and cheap.
+                for place in (source, product):
+                    self._copy(Path(self._module(program, program.module, source), file), place)
+                (product / Path(file).name).chmod(0o755)
+            if not program.copies:
+                self._run(program, "build", "-ldflags", program.ldflags, "-o", f"{product}/", program.main, cwd=source)
+            for was, becomes in program.renames.items():
+                (product / was).rename(product / becomes)
+            os.rename(product, installed(program))
+
+    def drop_scratch(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _copy(self, file: Path, folder: Path) -> None:
+        for one in sorted(file.iterdir()) if file.is_dir() else [file]:
+            shutil.copy(one, folder / one.name)
+
+    def _module(self, program: Program, module: str, source: Path) -> str:
+        self._run(program, "mod", "download", module, cwd=source)
+        return self._run(program, "list", "-m", "-f", "{{.Dir}}", module, cwd=source).strip()
+
+    def _run(self, program: Program, *arguments: str, cwd: Path) -> str:
+        done = subprocess.run([self._go, *arguments], cwd=cwd, env=self._environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            log = self._cache / f"{program.name}.log"
+            log.write_text(done.stderr)
+            raise BuildError(f"{program.name} was not built: {explain(done.stderr)} (go's own words: {log})")
+        return done.stdout
+
+
+@contextmanager
+def one_at_a_time(cache: Path) -> Iterator[None]:
+    """Holds the cache, so that two runs do not build the same program."""
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build_missing(console: Console) -> None:
+    """Builds what the cache lacks, telling what and how long it takes. Does and says nothing when all is there."""
+    if all(installed(program).is_dir() for program in needed()):
+        return
+    cache = cache_folder()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"the cache folder {cache} cannot be made ({error.strerror}): set HONEYDUE_CACHE to one that can") from error
+    go = check_go()
+    with one_at_a_time(cache):
+        missing = [program for program in needed() if not installed(program).is_dir()]
+        if not missing:
+            return
+        check_space(cache)
+        for leftover in cache.glob(".building-*"):
+            shutil.rmtree(leftover)
+        minutes = sum(program.minutes for program in missing)
+        console.print(f"Building {len(missing)} pinned programs from source, once: about {minutes:.0f} minutes on 2 cores, kept in {cache}")
+        builder = Builder(go=go, cache=cache)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=len(missing))
+            for program in missing:
+                progress.update(task, description=f"{program.name} {program.version}")
+                console.print(f"  {program.name} {program.version} (about {program.minutes:g} min)")
+                builder.build(program)
+                progress.advance(task)
+        builder.drop_scratch()
+
+
+def main() -> int:
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        build_missing(console)
+    except BuildError as error:
+        console.print(f"[red]tools:[/] {error}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("[red]tools:[/] interrupted; what was finished is kept, run it again to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
