@@ -5,11 +5,11 @@ mistakes come out in one go. Keys are camelCase in YAML, snake_case here.
 """
 
 import re
-from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from collections.abc import Mapping, Sized
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 
@@ -22,6 +22,12 @@ def _like(pattern: str, expected: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _some(value: Sized) -> Sized:
+    if not value:
+        raise ValueError("at least one was expected")
+    return value
 
 
 Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "an e-mail address")]
@@ -53,7 +59,7 @@ class Access(_Model):
     """Who reaches the nodes besides Cloudflare (book ch04)."""
 
     ssh_port: Annotated[int, Field(ge=1, le=65535)] = 22
-    operators: Annotated[tuple[IPv4Network | IPv6Network, ...], Field(min_length=1)]
+    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(_some)]
 
     @property
     def open_to_the_world(self) -> bool:
@@ -183,9 +189,9 @@ class Settings(_Model):
     """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
 
     domain: Domain
-    nodes: Annotated[Mapping[Hostname, Node], Field(min_length=1)]
+    nodes: Annotated[Mapping[Hostname, Node], AfterValidator(_some)]
     access: Access
-    ssh_keys: Annotated[Mapping[str, PublicKey], Field(min_length=1)]
+    ssh_keys: Annotated[Mapping[str, PublicKey], AfterValidator(_some)]
     cluster: ClusterSettings
     edge: EdgeSettings
     images: Images

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import logging
 import runpy
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from infra.settings import REQUIRED
+
+# As Pulumi's own launcher does: a program that fails leaves futures nobody waits for.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 ROOT = Path(__file__).parents[2]
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
@@ -39,7 +43,7 @@ class Registration:
 
 def production() -> dict[str, object]:
     """Pulumi.prod.yaml, with a placeholder for what the repository cannot ship."""
-    shipped = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
+    shipped: dict[str, object] = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
     missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in REQUIRED if f"honeydue:{key}" not in shipped}
     missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
@@ -61,12 +65,12 @@ class Clouds(mocks.Mocks):
             state["ipAddress"] = self._addresses[args.name]
         return str(next(self._ids)), state
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         match args.token:
             case "cloudflare:index/getIpRanges:getIpRanges":
-                return dict(self._ranges)
+                return dict(self._ranges), []
             case "cloudflare:index/getZone:getZone":
-                return {"zoneId": "023e105f4ecef8ad9ca31a8372d0c353"}
+                return {"zoneId": "023e105f4ecef8ad9ca31a8372d0c353"}, []
         raise NotImplementedError(args.token)
 
 
@@ -78,7 +82,7 @@ class Recorder(mocks.MockMonitor):
         self.registrations: list[Registration] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # gRPC's name
-        answer = super().RegisterResource(request)
+        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
         self.registrations.append(
             Registration(urn=answer.urn, type=request.type, name=request.name, inputs=unwrap(inputs), request=request)
@@ -107,10 +111,12 @@ class Capture:
     """All that one run of the program registered, and what it exported."""
 
     registrations: tuple[Registration, ...]
+    outputs: Mapping[str, Any]
+    secret_outputs: frozenset[str]
 
     def of(self, kind: str) -> tuple[Registration, ...]:
-        """Registrations of one kind, "Deployment" or "Server"; never none."""
-        found = tuple(one for one in self.registrations if one.kind == kind)
+        """Registrations of one kind, "Deployment" or "Server", components left out; never none."""
+        found = tuple(one for one in self.registrations if one.kind == kind and one.request.custom)
         assert found, f"no {kind} was registered"
         return found
 
@@ -119,27 +125,45 @@ class Capture:
         return found
 
 
-@contextmanager
-def own_event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """The SDK's futures belong to the loop they were made on, so each run has its own."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        yield loop
-    finally:
-        loop.close()
-        asyncio.set_event_loop(None)
+def run(
+    settings: Mapping[str, object],
+    *,
+    ranges: Mapping[str, object] = RANGES,
+    held_by_hetzner: Mapping[str, object] | None = None,
+    preview: bool = False,
+) -> Capture:
+    """The program once, from top to bottom; its own errors come out as they are.
 
-
-def run(settings: Mapping[str, object], *, ranges: Mapping[str, object] = RANGES, preview: bool = False) -> Capture:
-    """The program once, from top to bottom; its own errors come out as they are."""
-    with own_event_loop() as loop:
-        recorder = Recorder(Clouds(settings, ranges))
+    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's.
+    """
+    # The SDK's futures belong to the loop they were made on: each run has its own, and none left by a failed one.
+    pulumi.runtime.settings.SETTINGS.outputs.clear()
+    pulumi.runtime.settings._get_rpc_manager().clear()
+    with asyncio.Runner() as runner:
+        asyncio.set_event_loop(runner.get_loop())
+        recorder = Recorder(Clouds(held_by_hetzner or settings, ranges))
         mocks.set_mocks(recorder.mocks, project="honeydue", stack="prod", preview=preview, monitor=recorder)
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
-        secret = [f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret]
         pulumi.runtime.set_all_config(
-            {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}, secret_keys=secret
+            {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()},
+            secret_keys=[f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret],
         )
-        loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")))
-        return Capture(registrations=tuple(recorder.registrations))
+        # A Runner keeps a context of its own; the SDK left its settings in this one.
+        runner.run(run_pulumi_func(declare), context=copy_context())
+        return runner.run(collect(recorder), context=copy_context())
+
+
+def declare() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+async def collect(recorder: Recorder) -> Capture:
+    """What was registered, and the stack's outputs, resolved."""
+    stack = pulumi.runtime.get_root_resource()
+    assert isinstance(stack, Stack)
+    outputs = {name: pulumi.Output.from_input(value) for name, value in stack.outputs.items()}
+    return Capture(
+        registrations=tuple(recorder.registrations),
+        outputs={name: await output.future() for name, output in outputs.items()},
+        secret_outputs=frozenset([name for name, output in outputs.items() if await output.is_secret()]),
+    )

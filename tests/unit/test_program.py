@@ -1,0 +1,265 @@
+"""Promises about every resource of the program: a new one that breaks a promise is caught without a new test."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from google.protobuf.struct_pb2 import Struct, Value
+
+from infra.settings import REQUIRED
+from tests.unit.capture import PLACEHOLDER, Capture, Registration, production, run
+
+LASTING = {
+    "Server",
+    "PrimaryIp",
+    "Firewall",
+    "DnsRecord",
+    "OriginCaCertificate",
+    "PrivateKey",
+    "CertRequest",
+    "PersistentVolumeClaim",
+    "Namespace",
+}
+OUR_REGISTRY = "gitea.treytartt.com/admin/"
+SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
+
+
+def pods(program: Capture) -> Iterator[tuple[Registration, Mapping[str, Any]]]:
+    """Every pod template of every resource, whatever its kind."""
+    for one in program.registrations:
+        template = (one.inputs.get("spec") or {}).get("template") if isinstance(one.inputs.get("spec"), dict) else None
+        if template:
+            yield one, template
+
+
+def containers(program: Capture) -> Iterator[tuple[Registration, Mapping[str, Any]]]:
+    for one, template in pods(program):
+        for container in template["spec"]["containers"] + template["spec"].get("initContainers", []):
+            yield one, container
+
+
+def reached(program: Capture, start: Registration) -> set[str]:
+    """URNs that must stand before this one, directly or not."""
+    known = {one.urn: one for one in program.registrations}
+    seen: set[str] = set()
+    todo = list(start.request.dependencies)
+    while todo:
+        urn = todo.pop()
+        if urn not in seen:
+            seen.add(urn)
+            todo += known[urn].request.dependencies if urn in known else []
+    return seen
+
+
+def plain_strings(value: Value | Struct) -> Iterator[str]:
+    """Every string of a request that is not inside a secret."""
+    if isinstance(value, Struct):
+        if SECRET_SIGNATURE not in value.fields:
+            for key, one in value.fields.items():
+                yield key
+                yield from plain_strings(one)
+        return
+    match value.WhichOneof("kind"):
+        case "string_value":
+            yield value.string_value
+        case "struct_value":
+            yield from plain_strings(value.struct_value)
+        case "list_value":
+            for one in value.list_value.values:
+                yield from plain_strings(one)
+
+
+def test_the_whole_cluster_is_declared(program: Capture) -> None:
+    for kind, count in {
+        "Server": 3,
+        "PrimaryIp": 3,
+        "Firewall": 1,
+        "DnsRecord": 12,
+        "Deployment": 5,
+        "Job": 1,
+        "Ingress": 3,
+        "Service": 4,
+    }.items():
+        assert len(program.of(kind)) == count, kind
+
+
+def test_no_urn_is_registered_twice(program: Capture) -> None:
+    urns = [one.urn for one in program.registrations]
+    assert len(urns) == len(set(urns))
+
+
+@pytest.mark.parametrize(("package", "provider"), [("kubernetes", "k3s"), ("hcloud", "hetzner"), ("cloudflare", "cloudflare")])
+def test_every_resource_names_its_provider(program: Capture, package: str, provider: str) -> None:
+    found = [one for one in program.registrations if one.type.startswith(f"{package}:")]
+    assert found
+    assert [one.urn for one in found if f"::{provider}::" not in one.request.provider] == []
+
+
+def test_what_lasts_is_protected(program: Capture) -> None:
+    assert [one.urn for kind in LASTING for one in program.of(kind) if not one.request.protect] == []
+
+
+def test_ignored_properties_exist_under_the_name_the_engine_uses(program: Capture) -> None:
+    ignoring = [one for one in program.registrations if one.request.ignoreChanges]
+    assert ignoring
+    assert [(one.urn, path) for one in ignoring for path in one.request.ignoreChanges if path not in one.inputs] == []
+
+
+def test_servers_ignore_all_that_would_replace_them(program: Capture) -> None:
+    for server in program.of("Server"):
+        assert {"image", "location", "sshKeys", "userData"} <= set(server.request.ignoreChanges)
+
+
+def test_no_secret_stands_in_plain_text(program: Capture) -> None:
+    values = [PLACEHOLDER + key for key, required in REQUIRED.items() if required.secret]
+    leaks = [
+        (one.urn, text) for one in program.registrations for text in plain_strings(one.request.object) if any(v in text for v in values)
+    ]
+    assert leaks == []
+
+
+def test_every_secret_object_holds_secrets_only(program: Capture) -> None:
+    for secret in program.of("Secret"):
+        held = secret.request.object.fields["stringData"].struct_value
+        assert SECRET_SIGNATURE in held.fields or all(SECRET_SIGNATURE in one.struct_value.fields for one in held.fields.values()), (
+            secret.urn
+        )
+
+
+def test_every_container_meets_pod_security_restricted(program: Capture) -> None:
+    for one, template in pods(program):
+        security = template["spec"]["securityContext"]
+        assert security["runAsNonRoot"] is True, one.urn
+        assert security["runAsUser"] > 0, one.urn
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, one.urn
+        assert template["spec"]["automountServiceAccountToken"] is False, one.urn
+    for one, container in containers(program):
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False, one.urn
+        assert security["readOnlyRootFilesystem"] is True, one.urn
+        assert security["capabilities"] == {"drop": ["ALL"]}, one.urn
+
+
+def test_every_container_has_requests_and_limits(program: Capture) -> None:
+    for one, container in containers(program):
+        for bound in ("requests", "limits"):
+            assert container["resources"][bound].keys() >= {"cpu", "memory", "ephemeral-storage"}, one.urn
+
+
+def test_every_image_is_pinned_and_ours_or_redis(program: Capture) -> None:
+    for one, container in containers(program):
+        name, _, tag = container["image"].rpartition(":")
+        assert tag not in {"", "latest"}, one.urn
+        assert name.startswith(OUR_REGISTRY) or name == "redis", one.urn
+
+
+def test_every_reference_of_a_pod_is_declared_and_comes_first(program: Capture) -> None:
+    declared = {
+        (one.kind, one.inputs["metadata"]["name"]): one.urn for one in program.registrations if "name" in one.inputs.get("metadata", {})
+    }
+    for one, template in pods(program):
+        spec = template["spec"]
+        wanted = {("ServiceAccount", spec["serviceAccountName"])}
+        wanted |= {("Secret", secret["name"]) for secret in spec["imagePullSecrets"]}
+        for volume in spec.get("volumes", []):
+            if "secret" in volume:
+                wanted.add(("Secret", volume["secret"]["secretName"]))
+            if "persistentVolumeClaim" in volume:
+                wanted.add(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
+        for container in spec["containers"]:
+            for source in container.get("envFrom", []):
+                wanted |= {("ConfigMap", ref["name"]) for key, ref in source.items() if key == "configMapRef"}
+                wanted |= {("Secret", ref["name"]) for key, ref in source.items() if key == "secretRef"}
+            for variable in container.get("env", []):
+                for key, ref in variable.get("valueFrom", {}).items():
+                    wanted.add(("Secret" if key == "secretKeyRef" else "ConfigMap", ref["name"]))
+        first = reached(program, one)
+        assert [what for what in wanted if declared.get(what) not in first] == [], one.urn
+
+
+def test_every_service_selects_one_workload_and_a_port_it_declares(program: Capture) -> None:
+    for service in program.of("Service"):
+        selector = service.inputs["spec"]["selector"]
+        chosen = [template for _, template in pods(program) if selector.items() <= template["metadata"]["labels"].items()]
+        assert len(chosen) == 1, service.urn
+        ports = {port["name"] for container in chosen[0]["spec"]["containers"] for port in container["ports"]}
+        assert {port["targetPort"] for port in service.inputs["spec"]["ports"]} <= ports, service.urn
+
+
+def test_every_deployment_has_a_disruption_budget_of_its_own(program: Capture) -> None:
+    budgets = [one.inputs["spec"]["selector"]["matchLabels"] for one in program.of("PodDisruptionBudget")]
+    for deployment in program.of("Deployment"):
+        assert budgets.count(deployment.inputs["spec"]["selector"]["matchLabels"]) == 1, deployment.urn
+
+
+def test_an_autoscaled_deployment_names_no_replicas(program: Capture) -> None:
+    for autoscaler in program.of("HorizontalPodAutoscaler"):
+        target = program.one("Deployment", autoscaler.inputs["spec"]["scaleTargetRef"]["name"])
+        assert "replicas" not in target.inputs["spec"]
+
+
+@pytest.mark.parametrize("app", ["api", "worker"])
+def test_apps_that_need_the_schema_wait_for_the_job_itself(program: Capture, app: str) -> None:
+    assert program.one("Job", "migrate").urn in program.one("Deployment", app).request.dependencies
+
+
+def test_everything_comes_in_its_order(program: Capture) -> None:
+    chain = [
+        program.one("Server", "hetzner1"),
+        program.one("kubernetes", "k3s"),
+        program.one("Job", "migrate"),
+        program.one("Deployment", "api"),
+        program.one("Service", "api"),
+        program.one("Ingress", "honeydue-api"),
+    ]
+    for earlier, later in itertools.pairwise(chain):
+        assert earlier.urn in reached(program, later) | {later.request.provider.rpartition("::")[0]}, (earlier.name, later.name)
+    assert chain[0].urn in reached(program, chain[1])
+    assert program.one("Namespace", "honeydue").urn in reached(program, program.one("ConfigMap", "honeydue-config"))
+
+
+def test_the_migration_is_no_pod_of_any_service_or_deployment(program: Capture) -> None:
+    labels = program.one("Job", "migrate").inputs["spec"]["template"]["metadata"]["labels"].items()
+    for one in program.of("Service"):
+        assert not one.inputs["spec"]["selector"].items() <= labels, one.urn
+    for one in program.of("Deployment"):
+        assert not one.inputs["spec"]["selector"]["matchLabels"].items() <= labels, one.urn
+
+
+def test_the_migration_text_changes_with_the_image_alone(program: Capture) -> None:
+    settings = production()
+    settings["honeydue:database"] = {**settings["honeydue:database"], "endpoint": "direct", "name": "other"}  # type: ignore[dict-item]
+    assert run(settings).one("Job", "migrate").inputs["spec"] == program.one("Job", "migrate").inputs["spec"]
+
+
+def test_records_are_proxied_with_the_one_ttl_that_goes_with_it(program: Capture) -> None:
+    for record in program.of("DnsRecord"):
+        assert (record.inputs["proxied"], record.inputs["ttl"]) == (True, 1), record.urn
+        assert record.inputs["name"].endswith("myhoneydue.com"), record.urn
+
+
+def test_all_ingresses_have_tls(program: Capture) -> None:
+    for ingress in program.of("Ingress"):
+        hosts = {rule["host"] for rule in ingress.inputs["spec"]["rules"]}
+        assert hosts == {host for tls in ingress.inputs["spec"]["tls"] for host in tls["hosts"]}, ingress.urn
+
+
+def test_outputs_are_these_and_the_kubeconfig_is_secret(program: Capture) -> None:
+    assert program.outputs.keys() == {
+        "nodes",
+        "sshConfig",
+        "kubeconfig",
+        "urls",
+        "firewallId",
+        "cloudflareRanges",
+        "originCertificateExpiry",
+        "images",
+        "monthlyCost",
+    }
+    assert program.secret_outputs == {"kubeconfig"}
+    assert program.outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
+
+
+def test_a_first_preview_copes_with_unknown_values() -> None:
+    assert len(run(production(), preview=True).registrations) > 60

@@ -1,0 +1,105 @@
+"""Each wrong setting is one line that names the key, what it holds and what it should; all at once, before anything is contacted."""
+
+import copy
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra.settings import REQUIRED, SettingsError
+from tests.unit.capture import production, run
+
+
+def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
+    """What the program says to production's settings with these changes; keys are paths under honeydue:."""
+    settings: dict[str, Any] = copy.deepcopy(production())
+    for path, value in changes.items():
+        key, *rest = path.split("/")
+        if not rest:
+            settings[f"honeydue:{key}"] = value
+            continue
+        place = settings[f"honeydue:{key}"]
+        for step in rest[:-1]:
+            place = place[step]
+        place[rest[-1]] = value
+    for key in without:
+        del settings[f"honeydue:{key}"]
+    with pytest.raises(SettingsError) as error:
+        run(settings)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"domian": "myhoneydue.com"}, "honeydue:domian is no setting: did you mean domain?"),
+        ({"nodes/hetzner1/hostnmae": "x"}, "honeydue:nodes.hetzner1.hostnmae is no setting"),
+        ({"nodes/hetzner1/ipv4": "178.104.247.300"}, "honeydue:nodes.hetzner1.ipv4 holds '178.104.247.300'"),
+        ({"nodes/hetzner2/hostname": "ubuntu-8gb-nbg1-2"}, "hetzner1 and hetzner2 have the same hostname, ubuntu-8gb-nbg1-2"),
+        ({"nodes/hetzner2/ipv4": "178.104.247.152"}, "hetzner1 and hetzner2 have the same ipv4, 178.104.247.152"),
+        ({"redis/node": "ubuntu-8gb-nbg1-9"}, "node ubuntu-8gb-nbg1-9 is no node of this stack; its nodes are ubuntu-8gb-nbg1-2, "),
+        (
+            {"database/poolerHost": "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"},
+            "is Neon's direct host; give the pooler's, whose first label ends in -pooler",
+        ),
+        ({"images/api": "latest"}, "honeydue:images.api holds 'latest': an image tag other than \"latest\""),
+        ({"scale/api/max": 2}, "honeydue:scale.api.max holds 2: must be at least min, 3"),
+        ({"cluster/serviceCidr": "10.42.128.0/17"}, "must not overlap podCidr 10.42.0.0/16"),
+        ({"cluster/clusterDns": "10.42.0.10"}, "must lie in serviceCidr 10.43.0.0/16"),
+        ({"access/operators": ["10.0.0.1/8"]}, "honeydue:access.operators.0"),
+        ({"sshKeys": {"me": "not a key"}}, "honeydue:sshKeys.me holds 'not a key': an OpenSSH public key was expected"),
+        ({"domain": "https://myhoneydue.com"}, "honeydue:domain holds 'https://myhoneydue.com': a full domain name"),
+        ({"nodes": "hetzner1"}, "honeydue:nodes holds 'hetzner1'"),
+    ],
+)
+def test_a_mistake_is_one_readable_line(changes: dict[str, Any], expected: str) -> None:
+    said = refused(changes)
+    assert expected in said
+    assert said.startswith("1 to mend in the settings of stack prod; nothing was contacted")
+    assert len(said.splitlines()) == 2
+
+
+def test_all_mistakes_come_at_once() -> None:
+    said = refused({"nodes/hetzner1/ipv4": "nope", "images/web": "latest", "domian": "x"}, without=("postgresPassword", "prices"))
+    assert said.startswith("5 to mend")
+    for key in ("nodes.hetzner1.ipv4", "images.web", "domian", "postgresPassword", "prices"):
+        assert f"honeydue:{key}" in said
+
+
+def test_a_redis_on_no_node_is_found_beside_another_mistake() -> None:
+    said = refused({"redis/node": "elsewhere", "images/web": "latest"})
+    assert "elsewhere is no node" in said
+    assert "honeydue:images.web" in said
+
+
+def test_all_missing_keys_are_named_with_the_command_that_sets_them() -> None:
+    said = refused({}, without=tuple(REQUIRED))
+    for key, required in REQUIRED.items():
+        assert f"honeydue:{key} is missing" in said
+        assert required.command in said
+    assert len(said.splitlines()) == 1 + len(REQUIRED)
+
+
+def test_no_secret_is_ever_repeated() -> None:
+    said = refused({"postgresPassword": "hunter2", "kubeconfig": "hunter3", "postgresPasswrod": "hunter4"})
+    assert "hunter" not in said
+
+
+def test_empty_cloudflare_ranges_are_refused() -> None:
+    with pytest.raises(pulumi.RunError, match="0 IPv4 and 1 IPv6 ranges"):
+        run(production(), ranges={"ipv4Cidrs": [], "ipv6Cidrs": ["2400:cb00::/32"]})
+
+
+def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
+    settings: dict[str, Any] = copy.deepcopy(production())
+    elsewhere = copy.deepcopy(settings)
+    elsewhere["honeydue:nodes"]["hetzner2"]["ipv4"] = "203.0.113.9"
+    with pytest.raises(pulumi.RunError, match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but Hetzner holds 203\.0\.113\.9"):
+        run(settings, held_by_hetzner=elsewhere)
+
+
+def test_a_firewall_hetzner_would_refuse_is_refused_first() -> None:
+    settings: dict[str, Any] = copy.deepcopy(production())
+    settings["honeydue:access"]["operators"] = [f"10.{number}.0.0/16" for number in range(101)]
+    with pytest.raises(pulumi.RunError, match='rule "SSH from operators" has 101 source CIDRs, at most 100'):
+        run(settings)
