@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, get_type_hints
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from infra.schema import Settings
 
 PROJECT = "honeydue"
+EMPTY = ("", "{}")
 
 
 class SettingsError(pulumi.RunError):
@@ -25,11 +26,14 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What a stack's file holds encrypted: secret in state, in diffs and in every output made from it."""
+    """What a stack's file holds encrypted: secret in state, in diffs and in every output made from it.
+
+    Beside each: what it is, and where its command reads it from when it is a file.
+    """
 
     hetzner_token: Annotated[pulumi.Output[str], "Hetzner Cloud API token, read and write"]
     cloudflare_token: Annotated[pulumi.Output[str], "Cloudflare API token of the zone"]
-    kubeconfig: Annotated[pulumi.Output[str], "kubeconfig of the running cluster, certificates inline"]
+    kubeconfig: Annotated[pulumi.Output[str], "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"]
     registry_password: Annotated[pulumi.Output[str], "access token of registryUsername"]
     postgres_password: Annotated[pulumi.Output[str], "password of the Postgres role"]
     redis_password: Annotated[pulumi.Output[str], "password redis asks for"]
@@ -38,7 +42,7 @@ class Secrets:
     email_password: Annotated[pulumi.Output[str], "Fastmail app password"]
     b2_key_id: Annotated[pulumi.Output[str], "Backblaze application key id"]
     b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
-    apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file"]
+    apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file", " < AuthKey.p8"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,9 @@ class RequiredKey:
 
 REQUIRED: Mapping[str, RequiredKey] = {
     **{
-        (key := to_camel(name)): RequiredKey(what=hint.__metadata__[0], command=f"pulumi config set --secret {PROJECT}:{key}", secret=True)
+        (key := to_camel(name)): RequiredKey(
+            what=hint.__metadata__[0], command=f"pulumi config set --secret {PROJECT}:{key}" + "".join(hint.__metadata__[1:]), secret=True
+        )
         for name, hint in get_type_hints(Secrets, include_extras=True).items()
     },
     "adminEmail": RequiredKey(what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False),
@@ -68,11 +74,17 @@ REQUIRED: Mapping[str, RequiredKey] = {
 def load_settings() -> tuple[Settings, Secrets]:
     """Reads and checks the stack's configuration; a SettingsError names every mistake at once."""
     config = pulumi.Config(PROJECT)
-    held = {key.removeprefix(f"{PROJECT}:") for key in CONFIG.get() if key.startswith(f"{PROJECT}:")}
+    # Pulumi.yaml gives "" or {} to what only the operator can set.
+    held = {key.removeprefix(f"{PROJECT}:") for key, value in CONFIG.get().items() if key.startswith(f"{PROJECT}:") and value not in EMPTY}
     secret_keys = {to_camel(declared.name) for declared in fields(Secrets)}
     shapes = {to_camel(name): shape for name, shape in Settings.model_fields.items()}
 
     mistakes = [f"{PROJECT}:{key} is missing ({REQUIRED[key].what}): {REQUIRED[key].command}" for key in REQUIRED if key not in held]
+    mistakes += [
+        f"{PROJECT}:{key} stands in the stack's file in plain text; encrypt it, and change it where it is used: {REQUIRED[key].command}"
+        for key in sorted(secret_keys & held)
+        if not is_config_secret(f"{PROJECT}:{key}")
+    ]
     mistakes += _unknown(held, known=[*shapes, *secret_keys])
     values: dict[str, object] = {}
     for key in sorted(shapes.keys() & held):

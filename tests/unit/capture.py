@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import runpy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +130,13 @@ def run(
     *,
     ranges: Mapping[str, object] = RANGES,
     held_by_hetzner: Mapping[str, object] | None = None,
+    plain_text: Collection[str] = (),
     preview: bool = False,
 ) -> Capture:
     """The program once, from top to bottom; its own errors come out as they are.
 
-    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's.
+    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `plain_text` are secret keys
+    that somebody stored without encrypting them.
     """
     # The SDK's futures belong to the loop they were made on: each run has its own, and none left by a failed one.
     pulumi.runtime.settings.SETTINGS.outputs.clear()
@@ -146,7 +148,7 @@ def run(
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
         pulumi.runtime.set_all_config(
             {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()},
-            secret_keys=[f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret],
+            secret_keys=[f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret and key not in plain_text],
         )
         # A Runner keeps a context of its own; the SDK left its settings in this one.
         runner.run(run_pulumi_func(declare), context=copy_context())

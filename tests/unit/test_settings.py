@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from infra.settings import REQUIRED, SettingsError
-from tests.unit.capture import production, run
+from tests.unit.capture import PLACEHOLDER, production, run
 
 
 def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
@@ -78,6 +78,13 @@ def test_all_missing_keys_are_named_with_the_command_that_sets_them() -> None:
         assert f"honeydue:{key} is missing" in said
         assert required.command in said
     assert len(said.splitlines()) == 1 + len(REQUIRED)
+
+
+def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError) as error:
+        run(production(), plain_text=("postgresPassword",))
+    assert "honeydue:postgresPassword stands in the stack's file in plain text" in str(error.value)
+    assert PLACEHOLDER not in str(error.value)
 
 
 def test_no_secret_is_ever_repeated() -> None:

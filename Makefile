@@ -1,0 +1,50 @@
+# Every target stands alone: what it needs is set up first, once.
+.DEFAULT_GOAL := help
+STACK ?= prod
+PYTHON ?= python3
+VENV := .venv/bin
+# `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or the one built here.
+PULUMI := $(VENV)/python -m tools.run pulumi
+
+.PHONY: help rehearse rehearse-down test lint unit rehearsal-tests preview up outputs tools
+
+help: ## what there is to type
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+rehearse: tools ## production's own configuration, previewed and applied on this machine alone
+	@$(VENV)/python -m rehearsal run
+
+rehearse-down: .venv/ready ## end the rehearsal and remove its world
+	@$(VENV)/python -m rehearsal down
+
+test: lint unit rehearsal-tests ## format, lint, types, unit tests, rehearsal tests
+
+lint: .venv/ready ## formatting, lint and types
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy .
+
+unit: .venv/ready ## tests that need no engine, in seconds
+	@$(VENV)/pytest tests/unit
+
+rehearsal-tests: tools ## tests with the real engine and a real control plane
+	@$(VENV)/pytest tests/rehearsal
+
+preview: .venv/ready ## what an up would change in production
+	@$(PULUMI) preview --diff --stack $(STACK)
+
+up: .venv/ready ## apply it; asks first
+	@$(PULUMI) up --stack $(STACK)
+
+outputs: .venv/ready ## addresses, URLs, release, expiry, cost
+	@$(PULUMI) stack output --stack $(STACK)
+
+tools: .venv/ready ## build the programs a rehearsal runs, where they are missing
+	@$(VENV)/python -m tools.build
+
+.venv/ready: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python %d.%d is too old; Python 3.11 or newer is needed (PYTHON=... chooses one)" % sys.version_info[:2])'
+	@echo "Setting up Python in .venv from the pinned requirements, once"
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
