@@ -1,6 +1,7 @@
 """What `pulumi stack output` answers (SYSTEMS: operation)."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 import pulumi
 
@@ -10,7 +11,7 @@ from infra.edge.ranges import CloudflareRanges
 from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
 from infra.machines.firewall import Firewall
-from infra.schema import Settings
+from infra.schema import App, Settings
 
 
 def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:
@@ -46,7 +47,5 @@ def export_outputs(
     pulumi.export("firewallId", firewall.id)
     pulumi.export("cloudflareRanges", ranges.all)
     pulumi.export("originCertificateExpiry", certificate.expires_on)
-    pulumi.export(
-        "images", {app: settings.images.reference(app) for app in ("api", "worker", "admin", "web")} | {"redis": settings.images.redis}
-    )
+    pulumi.export("images", {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis})
     pulumi.export("monthlyCost", monthly_cost(settings))

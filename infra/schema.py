@@ -99,6 +99,10 @@ class EdgeSettings(_Model):
     origin_certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
 
 
+App = Literal["api", "worker", "admin", "web"]
+"""The apps whose images we build."""
+
+
 class Images(_Model):
     """The release (book ch11)."""
 
@@ -109,7 +113,7 @@ class Images(_Model):
     web: Tag
     redis: Image
 
-    def reference(self, app: Literal["api", "worker", "admin", "web"]) -> str:
+    def reference(self, app: App) -> str:
         """The full image reference of one of our own apps."""
         return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
 

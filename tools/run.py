@@ -3,19 +3,20 @@
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
 from tools.build import BuildError, build_missing, search_path
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> NoReturn:
     """Becomes the command, so that its exit code and its terminal are the caller's."""
     try:
         build_missing(Console(stderr=True, soft_wrap=True))
     except BuildError as error:
         Console(stderr=True, soft_wrap=True).print(f"[red]tools:[/] {error}", highlight=False)
-        return 1
+        sys.exit(1)
     # The venv first: the built language host takes whatever `python` it finds.
     path = os.pathsep.join([str(Path(sys.executable).parent), search_path(), os.environ["PATH"]])
     os.environ["PATH"] = path
@@ -23,4 +24,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

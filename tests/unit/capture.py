@@ -135,8 +135,8 @@ def run(
 ) -> Capture:
     """The program once, from top to bottom; its own errors come out as they are.
 
-    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `plain_text` are secret keys
-    that somebody stored without encrypting them.
+    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `plain_text` are
+    secret keys that somebody stored without encrypting them.
     """
     # The SDK's futures belong to the loop they were made on: each run has its own, and none left by a failed one.
     pulumi.runtime.settings.SETTINGS.outputs.clear()
