@@ -62,7 +62,7 @@ class Clouds(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
         if args.typ == "hcloud:index/primaryIp:PrimaryIp":
-            state["ipAddress"] = self._addresses[args.name]
+            state["ipAddress"] = self._addresses[args.name] or "203.0.113.1"
         return str(next(self._ids)), state
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
