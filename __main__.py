@@ -48,7 +48,7 @@ namespace = Namespace(provider=cluster.provider)
 # Apps
 config = AppConfig(settings, secrets, namespace=namespace)
 cache = redis(settings.redis, settings.images.redis, namespace=namespace, config=config)
-schema = Migration(settings.images.reference("api"), namespace=namespace, config=config)  # complete before api and worker roll
+schema = Migration(settings, namespace=namespace, config=config)  # complete before api and worker roll
 backend = api(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
 jobs = worker(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
 panel = admin(settings, namespace=namespace, config=config, api=backend)

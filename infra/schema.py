@@ -153,6 +153,7 @@ class Database(_Model):
     max_idle_connections: int
     max_lifetime: str
     max_idle_time: str
+    migration_deadline_seconds: Annotated[int, Field(ge=10, le=3600)]
 
     @field_validator("pooler_host")
     @classmethod

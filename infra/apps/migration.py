@@ -1,7 +1,5 @@
 """The schema migration: a one-shot Job with the api image, complete before any pod that needs the schema (book ch08, ch14)."""
 
-from collections.abc import Sequence
-
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import (
@@ -17,9 +15,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.pod import Pod, Resources, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.schema import Settings
 
 NAME = "migrate"
-DEADLINE_SECONDS = 600
 
 # libpq's names, which goose's driver reads. By reference: the Job's own text changes with the image alone, so a change of
 # configuration runs no migration.
@@ -64,12 +62,12 @@ def migration_pod(image: str) -> Pod:
     )
 
 
-def job_spec(pod: Pod) -> JobSpecArgs:
+def job_spec(pod: Pod, *, deadline_seconds: int) -> JobSpecArgs:
     """No TTL: a finished Job that vanishes would read as drift, and run again at the next `up --refresh`."""
     return JobSpecArgs(
         # One try: goose rolls a failed file back, and the same file fails again.
         backoff_limit=0,
-        active_deadline_seconds=DEADLINE_SECONDS,
+        active_deadline_seconds=deadline_seconds,
         template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels(pod)), spec=pod_spec(pod)),
     )
 
@@ -93,9 +91,10 @@ class Migration(pulumi.ComponentResource):
 
     job: Job
 
-    def __init__(self, image: str, *, namespace: Namespace, config: AppConfig, after: Sequence[pulumi.Resource] = ()) -> None:
+    def __init__(self, settings: Settings, *, namespace: Namespace, config: AppConfig) -> None:
         super().__init__("honeydue:apps:Migration", NAME, None, pulumi.ResourceOptions(providers=[namespace.provider]))
-        pod = migration_pod(image)
+        pod = migration_pod(settings.images.reference("api"))
+        deadline = settings.database.migration_deadline_seconds
         account = ServiceAccount(
             NAME,
             metadata=ObjectMetaArgs(name=NAME, namespace=namespace.name, labels=labels(pod)),
@@ -111,12 +110,12 @@ class Migration(pulumi.ComponentResource):
                 # A failed Job is otherwise awaited again for ever; with this the next `up` runs a fresh one.
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=job_spec(pod),
+            spec=job_spec(pod, deadline_seconds=deadline),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[account, *config.objects, *after],
+                depends_on=[account, *config.objects],
                 # Above the Job's own deadline, so that it is Kubernetes that says why.
-                custom_timeouts=pulumi.CustomTimeouts(create="11m", update="11m"),
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{deadline + 60}s", update=f"{deadline + 60}s"),
                 hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("migration-failed", how_to_go_on)]),
             ),
         )
