@@ -24,4 +24,4 @@ def admin(settings: Settings, *, namespace: Namespace, config: AppConfig, api: W
         scratch=["/tmp", "/app/.next/cache"],  # noqa: S108  # mounts inside the container
         resources=Resources(cpu=100, cpu_limit=500, memory=256),
     )
-    return Workload(pod, scale=settings.scale.admin, namespace=namespace, after=[*config.objects, api.ready])
+    return Workload(pod, scale=settings.scale.admin, namespace=namespace, after=[*config.objects, api.deployment])

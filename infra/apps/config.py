@@ -10,6 +10,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.component import Component
 from infra.schema import Database, Settings
 from infra.settings import Secrets
 
@@ -80,7 +81,7 @@ def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
     return pulumi.Output.all(*[pulumi.Output.all(**dict(part)) for part in parts]).apply(lambda values: digest(list(values)))
 
 
-class AppConfig(pulumi.ComponentResource):
+class AppConfig(Component):
     """ConfigMap and Secrets of the namespace.
 
     Attributes:
@@ -94,7 +95,7 @@ class AppConfig(pulumi.ComponentResource):
     objects: tuple[pulumi.Resource, ...]
 
     def __init__(self, settings: Settings, secrets: Secrets, *, namespace: Namespace) -> None:
-        super().__init__("honeydue:apps:AppConfig", "config", None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        super().__init__("apps:AppConfig", "config", provider=namespace.provider)
         child = pulumi.ResourceOptions(parent=self)
         plain, secret = environment(settings), secret_environment(secrets)
         apns = {"key.p8": secrets.apns_key}

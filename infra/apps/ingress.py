@@ -20,6 +20,7 @@ from pulumi_kubernetes.networking.v1 import (
 
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
+from infra.component import Component
 from infra.edge.origin_certificate import OriginCertificate
 
 TLS_SECRET = "cloudflare-origin-cert"  # noqa: S105  # a name
@@ -45,11 +46,11 @@ def ingress_spec(route: Route) -> IngressSpecArgs:
     )
 
 
-class Ingresses(pulumi.ComponentResource):
+class Ingresses(Component):
     """The TLS Secret and one Ingress per route."""
 
     def __init__(self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate) -> None:
-        super().__init__("honeydue:apps:Ingresses", "ingresses", None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        super().__init__("apps:Ingresses", "ingresses", provider=namespace.provider)
         content: Mapping[str, pulumi.Output[str]] = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
         secret = Secret(
             TLS_SECRET,

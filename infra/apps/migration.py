@@ -15,6 +15,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.pod import Pod, Resources, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.component import Component
 from infra.schema import Settings
 
 NAME = "migrate"
@@ -82,7 +83,7 @@ def how_to_go_on(_: pulumi.ErrorHookArgs) -> bool:
     return False
 
 
-class Migration(pulumi.ComponentResource):
+class Migration(Component):
     """The Job. api and worker depend on `job` itself: it is ready when it is complete.
 
     Attributes:
@@ -92,7 +93,7 @@ class Migration(pulumi.ComponentResource):
     job: Job
 
     def __init__(self, settings: Settings, *, namespace: Namespace, config: AppConfig) -> None:
-        super().__init__("honeydue:apps:Migration", NAME, None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        super().__init__("apps:Migration", NAME, provider=namespace.provider)
         pod = migration_pod(settings.images.reference("api"))
         deadline = settings.database.migration_deadline_seconds
         account = ServiceAccount(
@@ -113,6 +114,7 @@ class Migration(pulumi.ComponentResource):
             spec=job_spec(pod, deadline_seconds=deadline),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=False,  # every release replaces it
                 depends_on=[account, *config.objects],
                 # Above the Job's own deadline, so that it is Kubernetes that says why.
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{deadline + 60}s", update=f"{deadline + 60}s"),

@@ -18,6 +18,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 
 from infra.apps.pod import Pod, labels, pod_spec, selector
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.component import Component
 from infra.schema import Autoscaling
 
 HTTP = "http"
@@ -82,7 +83,7 @@ def service_spec(pod: Pod) -> ServiceSpecArgs:
     )
 
 
-class Workload(pulumi.ComponentResource):
+class Workload(Component):
     """One app, as `pod` describes it. `after` must stand before its pods may change.
 
     Attributes:
@@ -99,7 +100,7 @@ class Workload(pulumi.ComponentResource):
     port: int | None
 
     def __init__(self, pod: Pod, *, scale: int | Autoscaling, namespace: Namespace, after: Sequence[pulumi.Resource]) -> None:
-        super().__init__("honeydue:apps:Workload", pod.name, None, pulumi.ResourceOptions(providers=[namespace.provider]))
+        super().__init__("apps:Workload", pod.name, provider=namespace.provider)
         child = pulumi.ResourceOptions(parent=self)
         self.name = pod.name
         self.port = pod.port

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.component import Component
 from infra.schema import ClusterSettings
 
 
-class Cluster(pulumi.ComponentResource):
+class Cluster(Component):
     """The Kubernetes provider that every object names.
 
     Attributes:
@@ -20,7 +21,7 @@ class Cluster(pulumi.ComponentResource):
     kubeconfig: pulumi.Output[str]
 
     def __init__(self, settings: ClusterSettings, *, kubeconfig: pulumi.Output[str], after: Sequence[pulumi.Resource]) -> None:
-        super().__init__("honeydue:cluster:Cluster", "cluster")
+        super().__init__("cluster:Cluster", "cluster")
         self.kubeconfig = pulumi.Output.secret(kubeconfig)
         self.provider = kubernetes.Provider(
             "k3s",

@@ -5,10 +5,12 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace as NamespaceResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.component import Component
+
 NAMESPACE = "honeydue"
 
 
-class Namespace(pulumi.ComponentResource):
+class Namespace(Component):
     """The namespace; everything in it takes its name from here, and so comes after it.
 
     Attributes:
@@ -20,13 +22,12 @@ class Namespace(pulumi.ComponentResource):
     provider: kubernetes.Provider
 
     def __init__(self, *, provider: kubernetes.Provider) -> None:
-        super().__init__("honeydue:cluster:Namespace", "namespace", None, pulumi.ResourceOptions(providers=[provider]))
+        super().__init__("cluster:Namespace", "namespace", provider=provider)
         levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         namespace = NamespaceResource(
             NAMESPACE,
             metadata=ObjectMetaArgs(name=NAMESPACE, labels=levels),
-            # Deleting a namespace deletes all that lives in it, the redis volume included.
-            opts=pulumi.ResourceOptions(parent=self, protect=True),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.name = namespace.metadata.name
         self.provider = provider

@@ -8,6 +8,8 @@ import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.component import Component
+
 
 def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
     """Values of Traefik's Helm chart; `trusted` are the proxies whose forwarded headers are believed."""
@@ -32,11 +34,11 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
     }
 
 
-class Traefik(pulumi.ComponentResource):
+class Traefik(Component):
     """The HelmChartConfig that k3s' helm-controller merges into its own chart."""
 
     def __init__(self, *, trusted: Sequence[str], provider: kubernetes.Provider) -> None:
-        super().__init__("honeydue:cluster:Traefik", "traefik", None, pulumi.ResourceOptions(providers=[provider]))
+        super().__init__("cluster:Traefik", "traefik", provider=provider)
         CustomResource(
             "traefik",
             api_version="helm.cattle.io/v1",

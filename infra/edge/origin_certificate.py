@@ -4,10 +4,11 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 import pulumi_tls as tls
 
+from infra.component import Component
 from infra.schema import EdgeSettings
 
 
-class OriginCertificate(pulumi.ComponentResource):
+class OriginCertificate(Component):
     """Key, CSR and certificate for the domain and everything directly under it.
 
     Every input of it replaces the certificate, so all are explicit and it is protected. There is no automatic renewal:
@@ -24,9 +25,9 @@ class OriginCertificate(pulumi.ComponentResource):
     expires_on: pulumi.Output[str]
 
     def __init__(self, domain: str, settings: EdgeSettings, *, provider: cloudflare.Provider) -> None:
-        super().__init__("honeydue:edge:OriginCertificate", "origin-certificate", None, pulumi.ResourceOptions(providers=[provider]))
-        protected = pulumi.ResourceOptions(parent=self, protect=True)
-        key = tls.PrivateKey("origin-key", algorithm="ECDSA", ecdsa_curve="P256", opts=protected)
+        super().__init__("edge:OriginCertificate", "origin-certificate", provider=provider)
+        child = pulumi.ResourceOptions(parent=self)
+        key = tls.PrivateKey("origin-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
         # Sorted: another order of the same names would replace the certificate.
         names = sorted([domain, f"*.{domain}"])
         request = tls.CertRequest(
@@ -34,7 +35,7 @@ class OriginCertificate(pulumi.ComponentResource):
             private_key_pem=key.private_key_pem,
             dns_names=names,
             subject=tls.CertRequestSubjectArgs(common_name=domain, organization="honeyDue"),
-            opts=protected,
+            opts=child,
         )
         certificate = cloudflare.OriginCaCertificate(
             "origin",
@@ -42,7 +43,7 @@ class OriginCertificate(pulumi.ComponentResource):
             hostnames=names,
             request_type="origin-ecc",
             requested_validity=settings.origin_certificate_days,
-            opts=protected,
+            opts=child,
         )
         self.certificate = certificate.certificate
         self.private_key = pulumi.Output.secret(key.private_key_pem)

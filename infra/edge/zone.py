@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_cloudflare as cloudflare
 
+from infra.component import Component
 from infra.schema import EdgeSettings
 
 AUTOMATIC_TTL = 1
@@ -21,7 +22,7 @@ def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:
     return {"ssl": "strict", "always_use_https": "on", "min_tls_version": settings.min_tls_version, "tls_1_3": "on"}
 
 
-class Zone(pulumi.ComponentResource):
+class Zone(Component):
     """Records (round robin over the nodes) and TLS settings of an existing zone.
 
     Attributes:
@@ -35,7 +36,7 @@ class Zone(pulumi.ComponentResource):
     def __init__(
         self, domain: str, settings: EdgeSettings, *, origins: Mapping[str, pulumi.Output[str]], provider: cloudflare.Provider
     ) -> None:
-        super().__init__("honeydue:edge:Zone", "zone", None, pulumi.ResourceOptions(providers=[provider]))
+        super().__init__("edge:Zone", "zone", provider=provider)
         self.id = cloudflare.get_zone(
             filter=cloudflare.GetZoneFilterArgs(name=domain, match="all"), opts=pulumi.InvokeOptions(provider=provider)
         ).zone_id
@@ -50,7 +51,7 @@ class Zone(pulumi.ComponentResource):
                     content=address,
                     proxied=True,
                     ttl=AUTOMATIC_TTL,
-                    opts=pulumi.ResourceOptions(parent=self, protect=True),
+                    opts=pulumi.ResourceOptions(parent=self),
                 )
         for setting, value in tls_settings(settings).items():
             # Deleting a ZoneSetting leaves its value live, so removing one here would only hide it.

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 import pulumi
 import pulumi_hcloud as hcloud
 
+from infra.component import Component
 from infra.schema import Node
 
 
@@ -25,7 +26,7 @@ def expect_address(alias: str, expected: IPv4Address | None, held: str) -> str:
     return held
 
 
-class NodeAddresses(pulumi.ComponentResource):
+class NodeAddresses(Component):
     """One primary IPv4 per node, never deleted with its server (SYSTEMS: machines; book ch01).
 
     Attributes:
@@ -37,7 +38,7 @@ class NodeAddresses(pulumi.ComponentResource):
     ids: Mapping[str, pulumi.Output[int]]
 
     def __init__(self, nodes: Mapping[str, Node], *, hetzner: hcloud.Provider) -> None:
-        super().__init__("honeydue:machines:NodeAddresses", "addresses", None, pulumi.ResourceOptions(providers=[hetzner]))
+        super().__init__("machines:NodeAddresses", "addresses", provider=hetzner)
         held = {
             alias: hcloud.PrimaryIp(
                 alias,
@@ -47,7 +48,7 @@ class NodeAddresses(pulumi.ComponentResource):
                 # Hetzner's default gives the address back with the server, and the firewall and DNS would point at a stranger.
                 auto_delete=False,
                 delete_protection=True,
-                opts=pulumi.ResourceOptions(parent=self, protect=True),
+                opts=pulumi.ResourceOptions(parent=self),
             )
             for alias, node in nodes.items()
         }

@@ -7,6 +7,7 @@ from typing import Literal
 import pulumi
 import pulumi_hcloud as hcloud
 
+from infra.component import Component
 from infra.edge.ranges import CloudflareRanges
 from infra.schema import Access
 
@@ -58,7 +59,7 @@ def check_limits(wanted: Sequence[Rule]) -> None:
         raise pulumi.RunError("Hetzner would refuse the firewall: " + "; ".join(excess) + ". Shorten honeydue:access.operators.")
 
 
-class Firewall(pulumi.ComponentResource):
+class Firewall(Component):
     """One firewall for all nodes; servers name it by id, so that it is in force before their first boot.
 
     Attributes:
@@ -76,7 +77,7 @@ class Firewall(pulumi.ComponentResource):
         flannel_backend: str,
         hetzner: hcloud.Provider,
     ) -> None:
-        super().__init__("honeydue:machines:Firewall", "firewall", None, pulumi.ResourceOptions(providers=[hetzner]))
+        super().__init__("machines:Firewall", "firewall", provider=hetzner)
         wanted = rules(
             access=access,
             web_from=web_from,
@@ -97,7 +98,7 @@ class Firewall(pulumi.ComponentResource):
                 )
                 for rule in wanted
             ],
-            opts=pulumi.ResourceOptions(parent=self, protect=True),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.id = firewall.id.apply(int)
         self.register_outputs({"id": self.id})

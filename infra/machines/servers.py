@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_hcloud as hcloud
 
+from infra.component import Component
 from infra.machines.addresses import NodeAddresses
 from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
@@ -16,7 +17,7 @@ LABELS = {"cluster": "honeydue"}
 SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId"]
 
 
-class Machines(pulumi.ComponentResource):
+class Machines(Component):
     """The operators' keys, the servers, and the placement group that spreads new ones over different hosts.
 
     Attributes:
@@ -34,10 +35,12 @@ class Machines(pulumi.ComponentResource):
         ssh_keys: Mapping[str, str],
         hetzner: hcloud.Provider,
     ) -> None:
-        super().__init__("honeydue:machines:Machines", "machines", None, pulumi.ResourceOptions(providers=[hetzner]))
+        super().__init__("machines:Machines", "machines", provider=hetzner)
         child = pulumi.ResourceOptions(parent=self)
+        # A new public key replaces the old one; servers took theirs when they were created.
+        replaceable = pulumi.ResourceOptions(parent=self, protect=False)
         keys: Sequence[hcloud.SshKey] = [
-            hcloud.SshKey(f"key-{name}", name=name, public_key=public_key, labels=LABELS, opts=child)
+            hcloud.SshKey(f"key-{name}", name=name, public_key=public_key, labels=LABELS, opts=replaceable)
             for name, public_key in ssh_keys.items()
         ]
         spread = hcloud.PlacementGroup("spread", name="honeydue", type="spread", labels=LABELS, opts=child)
@@ -59,7 +62,7 @@ class Machines(pulumi.ComponentResource):
                 # Hetzner wants the two alike; they guard the console and the API, `protect` guards this program.
                 delete_protection=True,
                 rebuild_protection=True,
-                opts=pulumi.ResourceOptions(parent=self, protect=True, ignore_changes=SET_AT_CREATION),
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=SET_AT_CREATION),
             )
             for alias, node in nodes.items()
         }

@@ -10,17 +10,6 @@ from google.protobuf.struct_pb2 import Struct, Value
 from infra.settings import REQUIRED
 from tests.unit.capture import PLACEHOLDER, Capture, Registration, production, run
 
-LASTING = {
-    "Server",
-    "PrimaryIp",
-    "Firewall",
-    "DnsRecord",
-    "OriginCaCertificate",
-    "PrivateKey",
-    "CertRequest",
-    "PersistentVolumeClaim",
-    "Namespace",
-}
 OUR_REGISTRY = "gitea.treytartt.com/admin/"
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 
@@ -96,8 +85,10 @@ def test_every_resource_names_its_provider(program: Capture, package: str, provi
     assert [one.urn for one in found if f"::{provider}::" not in one.request.provider] == []
 
 
-def test_what_lasts_is_protected(program: Capture) -> None:
-    assert [one.urn for kind in LASTING for one in program.of(kind) if not one.request.protect] == []
+def test_all_is_protected_but_what_is_meant_to_be_replaced(program: Capture) -> None:
+    providers = [one for one in program.registrations if one.type.startswith("pulumi:")]
+    rest = [one for one in program.registrations if one.request.custom and one not in providers]
+    assert {one.kind for one in rest if not one.request.protect} == {"Job", "SshKey"}
 
 
 def test_ignored_properties_exist_under_the_name_the_engine_uses(program: Capture) -> None:

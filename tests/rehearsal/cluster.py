@@ -1,0 +1,53 @@
+"""What the tests read from the control plane of a world."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rehearsal.world import World
+
+NAMESPACE = "honeydue"
+APP = "app.kubernetes.io/name"
+
+
+def items(world: World, kind: str, app: str | None = None) -> list[Mapping[str, Any]]:
+    """Objects of one kind in the namespace, of one app where it is named."""
+    chosen = ["-l", f"{APP}={app}"] if app else []
+    found: list[Mapping[str, Any]] = world.kubectl_json("get", kind, "-n", NAMESPACE, *chosen)["items"]
+    return found
+
+
+def time(value: str) -> datetime:
+    return datetime.fromisoformat(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What serves at one moment: pods and migrations by uid, and how often each Deployment's text was changed."""
+
+    pods: Mapping[str, frozenset[str]]
+    generations: Mapping[str, int]
+    jobs: frozenset[str]
+
+
+def snapshot(world: World) -> Snapshot:
+    pods: dict[str, set[str]] = {}
+    for pod in items(world, "pods"):
+        if pod["metadata"]["labels"][APP] != "migrate" and "deletionTimestamp" not in pod["metadata"]:
+            pods.setdefault(pod["metadata"]["labels"][APP], set()).add(pod["metadata"]["uid"])
+    return Snapshot(
+        pods={app: frozenset(uids) for app, uids in pods.items()},
+        generations={one["metadata"]["name"]: one["metadata"]["generation"] for one in items(world, "deployments")},
+        jobs=frozenset(one["metadata"]["uid"] for one in items(world, "jobs")),
+    )
+
+
+def rolled(before: Snapshot, after: Snapshot) -> set[str]:
+    """Apps that kept none of their pods."""
+    return {app for app, uids in after.pods.items() if not uids & before.pods.get(app, frozenset())}
+
+
+def untouched(before: Snapshot, after: Snapshot) -> set[str]:
+    """Apps whose pods are the same ones."""
+    return {app for app, uids in after.pods.items() if uids == before.pods.get(app)}

@@ -1,0 +1,93 @@
+"""Production's own configuration through the real engine: the preview is the truth, a second up is empty, accidents are refused."""
+
+import json
+from pathlib import Path
+
+from rehearsal.world import World
+from tests.rehearsal.cluster import items
+
+
+def account(world: World) -> Path:
+    return world.layout.clouds / "account.json"
+
+
+def urns(world: World) -> set[str]:
+    """All that the stack holds."""
+    return {one["urn"] for one in json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]}
+
+
+def test_everything_stands(production: World) -> None:
+    ready = {one["metadata"]["name"]: one["status"].get("availableReplicas") for one in items(production, "deployments")}
+    assert ready.keys() == {"api", "worker", "admin", "web", "redis"}
+    assert all(ready.values())
+    assert all(claim["status"]["phase"] == "Bound" for claim in items(production, "persistentvolumeclaims"))
+    outputs = production.outputs()
+    assert outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
+    assert outputs["urls"]["apex"] == "https://myhoneydue.com"
+    assert outputs["kubeconfig"] == "[secret]"
+
+
+def test_a_second_up_changes_nothing_and_a_refresh_finds_nothing(production: World) -> None:
+    production.pulumi("up", "--yes", "--skip-preview")
+    production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    production.pulumi("preview", "--refresh", "--expect-no-changes")
+
+
+def test_no_secret_stands_in_state_or_output(production: World) -> None:
+    values = json.loads(production.pulumi("config", "--show-secrets", "--json").stdout)
+    secrets = [one["value"] for one in values.values() if one["secret"] and len(one.get("value", "")) > 7]
+    assert len(secrets) >= 12
+    said = production.pulumi("preview", "--diff", "--refresh").stdout + production.pulumi("stack", "export").stdout
+    kept = said + "".join(file.read_text() for file in production.layout.backend.rglob("*.json"))
+    assert [secret[:12] for secret in secrets if secret in kept or json.dumps(secret)[1:-1] in kept] == []
+
+
+def test_destroy_is_refused_even_without_its_preview(production: World) -> None:
+    before = urns(production)
+    refused = production.pulumi("destroy", "--yes", check=False)
+    assert refused.returncode != 0
+    assert "protected" in refused.stdout + refused.stderr
+    assert urns(production) == before
+
+    # The engine goes on past a protected resource here: all that serves must carry the protection itself.
+    assert production.pulumi("destroy", "--yes", "--skip-preview", check=False).returncode != 0
+    assert {urn.split("$")[-1].split("::")[0] for urn in before - urns(production)} <= {
+        "kubernetes:batch/v1:Job",
+        "hcloud:index/sshKey:SshKey",
+    }
+    production.pulumi("up", "--yes", "--skip-preview")
+    assert urns(production) == before
+
+
+def test_all_mistakes_are_shown_once_and_nothing_is_contacted(empty: World) -> None:
+    empty.set_config("honeydue:domian", "x")
+    empty.set_config("honeydue:nodes.hetzner1.ipv4", "178.104.247.300")
+    refused = empty.pulumi("preview", check=False)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert "2 to mend in the settings of stack prod; nothing was contacted" in said
+    assert "Traceback" not in said
+    assert list(empty.layout.clouds.glob("*.json")) == [account(empty)]
+
+
+def test_empty_cloudflare_ranges_are_refused(empty: World) -> None:
+    account(empty).write_text(json.dumps(json.loads(account(empty).read_text()) | {"ip_ranges": {"ipv4_cidrs": [], "ipv6_cidrs": []}}))
+    refused = empty.pulumi("preview", check=False)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert "0 IPv4 and 0 IPv6 ranges" in said
+    assert "Traceback" not in said
+
+
+def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(empty: World) -> None:
+    held = json.loads(account(empty).read_text())
+    held["addresses"]["hetzner2-ipv4"] = "203.0.113.9"
+    account(empty).write_text(json.dumps(held))
+    refused = empty.pulumi("up", "--yes", "--skip-preview", check=False)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert "honeydue:nodes.hetzner2.ipv4 expects 178.105.32.198, but Hetzner holds 203.0.113.9" in said
+    assert "Traceback" not in said
+    created = urns(empty)
+    assert any("PrimaryIp::hetzner2" in urn for urn in created)
+    assert [urn for urn in created if "firewall:Firewall" in urn or ("DnsRecord" in urn and urn.endswith("hetzner2"))] == []
