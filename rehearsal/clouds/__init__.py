@@ -1,0 +1,1 @@
+"""Simulated hcloud, cloudflare, tls and random providers: real protocol and cryptography, a file for a cloud."""

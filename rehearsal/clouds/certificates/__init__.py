@@ -1,0 +1,90 @@
+"""The tls provider: real keys, requests and certificates, by the `cryptography` library.
+
+Follows terraform-provider-tls 4 (github.com/hashicorp/terraform-provider-tls, docs/resources): whatever is written into a key
+or a certificate replaces it. There is no cloud: all it makes is in the stack's state, as good, and as secret, as the real thing.
+"""
+
+# ruff: noqa: PLC0415 - the cryptography costs 0.1 s, which a preview need not pay
+from collections.abc import Mapping
+from typing import Final
+
+from ..kinds import EVERYTHING, Cloud, Kind, Made
+from ..values import Props
+
+
+def _key(_: Cloud, props: Props) -> Made:
+    from . import keys
+
+    return keys.private_key(props)
+
+
+def _request(_: Cloud, props: Props) -> Made:
+    from . import issuing
+
+    return issuing.request(props)
+
+
+def _self_signed(_: Cloud, props: Props) -> Made:
+    from . import issuing
+
+    return issuing.self_signed(props)
+
+
+def _locally_signed(_: Cloud, props: Props) -> Made:
+    from . import issuing
+
+    return issuing.locally_signed(props)
+
+
+_CERTIFICATE_INPUTS: Final = frozenset(
+    {"allowedUses", "validityPeriodHours", "isCaCertificate", "maxPathLength", "setSubjectKeyId", "setAuthorityKeyId"}
+    | {"dnsNames", "ipAddresses", "uris", "subject", "privateKeyPem", "privateKeyPemWoVersion"}
+    | {"caCertPem", "certRequestPem", "caPrivateKeyPem", "caPrivateKeyPemWoVersion"}
+)
+_CERTIFICATE_DEFAULTS: Final = {
+    "earlyRenewalHours": 0,
+    "isCaCertificate": False,
+    "setSubjectKeyId": False,
+}
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.type: kind
+    for kind in (
+        Kind(
+            type="tls:index/privateKey:PrivateKey",
+            dialect="framework",
+            create=_key,
+            replaces=EVERYTHING,
+            defaults={"ecdsaCurve": "P224", "rsaBits": 2048},
+            choices={"algorithm": ("RSA", "ECDSA", "ED25519"), "ecdsaCurve": ("P224", "P256", "P384", "P521")},
+            secrets=frozenset({"privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"}),
+            remembers=False,
+        ),
+        Kind(
+            type="tls:index/certRequest:CertRequest",
+            dialect="framework",
+            create=_request,
+            replaces=EVERYTHING,
+            secrets=frozenset({"privateKeyPem", "privateKeyPemWo"}),
+            remembers=False,
+        ),
+        Kind(
+            type="tls:index/selfSignedCert:SelfSignedCert",
+            dialect="framework",
+            create=_self_signed,
+            replaces=_CERTIFICATE_INPUTS,
+            defaults={**_CERTIFICATE_DEFAULTS, "setAuthorityKeyId": False},
+            secrets=frozenset({"privateKeyPem", "privateKeyPemWo"}),
+            remembers=False,
+        ),
+        Kind(
+            type="tls:index/locallySignedCert:LocallySignedCert",
+            dialect="framework",
+            create=_locally_signed,
+            replaces=_CERTIFICATE_INPUTS,
+            defaults=_CERTIFICATE_DEFAULTS,
+            secrets=frozenset({"caPrivateKeyPem", "caPrivateKeyPemWo"}),
+            remembers=False,
+        ),
+    )
+}

@@ -1,0 +1,58 @@
+"""What all of Cloudflare's resources have in common: zones, ids, the style of the API's errors."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Final
+
+from ..kinds import ApiError, Cloud
+from ..values import Props, Value
+
+ZONE: Final = "cloudflare:index/zone:Zone"
+
+_API: Final = "https://api.cloudflare.com/client/v4"
+
+
+def api_error(code: int, message: str, *, path: str, method: str = "POST", status: str = "400 Bad Request") -> ApiError:
+    """An error as the provider passes it on."""
+    body = json.dumps({"success": False, "errors": [{"code": code, "message": message}]}, separators=(",", ":"))
+    return ApiError(f'failed to make http request: {method} "{_API}{path}": {status} {body}')
+
+
+def new_id() -> str:
+    """An identifier, 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def zones(cloud: Cloud) -> dict[str, str]:
+    """The names of the account's zones, by id: those it held before and those made since."""
+    made = {id_: live["name"] for id_, live in cloud.of(ZONE).items()}
+    return {**{id_: name for name, id_ in cloud.account.zones.items()}, **made}
+
+
+def zone_name(cloud: Cloud, zone_id: Value, path: str = "") -> str:
+    """The domain of a zone; an error where the account has no such zone."""
+    if not zone_id:
+        raise ApiError("missing required zone_id parameter")
+    name = zones(cloud).get(zone_id)
+    if name is None:
+        route = f"/zones/{zone_id}{path}"
+        message = f"Could not route to /client/v4{route}, perhaps your object identifier is invalid?"
+        raise api_error(7003, message, path=route, status="404 Not Found")
+    return name
+
+
+def last_part(id_: str, _: Props) -> str:
+    """The own id in an import id such as `zone/record`."""
+    return id_.rpartition("/")[2]
+
+
+def within_zone(id_: str, prior: Props) -> str:
+    """The key of what has its id only within a zone (a setting, a hostname)."""
+    return id_ if "/" in id_ else f"{prior.get('zoneId')}/{id_}"
+
+
+def own_part(key: str) -> str:
+    """The id within the zone."""
+    return key.rpartition("/")[2]

@@ -1,0 +1,157 @@
+"""The simulated tls and random providers: real keys and certificates, random values, and nothing secret in the open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from tests.unit.clouds_client import SECRET_SIGNATURE, UNKNOWN_MARK, Engine, Inputs, ProviderError, Thing
+
+KEY = "tls:index/privateKey:PrivateKey"
+REQUEST = "tls:index/certRequest:CertRequest"
+SELF_SIGNED = "tls:index/selfSignedCert:SelfSignedCert"
+LOCALLY_SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Engine:
+    return Engine("tls", tmp_path)
+
+
+@pytest.fixture
+def random(tmp_path: Path) -> Engine:
+    return Engine("random", tmp_path)
+
+
+def opened(value: Any) -> str:
+    assert value[SECRET_SIGNATURE]
+    return str(value["value"])
+
+
+def test_a_key_pair_is_one(tls: Engine) -> None:
+    curves: list[Inputs] = [{"algorithm": "ECDSA", "ecdsaCurve": curve} for curve in ("P224", "P256", "P384", "P521")]
+    others: list[Inputs] = [{"algorithm": "ED25519"}, {"algorithm": "RSA", "rsaBits": 1024}]
+    for inputs in [*curves, *others]:
+        made = tls.create(KEY, inputs).outputs
+        public = serialization.load_pem_public_key(made["publicKeyPem"].encode())
+        for name in ("privateKeyPem", "privateKeyPemPkcs8"):
+            private = serialization.load_pem_private_key(opened(made[name]).encode(), password=None)
+            assert private.public_key() == public
+        if inputs.get("ecdsaCurve") != "P224":
+            assert serialization.load_ssh_public_key(made["publicKeyOpenssh"].encode()) == public
+            assert made["publicKeyFingerprintSha256"].startswith("SHA256:")
+
+
+def test_another_algorithm_is_another_key(tls: Engine) -> None:
+    assert list(tls.diff(KEY, {"algorithm": "RSA"}, {"algorithm": "ED25519"}).replaces) == ["algorithm"]
+    assert not tls.diff(KEY, {"algorithm": "RSA"}, {"algorithm": "RSA", "rsaBits": 2048}).diffs
+    assert len(tls.reasons(KEY, {"algorithm": "DSA"})) == 1
+    assert len(tls.reasons(KEY, {"algorithm": "ECDSA", "ecdsaCurve": "P255"})) == 1
+
+
+def test_a_chain_verifies(tls: Engine) -> None:
+    key = tls.create(KEY, {"algorithm": "ECDSA", "ecdsaCurve": "P256"}).outputs
+    pem = key["privateKeyPem"]
+    subject = {"commonName": "rehearsal", "organization": "honeyDue"}
+    authority = tls.create(
+        SELF_SIGNED,
+        {
+            "privateKeyPem": pem,
+            "allowedUses": ["cert_signing", "crl_signing"],
+            "validityPeriodHours": 24,
+            "isCaCertificate": True,
+            "subject": subject,
+            "setAuthorityKeyId": True,
+        },
+    )
+    request = tls.create(REQUEST, {"privateKeyPem": pem, "subject": subject, "dnsNames": ["a.example"], "ipAddresses": ["192.0.2.1"]})
+    leaf = tls.create(
+        LOCALLY_SIGNED,
+        {
+            "caCertPem": authority.outputs["certPem"],
+            "caPrivateKeyPem": pem,
+            "certRequestPem": request.outputs["certRequestPem"],
+            "allowedUses": ["server_auth", "digital_signature"],
+            "validityPeriodHours": 12,
+        },
+    )
+    store = Store([x509.load_pem_x509_certificate(authority.outputs["certPem"].encode())])
+    certificate = x509.load_pem_x509_certificate(leaf.outputs["certPem"].encode())
+    verifier = PolicyBuilder().store(store).build_server_verifier(x509.DNSName("a.example"))
+    assert verifier.verify(certificate, [])[0] == certificate
+    assert leaf.outputs["caKeyAlgorithm"] == request.outputs["keyAlgorithm"] == "ECDSA"
+    assert opened(leaf.outputs["caPrivateKeyPem"]) == opened(pem)
+
+
+def test_a_bad_key_is_refused_without_being_shown(tls: Engine) -> None:
+    with pytest.raises(ProviderError, match="Failed to parse the private key") as refused:
+        tls.create(REQUEST, {"privateKeyPem": "hunter2 hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_key_is_read_from_the_state_and_cannot_be_imported(tls: Engine) -> None:
+    key = tls.create(KEY, {"algorithm": "ED25519"})
+    assert tls.read(key) == key
+    with pytest.raises(ProviderError, match="cannot be imported"):
+        tls.import_(KEY, key.id)
+
+
+def test_a_password_is_as_asked_for_and_secret(random: Engine) -> None:
+    inputs = {"length": 24, "special": False, "minNumeric": 5}
+    made = random.create(PASSWORD, inputs)
+    result = opened(made.outputs["result"])
+    assert len(result) == 24
+    assert result.isalnum()
+    assert sum(letter.isdigit() for letter in result) >= 5
+    assert bcrypt.checkpw(result.encode(), opened(made.outputs["bcryptHash"]).encode())
+    assert result != made.id
+    assert result != opened(random.create(PASSWORD, inputs).outputs["result"])
+    assert random.read(made) == made
+    assert random.preview(PASSWORD, inputs)["result"] == {SECRET_SIGNATURE: made.outputs["result"][SECRET_SIGNATURE], "value": UNKNOWN_MARK}
+
+
+def test_keepers_make_a_new_value(random: Engine) -> None:
+    old = {"length": 8, "keepers": {"version": "1"}}
+    diff = random.diff(PASSWORD, old, {**old, "keepers": {"version": "2"}})
+    assert list(diff.replaces) == ["keepers"]
+    assert list(diff.detailedDiff) == ["keepers.version"]
+    assert "length" in random.reasons(PASSWORD, {"length": 3, "minUpper": 4})[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "outputs"),
+    [
+        ("String", {"length": 9}, {"result"}),
+        ("Id", {"byteLength": 4, "prefix": "a-"}, {"hex", "dec", "b64Url", "b64Std"}),
+        ("Bytes", {"length": 4}, {"hex", "base64"}),
+        ("Integer", {"min": 3, "max": 3}, {"result"}),
+        ("Pet", {"length": 3}, set()),
+        ("Uuid", {}, {"result"}),
+        ("Shuffle", {"inputs": ["a", "b"], "resultCount": 3}, {"results"}),
+    ],
+)
+def test_random_values(random: Engine, kind: str, inputs: Inputs, outputs: set[str]) -> None:
+    type_ = f"random:index/random{kind}:Random{kind}"
+    made: Thing = random.create(type_, inputs)
+    assert made.id
+    assert outputs <= made.outputs.keys()
+    assert random.read(made) == made
+    assert not random.diff(type_, made.inputs, inputs).diffs
+    random.delete(made)
+
+
+def test_the_values_themselves(random: Engine) -> None:
+    assert random.create("random:index/randomInteger:RandomInteger", {"min": 3, "max": 3}).outputs["result"] == 3
+    pet = random.create("random:index/randomPet:RandomPet", {"length": 3, "prefix": "p", "separator": "_"})
+    assert len(pet.id.split("_")) == 4
+    shuffled = {"inputs": ["a", "b", "c"], "seed": "s"}
+    type_ = "random:index/randomShuffle:RandomShuffle"
+    assert sorted(random.create(type_, shuffled).outputs["results"]) == ["a", "b", "c"]
+    assert random.create(type_, shuffled).outputs == random.create(type_, shuffled).outputs

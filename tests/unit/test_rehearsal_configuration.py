@@ -1,0 +1,111 @@
+"""The world's copy of the settings: production's own, but for its secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.settings import REQUIRED
+from rehearsal import configuration
+from rehearsal.errors import RehearsalError
+from rehearsal.layout import CHECKOUT
+from rehearsal.placeholders import placeholder
+
+PRODUCTION = CHECKOUT / "Pulumi.prod.yaml"
+SOURCE = """
+encryptionsalt: v1:salt-of-production
+config:
+  honeydue:domain: example.com  # the zone
+  honeydue:images: {api: "1234567890", web: 0123456789}
+  honeydue:postgresPassword: {secure: v1:of-production}
+  honeydue:extra:
+    plain: 1
+    token: {secure: v1:of-production-too}
+"""
+
+
+def copied(tmp_path: Path, source: str = SOURCE) -> tuple[Path, list[configuration.Missing]]:
+    (tmp_path / "source.yaml").write_text(source)
+    missing = configuration.copy(tmp_path / "source.yaml", tmp_path / "copy.yaml", tmp_path)
+    return tmp_path / "copy.yaml", missing
+
+
+def test_nothing_encrypted_by_production_is_copied(tmp_path: Path) -> None:
+    copy, _ = copied(tmp_path)
+    assert "of-production" not in copy.read_text()
+
+
+def test_every_secret_is_to_be_set_at_any_depth_and_every_missing_one_too(tmp_path: Path) -> None:
+    _, missing = copied(tmp_path)
+    secret = {f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret}
+    assert {one.path for one in missing} == secret | {"honeydue:extra.token"}
+
+
+def test_plain_values_are_filled_in_and_the_rest_stays_as_it_was_written(tmp_path: Path) -> None:
+    copy, _ = copied(tmp_path)
+    text = copy.read_text()
+    assert 'honeydue:images: {api: "1234567890", web: 0123456789}' in text
+    assert "# the zone" in text
+    config = configuration.load(copy)["config"]
+    assert all(f"honeydue:{key}" in config for key, required in REQUIRED.items() if not required.secret)
+
+
+def test_the_salt_of_an_earlier_copy_stays(tmp_path: Path) -> None:
+    (tmp_path / "copy.yaml").write_text("encryptionsalt: v1:salt-of-the-world\n")
+    copy, _ = copied(tmp_path)
+    assert configuration.load(copy)["encryptionsalt"] == "v1:salt-of-the-world"
+
+
+def test_a_value_is_set_by_its_path_and_removed_by_none(tmp_path: Path) -> None:
+    copy, _ = copied(tmp_path)
+    configuration.set_value(copy, "honeydue:images.api", "12e4567890")
+    configuration.set_value(copy, "honeydue:new.deeper", 3)
+    configuration.set_value(copy, "honeydue:domain", None)
+    config = configuration.load(copy)["config"]
+    assert config["honeydue:images"]["api"] == "12e4567890"
+    assert config["honeydue:new"] == {"deeper": 3}
+    assert "honeydue:domain" not in config
+
+
+def test_the_shipped_settings_describe_a_world() -> None:
+    stack = configuration.read_stack(PRODUCTION)
+    assert {node.alias: node.hostname for node in stack.nodes}["hetzner1"] == "ubuntu-8gb-nbg1-2"
+    assert (stack.network.pods, stack.network.services, stack.network.first_service) == ("10.42.0.0/16", "10.43.0.0/16", "10.43.0.1")
+    assert stack.network.advertise in {node.ipv4 for node in stack.nodes}
+    assert stack.domain == "myhoneydue.com"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("honeydue:nodes.hetzner1.ipv4", "178.104.247", "honeydue:nodes.hetzner1.ipv4"),
+        ("honeydue:nodes", None, "honeydue:nodes"),
+        ("honeydue:cluster.podCidr", "10.42.0.0/33", "honeydue:cluster.podCidr"),
+        ("honeydue:domain", "not a domain", "honeydue:domain"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, path: str, value: object, said: str) -> None:
+    copy = tmp_path / "Pulumi.prod.yaml"
+    copy.write_text(PRODUCTION.read_text())
+    configuration.set_value(copy, path, value)
+    with pytest.raises(RehearsalError, match=said) as error:
+        configuration.read_stack(copy)
+    assert "\n" not in str(error.value)
+
+
+def test_broken_yaml_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_text("config: {a: [}")
+    with pytest.raises(RehearsalError, match=r"Pulumi\.prod\.yaml is no valid YAML") as error:
+        configuration.load(tmp_path / "Pulumi.prod.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_placeholders_are_recognisable_stable_and_of_the_right_shape(tmp_path: Path) -> None:
+    for key, required in REQUIRED.items():
+        value = placeholder(key, tmp_path)
+        assert value == placeholder(key, tmp_path), key
+        if required.secret and key != "apnsKey":
+            assert str(value).startswith(f"rehearsal-{key}-")
+    assert len(str(placeholder("hetznerToken", tmp_path))) == 64
+    assert len(str(placeholder("cloudflareToken", tmp_path))) == 40
+    assert str(placeholder("apnsKey", tmp_path)).startswith("-----BEGIN PRIVATE KEY-----")
+    assert (tmp_path / "apns.p8").stat().st_mode & 0o077 == 0
