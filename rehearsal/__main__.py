@@ -1,0 +1,139 @@
+"""`python -m rehearsal`: try a change of production on this machine alone."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console, Group
+from rich.text import Text
+
+from rehearsal import engine, kubectl, layout
+from rehearsal.errors import RehearsalError
+from rehearsal.observed import observe
+from rehearsal.run import Rehearsal
+from rehearsal.summary import machine_table, task_table, workload_table
+from rehearsal.world import World
+from tools import build
+
+DEFAULT = "prod"
+PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+class Cli(click.Group):
+    """Turns what went wrong into one line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (RehearsalError, build.BuildError) as error:
+            errors.print(Text.assemble(("rehearsal: ", "red"), str(error)))
+            sys.exit(1)
+        except (KeyboardInterrupt, click.Abort):
+            errors.print(Text.assemble(("rehearsal: ", "red"), "interrupted; run it again to go on"))
+            sys.exit(130)
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--world", "name", metavar="NAME", help=f"Which world; else the one of this shell (see env), else {DEFAULT}.")
+@click.pass_context
+def cli(context: click.Context, name: str | None) -> None:
+    """Runs production's own configuration in a world on this machine: real engine, real control plane, simulated clouds."""
+    shell = os.environ.get("HONEYDUE_WORLD") if name is None else None
+    folder = Path(shell) if shell else layout.named(name or DEFAULT).folder
+    context.obj = World(folder, say=lambda words: errors.print(f"  {words}", style="dim"))
+
+
+def option(world: World) -> str:
+    """How to name this world on a command line; nothing for the usual one."""
+    return "" if world.layout.name == DEFAULT else f" --world {world.layout.name}"
+
+
+def standing(world: World) -> World:
+    """The world, when it is up."""
+    if not world.is_up():
+        raise RehearsalError(f"world {world.layout.name} is not up: python -m rehearsal{option(world)} up")
+    return world
+
+
+@cli.command()
+@click.option("--fresh", is_flag=True, help="Begin with a new world instead of what an earlier run left.")
+@click.pass_obj
+def run(world: World, fresh: bool) -> None:
+    """Everything: set up, preview, up, a second preview that must be empty, and a summary."""
+    Rehearsal(world, console, world_option=option(world)).run(fresh=fresh)
+
+
+@cli.command()
+@click.pass_obj
+def up(world: World) -> None:
+    """Start the world, and prepare the stack in it."""
+    build.build_missing(errors)
+    with errors.status("starting the world"):
+        world.up()
+    console.print(f'World {world.layout.name} is up. To act in it: eval "$(python -m rehearsal{option(world)} env)"', highlight=False)
+
+
+@cli.command()
+@click.option("--keep", is_flag=True, help="End the processes only: the next up goes on where this world is.")
+@click.pass_obj
+def down(world: World, keep: bool) -> None:
+    """End the world, and remove all of it."""
+    there = world.down(keep=keep)
+    console.print(f"World {world.layout.name} {'is down' if there else 'was not there'}.", highlight=False)
+
+
+@cli.command()
+@click.pass_obj
+def status(world: World) -> None:
+    """What runs in the world."""
+    standing(world)
+    observed = observe(world)
+    programs = ", ".join(f"{name} ({pid})" for name, pid in sorted(world.programs().items()))
+    console.print(
+        Group(
+            f"World {world.layout.name} in {world.layout.folder}",
+            f"  programs   {programs}",
+            f"  ports      {', '.join(f'{name} {port}' for name, port in world.ports().items())}",
+            f"  resources  {observed.resources} in stack {engine.STACK}",
+            "",
+            machine_table(observed.machines),
+            workload_table(observed.workloads),
+            task_table(observed.tasks),
+        ),
+        highlight=False,
+    )
+
+
+@cli.command(context_settings=PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def pulumi(world: World, arguments: tuple[str, ...]) -> None:
+    """Any pulumi command, in the world."""
+    world = standing(world)
+    world.up()  # takes in settings that were changed since
+    sys.exit(engine.stream(world.layout, arguments, project=world.project))
+
+
+@cli.command(context_settings=PASS_ON, add_help_option=False, name="kubectl")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def kubectl_(world: World, arguments: tuple[str, ...]) -> None:
+    """Any kubectl command, in the world."""
+    command = kubectl.command(standing(world).layout, *arguments)
+    os.execv(command[0], command)  # noqa: S606  # no shell is wanted: kubectl takes this process' place
+
+
+@cli.command()
+@click.pass_obj
+def env(world: World) -> None:
+    """Print what makes a plain pulumi and kubectl act in the world: eval "$(python -m rehearsal env)"."""
+    standing(world).up()
+    click.echo(engine.exports(world.layout))
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m rehearsal")

@@ -1,0 +1,162 @@
+"""The world's copy of the stack's settings: the same in everything, but that its secrets are placeholders.
+
+Round-tripped and not reprinted: a value must reach the engine exactly as it is written in production's file (`1e5` is a
+number to one YAML reader and a tag to another), or the rehearsal would hide a mistake.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from infra import schema
+from rehearsal.errors import RehearsalError
+from rehearsal.flags import Network
+from rehearsal.nodes import Node
+from rehearsal.placeholders import placeholder
+
+PROJECT = "honeydue"
+Document = MutableMapping[str, Any]
+_Shape = TypeVar("_Shape")
+_ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
+
+_yaml = YAML()
+_yaml.preserve_quotes = True
+# Never folds a long line: an image digest or a key would be cut.
+_yaml.width = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A value the world must set by the engine, encrypted: its path in the settings, and the key it belongs to."""
+
+    path: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What the world is built from."""
+
+    nodes: tuple[Node, ...]
+    network: Network
+    domain: str
+
+
+def digest(file: Path) -> str:
+    """Tells whether the settings have changed since the copy was made."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise RehearsalError(f"no settings at {file}: run this in the checkout") from error
+
+
+def load(file: Path) -> Document:
+    try:
+        with file.open() as source:
+            document: Document = _yaml.load(source) or {}
+    except YAMLError as error:
+        raise RehearsalError(f"{file.name} is no valid YAML: {' '.join(str(error).split())}") from error
+    return document
+
+
+def store(document: Document, file: Path) -> None:
+    with file.open("w") as target:
+        _yaml.dump(document, target)
+
+
+def copy(source: Path, target: Path, secrets: Path) -> list[Missing]:
+    """Copies the settings without their secrets, fills in what is plain, and returns what must be set encrypted.
+
+    The salt of an earlier copy stays: what is encrypted with it is in the world's state.
+    """
+    document = load(source)
+    for name in _ENCRYPTION:
+        document.pop(name, None)
+    if target.exists() and (salt := load(target).get("encryptionsalt")):
+        document["encryptionsalt"] = salt
+    config = document.setdefault("config", {})
+    missing = [Missing(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
+    held = {one.path for one in missing} | set(config)
+    for key, secret in _required().items():
+        if f"{PROJECT}:{key}" in held:
+            continue
+        if secret:
+            missing.append(Missing(path=f"{PROJECT}:{key}", key=key))
+        else:
+            config[f"{PROJECT}:{key}"] = placeholder(key, secrets)
+    store(document, target)
+    return missing
+
+
+def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
+    """Removes every `{secure: …}`, at any depth, and names where it stood."""
+    for key in list(config):
+        path = f"{prefix}{key}"
+        value = config[key]
+        if isinstance(value, MutableMapping):
+            if set(value) == {"secure"}:
+                del config[key]
+                yield path
+            else:
+                yield from _drop_secrets(value, f"{path}.")
+
+
+def _required() -> Mapping[str, bool]:
+    """The keys without a default, and whether each is secret: the program's own knowledge."""
+    # Here and not above: it imports the Pulumi SDK, which most commands do not need.
+    from infra.settings import REQUIRED  # noqa: PLC0415
+
+    return {key: required.secret for key, required in REQUIRED.items()}
+
+
+def read_stack(file: Path) -> Stack:
+    """What of the settings the world itself needs; a RehearsalError in the words of the program's own checks."""
+    config = load(file).get("config") or {}
+
+    def setting(key: str, shape: TypeAdapter[_Shape]) -> _Shape:
+        value = config.get(f"{PROJECT}:{key}")
+        try:
+            return shape.validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join([key, *(str(part) for part in first["loc"])])
+            raise RehearsalError(f"{PROJECT}:{place} in {file.name}: {first['msg']}") from error
+
+    nodes = setting("nodes", TypeAdapter(dict[str, schema.Node]))
+    cluster = setting("cluster", TypeAdapter(schema.ClusterSettings))
+    first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
+    return Stack(
+        nodes=tuple(
+            Node(alias=alias, hostname=node.hostname, ipv4=str(node.ipv4) if node.ipv4 else None, server_type=node.server_type)
+            for alias, node in nodes.items()
+        ),
+        network=Network(
+            pods=str(cluster.pod_cidr),
+            services=str(cluster.service_cidr),
+            first_service=str(next(ip_network(cluster.service_cidr).hosts())),
+            advertise=first,
+            context=cluster.context,
+        ),
+        domain=setting("domain", TypeAdapter(schema.Domain)),
+    )
+
+
+def set_value(file: Path, path: str, value: object) -> None:
+    """Sets one value by its path, `honeydue:images.api` say, as if written by hand."""
+    document = load(file)
+    place = document.setdefault("config", {})
+    *parents, last = path.split(".")
+    for parent in parents:
+        place = place.setdefault(parent, {})
+    if value is None:
+        place.pop(last, None)
+    else:
+        place[last] = value
+    store(document, file)

@@ -1,0 +1,117 @@
+"""The nodes a world begins with, as k3s would have registered them, and the volumes on their disks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Manifest = dict[str, Any]
+
+KUBELETS = "localhost"
+"""Where kwok answers in place of every kubelet."""
+VOLUMES_PER_NODE = 3
+VOLUME_SIZE = "20Gi"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One machine of the stack's settings. Without an address in the settings, the simulated cloud chooses one."""
+
+    alias: str
+    hostname: str
+    ipv4: str | None
+    server_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What a server type offers to Kubernetes."""
+
+    cpu: str
+    memory: str
+
+
+SIZES: Mapping[str, Size] = {
+    "cx23": Size(cpu="2", memory="4Gi"),
+    "cx33": Size(cpu="4", memory="8Gi"),
+    "cx43": Size(cpu="8", memory="16Gi"),
+    "cx53": Size(cpu="16", memory="32Gi"),
+}
+UNKNOWN_SIZE = SIZES["cx33"]
+
+
+def manifests(nodes: Iterable[Node], *, kubelet_version: str) -> Iterator[Manifest]:
+    """Every object that stands for the machines."""
+    for node in nodes:
+        yield _node(node, kubelet_version)
+        for number in range(1, VOLUMES_PER_NODE + 1):
+            yield _volume(node, number)
+
+
+def _node(node: Node, kubelet_version: str) -> Manifest:
+    size = SIZES.get(node.server_type, UNKNOWN_SIZE)
+    resources = {"cpu": size.cpu, "memory": size.memory, "ephemeral-storage": "80Gi", "pods": "110"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": node.hostname,
+            # k3s gives no topology labels: its cloud controller knows no region and no zone.
+            "labels": {
+                "beta.kubernetes.io/arch": "amd64",
+                "beta.kubernetes.io/instance-type": "k3s",
+                "beta.kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/hostname": node.hostname,
+                "kubernetes.io/os": "linux",
+                "node-role.kubernetes.io/control-plane": "true",
+                "node-role.kubernetes.io/etcd": "true",
+                "node.kubernetes.io/instance-type": "k3s",
+            },
+        },
+        "spec": {"providerID": f"k3s://{node.hostname}"},
+        "status": {
+            "addresses": [
+                *([{"type": "InternalIP", "address": node.ipv4}] if node.ipv4 else []),
+                {"type": "Hostname", "address": node.hostname},
+                {"type": "InternalDNS", "address": KUBELETS},
+            ],
+            "capacity": resources,
+            "allocatable": resources,
+            "nodeInfo": {
+                "architecture": "amd64",
+                "operatingSystem": "linux",
+                "kubeletVersion": kubelet_version,
+                "osImage": "played by kwok",
+                "containerRuntimeVersion": "kwok://",
+                "kernelVersion": "",
+                "kubeProxyVersion": "",
+                "bootID": "",
+                "machineID": "",
+                "systemUUID": "",
+            },
+        },
+    }
+
+
+def _volume(node: Node, number: int) -> Manifest:
+    """A volume of class local-path. Nothing provisions here, and a claim binds to one that is there just as well."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"local-path-{node.hostname}-{number}"},
+        "spec": {
+            "storageClassName": "local-path",
+            "capacity": {"storage": VOLUME_SIZE},
+            "accessModes": ["ReadWriteOnce"],
+            # Delete would leave it Failed, with no provisioner to delete it; kwok/volumes.yaml makes it free again.
+            "persistentVolumeReclaimPolicy": "Retain",
+            "local": {"path": f"/var/lib/rancher/k3s/storage/{number}"},
+            "nodeAffinity": {
+                "required": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node.hostname]}]}
+                    ]
+                }
+            },
+        },
+    }

@@ -1,0 +1,163 @@
+"""Certificates of a world: an authority for the control plane, another for etcd, and what both issue."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+VALIDITY = timedelta(days=365)
+"""A world is thrown away long before; only the clock of the machine may be behind, hence `_BACKDATED`."""
+_BACKDATED = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A certificate and its key, as files."""
+
+    certificate: Path
+    key: Path
+
+    def exists(self) -> bool:
+        return self.certificate.exists() and self.key.exists()
+
+
+def identity(folder: Path, name: str) -> Identity:
+    """Where the files of an identity stand."""
+    return Identity(certificate=folder / f"{name}.crt", key=folder / f"{name}.key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authority:
+    """Issues the certificates that one part of a world trusts."""
+
+    files: Identity
+    _certificate: x509.Certificate
+    _key: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def create(cls, folder: Path, name: str) -> Self:
+        """A fresh authority, its files written as `<name>.crt` and `<name>.key`."""
+        key, subject = ec.generate_private_key(ec.SECP256R1()), _subject(name)
+        certificate = (
+            _builder(subject, issuer=subject, key=key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(key_cert_sign=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        files = identity(folder, name)
+        write_private(files.key, private_pem(key))
+        files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return cls(files=files, _certificate=certificate, _key=key)
+
+    def issue(self, folder: Path, name: str, *, common_name: str, organization: str | None = None, hosts: Iterable[str] = ()) -> Identity:
+        """A certificate for a client, and for a server at `hosts` when there are any."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [_general_name(host) for host in hosts]
+        uses = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]
+        builder = (
+            _builder(_subject(common_name, organization), issuer=self._certificate.subject, key=key)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+            # Python ≥ 3.13 refuses a chain without it.
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        files = identity(folder, name)
+        write_private(files.key, private_pem(key))
+        files.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return files
+
+
+def create_key_pair(private: Path, public: Path) -> None:
+    """A key pair without a certificate: the one that signs and checks service account tokens."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_private(private, private_pem(key))
+    public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Writes a file that nobody else may read, at no moment."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_bytes(content)
+
+
+def kubeconfig(*, server: str, authority: Identity, client: Identity, context: str) -> str:
+    """A kubeconfig with everything inline, so that it can be handed on as one value."""
+
+    def inline(file: Path) -> str:
+        return base64.b64encode(file.read_bytes()).decode()
+
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": context, "cluster": {"server": server, "certificate-authority-data": inline(authority.certificate)}}],
+            "users": [
+                {
+                    "name": context,
+                    "user": {"client-certificate-data": inline(client.certificate), "client-key-data": inline(client.key)},
+                }
+            ],
+            "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
+            "current-context": context,
+        },
+        sort_keys=False,
+    )
+
+
+def _subject(common_name: str, organization: str | None = None) -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    if organization:
+        attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+    return x509.Name(attributes)
+
+
+def _builder(subject: x509.Name, *, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATED)
+        .not_valid_after(now + VALIDITY)
+    )
+
+
+def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=key_cert_sign,
+        crl_sign=key_cert_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
