@@ -42,7 +42,7 @@ outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 tools: .venv/ready ## build the programs a rehearsal runs, where they are missing
 	@$(VENV)/python -m tools.build
 
-.venv/ready: requirements.txt requirements-dev.txt
+.venv/ready: requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python %d.%d is too old; Python 3.11 or newer is needed (PYTHON=... chooses one)" % sys.version_info[:2])'
 	@echo "Setting up Python in .venv from the pinned requirements, once"
 	@$(PYTHON) -m venv .venv

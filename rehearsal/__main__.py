@@ -55,7 +55,7 @@ def option(world: World) -> str:
 def standing(world: World) -> World:
     """The world, when it is up."""
     if not world.is_up():
-        raise RehearsalError(f"world {world.layout.name} is not up: python -m rehearsal{option(world)} up")
+        raise RehearsalError(f"world {world.layout.name} is not up: {layout.COMMAND}{option(world)} up")
     return world
 
 
@@ -74,7 +74,7 @@ def up(world: World) -> None:
     build.build_missing(errors)
     with errors.status("starting the world"):
         world.up()
-    console.print(f'World {world.layout.name} is up. To act in it: eval "$(python -m rehearsal{option(world)} env)"', highlight=False)
+    console.print(f'World {world.layout.name} is up. To act in it: eval "$({layout.COMMAND}{option(world)} env)"', highlight=False)
 
 
 @cli.command()
@@ -136,4 +136,4 @@ def env(world: World) -> None:
 
 
 if __name__ == "__main__":
-    cli(prog_name="python -m rehearsal")
+    cli(prog_name=layout.COMMAND)

@@ -134,7 +134,13 @@ def read_stack(file: Path) -> Stack:
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
     return Stack(
         nodes=tuple(
-            Node(alias=alias, hostname=node.hostname, ipv4=str(node.ipv4) if node.ipv4 else None, server_type=node.server_type)
+            Node(
+                alias=alias,
+                hostname=node.hostname,
+                ipv4=str(node.ipv4) if node.ipv4 else None,
+                server_type=node.server_type,
+                location=node.location,
+            )
             for alias, node in nodes.items()
         ),
         network=Network(

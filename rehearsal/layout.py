@@ -2,15 +2,25 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rehearsal.errors import RehearsalError
 from tools import build
 
+
+def _shortest(path: Path) -> Path:
+    """Relative to where the person stands, when it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 WORLDS = CHECKOUT / ".rehearsal"
 PACKAGE = Path(__file__).resolve().parent
+
+COMMAND = f"{_shortest(Path(sys.executable))} -m rehearsal"
+"""How to type a command of this package, whatever Python the person's shell has."""
 
 FORMAT = 1
 """Raised when a world of an older checkout can no longer be used; such a world is started anew."""

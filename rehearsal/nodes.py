@@ -20,6 +20,7 @@ class Node:
     hostname: str
     ipv4: str | None
     server_type: str
+    location: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,6 @@ def _node(node: Node, kubelet_version: str) -> Manifest:
         "kind": "Node",
         "metadata": {
             "name": node.hostname,
-            # k3s gives no topology labels: its cloud controller knows no region and no zone.
             "labels": {
                 "beta.kubernetes.io/arch": "amd64",
                 "beta.kubernetes.io/instance-type": "k3s",
@@ -66,6 +66,8 @@ def _node(node: Node, kubelet_version: str) -> Manifest:
                 "node-role.kubernetes.io/control-plane": "true",
                 "node-role.kubernetes.io/etcd": "true",
                 "node.kubernetes.io/instance-type": "k3s",
+                # k3s sets none by itself: a node that was not told its zone has no such label (docs/rehearsal.md).
+                "topology.kubernetes.io/zone": node.location,
             },
         },
         "spec": {"providerID": f"k3s://{node.hostname}"},

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rehearsal import engine
 from rehearsal.errors import RehearsalError
+from rehearsal.layout import COMMAND
 from rehearsal.observed import observe
 from rehearsal.summary import Step, summary
 from rehearsal.world import World
@@ -43,7 +44,7 @@ class Rehearsal:
         self._console.rule(f"pulumi {' '.join(arguments)}", align="left")
         status = engine.stream(self._world.layout, arguments, project=self._world.project)
         if status != 0:
-            again = f"python -m rehearsal{self._world_option} run"
+            again = f"{COMMAND}{self._world_option} run"
             raise RehearsalError(f"pulumi {arguments[0]} failed as shown above; the world still stands. After mending it: {again}")
 
     def _expect_no_changes(self) -> None:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rehearsal.layout import COMMAND
 from rehearsal.observed import Machine, Observed, Task, Workload
 
 _SHOWN_ELSEWHERE = frozenset({"nodes", "urls", "images"})
@@ -82,7 +83,7 @@ def step_table(steps: Sequence[Step], *, resources: int) -> Table:
 
 def where_next(world_option: str) -> Text:
     """Commands to go on with."""
-    rehearsal = f"python -m rehearsal{world_option}"
+    rehearsal = f"{COMMAND}{world_option}"
     lines = (
         (f'eval "$({rehearsal} env)"', "then plain pulumi and kubectl act in this world"),
         (f"{rehearsal} status", "what runs"),

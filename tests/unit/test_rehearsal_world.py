@@ -18,7 +18,7 @@ from rehearsal import __main__ as command_line
 from rehearsal import controlplane, nodes, observed, pki, processes, summary
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import LOOPBACK
-from rehearsal.layout import Layout, Record, named, this_version
+from rehearsal.layout import COMMAND, Layout, Record, named, this_version
 from rehearsal.world import World
 
 
@@ -58,10 +58,11 @@ def test_a_port_in_use_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nodes_have_what_k3s_gives_them() -> None:
-    node = nodes.Node(alias="hetzner1", hostname="ubuntu-8gb-nbg1-2", ipv4="178.104.247.152", server_type="cx33")
+    node = nodes.Node(alias="hetzner1", hostname="ubuntu-8gb-nbg1-2", ipv4="178.104.247.152", server_type="cx33", location="nbg1")
     machine, *volumes = nodes.manifests([node], kubelet_version="v1.34.4")
     assert machine["metadata"]["name"] == machine["metadata"]["labels"]["kubernetes.io/hostname"] == "ubuntu-8gb-nbg1-2"
     assert machine["metadata"]["labels"]["node.kubernetes.io/instance-type"] == "k3s"
+    assert machine["metadata"]["labels"]["topology.kubernetes.io/zone"] == "nbg1"
     assert machine["status"]["allocatable"] == {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "80Gi", "pods": "110"}
     assert len(volumes) == nodes.VOLUMES_PER_NODE
 
@@ -153,5 +154,5 @@ def test_the_summary_says_what_a_person_asks_first() -> None:
 def test_without_a_world_a_command_says_how_to_start_one(arguments: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(command_line.cli, arguments, env={"HONEYDUE_WORLD": str(tmp_path / "absent")})
     assert done.exit_code == 1
-    assert "world absent is not up: python -m rehearsal --world absent up" in done.output
+    assert f"world absent is not up: {COMMAND} --world absent up" in done.output
     assert "Traceback" not in done.output
