@@ -1,7 +1,7 @@
 """The shape of the settings: what each may hold, and the facts that must agree with each other.
 
-A check that spans two settings stands on the later one and is skipped while the earlier is itself in error, so that all
-mistakes come out in one go. Keys are camelCase in YAML, snake_case here.
+A check that spans two settings stands on one of them and says nothing while the other is itself in error. Keys are camelCase
+in YAML, snake_case here.
 """
 
 import re
@@ -190,6 +190,28 @@ class Prices(_Model):
     services: Mapping[str, float]
 
 
+DERIVED = {
+    "DB_HOST",
+    "DB_DIRECT_HOST",
+    "DB_PORT",
+    "POSTGRES_DB",
+    "POSTGRES_USER",
+    "DB_SSLMODE",
+    "DB_MAX_IDLE_CONNS",
+    "DB_MAX_LIFETIME",
+    "DB_MAX_IDLE_TIME",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "ADMIN_EMAIL",
+    "EMAIL_HOST_USER",
+    "ALLOWED_HOSTS",
+    "APNS_AUTH_KEY_PATH",
+}
+"""Variables that follow from other settings (infra/apps/config.py); given twice, one of the two would silently win."""
+SECRET = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "ADMIN_PASSWORD", "EMAIL_HOST_PASSWORD", "B2_KEY_ID", "B2_APP_KEY"}
+"""Variables whose place is the Secret; here they would stand in plain text."""
+
+
 class Settings(_Model):
     """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
 
@@ -220,10 +242,27 @@ class Settings(_Model):
                     raise ValueError(f"{first} and {alias} have the same {what}, {held}")
         return value
 
+    @field_validator("environment")
+    @classmethod
+    def _not_derived(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if twice := (DERIVED | SECRET) & value.keys():
+            raise ValueError(f"{', '.join(sorted(twice))} comes from other settings; remove it here")
+        return value
+
+    @field_validator("prices")
+    @classmethod
+    def _complete(cls, value: Prices, info: ValidationInfo) -> Prices:
+        types = {node.server_type for node in info.data.get("nodes", {}).values()}
+        if unknown := types - value.servers.keys():
+            raise ValueError(f"servers has no price for {', '.join(sorted(unknown))}")
+        return value
+
     @field_validator("redis")
     @classmethod
     def _pinned_to_a_node(cls, value: RedisSettings, info: ValidationInfo) -> RedisSettings:
-        nodes = info.data.get("nodes")
-        if nodes is not None and value.node not in (known := [node.hostname for node in nodes.values()]):
-            raise ValueError(f"node {value.node} is no node of this stack; its nodes are {', '.join(known)}")
+        # As they were written: a mistake in one of them must not hide this one.
+        written = (info.context or {}).get("nodes")
+        known = [node.get("hostname") for node in written.values() if isinstance(node, Mapping)] if isinstance(written, Mapping) else []
+        if known and value.node not in known:
+            raise ValueError(f"node {value.node} is no node of this stack; its nodes are {', '.join(map(str, known))}")
         return value

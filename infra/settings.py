@@ -94,7 +94,7 @@ def load_settings() -> tuple[Settings, Secrets]:
             # Not YAML's map or list but a lone value: the model says what was expected.
             values[key] = config.get(key)
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(values, context=values)
     except ValidationError as error:
         mistakes += [_readable(details) for details in error.errors() if details["loc"][0] not in REQUIRED or details["loc"][0] in held]
     if mistakes:
@@ -113,7 +113,9 @@ def _readable(details: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"{key} is no setting: mend its name, or remove it"
         case _:
-            return f"{key} holds {details['input']!r}: {details['msg'].removeprefix('Value error, ')}"
+            # Of a map not all is shown: somebody may have put a password into it.
+            holds = f" holds {details['input']!r}" if isinstance(details["input"], str | int | float) else ""
+            return f"{key}{holds}: {details['msg'].removeprefix('Value error, ')}"
 
 
 def _unknown(held: set[str], *, known: Iterable[str]) -> Iterator[str]:

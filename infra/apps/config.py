@@ -37,7 +37,8 @@ def database_environment(database: Database) -> Mapping[str, str]:
 
 def environment(settings: Settings) -> Mapping[str, str]:
     """The whole ConfigMap: what the settings give plainly, and what follows from the rest of them."""
-    derived = {
+    return {
+        **settings.environment,
         **database_environment(settings.database),
         "REDIS_HOST": f"redis.{NAMESPACE}.svc",
         "REDIS_PORT": "6379",
@@ -46,11 +47,6 @@ def environment(settings: Settings) -> Mapping[str, str]:
         "ALLOWED_HOSTS": f"api.{settings.domain},{settings.domain}",
         "APNS_AUTH_KEY_PATH": "/etc/apns/key.p8",
     }
-    if twice := derived.keys() & settings.environment.keys():
-        raise pulumi.RunError(
-            f"honeydue:environment sets {', '.join(sorted(twice))}, which the program derives from other settings; remove it there"
-        )
-    return {**settings.environment, **derived}
 
 
 def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:

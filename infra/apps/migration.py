@@ -73,11 +73,12 @@ def job_spec(pod: Pod, *, deadline_seconds: int) -> JobSpecArgs:
     )
 
 
-def how_to_go_on(_: pulumi.ErrorHookArgs) -> bool:
+def how_to_go_on(failed: pulumi.ErrorHookArgs) -> bool:
     """Tells the operator what a failed migration means and where its log is; never asks for a retry."""
+    job = (failed.new_inputs or {}).get("metadata", {}).get("name", NAME)
     pulumi.log.error(
         "The migration did not complete, so no new pod of api or worker was started and the old ones keep serving.\n"
-        f"Its log: kubectl -n {NAMESPACE} logs -l app.kubernetes.io/name={NAME} --tail=-1\n"
+        f"Its log: kubectl -n {NAMESPACE} logs job/{job}\n"
         "Then mend the migration, set honeydue:images.api to an image that has it, and run `pulumi up`: a fresh Job runs."
     )
     return False

@@ -38,7 +38,8 @@ def test_a_failing_migration_leaves_the_old_pods_serving_and_the_next_up_recover
     assert failed.returncode != 0
     said = failed.stdout + failed.stderr
     assert "the old ones keep serving" in said
-    assert "kubectl -n honeydue logs -l app.kubernetes.io/name=migrate" in said
+    (job,) = (one["metadata"]["name"] for one in items(production, "jobs") if one["metadata"]["uid"] not in before.jobs)
+    assert f"kubectl -n honeydue logs job/{job}" in said
     assert "Traceback" not in said
     after = snapshot(production)
     assert (after.pods, after.generations) == (before.pods, before.generations)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
+from infra.schema import DERIVED, SECRET
 from infra.settings import REQUIRED
 from tests.unit.capture import PLACEHOLDER, Capture, Registration, production, run
 
@@ -222,6 +223,15 @@ def test_the_migration_text_changes_with_the_image_alone(program: Capture) -> No
     settings = production()
     settings["honeydue:database"] = {**settings["honeydue:database"], "endpoint": "direct", "name": "other"}  # type: ignore[dict-item]
     assert run(settings).one("Job", "migrate").inputs["spec"] == program.one("Job", "migrate").inputs["spec"]
+
+
+def test_the_settings_know_which_variables_the_program_derives(program: Capture) -> None:
+    held = set(program.one("ConfigMap", "honeydue-config").inputs["data"])
+    assert held - set(production()["honeydue:environment"]) == DERIVED  # type: ignore[call-overload]
+
+
+def test_the_settings_know_which_variables_are_secret(program: Capture) -> None:
+    assert set(program.one("Secret", "honeydue-secrets").inputs["stringData"]) == SECRET
 
 
 def test_records_are_proxied_with_the_one_ttl_that_goes_with_it(program: Capture) -> None:

@@ -49,6 +49,8 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"access/operators": ["10.0.0.1/8"]}, "honeydue:access.operators.0"),
         ({"sshKeys": {"me": "not a key"}}, "honeydue:sshKeys.me holds 'not a key': an OpenSSH public key was expected"),
         ({"domain": "https://myhoneydue.com"}, "honeydue:domain holds 'https://myhoneydue.com': a full domain name"),
+        ({"environment/DB_HOST": "elsewhere"}, "DB_HOST comes from other settings; remove it here"),
+        ({"nodes/hetzner1/serverType": "cx99"}, "servers has no price for cx99"),
         ({"nodes": "hetzner1"}, "honeydue:nodes holds 'hetzner1'"),
     ],
 )
@@ -67,9 +69,9 @@ def test_all_mistakes_come_at_once() -> None:
 
 
 def test_a_redis_on_no_node_is_found_beside_another_mistake() -> None:
-    said = refused({"redis/node": "elsewhere", "images/web": "latest"})
+    said = refused({"redis/node": "elsewhere", "nodes/hetzner1/ipv4": "nope"})
     assert "elsewhere is no node" in said
-    assert "honeydue:images.web" in said
+    assert "honeydue:nodes.hetzner1.ipv4" in said
 
 
 def test_all_missing_keys_are_named_with_the_command_that_sets_them() -> None:
@@ -88,7 +90,10 @@ def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
 
 
 def test_no_secret_is_ever_repeated() -> None:
-    said = refused({"postgresPassword": "hunter2", "kubeconfig": "hunter3", "postgresPasswrod": "hunter4"})
+    said = refused(
+        {"postgresPassword": "hunter2", "kubeconfig": "hunter3", "postgresPasswrod": "hunter4", "environment/POSTGRES_PASSWORD": "hunter5"}
+    )
+    assert "POSTGRES_PASSWORD comes from other settings" in said
     assert "hunter" not in said
 
 
