@@ -225,6 +225,15 @@ def test_the_migration_text_changes_with_the_image_alone(program: Capture) -> No
     assert run(settings).one("Job", "migrate").inputs["spec"] == program.one("Job", "migrate").inputs["spec"]
 
 
+def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler(program: Capture) -> None:
+    config = program.one("ConfigMap", "honeydue-config").inputs["data"]
+    (container,) = program.one("Job", "migrate").inputs["spec"]["template"]["spec"]["containers"]
+    (host,) = (variable["valueFrom"]["configMapKeyRef"] for variable in container["env"] if variable["name"] == "PGHOST")
+    assert host["name"] == "honeydue-config"
+    assert config[host["key"]] == "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"
+    assert config["DB_HOST"] == "ep-floral-truth-amttbc5a-pooler.c-5.us-east-1.aws.neon.tech"
+
+
 def test_the_settings_know_which_variables_the_program_derives(program: Capture) -> None:
     held = set(program.one("ConfigMap", "honeydue-config").inputs["data"])
     assert held - set(production()["honeydue:environment"]) == DERIVED  # type: ignore[call-overload]

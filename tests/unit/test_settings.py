@@ -82,6 +82,11 @@ def test_all_missing_keys_are_named_with_the_command_that_sets_them() -> None:
     assert len(said.splitlines()) == 1 + len(REQUIRED)
 
 
+def test_what_pulumi_yaml_leaves_empty_is_missing() -> None:
+    assert "honeydue:postgresPassword is missing" in refused({"postgresPassword": ""})
+    assert "honeydue:sshKeys is missing" in refused({"sshKeys": {}})
+
+
 def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
     with pytest.raises(SettingsError) as error:
         run(production(), plain_text=("postgresPassword",))
