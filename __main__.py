@@ -12,9 +12,11 @@ from infra.apps.redis import redis
 from infra.apps.web import web
 from infra.apps.worker import worker
 from infra.cluster.access import Cluster
+from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace
 from infra.cluster.traefik import Traefik
 from infra.edge.origin_certificate import OriginCertificate
+from infra.edge.origin_pulls import OriginPulls
 from infra.edge.ranges import cloudflare_ranges
 from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
@@ -39,11 +41,15 @@ machines = Machines(settings.nodes, addresses=addresses, firewall=firewall, ssh_
 # Edge
 zone = Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
 certificate = OriginCertificate(settings.domain, settings.edge, provider=cloudflare)
+origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, provider=cloudflare)
 
 # Cluster
 cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 namespace = Namespace(provider=cluster.provider)
+middlewares = Middlewares(
+    settings.edge, ranges=ranges.all, origin_pulls=origin_pulls, admin_users=secrets.admin_basic_auth, namespace=namespace
+)
 
 # Apps
 config = AppConfig(settings, secrets, namespace=namespace)
@@ -57,11 +63,12 @@ client = web(settings, namespace=namespace, config=config, api=backend)
 ingresses = Ingresses(
     [
         Route(name="honeydue-api", hosts=[zone.hosts["api"], zone.hosts["apex"]], to=backend),
-        Route(name="honeydue-admin", hosts=[zone.hosts["admin"]], to=panel),
+        Route(name="honeydue-admin", hosts=[zone.hosts["admin"]], to=panel, behind=middlewares.admin),
         Route(name="honeydue-web", hosts=[zone.hosts["app"]], to=client),
     ],
     namespace=namespace,
     certificate=certificate,
+    middlewares=middlewares,
 )
 
 export_outputs(settings, addresses=addresses, firewall=firewall, ranges=ranges, zone=zone, certificate=certificate, cluster=cluster)

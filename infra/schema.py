@@ -92,11 +92,25 @@ class ClusterSettings(_Model):
         return value
 
 
+class RateLimit(_Model):
+    """Requests of one visitor at one node: `average` a `period`, and `burst` at once."""
+
+    average: Annotated[int, Field(ge=1)]
+    burst: Annotated[int, Field(ge=1)]
+    period: Annotated[str, _like(r"[1-9][0-9]*(ms|s|m|h)", 'a duration such as "1s"')]
+
+
 class EdgeSettings(_Model):
-    """Cloudflare (book ch13). The validities are those its Origin CA offers."""
+    """Cloudflare, and what the origin asks of it (book ch13). The validities are those its Origin CA offers.
+
+    `client_certificate` is "asked" for the first `up` of a site that runs: Cloudflare takes some minutes to show a certificate
+    that it was just given.
+    """
 
     min_tls_version: Literal["1.2", "1.3"]
     origin_certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
+    client_certificate: Literal["required", "asked"] = "required"
+    rate_limit: RateLimit
 
 
 App = Literal["api", "worker", "admin", "web"]

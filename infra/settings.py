@@ -4,9 +4,11 @@ Every mistake is found before any provider is contacted and reported in one list
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, get_type_hints
+from types import NoneType
+from typing import Annotated, get_args, get_type_hints
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
@@ -43,32 +45,49 @@ class Secrets:
     b2_key_id: Annotated[pulumi.Output[str], "Backblaze application key id"]
     b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
     apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file", " < AuthKey.p8"]
+    admin_basic_auth: Annotated[pulumi.Output[str] | None, "users of the password before the admin panel", " < users.htpasswd"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequiredKey:
-    """A key without a default: what it is, and the command that sets it."""
+class Key:
+    """A key that only the operator can set: what it is, and the command that does."""
 
     what: str
     command: str
     secret: bool
+    optional: bool = False
 
 
-REQUIRED: Mapping[str, RequiredKey] = {
-    **{
-        (key := to_camel(name)): RequiredKey(
-            what=hint.__metadata__[0], command=f"pulumi config set --secret {PROJECT}:{key}" + "".join(hint.__metadata__[1:]), secret=True
-        )
-        for name, hint in get_type_hints(Secrets, include_extras=True).items()
-    },
-    "adminEmail": RequiredKey(what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False),
-    "emailUser": RequiredKey(what="Fastmail account that sends", command=f"pulumi config set {PROJECT}:emailUser", secret=False),
-    "registryUsername": RequiredKey(what="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False),
-    "sshKeys": RequiredKey(
+SECRETS: Mapping[str, Key] = {
+    (key := to_camel(name)): Key(
+        what=hint.__metadata__[0],
+        command=f"pulumi config set --secret {PROJECT}:{key}" + "".join(hint.__metadata__[1:]),
+        secret=True,
+        optional=NoneType in get_args(hint.__origin__),
+    )
+    for name, hint in get_type_hints(Secrets, include_extras=True).items()
+}
+"""An optional one that is not set is None to the program."""
+
+REQUIRED: Mapping[str, Key] = {
+    **{key: secret for key, secret in SECRETS.items() if not secret.optional},
+    "adminEmail": Key(what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False),
+    "emailUser": Key(what="Fastmail account that sends", command=f"pulumi config set {PROJECT}:emailUser", secret=False),
+    "registryUsername": Key(what="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False),
+    "sshKeys": Key(
         what="operators' public keys", command=f"pulumi config set --path '{PROJECT}:sshKeys.NAME' 'ssh-ed25519 …'", secret=False
     ),
 }
 """What the repository cannot ship: the operator sets it once, a rehearsal puts placeholders."""
+
+_USER = r"[^:\s]+:(\$2[aby]\$\d\d\$[./\w]{53}|\$apr1\$[./\w]{1,8}\$[./\w]{22})"
+SHAPES: Mapping[str, tuple[str, str]] = {
+    "adminBasicAuth": (
+        rf"{_USER}(\n{_USER})*\n*",
+        "lines of USER:HASH with a bcrypt or apr1 hash, as htpasswd -nB USER prints them",
+    ),
+}
+"""What a secret must look like, and how that is said: a password in plain text here would be taken for a hash, and let nobody in."""
 
 
 def load_settings() -> tuple[Settings, Secrets]:
@@ -76,16 +95,20 @@ def load_settings() -> tuple[Settings, Secrets]:
     config = pulumi.Config(PROJECT)
     # Pulumi.yaml gives "" or {} to what only the operator can set.
     held = {key.removeprefix(f"{PROJECT}:") for key, value in CONFIG.get().items() if key.startswith(f"{PROJECT}:") and value not in EMPTY}
-    secret_keys = {to_camel(declared.name) for declared in fields(Secrets)}
     shapes = {to_camel(name): shape for name, shape in Settings.model_fields.items()}
 
     mistakes = [f"{PROJECT}:{key} is missing ({REQUIRED[key].what}): {REQUIRED[key].command}" for key in REQUIRED if key not in held]
     mistakes += [
-        f"{PROJECT}:{key} stands in the stack's file in plain text; encrypt it, and change it where it is used: {REQUIRED[key].command}"
-        for key in sorted(secret_keys & held)
+        f"{PROJECT}:{key} stands in the stack's file in plain text; encrypt it, and change it where it is used: {SECRETS[key].command}"
+        for key in sorted(SECRETS.keys() & held)
         if not is_config_secret(f"{PROJECT}:{key}")
     ]
-    mistakes += _unknown(held, known=[*shapes, *secret_keys])
+    mistakes += [
+        f"{PROJECT}:{key} holds something else than {expected}"
+        for key, (pattern, expected) in SHAPES.items()
+        if key in held and re.fullmatch(pattern, CONFIG.get()[f"{PROJECT}:{key}"]) is None
+    ]
+    mistakes += _unknown(held, known=[*shapes, *SECRETS])
     values: dict[str, object] = {}
     for key in sorted(shapes.keys() & held):
         try:
@@ -101,7 +124,9 @@ def load_settings() -> tuple[Settings, Secrets]:
         raise SettingsError(
             f"{len(mistakes)} to mend in the settings of stack {pulumi.get_stack()}; nothing was contacted.\n  " + "\n  ".join(mistakes)
         )
-    return settings, Secrets(**{declared.name: config.require_secret(to_camel(declared.name)) for declared in fields(Secrets)})
+    return settings, Secrets(
+        **{declared.name: config.require_secret(key) for declared in fields(Secrets) if (key := to_camel(declared.name)) in held}
+    )
 
 
 def _readable(details: ErrorDetails) -> str:

@@ -80,6 +80,7 @@ def create_certificates(layout: Layout, network: Network) -> None:
     cluster.issue(folder, "admin", common_name="system:admin", organization="system:masters")
     cluster.issue(folder, "controller-manager", common_name="system:kube-controller-manager")
     cluster.issue(folder, "scheduler", common_name="system:kube-scheduler")
+    cluster.issue(folder, "traefik", common_name="rehearsal:traefik")
     cluster.issue(folder, "kwok", common_name="rehearsal:kubelets", hosts=[KUBELETS, LOOPBACK])
     cluster.issue(folder, "apiserver-kubelet", common_name="kube-apiserver-kubelet-client")
     pki.create_key_pair(folder / "service-accounts.key", folder / "service-accounts.pub")
@@ -89,7 +90,7 @@ def create_certificates(layout: Layout, network: Network) -> None:
 def write_kubeconfigs(layout: Layout, network: Network, ports: Mapping[str, int]) -> None:
     """The operator's kubeconfig and one for each program, at the port in use."""
     clients = {layout.kubeconfig: "admin"} | {
-        layout.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "kwok")
+        layout.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "kwok", "traefik")
     }
     for file, client in clients.items():
         content = pki.kubeconfig(

@@ -15,6 +15,8 @@ _LENGTHS = {
     "cloudflareToken": 40,
 }
 _DEFAULT_LENGTH = 48
+ADMIN_USERS = "rehearsal-admin:$2b$05$PLOIFr/3NM50Cf.CGqk8..TINFxldNoDYwaNs1068PJrbTUnQKrY2"
+"""The password is `rehearsal`."""
 
 
 def placeholder(key: str, folder: Path) -> object:
@@ -26,6 +28,8 @@ def placeholder(key: str, folder: Path) -> object:
             return {"rehearsal": _kept(folder / "operator.pub", _ssh_public_key)}
         case "adminEmail" | "emailUser":
             return f"{key.lower()}@rehearsal.invalid"
+        case "adminBasicAuth":
+            return ADMIN_USERS
         case _:
             return _recognisable(key)
 

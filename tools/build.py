@@ -123,6 +123,7 @@ WORLD = (
     ),
     Program(name="etcd", minutes=1, module="go.etcd.io/etcd/server/v3", renames={"server": "etcd"}),
     Program(name="kwok", minutes=1, module="sigs.k8s.io/kwok"),
+    Program(name="traefik", minutes=4, module="github.com/traefik/traefik/v3"),
     Program(
         # The custom resource definitions that k3s and its Traefik install; nothing is compiled.
         name="crds",

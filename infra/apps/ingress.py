@@ -19,6 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.apps.workload import Workload
+from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace
 from infra.component import Component
 from infra.edge.origin_certificate import OriginCertificate
@@ -28,11 +29,12 @@ TLS_SECRET = "cloudflare-origin-cert"  # noqa: S105  # a name
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """The names that lead to one app."""
+    """The names that lead to one app; `behind` are its middlewares besides those that every app has."""
 
     name: str
     hosts: Sequence[str]
     to: Workload
+    behind: Sequence[str] = ()
 
 
 def ingress_spec(route: Route) -> IngressSpecArgs:
@@ -46,10 +48,21 @@ def ingress_spec(route: Route) -> IngressSpecArgs:
     )
 
 
+def annotations(middlewares: Sequence[str]) -> Mapping[str, str]:
+    """How Traefik serves it: on port 443, over TLS, behind these, in this order."""
+    return {
+        "traefik.ingress.kubernetes.io/router.entrypoints": "websecure",
+        "traefik.ingress.kubernetes.io/router.tls": "true",
+        "traefik.ingress.kubernetes.io/router.middlewares": ",".join(middlewares),
+        # Traefik on the host network publishes no address, which the provider would await in vain.
+        "pulumi.com/skipAwait": "true",
+    }
+
+
 class Ingresses(Component):
     """The TLS Secret and one Ingress per route."""
 
-    def __init__(self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate) -> None:
+    def __init__(self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate, middlewares: Middlewares) -> None:
         super().__init__("apps:Ingresses", "ingresses", provider=namespace.provider)
         content: Mapping[str, pulumi.Output[str]] = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
         secret = Secret(
@@ -65,10 +78,9 @@ class Ingresses(Component):
                 metadata=ObjectMetaArgs(
                     name=route.name,
                     namespace=namespace.name,
-                    # Traefik on the host network publishes no address, which the provider would await in vain.
-                    annotations={"pulumi.com/skipAwait": "true"},
+                    annotations=annotations([*middlewares.everywhere, *route.behind]),
                 ),
                 spec=ingress_spec(route),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[secret, route.to.ready]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[secret, *middlewares.objects, route.to.ready]),
             )
         self.register_outputs({})

@@ -16,7 +16,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from infra.settings import REQUIRED
+from infra.settings import REQUIRED, SECRETS
 
 # As Pulumi's own launcher does: a program that fails leaves futures nobody waits for.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -148,7 +148,7 @@ def run(
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
         pulumi.runtime.set_all_config(
             {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()},
-            secret_keys=[f"honeydue:{key}" for key, required in REQUIRED.items() if required.secret and key not in plain_text],
+            secret_keys=[f"honeydue:{key}" for key in SECRETS if key not in plain_text],
         )
         # A Runner keeps a context of its own; the SDK left its settings in this one.
         runner.run(run_pulumi_func(declare), context=copy_context())

@@ -51,6 +51,12 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"domain": "https://myhoneydue.com"}, "honeydue:domain holds 'https://myhoneydue.com': a full domain name"),
         ({"environment/DB_HOST": "elsewhere"}, "DB_HOST comes from other settings; remove it here"),
         ({"nodes/hetzner1/serverType": "cx99"}, "servers has no price for cx99"),
+        ({"edge/rateLimit/period": "soon"}, "honeydue:edge.rateLimit.period holds 'soon': a duration such as \"1s\" was expected"),
+        ({"edge/clientCertificate": "maybe"}, "honeydue:edge.clientCertificate holds 'maybe'"),
+        (
+            {"adminBasicAuth": "admin:hunter2"},
+            "honeydue:adminBasicAuth holds something else than lines of USER:HASH with a bcrypt or apr1 hash",
+        ),
         ({"nodes": "hetzner1"}, "honeydue:nodes holds 'hetzner1'"),
     ],
 )
@@ -92,6 +98,23 @@ def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
         run(production(), plain_text=("postgresPassword",))
     assert "honeydue:postgresPassword stands in the stack's file in plain text" in str(error.value)
     assert PLACEHOLDER not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        "admin:$2y$05$" + "a" * 53,
+        "admin:$apr1$honeydue$/Ixvcyl8fmxgnTteQe8ae0\nsecond:$2b$12$" + "b" * 53 + "\n",
+    ],
+)
+def test_what_htpasswd_prints_is_taken(users: str) -> None:
+    assert run({**production(), "honeydue:adminBasicAuth": users}).one("Secret", "admin-basic-auth")
+
+
+@pytest.mark.parametrize("users", ["hunter2", "admin:{SHA}hunter2", "admin:$2y$05$short", "admin:$2y$05$" + "a" * 53 + "\nsecond:hunter2"])
+def test_anything_else_is_refused_as_a_password_file(users: str) -> None:
+    assert "hunter2" not in (said := refused({"adminBasicAuth": users}))
+    assert "as htpasswd -nB USER prints them" in said
 
 
 def test_no_secret_is_ever_repeated() -> None:

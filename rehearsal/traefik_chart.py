@@ -1,0 +1,86 @@
+"""The command line that Traefik's chart makes of its values, as far as this program sets them.
+
+After `templates/_podtemplate.tpl` of chart 37. A value that is not known here stops the rehearsal: it would otherwise look as
+if it had been tried.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rehearsal.errors import RehearsalError
+from rehearsal.flags import LOOPBACK
+
+Values = Mapping[str, Any]
+
+PORTS = ("traefik", "web", "websecure", "metrics")
+"""The entry points that the chart has where the values take none away."""
+
+_DEFAULTS = (
+    "--ping=true",
+    "--metrics.prometheus=true",
+    "--providers.kubernetescrd",
+    "--providers.kubernetescrd.allowEmptyServices=true",
+    "--providers.kubernetesingress",
+    "--providers.kubernetesingress.allowEmptyServices=true",
+    "--entryPoints.websecure.http.tls=true",
+)
+"""What the chart says unless it is told otherwise."""
+
+_FLAGS = (
+    (r"(global\.\w+|api\.dashboard|metrics\.prometheus\.\w+|providers\.kubernetes(?:CRD|Ingress)\.(?:namespaces|allow\w+))", r"\1"),
+    (r"ports\.(\w+\.forwardedHeaders\.trustedIPs)", r"entryPoints.\1"),
+    (r"logs\.general\.(format|level)", r"log.\1"),
+    (r"logs\.access\.enabled", r"accesslog"),
+    (r"logs\.access\.format", r"accesslog.format"),
+    (r"logs\.access\.fields\.(?:general\.)?(.+)", r"accesslog.fields.\1"),
+)
+"""Where a value goes."""
+
+_NO_FLAG = re.compile(
+    r"(deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext|service|updateStrategy"
+    r"|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web|providers\.kubernetesIngress\.publishedService)(\..+)?"
+)
+"""How the pods run, objects beside them, and where they listen, which is `entry_points`."""
+
+
+def entry_points(values: Values) -> tuple[str, ...]:
+    """Names of all that Traefik listens on; null takes one away."""
+    given: Values = values.get("ports", {})
+    return tuple(name for name in dict.fromkeys([*PORTS, *given]) if name not in given or given[name] is not None)
+
+
+def command_line(values: Values, *, listen: Mapping[str, int]) -> list[str]:
+    """All flags; each entry point is on loopback, at the port that `listen` has for it."""
+    addresses = [f"--entryPoints.{name}.address={LOOPBACK}:{listen[name]}" for name in entry_points(values)]
+    return [*_DEFAULTS, *addresses, *(flag for path, value in _leaves(values) for flag in _flags(path, value))]
+
+
+def _leaves(values: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _flags(path: str, value: object) -> Iterator[str]:
+    if _NO_FLAG.fullmatch(path):
+        return
+    for pattern, flag in _FLAGS:
+        if found := re.fullmatch(pattern, path):
+            # The chart passes no false on, but for the one whose default is true: `--api.dashboard=false` would start the API.
+            if value is not False or path == "global.checkNewVersion":
+                yield f"--{found.expand(flag)}={_written(value)}"
+            return
+    raise RehearsalError(f"Traefik's values set {path}: rehearsal/traefik_chart.py does not know what the chart makes of it")
+
+
+def _written(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case list():
+            return ",".join(str(one) for one in value)
+        case _:
+            return str(value)
