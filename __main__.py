@@ -12,7 +12,9 @@ from infra.apps.redis import redis
 from infra.apps.web import web
 from infra.apps.worker import worker
 from infra.cluster.access import Cluster
-from infra.cluster.namespace import Namespace
+from infra.cluster.admission import Admission
+from infra.cluster.namespace import Namespace, SystemNamespaces
+from infra.cluster.network_policies import Network
 from infra.cluster.traefik import Traefik
 from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.ranges import cloudflare_ranges
@@ -43,7 +45,10 @@ certificate = OriginCertificate(settings.domain, settings.edge, provider=cloudfl
 # Cluster
 cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
-namespace = Namespace(provider=cluster.provider)
+admission = Admission(settings.images, provider=cluster.provider)
+network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
+system = SystemNamespaces(network=network, provider=cluster.provider)
+namespace = Namespace(network=network, provider=cluster.provider, after=admission.in_force)
 
 # Apps
 config = AppConfig(settings, secrets, namespace=namespace)

@@ -190,6 +190,9 @@ class Prices(_Model):
     services: Mapping[str, float]
 
 
+MAIL_PORT = "EMAIL_PORT"
+
+
 class Settings(_Model):
     """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
 
@@ -219,6 +222,18 @@ class Settings(_Model):
                 if held is not None and (first := owners.setdefault(held, alias)) != alias:
                     raise ValueError(f"{first} and {alias} have the same {what}, {held}")
         return value
+
+    @field_validator("environment")
+    @classmethod
+    def _a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if not value.get(MAIL_PORT, "").isdecimal():
+            raise ValueError(f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail")
+        return value
+
+    @property
+    def mail_port(self) -> int:
+        """Where Fastmail takes mail (book ch09)."""
+        return int(self.environment[MAIL_PORT])
 
     @field_validator("redis")
     @classmethod

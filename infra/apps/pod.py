@@ -36,6 +36,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.apps.config import REGISTRY
+from infra.cluster.network_policies import Destination, selector
 
 UNPRIVILEGED = 10001
 """User and group of our own images: above every id a node knows."""
@@ -95,6 +96,9 @@ class Pod:
 
     `reads` is the checksum of the configuration it reads; `scratch` lists the paths it writes to, all else is read-only;
     `singleton` means two at once do harm; `node` pins it to a hostname.
+
+    Its connections: it calls what it `talks_to`; its port is reached by the apps in `reached_from`, and from outside through Traefik
+    when it is `routed`. What is not said here is refused. Caller and called both say so: neither opens itself to the other unasked.
     """
 
     name: str
@@ -117,17 +121,15 @@ class Pod:
     node: str | None = None
     user: int = UNPRIVILEGED
     restart_policy: str = "Always"
+    talks_to: Sequence[Destination] = ()
+    reached_from: Sequence[str] = ()
+    routed: bool = False
 
     @property
     def listening_port(self) -> int:
         if self.port is None:
             raise ValueError(f"{self.name} listens on no port, so it has no Service")
         return self.port
-
-
-def selector(name: str) -> Mapping[str, str]:
-    """The label a Service, a budget or a policy finds an app by; nothing else carries it."""
-    return {"app.kubernetes.io/name": name}
 
 
 def labels(pod: Pod) -> Mapping[str, str]:
