@@ -136,6 +136,8 @@ WORLD = (
 )
 CHECKERS = (
     Program(name="kube-score", minutes=0.7, module="github.com/zegl/kube-score"),
+    # The API server's own judgement of pods, in a main.go of ours.
+    Program(name="pod-security", minutes=0.7, module="k8s.io/pod-security-admission", main="."),
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
     Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
 )

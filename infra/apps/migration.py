@@ -14,7 +14,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.isolation import isolate
-from infra.apps.pod import Pod, Resources, labels, pod_spec
+from infra.apps.pod import Pod, Resources, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
@@ -112,7 +112,7 @@ class Migration(Component):
                 namespace=namespace.name,
                 labels=labels(pod),
                 # A failed Job is otherwise awaited again for ever; with this the next `up` runs a fresh one.
-                annotations={"pulumi.com/replaceUnready": "true"},
+                annotations={**exemptions(pod), "pulumi.com/replaceUnready": "true"},
             ),
             spec=job_spec(pod, deadline_seconds=deadline),
             opts=pulumi.ResourceOptions(

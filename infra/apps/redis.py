@@ -69,6 +69,11 @@ def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: 
         singleton=True,
         node=settings.node,
         user=REDIS_USER,
+        exempt={
+            "container-security-context-user-group-id": "the image's own user, whose files are on the volume",
+            "deployment-replicas": "its volume is local to one node",
+            "deployment-strategy": "two on one volume would write one AOF",
+        },
         resources=Resources(cpu=100, cpu_limit=500, memory=settings.memory_mi),
     )
     return Workload(pod, scale=1, namespace=namespace, after=[*config.objects, claim])

@@ -17,7 +17,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
 from infra.apps.isolation import isolate
-from infra.apps.pod import Pod, labels, pod_spec
+from infra.apps.pod import Pod, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.network_policies import Destination, selector
 from infra.component import Component
@@ -115,7 +115,7 @@ class Workload(Component):
         PodDisruptionBudget(pod.name, metadata=named(), spec=disruption_budget_spec(pod, scale), opts=child)
         self.deployment = Deployment(
             pod.name,
-            metadata=named(),
+            metadata=named(exemptions(pod)),
             spec=deployment_spec(pod, scale),
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 import pulumi
@@ -59,13 +60,14 @@ def _rules(resources: Mapping[str, Sequence[str]]) -> MatchResourcesArgs:
 
 def from_known_registries(images: Images) -> ValidationArgs:
     """Our registry, and by name what is not ours. The repositories and not their tags: a release must not wait for this policy."""
-    ours, others = f"{images.registry}/", [images.redis.rpartition(":")[0]]
-    named = f"{json.dumps(others)}.exists(o, c.image.startsWith(o + ':') || c.image.startsWith(o + '@'))"
-    listed = f"c.image.startsWith({json.dumps(ours)}) || {named}"
+    ours, other = f"{images.registry}/", images.redis.rpartition(":")[0]
+    # Nothing with a slash after the other's name: redis:5000/app would be an app of a registry that is called redis.
+    known = f"^({re.escape(ours)}.+|{re.escape(other)}([:@][^/]+)?)$"
+    listed = f"c.image.matches({json.dumps(known)})"
     return ValidationArgs(
         expression=f"variables.containers.all(c, {listed})",
         message_expression="'only images from "
-        + f"{ours} or of {', '.join(others)} run here, not '"
+        + f"{ours} or of {other} run here, not '"
         + f" + variables.containers.filter(c, !({listed})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
