@@ -33,7 +33,7 @@ def test_every_pod_is_restricted(objects: Sequence[Object]) -> None:
     ("change", "words"),
     [
         ({"hostNetwork": True}, "host namespaces"),
-        ({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "hostPath volumes"),
+        ({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "restricted volume types"),
         ({"securityContext": {"runAsNonRoot": True}}, "seccompProfile"),
     ],
 )
