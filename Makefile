@@ -6,7 +6,7 @@ VENV := .venv/bin
 # `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or the one built here.
 PULUMI := $(VENV)/python -m tools.run pulumi
 
-.PHONY: help rehearse rehearse-down test lint unit rehearsal-tests preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit manifests connectivity rehearsal-tests preview up outputs tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ rehearse: tools ## production's own configuration, previewed and applied on this
 rehearse-down: .venv/ready ## end the rehearsal and remove its world
 	@$(VENV)/python -m rehearsal down
 
-test: lint unit rehearsal-tests ## format, lint, types, unit tests, rehearsal tests
+test: lint unit manifests rehearsal-tests ## format, lint, types, unit tests, checks of the manifests, rehearsal tests
 
 lint: .venv/ready ## formatting, lint and types
 	@$(VENV)/ruff format --check .
@@ -26,6 +26,12 @@ lint: .venv/ready ## formatting, lint and types
 
 unit: .venv/ready ## tests that need no engine, in seconds
 	@$(VENV)/pytest tests/unit
+
+manifests: tools ## the rendered manifests through their checkers, and the table of who may talk to whom
+	@$(VENV)/pytest tests/manifests
+
+connectivity: tools ## write that table anew, after a change of a network policy
+	@$(VENV)/python -m tests.manifests.connectivity
 
 rehearsal-tests: tools ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal

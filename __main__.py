@@ -12,8 +12,10 @@ from infra.apps.redis import redis
 from infra.apps.web import web
 from infra.apps.worker import worker
 from infra.cluster.access import Cluster
+from infra.cluster.admission import Admission
 from infra.cluster.middlewares import Middlewares
-from infra.cluster.namespace import Namespace
+from infra.cluster.namespace import Namespace, SystemNamespaces
+from infra.cluster.network_policies import Network
 from infra.cluster.traefik import Traefik
 from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.origin_pulls import OriginPulls
@@ -46,7 +48,10 @@ origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, prov
 # Cluster
 cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
-namespace = Namespace(provider=cluster.provider)
+admission = Admission(settings.images, provider=cluster.provider)
+network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
+system = SystemNamespaces(network=network, provider=cluster.provider)
+namespace = Namespace(network=network, provider=cluster.provider, after=admission.in_force)
 middlewares = Middlewares(
     settings.edge, ranges=ranges.all, origin_pulls=origin_pulls, admin_users=secrets.admin_basic_auth, namespace=namespace
 )

@@ -224,6 +224,7 @@ DERIVED = {
 """Variables that follow from other settings (infra/apps/config.py); given twice, one of the two would silently win."""
 SECRET = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "ADMIN_PASSWORD", "EMAIL_HOST_PASSWORD", "B2_KEY_ID", "B2_APP_KEY"}
 """Variables whose place is the Secret; here they would stand in plain text."""
+MAIL_PORT = "EMAIL_PORT"
 
 
 class Settings(_Model):
@@ -270,6 +271,18 @@ class Settings(_Model):
         if unknown := types - value.servers.keys():
             raise ValueError(f"servers has no price for {', '.join(sorted(unknown))}")
         return value
+
+    @field_validator("environment")
+    @classmethod
+    def _a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if not value.get(MAIL_PORT, "").isdecimal():
+            raise ValueError(f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail")
+        return value
+
+    @property
+    def mail_port(self) -> int:
+        """Where Fastmail takes mail (book ch09)."""
+        return int(self.environment[MAIL_PORT])
 
     @field_validator("redis")
     @classmethod

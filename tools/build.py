@@ -135,7 +135,16 @@ WORLD = (
         ),
     ),
 )
-PROGRAMS = ENGINE + WORLD
+CHECKERS = (
+    Program(name="kube-score", minutes=0.7, module="github.com/zegl/kube-score"),
+    # The API server's own judgement of pods, in a main.go of ours.
+    Program(name="pod-security", minutes=0.7, module="k8s.io/pod-security-admission", main="."),
+    # Our main.go around cyclonus' evaluator, which answers what network policies allow.
+    Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
+)
+"""What the rendered manifests are run through (tests/manifests)."""
+
+PROGRAMS = ENGINE + WORLD + CHECKERS
 
 
 def cache_folder() -> Path:
@@ -161,7 +170,7 @@ def official_pulumi() -> str | None:
 
 
 def needed() -> tuple[Program, ...]:
-    return WORLD if official_pulumi() else PROGRAMS
+    return WORLD + CHECKERS if official_pulumi() else PROGRAMS
 
 
 def search_path() -> str:

@@ -21,6 +21,9 @@ def api(settings: Settings, *, namespace: Namespace, config: AppConfig, after: S
         environment_from=backend.ENVIRONMENT,
         secret_files=backend.SECRET_FILES,
         reads=config.read_by_backend,
+        routed=True,
+        reached_from=["admin", "web"],
+        talks_to=backend.talks_to(settings),
         # 240 s: its first boot seeds data over a transatlantic link.
         probes=Probes(http_path="/api/health/", startup_failures=48),
         resources=Resources(cpu=250, cpu_limit=1000, memory=512),

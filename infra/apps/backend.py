@@ -1,11 +1,25 @@
-"""What api and worker have in common: the same configuration, secrets and push key."""
+"""What api and worker have in common: the same configuration, secrets and push key, and the same services they call."""
+
+from collections.abc import Sequence
 
 from pulumi_kubernetes.core.v1 import ConfigMapEnvSourceArgs, EnvFromSourceArgs, SecretEnvSourceArgs
 
-from infra.apps.config import APNS_KEY, CONFIG_MAP, SECRET
+from infra.apps.config import APNS_KEY, CONFIG_MAP, REDIS_PORT, SECRET
+from infra.cluster.network_policies import HTTPS, Destination
+from infra.schema import Settings
 
 ENVIRONMENT = (
     EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=CONFIG_MAP)),
     EnvFromSourceArgs(secret_ref=SecretEnvSourceArgs(name=SECRET)),
 )
 SECRET_FILES = {"/etc/apns": APNS_KEY}
+
+
+def talks_to(settings: Settings) -> Sequence[Destination]:
+    """redis; Neon; over HTTPS Backblaze, Apple and the traces' collector; Fastmail (book ch08, ch09, ch15)."""
+    return (
+        Destination(app="redis", port=REDIS_PORT),
+        Destination(port=settings.database.port),
+        Destination(port=HTTPS),
+        Destination(port=settings.mail_port),
+    )

@@ -18,6 +18,7 @@ CONFIG_MAP = "honeydue-config"
 SECRET = "honeydue-secrets"  # noqa: S105  # a name
 APNS_KEY = "honeydue-apns-key"
 REGISTRY = "gitea-registry"
+REDIS_PORT = 6379
 
 
 def database_environment(database: Database) -> Mapping[str, str]:
@@ -41,7 +42,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
         **settings.environment,
         **database_environment(settings.database),
         "REDIS_HOST": f"redis.{NAMESPACE}.svc",
-        "REDIS_PORT": "6379",
+        "REDIS_PORT": str(REDIS_PORT),
         "ADMIN_EMAIL": settings.admin_email,
         "EMAIL_HOST_USER": settings.email_user,
         "ALLOWED_HOSTS": f"api.{settings.domain},{settings.domain}",

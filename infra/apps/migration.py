@@ -13,8 +13,10 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
-from infra.apps.pod import Pod, Resources, labels, pod_spec
+from infra.apps.isolation import isolate
+from infra.apps.pod import Pod, Resources, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.schema import Settings
 
@@ -49,17 +51,18 @@ def connection_environment() -> list[EnvVarArgs]:
     ]
 
 
-def migration_pod(image: str) -> Pod:
+def migration_pod(settings: Settings) -> Pod:
     """`goose up` with the api image: done in seconds when there is nothing to apply."""
     return Pod(
         name=NAME,
         part="migration",
-        image=image,
+        image=settings.images.reference("api"),
         command=["goose"],
         args=["up"],
         environment=connection_environment(),
         resources=Resources(cpu=50, cpu_limit=500, memory=128),
         restart_policy="Never",
+        talks_to=[Destination(port=settings.database.port)],
     )
 
 
@@ -95,7 +98,7 @@ class Migration(Component):
 
     def __init__(self, settings: Settings, *, namespace: Namespace, config: AppConfig) -> None:
         super().__init__("apps:Migration", NAME, provider=namespace.provider)
-        pod = migration_pod(settings.images.reference("api"))
+        pod = migration_pod(settings)
         deadline = settings.database.migration_deadline_seconds
         account = ServiceAccount(
             NAME,
@@ -110,13 +113,13 @@ class Migration(Component):
                 namespace=namespace.name,
                 labels=labels(pod),
                 # A failed Job is otherwise awaited again for ever; with this the next `up` runs a fresh one.
-                annotations={"pulumi.com/replaceUnready": "true"},
+                annotations={**exemptions(pod), "pulumi.com/replaceUnready": "true"},
             ),
             spec=job_spec(pod, deadline_seconds=deadline),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=False,  # every release replaces it
-                depends_on=[account, *config.objects],
+                depends_on=[account, isolate(pod, namespace=namespace, parent=self), *config.objects],
                 # Above the Job's own deadline, so that it is Kubernetes that says why.
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{deadline + 60}s", update=f"{deadline + 60}s"),
                 hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("migration-failed", how_to_go_on)]),

@@ -36,6 +36,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.apps.config import REGISTRY
+from infra.cluster.network_policies import Destination, selector
 
 UNPRIVILEGED = 10001
 """User and group of our own images: above every id a node knows."""
@@ -89,12 +90,25 @@ class Probes:
         )
 
 
+EXEMPT = {
+    "container-image-pull-policy": "tags never move, and 'Always' keeps pods from restarting while the registry is down (book ch20)",
+    "pod-probes-identical": "the images answer one path; liveness asks it far more patiently than readiness",
+}
+"""Checks of kube-score that no app of ours passes, and why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pod:
     """What is special about an app's pod.
 
     `reads` is the checksum of the configuration it reads; `scratch` lists the paths it writes to, all else is read-only;
     `singleton` means two at once do harm; `node` pins it to a hostname.
+
+    Its connections: it calls what it `talks_to`; its port is reached by the apps in `reached_from`, and from outside through Traefik
+    when it is `routed`. What is not said here is refused. Caller and called both say so: neither opens itself
+    to the other unasked.
+
+    `exempt` are checks of kube-score that it fails on purpose, and why.
     """
 
     name: str
@@ -117,17 +131,16 @@ class Pod:
     node: str | None = None
     user: int = UNPRIVILEGED
     restart_policy: str = "Always"
+    talks_to: Sequence[Destination] = ()
+    reached_from: Sequence[str] = ()
+    routed: bool = False
+    exempt: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def listening_port(self) -> int:
         if self.port is None:
             raise ValueError(f"{self.name} listens on no port, so it has no Service")
         return self.port
-
-
-def selector(name: str) -> Mapping[str, str]:
-    """The label a Service, a budget or a policy finds an app by; nothing else carries it."""
-    return {"app.kubernetes.io/name": name}
 
 
 def labels(pod: Pod) -> Mapping[str, str]:
@@ -139,6 +152,11 @@ def labels(pod: Pod) -> Mapping[str, str]:
         "app.kubernetes.io/part-of": "honeydue",
         "app.kubernetes.io/managed-by": "pulumi",
     }
+
+
+def exemptions(pod: Pod) -> Mapping[str, str]:
+    """As kube-score reads them from what makes the pod."""
+    return {"kube-score/ignore": ", ".join(sorted({*EXEMPT, *pod.exempt}))}
 
 
 def _mounts(pod: Pod) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
@@ -161,7 +179,7 @@ def _container(pod: Pod, mounts: list[VolumeMountArgs]) -> ContainerArgs:
     return ContainerArgs(
         name=pod.name,
         image=pod.image,
-        # Tags are git commits and never move. "Always" would keep pods from restarting while the registry is down (book ch20).
+        # Tags are git commits and never move.
         image_pull_policy="IfNotPresent",
         command=list(pod.command) if pod.command else None,
         args=list(pod.args) if pod.args else None,

@@ -11,7 +11,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.apps.config import SECRET, AppConfig
+from infra.apps.config import REDIS_PORT, SECRET, AppConfig
 from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
@@ -51,7 +51,7 @@ def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: 
         name="redis",
         part="cache",
         image=image,
-        port=6379,
+        port=REDIS_PORT,
         port_name="redis",
         # A shell, so that the password stays out of the pod's text; `exec`, so that redis gets the signals.
         command=["sh", "-c"],
@@ -65,9 +65,15 @@ def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: 
         reads=config.read_by_redis,
         probes=Probes(command=["sh", "-c", 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli ping | grep -q PONG']),
         claims={"/data": CLAIM},
+        reached_from=["api", "worker"],
         singleton=True,
         node=settings.node,
         user=REDIS_USER,
+        exempt={
+            "container-security-context-user-group-id": "the image's own user, whose files are on the volume",
+            "deployment-replicas": "its volume is local to one node",
+            "deployment-strategy": "two on one volume would write one AOF",
+        },
         resources=Resources(cpu=100, cpu_limit=500, memory=settings.memory_mi),
     )
     return Workload(pod, scale=1, namespace=namespace, after=[*config.objects, claim])

@@ -21,6 +21,9 @@ def web(settings: Settings, *, namespace: Namespace, config: AppConfig, api: Wor
         ],
         probes=Probes(http_path="/", startup_failures=24),
         scratch=["/tmp", "/app/.next/cache"],  # noqa: S108  # mounts inside the container
+        routed=True,
+        # Not 443 outside: its server side has API_URL. An image that still calls api by its public name fails here, and shows it.
+        talks_to=[api.endpoint],
         resources=Resources(cpu=100, cpu_limit=500, memory=256),
     )
     return Workload(pod, scale=settings.scale.web, namespace=namespace, after=[*config.objects, api.deployment])

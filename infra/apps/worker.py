@@ -21,6 +21,7 @@ def worker(settings: Settings, *, namespace: Namespace, config: AppConfig, after
         environment_from=backend.ENVIRONMENT,
         secret_files=backend.SECRET_FILES,
         reads=config.read_by_backend,
+        talks_to=backend.talks_to(settings),
         resources=Resources(cpu=100, cpu_limit=1000, memory=256),
     )
     return Workload(pod, scale=1, namespace=namespace, after=[*config.objects, *after])

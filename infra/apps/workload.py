@@ -1,4 +1,4 @@
-"""The shape every app shares: Deployment, Service, ServiceAccount, PodDisruptionBudget and, where asked, an autoscaler (book ch07)."""
+"""The shape every app shares: Deployment, Service, ServiceAccount, policy, budget and, where asked, an autoscaler (book ch07)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,8 +16,10 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, Service, ServiceAccou
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
-from infra.apps.pod import Pod, labels, pod_spec, selector
+from infra.apps.isolation import isolate
+from infra.apps.pod import Pod, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.cluster.network_policies import Destination, selector
 from infra.component import Component
 from infra.schema import Autoscaling
 
@@ -109,14 +111,15 @@ class Workload(Component):
             return ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod), annotations=annotations)
 
         account = ServiceAccount(pod.name, metadata=named(), automount_service_account_token=False, opts=child)
+        policy = isolate(pod, namespace=namespace, parent=self)
         PodDisruptionBudget(pod.name, metadata=named(), spec=disruption_budget_spec(pod, scale), opts=child)
         self.deployment = Deployment(
             pod.name,
-            metadata=named(),
+            metadata=named(exemptions(pod)),
             spec=deployment_spec(pod, scale),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[account, *after],
+                depends_on=[account, policy, *after],
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
             ),
         )
@@ -135,3 +138,10 @@ class Workload(Component):
             )
             self.url = f"http://{pod.name}.{NAMESPACE}.svc:{pod.port}"
         self.register_outputs({})
+
+    @property
+    def endpoint(self) -> Destination:
+        """For those who talk to it."""
+        if self.port is None:
+            raise ValueError(f"{self.name} listens on no port, so nobody can talk to it")
+        return Destination(app=self.name, port=self.port)

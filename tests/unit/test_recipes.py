@@ -38,6 +38,7 @@ def named(urns: Iterable[str]) -> set[str]:
                 "Deployment docs",
                 "Service docs",
                 "ServiceAccount docs",
+                "NetworkPolicy docs",
                 "PodDisruptionBudget docs",
                 "Ingress honeydue-docs",
                 *(f"DnsRecord docs-hetzner{number}" for number in (1, 2, 3)),
