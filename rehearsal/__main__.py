@@ -14,7 +14,7 @@ from rehearsal.observed import observe
 from rehearsal.run import Rehearsal
 from rehearsal.summary import machine_table, task_table, workload_table
 from rehearsal.world import World
-from tools import build
+from tools import build, programs
 
 DEFAULT = "prod"
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
@@ -29,7 +29,7 @@ class Cli(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (RehearsalError, build.BuildError) as error:
+        except (RehearsalError, programs.BuildError) as error:
             errors.print(Text.assemble(("rehearsal: ", "red"), str(error)))
             sys.exit(1)
         except (KeyboardInterrupt, click.Abort):

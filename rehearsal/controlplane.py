@@ -16,15 +16,14 @@ from rehearsal.errors import RehearsalError
 from rehearsal.flags import LOOPBACK, Network
 from rehearsal.layout import Layout
 from rehearsal.nodes import KUBELETS
-from tools import build
+from tools import programs
 
 PORTS = ("etcd", "etcd-peer", "apiserver", "kubelets")
 NAMES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"})
 START_SECONDS = 60.0
 PORT_SECONDS = 2.0
 
-_PROGRAMS = {program.name: program for program in build.WORLD}
-KUBERNETES = _PROGRAMS["kubernetes"]
+KUBERNETES = programs.named("kubernetes")
 
 
 class PortTakenError(Exception):
@@ -37,7 +36,7 @@ class _NotReadyError(Exception):
 
 def binary(program: str, name: str) -> Path:
     """A program built from tools/."""
-    return build.installed(_PROGRAMS[program]) / name
+    return programs.installed(programs.named(program)) / name
 
 
 def choose_ports(preferred: Mapping[str, int]) -> dict[str, int]:

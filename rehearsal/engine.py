@@ -16,14 +16,13 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.placeholders import placeholder
 from rehearsal.processes import marked
-from tools import build
+from tools import build, programs
 
 STACK = "prod"
 SIMULATED = ("hcloud", "cloudflare", "tls", "random")
 PASSPHRASE = "rehearsal"  # noqa: S105  # protects placeholders only
 
 _VENV_PROGRAMS = Path(sys.executable).parent
-_PROGRAMS = {program.name: program for program in build.PROGRAMS}
 
 
 def settings(layout: Layout) -> Mapping[str, str]:
@@ -64,7 +63,7 @@ def exports(layout: Layout) -> str:
 
 def install(layout: Layout) -> None:
     """Gives the world its engine, kubectl and providers."""
-    if _PROGRAMS["pulumi"] in build.needed():
+    if programs.named("pulumi") in build.needed():
         _install_engine(layout)
     _place(layout.programs / "kubectl", lambda place: place.symlink_to(_built("kubernetes", "kubectl")))
     kubernetes = _built("pulumi-resource-kubernetes", "pulumi-resource-kubernetes")
@@ -85,7 +84,7 @@ def _install_engine(layout: Layout) -> None:
 
 
 def _built(program: str, name: str) -> Path:
-    return build.installed(_PROGRAMS[program]) / name
+    return programs.installed(programs.named(program)) / name
 
 
 def _plugin(layout: Layout, provider: str) -> Path:

@@ -13,10 +13,10 @@ from rehearsal.controlplane import KUBERNETES, binary
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import PACKAGE, Layout
 from rehearsal.nodes import Node, manifests
-from tools import build
+from tools import programs
 
 READY_SECONDS = 60
-CRDS = next(program for program in build.WORLD if program.name == "crds")
+CRDS = programs.named("crds")
 
 
 def command(layout: Layout, *arguments: str) -> list[str]:
@@ -41,7 +41,7 @@ def furnish(layout: Layout, nodes: Iterable[Node]) -> None:
     """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes. Done twice, it changes nothing."""
     machines = layout.manifests / "nodes.yaml"
     machines.write_text(yaml.safe_dump_all(manifests(nodes, kubelet_version=KUBERNETES.version)))
-    files = [machines, *_files(PACKAGE / "manifests"), *_files(build.installed(CRDS))]
+    files = [machines, *_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))]
     # Server-side: Traefik's definitions are too large for the annotation that a client-side apply keeps.
     run(layout, "apply", "--server-side", "--force-conflicts", *(f"--filename={file}" for file in files))
 

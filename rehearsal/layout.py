@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rehearsal.errors import RehearsalError
-from tools import build
+from tools import programs
 
 
 def _shortest(path: Path) -> Path:
@@ -135,7 +135,7 @@ class Layout:
 
 def this_version() -> str:
     """Changes with the format of a world and with every pinned program."""
-    keys = " ".join(program.key for program in build.WORLD)
+    keys = " ".join(program.key for program in programs.WORLD)
     return f"{FORMAT}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
 
 

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from tools.build import BuildError, build_missing, search_path
+from tools.build import build_missing, search_path
+from tools.programs import BuildError
 
 
 def main(arguments: list[str]) -> NoReturn:

@@ -12,10 +12,10 @@ from typing import Any
 
 from tests.unit.capture import ROOT, production, run
 from tests.unit.manifests import Object, manifests, of
-from tools import build
+from tools import programs
 
 TABLE = ROOT / "docs/connectivity.md"
-EVALUATOR = next(program for program in build.CHECKERS if program.name == "network-policies")
+EVALUATOR = programs.named("network-policies")
 WELL_KNOWN = frozenset({22, 80, 443, 5432, 6443, 10250})
 UNNAMED = 54321
 """A port that no policy names: where it is open, all are."""
@@ -130,7 +130,7 @@ def allowed(policies: Sequence[Object], connections: Sequence[tuple[End, End, Po
             for one, other, port in connections
         ],
     }
-    program = build.installed(EVALUATOR) / EVALUATOR.name
+    program = programs.installed(EVALUATOR) / EVALUATOR.name
     done = subprocess.run([program], input=json.dumps(asked), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     verdicts: list[bool] = json.loads(done.stdout)

@@ -10,16 +10,16 @@ import yaml
 
 from tests.manifests.connectivity import templates
 from tests.unit.manifests import Object
-from tools import build
+from tools import programs
 
-CHECKER = next(program for program in build.CHECKERS if program.name == "kube-score")
+CHECKER = programs.named("kube-score")
 WELL = 10
 """kube-score's grade for "nothing to say"."""
 
 
 def complaints(objects: Sequence[Object]) -> list[str]:
     """What kube-score finds, warnings included."""
-    program = build.installed(CHECKER) / CHECKER.name
+    program = programs.installed(CHECKER) / CHECKER.name
     given = ["score", "-", "--output-format=json", "--output-version=v2", "--enable-optional-test=container-seccomp-profile"]
     done = subprocess.run([program, *given], input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False)
     assert done.stdout.startswith("["), done.stderr

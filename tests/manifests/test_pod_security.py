@@ -10,14 +10,14 @@ import pytest
 
 from tests.manifests.connectivity import templates
 from tests.unit.manifests import Object
-from tools import build
+from tools import programs
 
-CHECKER = next(program for program in build.CHECKERS if program.name == "pod-security")
+CHECKER = programs.named("pod-security")
 
 
 def violations(pods: Sequence[Object]) -> list[str]:
     """What each violates; empty for a good one."""
-    program = build.installed(CHECKER) / CHECKER.name
+    program = programs.installed(CHECKER) / CHECKER.name
     done = subprocess.run([program], input=json.dumps(pods), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said: list[str] = json.loads(done.stdout)

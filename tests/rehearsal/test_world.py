@@ -20,7 +20,7 @@ from rehearsal import configuration, controlplane, engine, flags, processes
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.world import World
-from tools import build
+from tools import build, programs
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_secrets_of_the_copy_are_encrypted_and_the_rest_is_productions(world: Wo
 
 def cached() -> dict[Path, int]:
     """Every built program that all worlds share, and when it was last written."""
-    return {file: file.stat().st_mtime_ns for program in build.needed() for file in build.installed(program).iterdir()}
+    return {file: file.stat().st_mtime_ns for program in build.needed() for file in programs.installed(program).iterdir()}
 
 
 def test_a_world_never_writes_into_the_cache_of_all_worlds(world: World) -> None:
