@@ -210,6 +210,35 @@ def test_443_is_all_that_serves_the_site_and_traefik_ends_with_its_world(site: S
     assert listening == {("127.0.0.1", port) for port in site.ingress.ports.values()}
 
 
+def test_a_site_that_runs_first_asks_for_the_certificate_and_the_log_tells_who_showed_it(site: Site) -> None:
+    nobody = replace(site.cloudflare, certificate=None)
+    site.world.set_config("honeydue:edge.clientCertificate", "asked")
+    site.world.pulumi("up", "--yes", "--skip-preview")
+
+    def let_in() -> bool:
+        try:
+            return ask(nobody, API).status == 200
+        except REFUSED:
+            return False
+
+    def opens() -> None:
+        assert let_in()
+
+    def closes() -> None:
+        assert not let_in()
+
+    eventually(opens)
+    ask(nobody, API, "/without")
+    ask(site.cloudflare, API, "/with")
+    assert "TLSClientSubject" not in site.accessed("/without")
+    assert site.accessed("/with")["TLSClientSubject"] == "CN=Cloudflare for myhoneydue.com,O=honeyDue"
+
+    site.world.set_config("honeydue:edge.clientCertificate", None)
+    site.world.pulumi("up", "--yes", "--skip-preview")
+
+    eventually(closes)
+
+
 def test_admin_asks_for_a_password_as_soon_as_one_is_configured(site: Site) -> None:
     assert ask(site.cloudflare, ADMIN).status == 200
     users = str(placeholder("adminBasicAuth", site.world.layout.pki))
