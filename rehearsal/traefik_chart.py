@@ -1,7 +1,7 @@
 """The command line that Traefik's chart makes of its values, as far as this program sets them.
 
-After `templates/_podtemplate.tpl` of chart 37. A value that is not known here stops the rehearsal: it would otherwise look as
-if it had been tried.
+After `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, commit 00374755. A value that is not known
+here stops the rehearsal: it would otherwise look as if it had been tried.
 """
 
 import re

@@ -32,7 +32,7 @@ def security_headers() -> Spec:
     """What every browser is told, by every app.
 
     No Content-Security-Policy: the Go API and the Next.js apps set their own, and of two a browser takes the intersection,
-    which broke the fonts of the landing page once (book ch20).
+    which would break the fonts of the landing page (book ch20). The other values are ours.
     """
     return {
         "headers": {

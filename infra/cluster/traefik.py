@@ -76,7 +76,7 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
         "hostNetwork": True,
         # On the host network two pods of one node cannot hold port 443 at once.
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
-        # A node without it serves nothing: it goes last when memory runs out.
+        # A node without it serves nothing: it is evicted last.
         "priorityClassName": "system-node-critical",
         # Cloudflare connects to the nodes themselves; a Service of type LoadBalancer would open 80 and 443 a second time.
         "service": {"enabled": False},

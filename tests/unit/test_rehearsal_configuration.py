@@ -1,10 +1,11 @@
 """The world's copy of the settings: production's own, but for its secrets."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from infra.settings import REQUIRED
+from infra.settings import REQUIRED, SHAPES
 from rehearsal import configuration
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT
@@ -105,6 +106,8 @@ def test_placeholders_are_recognisable_stable_and_of_the_right_shape(tmp_path: P
         assert value == placeholder(key, tmp_path), key
         if required.secret and key != "apnsKey":
             assert str(value).startswith(f"rehearsal-{key}-")
+    for key, (shape, _) in SHAPES.items():
+        assert re.fullmatch(shape, str(placeholder(key, tmp_path))), key
     assert len(str(placeholder("hetznerToken", tmp_path))) == 64
     assert len(str(placeholder("cloudflareToken", tmp_path))) == 40
     assert str(placeholder("apnsKey", tmp_path)).startswith("-----BEGIN PRIVATE KEY-----")
