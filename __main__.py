@@ -13,6 +13,7 @@ from infra.apps.web import web
 from infra.apps.worker import worker
 from infra.cluster.access import Cluster
 from infra.cluster.admission import Admission
+from infra.cluster.identities import Identities
 from infra.cluster.namespace import Namespace, SystemNamespaces
 from infra.cluster.network_policies import Network
 from infra.cluster.traefik import Traefik
@@ -49,6 +50,7 @@ admission = Admission(settings.images, provider=cluster.provider)
 network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
 system = SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, after=admission.in_force)
+Identities(namespace=namespace, provider=cluster.provider)
 
 # Apps
 config = AppConfig(settings, secrets, namespace=namespace)
