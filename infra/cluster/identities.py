@@ -59,6 +59,8 @@ GUARDING: Resources = {
     "rbac.authorization.k8s.io": ["clusterrolebindings", "clusterroles", "rolebindings", "roles"],
 }
 """What only the administrator changes, in any namespace or none."""
+SIGNATURE_LOGIN = "connaisseur-registry"
+"""The login that signatures are read with, beside k3s' own Secrets."""
 LOOKED_UP: Resources = {"storage.k8s.io": ["storageclasses"]}
 """Tells the provider whether a new claim waits for its first pod."""
 
@@ -79,18 +81,22 @@ def viewer_rules() -> list[PolicyRuleArgs]:
     return [*rules(APPS, "get", "list", "watch"), *rules(AWAITED, "list", "watch")]
 
 
-def guard_rules() -> list[PolicyRuleArgs]:
-    """A refresh looks at every object of the stack."""
-    return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get")]
+def guard_rules(*, signed: bool) -> list[PolicyRuleArgs]:
+    """A refresh looks at every object of the stack; what checks signatures is among them when it is installed."""
+    checking = [
+        *rules({"helm.cattle.io": ["helmcharts"]}, "get"),
+        PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=[SIGNATURE_LOGIN], verbs=["get"]),
+    ]
+    return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get"), *(checking if signed else [])]
 
 
 class Identities(Component):
     """The two accounts and their rights. Their tokens are made when they are needed: `kubectl create token`."""
 
-    def __init__(self, *, namespace: Namespace, provider: kubernetes.Provider) -> None:
+    def __init__(self, *, namespace: Namespace, signed: bool, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Identities", "identities", provider=provider)
         child = pulumi.ResourceOptions(parent=self)
-        guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(), opts=child)
+        guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(signed=signed), opts=child)
         for name, allowed in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
             ServiceAccount(
                 f"{HOME}-{name}", metadata=ObjectMetaArgs(name=name, namespace=HOME), automount_service_account_token=False, opts=child

@@ -43,7 +43,7 @@ def settled(production: World) -> World:
 def changes(world: World, *arguments: str) -> dict[str, str]:
     """What a preview would do, by resource; that another kubeconfig is in use is a change of the provider, and no other."""
     said = json.loads(world.pulumi("preview", "--json", *arguments).stdout)
-    steps = {step["urn"].split("::", 2)[2]: step["op"] for step in said["steps"] if step["op"] != "same"}
+    steps = {step["urn"].split("::", 2)[2]: step["op"] for step in said["steps"] if step["op"] not in {"same", "refresh"}}
     return {urn: op for urn, op in steps.items() if "pulumi:providers:kubernetes" not in urn}
 
 
