@@ -116,6 +116,11 @@ class Images(_Model):
     web: Tag
     redis: Image
 
+    @property
+    def other_repositories(self) -> tuple[str, ...]:
+        """What runs here and is not ours."""
+        return (self.redis.rpartition(":")[0],)
+
     def reference(self, app: App) -> str:
         """The full image reference of one of our own apps."""
         return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"

@@ -31,7 +31,6 @@ WEBHOOK_PORT = 5000
 
 def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
     """Ours by our key; what is not ours was never signed by us, and admission names it; all else is refused here, too."""
-    redis = images.redis.rpartition(":")[0]
     return {
         "application": {
             "validators": [
@@ -47,7 +46,7 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
             "policy": [
                 {"pattern": "*:*", "validator": "deny"},
                 {"pattern": f"{images.registry}/*:*", "validator": "ours"},
-                {"pattern": f"docker.io/library/{redis}:*", "validator": "allow"},
+                *({"pattern": f"{_on_docker_hub(name)}:*", "validator": "allow"} for name in images.other_repositories),
             ],
             "features": {
                 # Only namespaces that carry the label: a controller that is down must not keep k3s' own pods from starting.
@@ -57,6 +56,11 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
             },
         }
     }
+
+
+def _on_docker_hub(name: str) -> str:
+    """In full, as Connaisseur compares names."""
+    return name if "/" in name else f"docker.io/library/{name}"
 
 
 def webhook_policy(network: Network) -> NetworkPolicySpecArgs:
