@@ -49,7 +49,7 @@ cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machin
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
 network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
-system = SystemNamespaces(network=network, provider=cluster.provider)
+SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
 Identities(namespace=namespace, signed=settings.signed, provider=cluster.provider)
 
