@@ -9,10 +9,12 @@ from infra.apps.config import AppConfig
 from infra.apps.ingress import Ingresses, Route
 from infra.apps.migration import Migration
 from infra.apps.redis import redis
+from infra.apps.signatures import Signatures
 from infra.apps.web import web
 from infra.apps.worker import worker
 from infra.cluster.access import Cluster
 from infra.cluster.admission import Admission
+from infra.cluster.identities import Identities
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
 from infra.cluster.network_policies import Network
@@ -50,14 +52,16 @@ cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machin
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
 network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
-system = SystemNamespaces(network=network, provider=cluster.provider)
-namespace = Namespace(network=network, provider=cluster.provider, after=admission.in_force)
+SystemNamespaces(network=network, provider=cluster.provider)
+namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
+Identities(namespace=namespace, signed=settings.signed, provider=cluster.provider)
 middlewares = Middlewares(
     settings.edge, ranges=ranges.all, origin_pulls=origin_pulls, admin_users=secrets.admin_basic_auth, namespace=namespace
 )
 
 # Apps
 config = AppConfig(settings, secrets, namespace=namespace)
+Signatures(settings, secrets, namespace=namespace)  # of our images; off while no key is configured
 cache = redis(settings.redis, settings.images.redis, namespace=namespace, config=config)
 schema = Migration(settings, namespace=namespace, config=config)  # complete before api and worker roll
 backend = api(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])

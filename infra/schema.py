@@ -38,6 +38,9 @@ Tag = Annotated[str, _like(r"(?!latest$)\w[\w.-]{0,62}", 'an image tag other tha
 Image = Annotated[str, _like(r"[a-z0-9./_-]+:(?!latest$)\w[\w.-]{0,62}", 'an image with a tag other than "latest"')]
 Quantity = Annotated[str, _like(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
 PublicKey = Annotated[str, _like(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")]
+PublicKeyPem = Annotated[
+    str, _like(r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", "a public key as cosign.pub holds it (PEM)")
+]
 Replicas = Annotated[int, Field(ge=1)]
 
 
@@ -126,6 +129,11 @@ class Images(_Model):
     admin: Tag
     web: Tag
     redis: Image
+
+    @property
+    def other_repositories(self) -> tuple[str, ...]:
+        """What runs here and is not ours."""
+        return (self.redis.rpartition(":")[0],)
 
     def reference(self, app: App) -> str:
         """The full image reference of one of our own apps."""
@@ -245,6 +253,7 @@ class Settings(_Model):
     admin_email: Email
     email_user: Email
     registry_username: str
+    cosign_public_key: PublicKeyPem | Literal[""] = ""
 
     @field_validator("nodes")
     @classmethod
@@ -278,6 +287,11 @@ class Settings(_Model):
         if not value.get(MAIL_PORT, "").isdecimal():
             raise ValueError(f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail")
         return value
+
+    @property
+    def signed(self) -> bool:
+        """Whether images must carry our signature."""
+        return bool(self.cosign_public_key)
 
     @property
     def mail_port(self) -> int:

@@ -69,6 +69,14 @@ def docker_config(*, registry: str, username: str, password: str) -> str:
     return json.dumps({"auths": {registry: {"username": username, "password": password, "auth": login}}}, sort_keys=True)
 
 
+def registry_login(settings: Settings, secrets: Secrets) -> pulumi.Output[str]:
+    """What kubelets, and whoever checks signatures, read images with."""
+    host = settings.images.registry.split("/", 1)[0]
+    return secrets.registry_password.apply(
+        lambda password: docker_config(registry=host, username=settings.registry_username, password=password)
+    )
+
+
 def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
     """A digest of everything a pod reads. As a pod annotation it makes a change of that, and only that, a rollout."""
 
@@ -96,11 +104,6 @@ class AppConfig(Component):
         child = pulumi.ResourceOptions(parent=self)
         plain, secret = environment(settings), secret_environment(secrets)
         apns = {"key.p8": secrets.apns_key}
-        pull = secrets.registry_password.apply(
-            lambda password: docker_config(
-                registry=settings.images.registry.split("/", 1)[0], username=settings.registry_username, password=password
-            )
-        )
 
         def named(name: str) -> ObjectMetaArgs:
             return ObjectMetaArgs(name=name, namespace=namespace.name)
@@ -113,7 +116,7 @@ class AppConfig(Component):
                 REGISTRY,
                 metadata=named(REGISTRY),
                 type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": pull},
+                string_data={".dockerconfigjson": registry_login(settings, secrets)},
                 opts=child,
             ),
         )

@@ -1,1 +1,1 @@
-"""What Kubernetes needs before any app: access, the namespace, Traefik, ingresses."""
+"""What Kubernetes needs before any app: access, namespaces, network policies, admission, identities, Traefik."""

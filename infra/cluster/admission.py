@@ -60,14 +60,14 @@ def _rules(resources: Mapping[str, Sequence[str]]) -> MatchResourcesArgs:
 
 def from_known_registries(images: Images) -> ValidationArgs:
     """Our registry, and by name what is not ours. The repositories and not their tags: a release must not wait for this policy."""
-    ours, other = f"{images.registry}/", images.redis.rpartition(":")[0]
-    # Nothing with a slash after the other's name: redis:5000/app would be an app of a registry that is called redis.
-    known = f"^({re.escape(ours)}.+|{re.escape(other)}([:@][^/]+)?)$"
+    ours, others = f"{images.registry}/", images.other_repositories
+    # Nothing with a slash after the name of another: redis:5000/app would be an app of a registry that is called redis.
+    known = f"^({re.escape(ours)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
     listed = f"c.image.matches({json.dumps(known)})"
     return ValidationArgs(
         expression=f"variables.containers.all(c, {listed})",
         message_expression="'only images from "
-        + f"{ours} or of {other} run here, not '"
+        + f"{ours} or of {', '.join(others)} run here, not '"
         + f" + variables.containers.filter(c, !({listed})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )

@@ -15,6 +15,8 @@ from infra.component import Component
 
 NAMESPACE = "honeydue"
 DENY_ALL = "default-deny"
+SIGNATURES = "securesystemsengineering.connaisseur/webhook"
+"""The label by which Connaisseur knows whose images to check (infra/apps/signatures.py)."""
 
 
 def tokenless(namespace: pulumi.Input[str], name: str, opts: pulumi.ResourceOptions) -> ServiceAccountPatch:
@@ -52,9 +54,11 @@ class Namespace(Component):
     network: Network
     provider: kubernetes.Provider
 
-    def __init__(self, *, network: Network, provider: kubernetes.Provider, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, *, network: Network, provider: kubernetes.Provider, signed: bool, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:Namespace", "namespace", provider=provider)
         levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        if signed:
+            levels[SIGNATURES] = "validate"
         namespace = NamespaceResource(
             NAMESPACE,
             metadata=ObjectMetaArgs(name=NAMESPACE, labels=levels),

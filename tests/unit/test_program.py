@@ -211,6 +211,14 @@ def test_everything_comes_in_its_order(program: Capture) -> None:
     assert program.one("Namespace", "honeydue").urn in reached(program, program.one("ConfigMap", "honeydue-config"))
 
 
+def test_what_guards_a_pod_stands_before_it(program: Capture) -> None:
+    guards = {one.urn for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding") for one in program.of(kind)}
+    guards.add(program.one("NetworkPolicy", "honeydue-default-deny").urn)
+    for one, template in pods(program):
+        policy = program.one("NetworkPolicy", template["metadata"]["labels"]["app.kubernetes.io/name"])
+        assert guards | {policy.urn} <= reached(program, one), one.urn
+
+
 def test_the_migration_is_no_pod_of_any_service_or_deployment(program: Capture) -> None:
     labels = program.one("Job", "migrate").inputs["spec"]["template"]["metadata"]["labels"].items()
     for one in program.of("Service"):

@@ -1,0 +1,25 @@
+"""What a cosign key would install, as far as the API server can tell: the chart itself is k3s' to install."""
+
+import json
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from rehearsal.world import World
+
+
+def test_a_key_installs_the_controller_and_restarts_nothing(production: World) -> None:
+    production.pulumi("up", "--yes", "--skip-preview")
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    key = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    production.set_config("honeydue:cosignPublicKey", key)
+    steps = json.loads(production.pulumi("preview", "--json").stdout)["steps"]
+    production.set_config("honeydue:cosignPublicKey", None)
+    changed = {(step["op"], step["urn"].split("$")[-1].replace("kubernetes:", "", 1)) for step in steps if step["op"] != "same"}
+    assert changed == {
+        ("create", "core/v1:Secret::connaisseur-registry"),
+        ("create", "networking.k8s.io/v1:NetworkPolicy::connaisseur"),
+        ("create", "helm.cattle.io/v1:HelmChart::connaisseur"),
+        ("update", "core/v1:Namespace::honeydue"),
+        ("update", "rbac.authorization.k8s.io/v1:ClusterRole::honeydue-guards"),
+    }

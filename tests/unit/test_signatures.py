@@ -1,0 +1,54 @@
+"""Signatures are checked once there is a key, and not before."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import SettingsError
+from tests.unit.capture import Capture, production, run
+from tests.unit.manifests import manifests, of
+
+KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+LABEL = "securesystemsengineering.connaisseur/webhook"
+
+
+@pytest.fixture(scope="module")
+def signed() -> Capture:
+    return run(production() | {"honeydue:cosignPublicKey": KEY})
+
+
+def namespace_labels(program: Capture) -> Any:
+    return program.one("Namespace", "honeydue").inputs["metadata"]["labels"]
+
+
+def test_without_a_key_nothing_is_installed(program: Capture) -> None:
+    assert not [one.urn for one in program.registrations if one.kind == "HelmChart" or "connaisseur" in one.name]
+    assert LABEL not in namespace_labels(program)
+
+
+def test_with_a_key_our_images_are_checked_by_it_and_strangers_refused(signed: Capture) -> None:
+    (chart,) = of(manifests(signed), "HelmChart")
+    assert chart["spec"]["version"] == "2.7.1"
+    application = yaml.safe_load(chart["spec"]["valuesContent"])["application"]
+    validators = {one["name"]: one for one in application["validators"]}
+    assert {one["pattern"]: validators[one["validator"]]["type"] for one in application["policy"]} == {
+        "*:*": "static",
+        "gitea.treytartt.com/admin/*:*": "cosign",
+        "docker.io/library/redis:*": "static",
+    }
+    assert validators["ours"]["trustRoots"] == [{"name": "default", "key": KEY}]
+    assert application["policy"][0] == {"pattern": "*:*", "validator": "deny"}
+    assert validators["deny"]["approve"] is False
+    assert namespace_labels(signed)[LABEL] == "validate"
+
+
+def test_the_login_stays_secret_and_comes_first(signed: Capture) -> None:
+    login = signed.one("Secret", "connaisseur-registry")
+    assert login.urn in signed.one("HelmChart", "connaisseur").request.dependencies
+    assert "4dabf18193072939515e22adb298388d" in str(login.request.object.fields["stringData"])
+
+
+def test_what_is_no_key_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"honeydue:cosignPublicKey.*a public key as cosign\.pub holds it"):
+        run(production() | {"honeydue:cosignPublicKey": "-----BEGIN PRIVATE KEY-----"})
