@@ -41,6 +41,7 @@ APPS: Resources = {
     "batch": ["jobs"],
     "networking.k8s.io": ["ingresses", "networkpolicies"],
     "policy": ["poddisruptionbudgets"],
+    "traefik.io": ["middlewares"],
 }
 """What the product is made of, all in its namespace."""
 SECRET: Resources = {"": ["secrets"]}
@@ -57,6 +58,7 @@ GUARDING: Resources = {
     "helm.cattle.io": ["helmchartconfigs"],
     "networking.k8s.io": ["networkpolicies"],
     "rbac.authorization.k8s.io": ["clusterrolebindings", "clusterroles", "rolebindings", "roles"],
+    "traefik.io": ["tlsoptions"],
 }
 """What only the administrator changes, in any namespace or none."""
 SIGNATURE_LOGIN = "connaisseur-registry"
