@@ -34,7 +34,7 @@ connectivity: tools ## write that table anew, after a change of a network policy
 	@$(VENV)/python -m tests.manifests.connectivity
 
 rehearsal-tests: tools ## tests with the real engine and a real control plane
-	@$(VENV)/pytest tests/rehearsal
+	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
 
 preview: .venv/ready ## what an up would change in production
 	@$(PULUMI) preview --diff --stack $(STACK)

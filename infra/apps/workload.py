@@ -132,9 +132,12 @@ class Workload(Component):
             )
         self.ready, self.url = self.deployment, ""
         if pod.port is not None:
-            # After the Deployment: the provider awaits endpoints, and its clock would run while the migration still does.
             self.ready = Service(
-                pod.name, metadata=named(), spec=service_spec(pod), opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment])
+                pod.name,
+                # Its pods were awaited with the Deployment; the provider would watch the endpoints ten seconds more for nothing.
+                metadata=named({"pulumi.com/skipAwait": "true"}),
+                spec=service_spec(pod),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
             )
             self.url = f"http://{pod.name}.{NAMESPACE}.svc:{pod.port}"
         self.register_outputs({})
