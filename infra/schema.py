@@ -4,43 +4,15 @@ A check that spans two settings stands on one of them and says nothing while the
 in YAML, snake_case here.
 """
 
-import re
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
+from infra.forms import Domain, Duration, Email, Hostname, Image, PublicKey, PublicKeyPem, Quantity, Tag, some
 
-def _like(pattern: str, expected: str) -> AfterValidator:
-    """A text of this form; the message says what was expected instead of showing a pattern."""
-
-    def check(value: str) -> str:
-        if re.fullmatch(pattern, value) is None:
-            raise ValueError(f"{expected} was expected")
-        return value
-
-    return AfterValidator(check)
-
-
-def _some(value: Sized) -> Sized:
-    if not value:
-        raise ValueError("at least one was expected")
-    return value
-
-
-Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "an e-mail address")]
-Hostname = Annotated[str, _like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of small letters, digits and hyphens")]
-Domain = Annotated[str, _like(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a full domain name in small letters")]
-# A tag that moves would change what runs without a release.
-Tag = Annotated[str, _like(r"(?!latest$)\w[\w.-]{0,62}", 'an image tag other than "latest", such as a git commit,')]
-Image = Annotated[str, _like(r"[a-z0-9./_-]+:(?!latest$)\w[\w.-]{0,62}", 'an image with a tag other than "latest"')]
-Quantity = Annotated[str, _like(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
-PublicKey = Annotated[str, _like(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")]
-PublicKeyPem = Annotated[
-    str, _like(r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", "a public key as cosign.pub holds it (PEM)")
-]
 Replicas = Annotated[int, Field(ge=1)]
 
 
@@ -62,7 +34,7 @@ class Access(_Model):
     """Who reaches the nodes besides Cloudflare (book ch04)."""
 
     ssh_port: Annotated[int, Field(ge=1, le=65535)] = 22
-    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(_some)]
+    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(some)]
 
     @property
     def open_to_the_world(self) -> bool:
@@ -100,7 +72,7 @@ class RateLimit(_Model):
 
     average: Annotated[int, Field(ge=1)]
     burst: Annotated[int, Field(ge=1)]
-    period: Annotated[str, _like(r"[1-9][0-9]*(ms|s|m|h)", 'a duration such as "1s"')]
+    period: Duration
 
 
 class EdgeSettings(_Model):
@@ -239,9 +211,9 @@ class Settings(_Model):
     """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
 
     domain: Domain
-    nodes: Annotated[Mapping[Hostname, Node], AfterValidator(_some)]
+    nodes: Annotated[Mapping[Hostname, Node], AfterValidator(some)]
     access: Access
-    ssh_keys: Annotated[Mapping[str, PublicKey], AfterValidator(_some)]
+    ssh_keys: Annotated[Mapping[str, PublicKey], AfterValidator(some)]
     cluster: ClusterSettings
     edge: EdgeSettings
     images: Images

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from infra import schema
+from infra import forms, schema
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network
 from rehearsal.nodes import Node
@@ -150,7 +150,7 @@ def read_stack(file: Path) -> Stack:
             advertise=first,
             context=cluster.context,
         ),
-        domain=setting("domain", TypeAdapter(schema.Domain)),
+        domain=setting("domain", TypeAdapter(forms.Domain)),
     )
 
 
