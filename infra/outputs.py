@@ -1,4 +1,4 @@
-"""What `pulumi stack output` answers (SYSTEMS: operation)."""
+"""What `pulumi stack output` answers."""
 
 from collections.abc import Mapping
 from typing import get_args

@@ -1,4 +1,4 @@
-"""One pod of honeyDue: what an app says about itself, and the hardened pod that follows (book ch05, ch07; HARDENING)."""
+"""One pod of honeyDue: what an app says about itself, and the hardened pod that follows (book ch05, ch07)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

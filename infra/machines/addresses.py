@@ -27,7 +27,7 @@ def expect_address(alias: str, expected: IPv4Address | None, held: str) -> str:
 
 
 class NodeAddresses(Component):
-    """One primary IPv4 per node, never deleted with its server (SYSTEMS: machines; book ch01).
+    """One primary IPv4 per node, never deleted with its server (book ch01).
 
     Attributes:
         ipv4: address by alias, checked against the settings.

@@ -1,4 +1,4 @@
-"""kube-score over all that the program registers; an exemption stands beside what it exempts (HARDENING: kube-score)."""
+"""kube-score over all that the program registers; an exemption stands beside what it exempts."""
 
 import copy
 import json

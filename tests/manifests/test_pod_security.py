@@ -1,4 +1,4 @@
-"""Every pod against *restricted*, by the API server's own code (HARDENING: Pod Security)."""
+"""Every pod against *restricted*, by the API server's own code."""
 
 import copy
 import json
