@@ -1,7 +1,10 @@
 """Production's own configuration through the real engine: the preview is the truth, a second up is empty, accidents are refused."""
 
 import json
+import signal
 from pathlib import Path
+
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from rehearsal.world import World
 from tests.rehearsal.cluster import items
@@ -91,3 +94,15 @@ def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(empty
     created = urns(empty)
     assert any("PrimaryIp::hetzner2" in urn for urn in created)
     assert [urn for urn in created if "firewall:Firewall" in urn or ("DnsRecord" in urn and urn.endswith("hetzner2"))] == []
+
+
+def test_an_interrupted_up_is_finished_by_the_next(empty: World) -> None:
+    engine = empty.start_pulumi("up", "--yes", "--skip-preview")
+    half_way = "core/v1:Namespace::honeydue"
+    for attempt in Retrying(stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True):
+        with attempt:
+            assert any(half_way in file.read_text() for file in empty.layout.backend.rglob("stacks/**/prod.json"))
+    engine.send_signal(signal.SIGINT)
+    assert engine.wait(timeout=60) != 0
+    empty.pulumi("up", "--yes", "--skip-preview")
+    empty.pulumi("preview", "--refresh", "--expect-no-changes")
