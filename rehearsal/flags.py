@@ -109,6 +109,8 @@ class Flags:
             # The default of 20 requests a second is for large clusters on slow ones; here it would be the longest wait of a rollout.
             "kube-api-qps": 200,
             "kube-api-burst": 400,
+            # A new Deployment under an autoscaler starts with one pod; in the usual 15 s a rehearsal is over before there are more.
+            "horizontal-pod-autoscaler-sync-period": "1s",
         }
 
     def scheduler(self) -> Mapping[str, object]:

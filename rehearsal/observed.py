@@ -12,6 +12,7 @@ from rehearsal.world import World
 Object = Mapping[str, Any]
 
 WORKLOADS = "deployments,statefulsets,daemonsets"
+AUTOSCALERS = "horizontalpodautoscalers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +60,13 @@ class Observed:
 
 def observe(world: World) -> Observed:
     """Looks once; two calls, as each costs half a second."""
-    found = world.kubectl_json("get", f"nodes,jobs,{WORKLOADS}", "--all-namespaces")["items"]
+    found = world.kubectl_json("get", f"nodes,jobs,{AUTOSCALERS},{WORKLOADS}", "--all-namespaces")["items"]
     deployment = json.loads(world.pulumi("stack", "export").stdout).get("deployment") or {}
     resources = deployment.get("resources") or []
     outputs: Mapping[str, Any] = next((one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
     return Observed(
         machines=machines(world, [one for one in found if one["kind"] == "Node"], outputs.get("nodes")),
-        workloads=[workload(one) for one in found if one["kind"] not in {"Node", "Job"}],
+        workloads=[workload(one, least(one, found)) for one in found if one["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}],
         tasks=[task(one) for one in found if one["kind"] == "Job"],
         outputs={name: "[secret]" if _is_secret(value) else value for name, value in outputs.items()},
         resources=len(resources),
@@ -88,7 +89,21 @@ def machines(world: World, nodes: Sequence[Object], addresses: object) -> list[M
     ]
 
 
-def workload(found: Object) -> Workload:
+def least(workload: Object, found: Sequence[Object]) -> int:
+    """The fewest pods that an autoscaler leaves it, which it may not have reached yet."""
+    return max(
+        (
+            one["spec"].get("minReplicas", 1)
+            for one in found
+            if one["kind"] == "HorizontalPodAutoscaler"
+            and one["metadata"]["namespace"] == workload["metadata"]["namespace"]
+            and one["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]
+        ),
+        default=0,
+    )
+
+
+def workload(found: Object, at_least: int = 0) -> Workload:
     """One Deployment, StatefulSet or DaemonSet."""
     status = found.get("status", {})
     of_daemons = found["kind"] == "DaemonSet"
@@ -96,7 +111,7 @@ def workload(found: Object) -> Workload:
         namespace=found["metadata"]["namespace"],
         name=found["metadata"]["name"],
         ready=status.get("numberReady" if of_daemons else "readyReplicas", 0),
-        wanted=status.get("desiredNumberScheduled", 0) if of_daemons else found["spec"].get("replicas", 1),
+        wanted=status.get("desiredNumberScheduled", 0) if of_daemons else max(found["spec"].get("replicas", 1), at_least),
         tags=tuple(container["image"].rpartition("/")[2] for container in found["spec"]["template"]["spec"]["containers"]),
     )
 

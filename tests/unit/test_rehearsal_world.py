@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -120,6 +121,18 @@ def test_workloads_and_jobs_are_read_as_kubernetes_tells_them() -> None:
     ended = {"metadata": found["metadata"], "status": {**times, "conditions": [{"type": "Complete", "status": "True"}]}}
     assert observed.task(ended) == observed.Task(namespace="honeydue", name="api", state="complete", took=timedelta(seconds=3))
     assert observed.task({"metadata": found["metadata"], "status": {}}).state == "running"
+
+
+def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
+    api: dict[str, Any] = {"kind": "Deployment", "metadata": {"namespace": "honeydue", "name": "api"}}
+    autoscaler: dict[str, Any] = {
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"namespace": "honeydue", "name": "api"},
+        "spec": {"minReplicas": 3, "scaleTargetRef": {"name": "api"}},
+    }
+    elsewhere = {**autoscaler, "metadata": {"namespace": "other", "name": "api"}, "spec": {**autoscaler["spec"], "minReplicas": 9}}
+    assert observed.least(api, [api, autoscaler, elsewhere]) == 3
+    assert observed.least({**api, "metadata": {**api["metadata"], "name": "web"}}, [api, autoscaler]) == 0
 
 
 def test_the_summary_says_what_a_person_asks_first() -> None:
