@@ -115,7 +115,6 @@ class Pod:
     image: str
     resources: Resources
     part: str = "app"
-    version: str = ""
     port: int | None = None
     port_name: str = "http"
     command: Sequence[str] | None = None

@@ -1,6 +1,6 @@
 """The providers there are. Each is imported when it is asked for: four processes start for every preview."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - as said above: an import at the top would cost every process all of them
 from __future__ import annotations
 
 from pathlib import Path
