@@ -37,3 +37,5 @@ PublicKeyPem = Annotated[
     str, like(r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", "a public key as cosign.pub holds it (PEM)")
 ]
 Duration = Annotated[str, like(r"[1-9][0-9]*(ms|s|m|h)", 'a duration such as "1s"')]
+K3sVersion = Annotated[str, like(r"v1\.\d+\.\d+\+k3s\d+", 'a release of k3s such as "v1.34.6+k3s1"')]
+Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "a SHA-256 checksum in hexadecimal digits")]

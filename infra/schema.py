@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
-from infra.forms import Domain, Duration, Email, Hostname, Image, PublicKey, PublicKeyPem, Quantity, Tag, some
+from infra.forms import Domain, Duration, Email, Hostname, Image, K3sVersion, PublicKey, PublicKeyPem, Quantity, Sha256, Tag, some
 
 Replicas = Annotated[int, Field(ge=1)]
 
@@ -21,19 +21,29 @@ class _Model(BaseModel):
 
 
 class Node(_Model):
-    """One machine. `ipv4` is the address Hetzner is expected to hold for it; a new node has none yet (book, quick facts)."""
+    """One machine. `ipv4` is the address Hetzner is expected to hold for it; a new node has none yet (book, quick facts).
+
+    `private_ipv4` is chosen here and not by Hetzner: a cluster whose nodes are given other addresses is down.
+    """
 
     hostname: Hostname
+    role: Literal["server", "agent"] = "server"
     ipv4: IPv4Address | None = None
+    private_ipv4: IPv4Address | None = None
     server_type: str = "cx33"
     location: str = "nbg1"
     image: str = "ubuntu-24.04"
 
 
-class Access(_Model):
-    """Who reaches the nodes besides Cloudflare (book ch04)."""
+def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+    """The nodes that run the control plane."""
+    return {alias: node for alias, node in nodes.items() if node.role == "server"}
 
-    ssh_port: Annotated[int, Field(ge=1, le=65535)] = 22
+
+class Access(_Model):
+    """Who reaches the nodes besides Cloudflare (book ch04). Off port 22 there is less noise to hide in (book ch20)."""
+
+    ssh_port: Annotated[int, Field(ge=1, le=65535)] = 2222
     operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(some)]
 
     @property
@@ -42,13 +52,28 @@ class Access(_Model):
 
 
 class ClusterSettings(_Model):
-    """k3s as it was installed: these are facts about the running cluster, not wishes (book ch02, ch03)."""
+    """k3s as it was installed: of a running cluster these are facts, not wishes (book ch02, ch03).
 
-    context: str
+    All its servers must agree on them, or k3s refuses the one that differs. The defaults are those of a new cluster. One that is
+    founded here names its `founder`, the alias of its first node; without one, the cluster exists already.
+    """
+
+    context: str = "default"
+    founder: Hostname | None = None
+    k3s_version: K3sVersion
+    k3s_sha256: Sha256 | None = None
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
     cluster_dns: IPv4Address
-    flannel_backend: Literal["vxlan", "wireguard-native"]
+    network: Literal["public", "private"] = "private"
+    private_range: IPv4Network = IPv4Network("10.0.0.0/24")
+    flannel_backend: Literal["vxlan", "wireguard-native"] = "wireguard-native"
+    secrets_encryption: bool = True
+
+    @property
+    def founded_here(self) -> bool:
+        """Whether this program makes the cluster's authority and its kubeconfig."""
+        return self.founder is not None
 
     @field_validator("service_cidr")
     @classmethod
@@ -219,6 +244,7 @@ class Settings(_Model):
     images: Images
     scale: Scale
     database: Database
+    replacing: Hostname | None = None
     redis: RedisSettings
     environment: Mapping[str, str]
     prices: Prices
@@ -230,12 +256,32 @@ class Settings(_Model):
     @field_validator("nodes")
     @classmethod
     def _distinct(cls, value: Mapping[str, Node]) -> Mapping[str, Node]:
-        for what in ("hostname", "ipv4"):
+        for what in ("hostname", "ipv4", "private_ipv4"):
             owners: dict[object, str] = {}
             for alias, node in value.items():
                 held = getattr(node, what)
                 if held is not None and (first := owners.setdefault(held, alias)) != alias:
                     raise ValueError(f"{first} and {alias} have the same {what}, {held}")
+        return value
+
+    @field_validator("cluster")
+    @classmethod
+    def _of_these_nodes(cls, value: ClusterSettings, info: ValidationInfo) -> ClusterSettings:
+        nodes: Mapping[str, Node] = info.data.get("nodes", {})
+        if nodes and value.founder is not None and (value.founder not in nodes or nodes[value.founder].role != "server"):
+            raise ValueError(f"founder {value.founder} is no server of this stack; its servers are {', '.join(servers(nodes))}")
+        if value.network == "private":
+            outside = [alias for alias, node in nodes.items() if node.private_ipv4 not in value.private_range]
+            if outside:
+                raise ValueError(f"network private needs a privateIpv4 in {value.private_range} for {', '.join(outside)}")
+        return value
+
+    @field_validator("replacing")
+    @classmethod
+    def _a_node(cls, value: str | None, info: ValidationInfo) -> str | None:
+        nodes: Mapping[str, Node] = info.data.get("nodes", {})
+        if nodes and value is not None and value not in nodes:
+            raise ValueError(f"is no node of this stack; its nodes are {', '.join(nodes)}")
         return value
 
     @field_validator("environment")

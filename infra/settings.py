@@ -35,7 +35,6 @@ class Secrets:
 
     hetzner_token: Annotated[pulumi.Output[str], "Hetzner Cloud API token, read and write"]
     cloudflare_token: Annotated[pulumi.Output[str], "Cloudflare API token of the zone"]
-    kubeconfig: Annotated[pulumi.Output[str], "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"]
     registry_password: Annotated[pulumi.Output[str], "access token of registryUsername"]
     postgres_password: Annotated[pulumi.Output[str], "password of the Postgres role"]
     redis_password: Annotated[pulumi.Output[str], "password redis asks for"]
@@ -45,6 +44,8 @@ class Secrets:
     b2_key_id: Annotated[pulumi.Output[str], "Backblaze application key id"]
     b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
     apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file", " < AuthKey.p8"]
+    kubeconfig: Annotated[pulumi.Output[str] | None, "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"] = None
+    k3s_token: Annotated[pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"] = None
     admin_basic_auth: Annotated[pulumi.Output[str] | None, "users of the password before the admin panel", " < users.htpasswd"] = None
 
 
@@ -69,8 +70,11 @@ SECRETS: Mapping[str, Key] = {
 }
 """An optional one that is not set is None to the program."""
 
+OF_AN_EXISTING_CLUSTER = ("kubeconfig", "k3sToken")
+"""Required, unless the cluster is founded here: then both are made here."""
+
 REQUIRED: Mapping[str, Key] = {
-    **{key: secret for key, secret in SECRETS.items() if not secret.optional},
+    **{key: secret for key, secret in SECRETS.items() if not secret.optional or key in OF_AN_EXISTING_CLUSTER},
     "adminEmail": Key(what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False),
     "emailUser": Key(what="Fastmail account that sends", command=f"pulumi config set {PROJECT}:emailUser", secret=False),
     "registryUsername": Key(what="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False),
@@ -82,12 +86,21 @@ REQUIRED: Mapping[str, Key] = {
 
 _USER = r"[^:\s]+:(\$2[aby]\$\d\d\$[./\w]{53}|\$apr1\$[./\w]{1,8}\$[./\w]{22})"
 SHAPES: Mapping[str, tuple[str, str]] = {
+    "k3sToken": (
+        r"K10[0-9a-f]{64}::server:\S+\n?",
+        "a server's full join token, K10…::server:…, which tells the cluster from a stranger's",
+    ),
     "adminBasicAuth": (
         rf"{_USER}(\n{_USER})*\n*",
         "lines of USER:HASH with a bcrypt or apr1 hash, as htpasswd -nB USER prints them",
     ),
 }
-"""What a secret must look like, and how that is said: a password in plain text here would be taken for a hash, and let nobody in."""
+"""What a secret must look like, and how that is said: what is not, nobody would notice before it is needed."""
+
+
+def required(*, founded_here: bool) -> Mapping[str, Key]:
+    """What the operator must have set."""
+    return {key: what for key, what in REQUIRED.items() if not founded_here or key not in OF_AN_EXISTING_CLUSTER}
 
 
 def load_settings() -> tuple[Settings, Secrets]:
@@ -97,7 +110,16 @@ def load_settings() -> tuple[Settings, Secrets]:
     held = {key.removeprefix(f"{PROJECT}:") for key, value in CONFIG.get().items() if key.startswith(f"{PROJECT}:") and value not in EMPTY}
     shapes = {to_camel(name): shape for name, shape in Settings.model_fields.items()}
 
-    mistakes = [f"{PROJECT}:{key} is missing ({REQUIRED[key].what}): {REQUIRED[key].command}" for key in REQUIRED if key not in held]
+    cluster = config.get_object("cluster") if "cluster" in held else None
+    founded_here = isinstance(cluster, Mapping) and bool(cluster.get("founder"))
+    needed = required(founded_here=founded_here)
+
+    mistakes = [f"{PROJECT}:{key} is missing ({what.what}): {what.command}" for key, what in needed.items() if key not in held]
+    mistakes += [
+        f"{PROJECT}:{key} is of another cluster than the one that {PROJECT}:cluster.founder founds: pulumi config rm {PROJECT}:{key}"
+        for key in OF_AN_EXISTING_CLUSTER
+        if founded_here and key in held
+    ]
     mistakes += [
         f"{PROJECT}:{key} stands in the stack's file in plain text; encrypt it, and change it where it is used: {SECRETS[key].command}"
         for key in sorted(SECRETS.keys() & held)

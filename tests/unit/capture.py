@@ -24,6 +24,7 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 ROOT = Path(__file__).parents[2]
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
 PLACEHOLDER = "placeholder-of-"
+TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}k3sToken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ def production() -> dict[str, object]:
     """Pulumi.prod.yaml, with a placeholder for what the repository cannot ship."""
     shipped: dict[str, object] = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
     missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in REQUIRED if f"honeydue:{key}" not in shipped}
-    missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
+    missing |= {"honeydue:k3sToken": TOKEN, "honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
     return missing | shipped
 
