@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parent
 COMMAND = f"{_shortest(Path(sys.executable))} -m rehearsal"
 """How to type a command of this package, whatever Python the person's shell has."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a world of an older checkout can no longer be used; such a world is started anew."""
 
 
@@ -65,10 +65,6 @@ class Layout:
         return self.folder / "kubeconfig"
 
     @property
-    def manifests(self) -> Path:
-        return self.folder / "manifests"
-
-    @property
     def programs(self) -> Path:
         """What a shell in the world finds first on PATH."""
         return self.folder / "bin"
@@ -105,7 +101,7 @@ class Layout:
 
     def make_folders(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.pki, self.etcd, self.logs, self.manifests, self.programs, self.clouds, self.backend, self.pulumi_home):
+        for folder in (self.pki, self.etcd, self.logs, self.programs, self.clouds, self.backend, self.pulumi_home):
             # 0700: etcd refuses a data folder that others may read, and keys stand here.
             folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -6,20 +6,17 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rehearsal import configuration, controlplane, engine, kubectl, processes
+from rehearsal import configuration, controlplane, engine, processes
+from rehearsal.adopted import AdoptedCluster
 from rehearsal.configuration import Stack
-from rehearsal.controlplane import ControlPlane, PortTakenError
 from rehearsal.errors import RehearsalError
+from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
-
-ATTEMPTS = 3
-"""How often other ports are tried when somebody takes one before it is bound."""
 
 
 class World:
@@ -33,7 +30,7 @@ class World:
         self.project = project
         self._say = say
         self._guard: processes.Guard | None = None
-        self._control_plane: ControlPlane | None = None
+        self._cluster: AdoptedCluster | None = None
 
     def __enter__(self) -> Self:
         self.layout.make_folders()
@@ -84,9 +81,9 @@ class World:
             if self._guard:
                 self._guard.dismiss()
                 self._guard = None
-            if self._control_plane:
-                self._control_plane.reap()
-                self._control_plane = None
+            if self._cluster:
+                self._cluster.reap()
+                self._cluster = None
             there = self.layout.folder.is_dir()
             if there and not keep:
                 self._remove()
@@ -116,10 +113,10 @@ class World:
         return outputs
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        return kubectl.run(self.layout, *arguments, stdin=stdin)
+        return Kubectl(self.layout.kubeconfig).run(*arguments, stdin=stdin)
 
     def kubectl_json(self, *arguments: str) -> dict[str, Any]:
-        return kubectl.read(self.layout, *arguments)
+        return Kubectl(self.layout.kubeconfig).read(*arguments)
 
     def set_config(self, path: str, value: object) -> None:
         """Changes one of the copied settings, `honeydue:images.api` say; None removes it."""
@@ -134,41 +131,23 @@ class World:
             self._remove()
         stack = configuration.read_stack(self.source)
         self.layout.make_folders()
-        controlplane.create_certificates(self.layout, stack.network)
         try:
             # What was set in the copy since stays, unless production's own settings have changed.
             known = record.ports if record and record.config_source == source else None
-            ports = self._start_control_plane(stack, preferred=record.ports if record else {}, known=known)
+            self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes)
+            ports = self._cluster.start(
+                preferred=record.ports if record else {},
+                prepare=lambda ports: self._prepare_stack(stack) if known is None else self._point_stack(known, ports),
+            )
             self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source))
         except BaseException:
             # Whatever went wrong, Ctrl-C included: nothing half-started is left behind.
             processes.stop(self.layout)
             raise
 
-    def _start_control_plane(self, stack: Stack, *, preferred: Mapping[str, int], known: Mapping[str, int] | None) -> dict[str, int]:
-        """Starts it, and beside it prepares the stack, or tells one that is prepared (for `known` ports) where the API server is now."""
-        for _ in range(ATTEMPTS):
-            ports = controlplane.choose_ports(preferred)
-            controlplane.write_kubeconfigs(self.layout, stack.network, ports)
-            self._control_plane = ControlPlane(self.layout, stack.network, ports)
-            try:
-                # The engine's part needs no control plane, only the address it will have.
-                with ThreadPoolExecutor(max_workers=1) as aside:
-                    prepared = aside.submit(self._prepare_stack, stack) if known is None else aside.submit(self._point_stack, known, ports)
-                    self._control_plane.start(furnish=lambda: kubectl.furnish(self.layout, stack.nodes))
-                    kubectl.await_ready(self.layout)
-                    prepared.result()
-            except PortTakenError:
-                processes.stop(self.layout)
-                preferred = {}
-            else:
-                return ports
-        raise RehearsalError(f"no free ports: taken by others {ATTEMPTS} times between choosing and using them")
-
     def _take_in(self, stack: Stack, ports: dict[str, int], source: str) -> None:
         self._prepare_stack(stack)
-        kubectl.furnish(self.layout, stack.nodes)
-        kubectl.await_ready(self.layout)
+        AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes).take_in()
         self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source))
 
     def _prepare_stack(self, stack: Stack) -> None:
@@ -177,6 +156,7 @@ class World:
         engine.prepare_stack(self.layout, source=self.source, kubeconfig=self.layout.kubeconfig.read_text())
 
     def _point_stack(self, known: Mapping[str, int], ports: Mapping[str, int]) -> None:
+        """Tells a stack that is prepared where the API server is now."""
         if known != ports:
             engine.set_kubeconfig(self.layout, self.layout.kubeconfig.read_text())
 
