@@ -44,9 +44,12 @@ class Missing:
 class Stack:
     """What the world is built from."""
 
-    nodes: tuple[Node, ...]
+    nodes: Mapping[str, Node]
+    """By alias."""
     network: Network
     domain: str
+    founded_here: bool
+    """Whether the program makes the cluster, on servers that it creates."""
 
 
 def digest(file: Path) -> str:
@@ -134,16 +137,15 @@ def read_stack(file: Path) -> Stack:
     cluster = setting("cluster", TypeAdapter(schema.ClusterSettings))
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
     return Stack(
-        nodes=tuple(
-            Node(
-                alias=alias,
+        nodes={
+            alias: Node(
                 hostname=node.hostname,
                 ipv4=str(node.ipv4) if node.ipv4 else None,
                 server_type=node.server_type,
                 location=node.location,
             )
             for alias, node in nodes.items()
-        ),
+        },
         network=Network(
             pods=str(cluster.pod_cidr),
             services=str(cluster.service_cidr),
@@ -152,6 +154,7 @@ def read_stack(file: Path) -> Stack:
             context=cluster.context,
         ),
         domain=setting("domain", TypeAdapter(forms.Domain)),
+        founded_here=cluster.founded_here,
     )
 
 

@@ -74,6 +74,11 @@ class Layout:
         return self.folder / "clouds"
 
     @property
+    def machines(self) -> Path:
+        """The disks of simulated machines, where the program founds its cluster."""
+        return self.folder / "machines"
+
+    @property
     def backend(self) -> Path:
         return self.folder / "backend"
 

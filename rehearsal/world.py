@@ -134,7 +134,7 @@ class World:
         try:
             # What was set in the copy since stays, unless production's own settings have changed.
             known = record.ports if record and record.config_source == source else None
-            self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes)
+            self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values())
             ports = self._cluster.start(
                 preferred=record.ports if record else {},
                 prepare=lambda ports: self._prepare_stack(stack) if known is None else self._point_stack(known, ports),
@@ -147,7 +147,7 @@ class World:
 
     def _take_in(self, stack: Stack, ports: dict[str, int], source: str) -> None:
         self._prepare_stack(stack)
-        AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes).take_in()
+        AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values()).take_in()
         self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source))
 
     def _prepare_stack(self, stack: Stack) -> None:
@@ -166,7 +166,7 @@ class World:
         from infra.machines.addresses import primary_ip_name  # noqa: PLC0415
 
         account = {
-            "addresses": {primary_ip_name(node.alias): node.ipv4 for node in stack.nodes if node.ipv4},
+            "addresses": {primary_ip_name(alias): node.ipv4 for alias, node in stack.nodes.items() if node.ipv4},
             "zones": {stack.domain: hashlib.sha256(stack.domain.encode()).hexdigest()[:32]},
         }
         (self.layout.clouds / "account.json").write_text(json.dumps(account, indent=2))

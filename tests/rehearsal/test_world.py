@@ -84,7 +84,7 @@ def condition(found: dict[str, Any], kind: str) -> str | None:
 
 def answer(world: World, path: str, *, token: str | None = None) -> int:
     """The status of a request without a client certificate."""
-    request = urllib.request.Request(f"https://{flags.LOOPBACK}:{world.ports()['apiserver']}{path}")  # always https
+    request = urllib.request.Request(f"https://{flags.LOOPBACK}:{world.ports()['apiserver']}{path}")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
@@ -134,7 +134,7 @@ def test_keys_are_readable_by_their_owner_alone(world: World) -> None:
 
 
 def test_nodes_are_those_of_the_settings(world: World) -> None:
-    expected = {node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes}
+    expected = {node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes.values()}
     nodes = world.kubectl_json("get", "nodes")["items"]
     addresses = {
         node["metadata"]["name"]: next(one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP")

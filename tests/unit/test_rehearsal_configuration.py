@@ -69,7 +69,7 @@ def test_a_value_is_set_by_its_path_and_removed_by_none(tmp_path: Path) -> None:
 
 def test_the_shipped_settings_describe_a_world() -> None:
     stack = configuration.read_stack(PRODUCTION)
-    assert {node.alias: node.hostname for node in stack.nodes}["hetzner1"] == "ubuntu-8gb-nbg1-2"
+    assert stack.nodes["hetzner1"].hostname == "ubuntu-8gb-nbg1-2"
     assert (stack.network.pods, stack.network.services, stack.network.first_service) == ("10.42.0.0/16", "10.43.0.0/16", "10.43.0.1")
     assert stack.network.advertise in {node.ipv4 for node in stack.nodes}
     assert stack.domain == "myhoneydue.com"
