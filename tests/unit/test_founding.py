@@ -123,3 +123,23 @@ def test_secrets_of_another_cluster_are_refused(settings: dict[str, object]) -> 
 def test_a_node_to_replace_must_be_one(settings: dict[str, object]) -> None:
     with pytest.raises(pulumi.RunError, match="is no node of this stack; its nodes are hetzner1"):
         run(settings | {"honeydue:replacing": "hetzner9"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "role"),
+    [
+        ({"hostname": "fourth", "privateIpv4": "10.0.0.14"}, "server"),
+        ({"hostname": "fourth", "privateIpv4": "10.0.0.14", "role": "agent"}, "agent"),
+        ({"hostname": "fourth", "privateIpv4": "10.0.0.14", "serverType": "cx43"}, "server"),
+    ],
+)
+def test_another_node_is_one_entry_in_the_settings(settings: dict[str, Any], entry: dict[str, str], role: str) -> None:
+    prices = settings["honeydue:prices"] | {"servers": {"cx33": 6.49, "cx43": 11.99}}
+    capture = run(settings | {"honeydue:nodes": settings["honeydue:nodes"] | {"hetzner4": entry}, "honeydue:prices": prices})
+    fourth = capture.one("Server", "hetzner4")
+    assert fourth.inputs["serverType"] == entry.get("serverType", "cx33")
+    assert told(fourth)["NODE_ROLE"] == role
+    assert set(told(fourth)["NODE_PEERS"].split()) == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
+    asked_by_the_others = "10.0.0.14" in told(capture.one("Server", "hetzner1"))["NODE_PEERS"].split()
+    assert asked_by_the_others == (role == "server")
+    assert founders(capture) == [FOUNDER]
