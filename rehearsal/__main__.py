@@ -10,7 +10,6 @@ from rich.text import Text
 
 from rehearsal import engine, layout
 from rehearsal.errors import RehearsalError
-from rehearsal.kubectl import Kubectl
 from rehearsal.observed import observe
 from rehearsal.run import Rehearsal
 from rehearsal.summary import machine_table, task_table, workload_table
@@ -124,7 +123,7 @@ def pulumi(world: World, arguments: tuple[str, ...]) -> None:
 @click.pass_obj
 def kubectl_(world: World, arguments: tuple[str, ...]) -> None:
     """Any kubectl command, in the world."""
-    command = Kubectl(standing(world).layout.kubeconfig).command(*arguments)
+    command = standing(world).way_in().command(*arguments)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted: kubectl takes this process' place
 
 

@@ -35,6 +35,8 @@ class Record:
     ports: dict[str, int]
     config_source: str
     """Digest of the settings that the world's copy was made from."""
+    founded: bool = False
+    """Whether the program makes the cluster; else it was there before."""
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,10 @@ def remove(layout: Layout, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def cycle(layout: Layout, name: str) -> None:
-    """Off and on again, with the disk it had."""
+    """Off and on again, with the disk it had, as the cloud describes it now."""
     machine = Machine(layout, name)
     machine.stop()
+    machine.describe(Server(**json.load(sys.stdin)))
     machine.start()
 
 

@@ -67,13 +67,13 @@ def ask(address: str, config: Config) -> str:
     """What the server there tells to one that has the cluster's token; OSError while it cannot be asked."""
     url = f"https://{address}:{SUPERVISOR_PORT}"
     # Whom to believe is not known yet: the hash in the token says.
-    anybody = ssl._create_unverified_context()  # noqa: S323, SLF001  # as said above
+    anybody = ssl._create_unverified_context()  # noqa: S323  # as said above
     with urllib.request.urlopen(f"{url}/cacerts", context=anybody, timeout=ASK_SECONDS) as reply:  # noqa: S310  # always https
         authority = reply.read()
     if config.authority_hash and hashlib.sha256(authority).hexdigest() != config.authority_hash:
         raise RehearsalError(f"token CA hash does not match the Cluster CA certificate hash: of {address}")
     credentials = base64.b64encode(f"server:{config.password}".encode()).decode()
-    request = urllib.request.Request(f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"})
+    request = urllib.request.Request(f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"})  # noqa: S310  # always https
     with urllib.request.urlopen(request, context=ssl.create_default_context(cadata=authority.decode()), timeout=ASK_SECONDS) as reply:  # noqa: S310
         answer: str = reply.read().decode()
     return answer

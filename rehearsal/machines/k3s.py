@@ -27,7 +27,6 @@ from rehearsal.machines.etcd import Etcd, EtcdError
 from rehearsal.machines.machine import MARK, SUPERVISOR_PORT, Machine
 from rehearsal.machines.supervisor import Supervisor, forward
 from rehearsal.nodes import Node
-from rehearsal.pki import write_private
 
 PORTS = {"etcd": 2379, "etcd-peer": 2380, "apiserver": 6443, "kubelets": 10250}
 ADVERTISED = ip_network("192.0.2.0/24")

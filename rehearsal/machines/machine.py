@@ -16,6 +16,7 @@ from rehearsal import processes
 from rehearsal.controlplane import binary
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.machines import cloud_config
+from tools.programs import cache_folder
 
 MARK = "HONEYDUE_MACHINE"
 """Set to the machine's folder for everything that runs on it."""
@@ -71,11 +72,15 @@ class Machine:
     def server(self) -> Server:
         return Server(**json.loads((self.folder / "server.json").read_text()))
 
+    def describe(self, server: Server) -> None:
+        """What the cloud knows of it."""
+        (self.folder / "server.json").write_text(json.dumps(asdict(server)))
+
     def boot(self, server: Server, user_data: str) -> None:
         """The first boot, which ends with what cloud-init runs last."""
         for folder in (self.root, self.logs, self._programs):
             folder.mkdir(mode=0o700, parents=True)
-        (self.folder / "server.json").write_text(json.dumps(asdict(server)))
+        self.describe(server)
         config = cloud_config.parse(user_data)
         cloud_config.write_files(config, self.root)
         self._install_programs()
@@ -103,7 +108,7 @@ class Machine:
         steps = " && ".join([*before, service])
         loop = f"while :; do {steps}; sleep 1; done"
         command = ["/bin/sh", "-c", loop]
-        processes.start_detached(command, log=self.logs / "k3s.log", folder=self.folder, environment=self.environment() | self._mark)
+        processes.start_detached(command, log=self.logs / "k3s.log", folder=self.folder, environment={**self.environment(), **self._mark})
 
     def stop(self) -> int:
         """Ends all that runs, as a power cut would; the disk stays. Returns how many processes there were."""
@@ -117,7 +122,7 @@ class Machine:
     def running(self) -> bool:
         return bool(processes.carrying(MARK, str(self.folder)))
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
         """What a shell on the machine has, and nothing of the person's own."""
         return {
             "PATH": os.pathsep.join([str(self._programs), str(self.root / "usr/local/bin"), os.defpath]),
@@ -125,6 +130,7 @@ class Machine:
             "CURL_HOME": str(self.folder),
             ROOT: str(self.root),
             "PYTHONPATH": str(CHECKOUT),
+            "HONEYDUE_CACHE": str(cache_folder()),
             "POLL_SECONDS": "0.5",
             "K3S_RELEASES": self._releases.as_uri(),
             processes.MARK: str(self._layout.folder),
@@ -147,7 +153,12 @@ class Machine:
         # Every name of the cluster's nodes leads here; what k3s answers on the port of the API has one of its own.
         (self.folder / ".curlrc").write_text(f'connect-to = ":6443::{SUPERVISOR_PORT}"\nnoproxy = "*"\n')
         python, world = shlex.quote(sys.executable), shlex.quote(str(self._layout.folder))
-        _script(self._programs / "ip", """echo '[{"ifname": "eth1"}]'""")
+        # The address is there when the cloud has attached the server to the network, which may be after its first boot.
+        cloud = shlex.quote(str(self._layout.clouds / "hcloud.json"))
+        _script(
+            self._programs / "ip",
+            f"""for wanted; do :; done\ngrep -qF "\\"$wanted\\"" {cloud} && echo '[{{"ifname": "eth1"}}]' || echo '[]'""",
+        )
         _script(self._programs / "systemctl", f'exec {python} -m rehearsal.machines {world} systemctl {self.name} "$@"')
         # The download that the node's own installer makes, of whatever release it asks for.
         version = re.search(r"^K3S_VERSION='?([^'\n]+)", (self.root / "etc/honeydue/node.env").read_text(), re.M)
