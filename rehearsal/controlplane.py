@@ -66,10 +66,12 @@ def create_certificates(place: Place) -> None:
     if (folder / "complete").exists():
         return
     # Authorities of its own: whoever holds a certificate of the cluster must not reach etcd, and past the API server.
+    # etcd compares a peer's certificate with the address that it calls from, which on loopback is always the first.
+    members = dict.fromkeys([place.address, LOOPBACK])
     etcd = pki.Authority.kept(folder, "etcd/server-ca")
-    etcd.issue(folder, "etcd/server", common_name="etcd-server", hosts=[place.address])
+    etcd.issue(folder, "etcd/server", common_name="etcd-server", hosts=members)
     etcd.issue(folder, "etcd/client", common_name="etcd-client")
-    pki.Authority.kept(folder, "etcd/peer-ca").issue(folder, "etcd/peer", common_name="etcd-peer", hosts=[place.address])
+    pki.Authority.kept(folder, "etcd/peer-ca").issue(folder, "etcd/peer", common_name="etcd-peer", hosts=members)
 
     server = pki.Authority.kept(folder, "server-ca")
     names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
