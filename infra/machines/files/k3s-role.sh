@@ -66,8 +66,7 @@ ask() { curl --silent --show-error --fail --noproxy '*' --connect-timeout 3 --ma
 # addresses out again.
 is_ours() {
     why='does not answer'
-    ask --retry 2 --retry-delay 1 --retry-connrefused --max-filesize 1M --insecure \
-        --output "$work/server-ca.crt" "https://$1:6443/cacerts" 2>/dev/null || return 1
+    ask --insecure --max-filesize 1M --output "$work/server-ca.crt" "https://$1:6443/cacerts" 2>/dev/null || return 1
     why='is a stranger: not the authority that the token names'
     [ "$(sha256sum "$work/server-ca.crt" | cut -d ' ' -f 1)" = "$authority" ] || return 1
     why='does not prove that it has the authority'
@@ -77,21 +76,29 @@ is_ours() {
 # One of the cluster's own authorities, of the answer that a server gives to a server.
 keep() { jq --exit-status --raw-output --arg name "$1" '.[$name].Content' "$work/bootstrap.json" | base64 -d >"$work/$2"; }
 
+# An administrator's certificate for a day, signed with the cluster's own key.
+sign_certificate() {
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/O=system:masters/CN=k3s-role:$NODE_NAME" \
+        -keyout "$work/client.key" -out "$work/client.csr" &&
+        openssl x509 -req -in "$work/client.csr" -CA "$work/client-ca.crt" -CAkey "$work/client-ca.key" -CAcreateserial -days 1 \
+            -out "$work/client.crt"
+}
+
 # A machine that this one replaces has left its Node behind. With it k3s removes the stale member of etcd, which would count
 # for the quorum, and the password of the old node, without which the name may not be used again.
 forget_predecessor() {
     why='is ours, but the Node of our predecessor could not be removed'
     with_token '"user = \("server:\($parts.password)" | @json)"' |
-        ask --config - --cacert "$work/server-ca.crt" --output "$work/bootstrap.json" "https://$1:6443/v1-k3s/server-bootstrap" &&
-        keep ClientCA client-ca.crt && keep ClientCAKey client-ca.key &&
-        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/O=system:masters/CN=k3s-role:$NODE_NAME" \
-            -keyout "$work/client.key" -out "$work/client.csr" 2>/dev/null &&
-        openssl x509 -req -in "$work/client.csr" -CA "$work/client-ca.crt" -CAkey "$work/client-ca.key" -CAcreateserial -days 1 \
-            -out "$work/client.crt" 2>/dev/null &&
-        # An empty kubeconfig, and a home for kubectl's cache that goes away with the rest.
-        KUBECONFIG=/dev/null HOME=$work k3s kubectl --server "https://$1:6443" --certificate-authority "$work/server-ca.crt" \
-            --client-certificate "$work/client.crt" --client-key "$work/client.key" \
-            delete node "$NODE_NAME" --ignore-not-found --timeout=120s
+        ask --config - --cacert "$work/server-ca.crt" --output "$work/bootstrap.json" "https://$1:6443/v1-k3s/server-bootstrap" || return 1
+    keep ClientCA client-ca.crt && keep ClientCAKey client-ca.key || return 1
+    sign_certificate 2>"$work/openssl.log" || {
+        cat "$work/openssl.log" >&2
+        return 1
+    }
+    # An empty kubeconfig, and a home for kubectl's cache that goes away with the rest.
+    KUBECONFIG=/dev/null HOME=$work timeout 180 k3s kubectl --server "https://$1:6443" --certificate-authority "$work/server-ca.crt" \
+        --client-certificate "$work/client.crt" --client-key "$work/client.key" \
+        delete node "$NODE_NAME" --ignore-not-found --timeout=120s
 }
 
 write_interface
@@ -117,20 +124,23 @@ if [ -z "$authority" ]; then
     exit 1
 fi
 
+alive=no silent=0
 while :; do
-    state='' alive=no
+    state=''
     for peer in $NODE_PEERS; do
         if is_ours "$peer"; then
             alive=yes
             if forget_predecessor "$peer"; then
-                    write "$role" "$(with_token '"server: \("https://\($peer):6443" | @json)", "token: \($whole | rtrimstr("\n") | @json)"' --arg peer "$peer")"
+                write "$role" "$(with_token '"server: \("https://\($peer):6443" | @json)", "token: \($whole | rtrimstr("\n") | @json)"' --arg peer "$peer")"
                 say "joins the cluster through $peer"
                 exit 0
             fi
         fi
         state="$state; $peer $why"
     done
-    if [ "$NODE_FOUNDS" = yes ] && [ "$alive" = no ]; then
+    silent=$((silent + 1))
+    # Three times, lest a moment's silence becomes a second cluster.
+    if [ "$NODE_FOUNDS" = yes ] && [ "$alive" = no ] && [ "$silent" -ge 3 ]; then
         write "$role" "$(with_token '"cluster-init: true", "token: \($parts.password | @json)"')"
         say "founds the cluster$state"
         exit 0
