@@ -64,10 +64,10 @@ class Account:
     """
 
     addresses: Mapping[str, str] = field(default_factory=dict)
-    ipv4_range: str = IPV4_RANGE
-    machines: Sequence[str] = ()
     zones: Mapping[str, str] = field(default_factory=dict)
     ip_ranges: IpRanges = field(default_factory=IpRanges)
+    ipv4_range: str = IPV4_RANGE
+    machines: Sequence[str] = ()
 
 
 def clouds_folder(world: Path | None = None) -> Path:
