@@ -36,8 +36,6 @@ def user_data(boot: Boot, *, cluster: ClusterSettings, access: Access) -> str:
             "ssh_pwauth": False,
             "disable_root": False,
             "ntp": {"enabled": True, "ntp_client": "systemd-timesyncd", "servers": list(host.TIME_SERVERS)},
-            # A mirror that is away for a moment must not leave a node without jq or nft, which are not asked for again.
-            "apt": {"conf": 'Acquire::Retries "10";\n'},
             "package_update": True,
             # Now, while nothing runs yet that a restart would hurt.
             "package_upgrade": True,
