@@ -12,7 +12,7 @@ from infra.apps.redis import redis
 from infra.apps.signatures import Signatures
 from infra.apps.web import web
 from infra.apps.worker import worker
-from infra.cluster.access import Cluster
+from infra.cluster.access import Cluster, founded
 from infra.cluster.admission import Admission
 from infra.cluster.identities import Identities
 from infra.cluster.middlewares import Middlewares
@@ -24,7 +24,9 @@ from infra.edge.origin_pulls import OriginPulls
 from infra.edge.ranges import cloudflare_ranges
 from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
+from infra.machines.authority import Authority
 from infra.machines.firewall import Firewall
+from infra.machines.network import NodeNetwork
 from infra.machines.servers import Machines
 from infra.outputs import export_outputs
 from infra.settings import load_settings
@@ -37,10 +39,10 @@ cloudflare = pulumi_cloudflare.Provider("cloudflare", api_token=secrets.cloudfla
 # Machines
 ranges = cloudflare_ranges(cloudflare)
 addresses = NodeAddresses(settings.nodes, hetzner=hetzner)
-firewall = Firewall(
-    settings.access, web_from=ranges, nodes=addresses.ipv4, flannel_backend=settings.cluster.flannel_backend, hetzner=hetzner
-)
-machines = Machines(settings.nodes, addresses=addresses, firewall=firewall, ssh_keys=settings.ssh_keys, hetzner=hetzner)
+between = NodeNetwork(settings, public=addresses, hetzner=hetzner)
+firewall = Firewall(settings, web_from=ranges, nodes=addresses.ipv4, hetzner=hetzner)
+authority = Authority(existing=secrets.join_token)
+machines = Machines(settings, addresses=addresses, network=between, firewall=firewall, authority=authority, hetzner=hetzner)
 
 # Edge
 zone = Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
@@ -48,10 +50,11 @@ certificate = OriginCertificate(settings.domain, settings.edge, provider=cloudfl
 origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, provider=cloudflare)
 
 # Cluster
-cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machines])
+kubeconfig = secrets.kubeconfig or founded(settings, authority, addresses=addresses.ipv4, machines=machines.servers)
+cluster = Cluster(settings.cluster.context, kubeconfig=kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
-network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
+network = Network(settings=settings.cluster, nodes=[*addresses.ipv4.values(), *between.private.values()])
 SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
 Identities(namespace=namespace, signed=settings.signed, provider=cluster.provider)
@@ -80,4 +83,13 @@ ingresses = Ingresses(
     middlewares=middlewares,
 )
 
-export_outputs(settings, addresses=addresses, firewall=firewall, ranges=ranges, zone=zone, certificate=certificate, cluster=cluster)
+export_outputs(
+    settings,
+    addresses=addresses,
+    firewall=firewall,
+    ranges=ranges,
+    zone=zone,
+    certificate=certificate,
+    authority=authority,
+    cluster=cluster,
+)

@@ -10,6 +10,7 @@ from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.ranges import CloudflareRanges
 from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
+from infra.machines.authority import Authority
 from infra.machines.firewall import Firewall
 from infra.schema import App, Settings
 
@@ -35,12 +36,14 @@ def export_outputs(
     ranges: CloudflareRanges,
     zone: Zone,
     certificate: OriginCertificate,
+    authority: Authority,
     cluster: Cluster,
 ) -> None:
-    """Exports all outputs; the kubeconfig is secret."""
+    """Exports all outputs; the kubeconfig and the token, without which no snapshot can be restored, are secret."""
     pulumi.export("nodes", addresses.ipv4)
     pulumi.export("sshConfig", pulumi.Output.all(**addresses.ipv4).apply(lambda nodes: ssh_config(nodes, port=settings.access.ssh_port)))
     pulumi.export("kubeconfig", cluster.kubeconfig)
+    pulumi.export("joinToken", authority.token)
     pulumi.export("urls", {name: f"https://{host}" for name, host in zone.hosts.items()})
     pulumi.export("firewallId", firewall.id)
     pulumi.export("cloudflareRanges", ranges.all)

@@ -60,8 +60,9 @@ class ClusterSettings(_Model):
 
     context: str = "default"
     founder: Hostname | None = None
-    k3s_version: K3sVersion
-    k3s_sha256: Sha256 | None = None
+    # Named here: to_camel makes k3SVersion of it.
+    k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion")]
+    k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256")] = None
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
     cluster_dns: IPv4Address

@@ -45,7 +45,7 @@ class Secrets:
     b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
     apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file", " < AuthKey.p8"]
     kubeconfig: Annotated[pulumi.Output[str] | None, "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"] = None
-    k3s_token: Annotated[pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"] = None
+    join_token: Annotated[pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"] = None
     admin_basic_auth: Annotated[pulumi.Output[str] | None, "users of the password before the admin panel", " < users.htpasswd"] = None
 
 
@@ -70,7 +70,7 @@ SECRETS: Mapping[str, Key] = {
 }
 """An optional one that is not set is None to the program."""
 
-OF_AN_EXISTING_CLUSTER = ("kubeconfig", "k3sToken")
+OF_AN_EXISTING_CLUSTER = ("kubeconfig", "joinToken")
 """Required, unless the cluster is founded here: then both are made here."""
 
 REQUIRED: Mapping[str, Key] = {
@@ -86,7 +86,7 @@ REQUIRED: Mapping[str, Key] = {
 
 _USER = r"[^:\s]+:(\$2[aby]\$\d\d\$[./\w]{53}|\$apr1\$[./\w]{1,8}\$[./\w]{22})"
 SHAPES: Mapping[str, tuple[str, str]] = {
-    "k3sToken": (
+    "joinToken": (
         r"K10[0-9a-f]{64}::server:\S+\n?",
         "a server's full join token, K10…::server:…, which tells the cluster from a stranger's",
     ),

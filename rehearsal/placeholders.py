@@ -30,7 +30,7 @@ def placeholder(key: str, folder: Path) -> object:
             return f"{key.lower()}@rehearsal.invalid"
         case "adminBasicAuth":
             return ADMIN_USERS
-        case "k3sToken":
+        case "joinToken":
             return f"K10{hashlib.sha256(key.encode()).hexdigest()}::server:{_recognisable(key)}"
         case _:
             return _recognisable(key)

@@ -1,12 +1,40 @@
 """How this program reaches the cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
+import pulumi_hcloud as hcloud
 import pulumi_kubernetes as kubernetes
 
+from infra.cluster.kubeconfig import Administrator, written
 from infra.component import Component
-from infra.schema import ClusterSettings
+from infra.machines.authority import Authority
+from infra.schema import Settings, servers
+
+
+def founded(
+    settings: Settings, authority: Authority, *, addresses: Mapping[str, pulumi.Output[str]], machines: Mapping[str, hcloud.Server]
+) -> pulumi.Output[str]:
+    """The kubeconfig of a cluster that this program founds: known when the servers stand, and good when one of them answers."""
+    if authority.administrator is None:
+        raise ValueError("an existing cluster has its kubeconfig in the settings")
+    certificate, key = authority.administrator
+    known = pulumi.Output.all(
+        authority=authority.files["server-ca.crt"],
+        certificate=certificate,
+        key=key,
+        addresses={alias: addresses[alias] for alias in servers(settings.nodes)},
+        # Not used, but unknown until the servers stand: before that there is nobody to ask.
+        machines=[machine.id for machine in machines.values()],
+    )
+
+    return known.apply(
+        lambda parts: written(
+            Administrator(authority=parts["authority"], certificate=parts["certificate"], key=parts["key"]),
+            addresses=parts["addresses"],
+            context=settings.cluster.context,
+        )
+    )
 
 
 class Cluster(Component):
@@ -20,14 +48,14 @@ class Cluster(Component):
     provider: kubernetes.Provider
     kubeconfig: pulumi.Output[str]
 
-    def __init__(self, settings: ClusterSettings, *, kubeconfig: pulumi.Output[str], after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, context: str, *, kubeconfig: pulumi.Output[str], after: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:Cluster", "cluster")
         self.kubeconfig = pulumi.Output.secret(kubeconfig)
         self.provider = kubernetes.Provider(
             "k3s",
             kubeconfig=self.kubeconfig,
             # Explicit: a kubeconfig with several contexts would otherwise send everything to whichever is current.
-            context=settings.context,
+            context=context,
             # Without it, a renewed client certificate or an unknown kubeconfig plans a replacement of every object.
             cluster_identifier="honeydue",
             enable_server_side_apply=True,

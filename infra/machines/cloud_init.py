@@ -2,15 +2,10 @@
 
 import yaml
 
+from infra.machines.boot import Boot
+from infra.schema import Access, ClusterSettings
 
-def user_data(*, hostname: str) -> str:
-    """Cloud-init user data: the node's name, security upgrades from the first minute (book ch20). At most 32 KiB at Hetzner."""
-    config = {
-        "hostname": hostname,
-        "preserve_hostname": False,
-        "package_update": True,
-        "packages": ["unattended-upgrades", "fail2ban"],
-        # Keys only: a server created with keys has no password, and none shall be set later.
-        "ssh_pwauth": False,
-    }
-    return "#cloud-config\n" + yaml.safe_dump(config, sort_keys=False)
+
+def user_data(boot: Boot, *, cluster: ClusterSettings, access: Access) -> str:  # noqa: ARG001  # the node's files follow in the next commits
+    """Cloud-init user data. At most 32 KiB at Hetzner."""
+    return "#cloud-config\n" + yaml.safe_dump({"hostname": boot.hostname, "token": boot.token, "authority": dict(boot.authority)})

@@ -9,7 +9,7 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.edge.ranges import CloudflareRanges
-from infra.schema import Access
+from infra.schema import Access, Settings
 
 # https://docs.hetzner.cloud/#firewalls; past any of them the API refuses the whole firewall, and a server stays without one.
 RULES_PER_FIREWALL = 50
@@ -31,17 +31,23 @@ class Rule:
 
 
 def rules(*, access: Access, web_from: CloudflareRanges, nodes: Sequence[pulumi.Input[str]], flannel_backend: str) -> list[Rule]:
-    """Every rule, in the order it is shown. `nodes` are the nodes' own CIDRs."""
+    """Every rule, in the order it is shown. `nodes` are the nodes' own CIDRs; none where they talk on a private network.
+
+    Hetzner's firewall never sees a private network (https://docs.hetzner.com/cloud/firewalls/faq/): rules for it would be decoration.
+    """
     operators = [str(network) for network in access.operators]
-    return [
+    always = [
         Rule(description="HTTPS from Cloudflare alone", protocol="tcp", port="443", sources=web_from.all),
         Rule(description="SSH from operators", protocol="tcp", port=str(access.ssh_port), sources=operators),
         Rule(description="Kubernetes API from operators and nodes", protocol="tcp", port="6443", sources=[*operators, *nodes]),
+    ]
+    between = [
         Rule(description="etcd between nodes", protocol="tcp", port="2379-2380", sources=nodes),
         Rule(description="kubelet between nodes", protocol="tcp", port="10250", sources=nodes),
         Rule(description=f"Flannel {flannel_backend} between nodes", protocol="udp", port=OVERLAY_PORTS[flannel_backend], sources=nodes),
-        Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE),
     ]
+    ping = Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE)
+    return [*always, *(between if nodes else []), ping]
 
 
 def check_limits(wanted: Sequence[Rule]) -> None:
@@ -70,22 +76,22 @@ class Firewall(Component):
 
     def __init__(
         self,
-        access: Access,
+        settings: Settings,
         *,
         web_from: CloudflareRanges,
         nodes: Mapping[str, pulumi.Output[str]],
-        flannel_backend: str,
         hetzner: hcloud.Provider,
     ) -> None:
         super().__init__("machines:Firewall", "firewall", provider=hetzner)
+        public = settings.cluster.network == "public"
         wanted = rules(
-            access=access,
+            access=settings.access,
             web_from=web_from,
-            nodes=[pulumi.Output.concat(address, "/32") for address in nodes.values()],
-            flannel_backend=flannel_backend,
+            nodes=[pulumi.Output.concat(address, "/32") for address in nodes.values()] if public else [],
+            flannel_backend=settings.cluster.flannel_backend,
         )
         check_limits(wanted)
-        if access.open_to_the_world:
+        if settings.access.open_to_the_world:
             pulumi.log.warn(
                 "honeydue:access.operators lets the whole world reach SSH and the Kubernetes API; narrow it to your own CIDRs.", self
             )

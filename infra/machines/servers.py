@@ -7,14 +7,38 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.machines.addresses import NodeAddresses
+from infra.machines.authority import Authority
+from infra.machines.boot import Boot
 from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
-from infra.schema import Node
+from infra.machines.network import NodeNetwork
+from infra.schema import Node, Settings, servers
 
 LABELS = {"cluster": "honeydue"}
 # Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is
 # not in the API. `placementGroupId` needs the server powered off, so only new servers join the group.
 SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId"]
+
+
+def founding(settings: Settings, *, existing: Sequence[str]) -> str | None:
+    """The alias that may found the cluster: the settings' founder, while there is no other server.
+
+    A machine that takes the founder's place knows nothing of what was before, and would found a second, empty cluster as soon
+    as the others are silent for a moment.
+    """
+    alias = settings.cluster.founder
+    if alias is None or alias == settings.replacing:
+        return None
+    return alias if set(existing) <= {settings.nodes[alias].hostname} else None
+
+
+def existing_servers(settings: Settings, hetzner: hcloud.Provider) -> Sequence[str]:
+    """Hostnames of the cluster's servers, read at plan time; of no interest where nothing is founded."""
+    if not settings.cluster.founded_here:
+        return []
+    selector = ",".join(f"{name}={value}" for name, value in LABELS.items())
+    found = hcloud.get_servers(with_selector=selector, opts=pulumi.InvokeOptions(provider=hetzner))
+    return [server.name for server in found.servers]
 
 
 class Machines(Component):
@@ -28,24 +52,30 @@ class Machines(Component):
 
     def __init__(
         self,
-        nodes: Mapping[str, Node],
+        settings: Settings,
         *,
         addresses: NodeAddresses,
+        network: NodeNetwork,
         firewall: Firewall,
-        ssh_keys: Mapping[str, str],
+        authority: Authority,
         hetzner: hcloud.Provider,
     ) -> None:
         super().__init__("machines:Machines", "machines", provider=hetzner)
+        self._settings, self._addresses, self._network, self._authority = settings, addresses, network, authority
         child = pulumi.ResourceOptions(parent=self)
         # A new public key replaces the old one; servers took theirs when they were created.
         replaceable = pulumi.ResourceOptions(parent=self, protect=False)
         keys: Sequence[hcloud.SshKey] = [
             hcloud.SshKey(f"key-{name}", name=name, public_key=public_key, labels=LABELS, opts=replaceable)
-            for name, public_key in ssh_keys.items()
+            for name, public_key in settings.ssh_keys.items()
         ]
         spread = hcloud.PlacementGroup("spread", name="honeydue", type="spread", labels=LABELS, opts=child)
-        self.servers = {
-            alias: hcloud.Server(
+        founder = founding(settings, existing=existing_servers(settings, hetzner))
+        made: dict[str, hcloud.Server] = {}
+        # The founder first: were it to fail alone, the others would wait for a cluster that nobody may found any more.
+        for alias in sorted(settings.nodes, key=lambda alias: alias != settings.cluster.founder):
+            node = settings.nodes[alias]
+            made[alias] = hcloud.Server(
                 alias,
                 name=node.hostname,
                 server_type=node.server_type,
@@ -57,13 +87,51 @@ class Machines(Component):
                 firewall_ids=[firewall.id],
                 ssh_keys=[key.id for key in keys],
                 placement_group_id=spread.id.apply(int),
-                user_data=user_data(hostname=node.hostname),
+                user_data=self._user_data(alias, node, founds=alias == founder),
                 labels=LABELS,
                 # Hetzner wants the two alike; they guard the console and the API, `protect` guards this program.
                 delete_protection=True,
                 rebuild_protection=True,
-                opts=pulumi.ResourceOptions(parent=self, ignore_changes=SET_AT_CREATION),
+                opts=self._options(alias, ignore=SET_AT_CREATION, after=[made[one] for one in made if one == settings.cluster.founder]),
             )
-            for alias, node in nodes.items()
-        }
-        self.register_outputs({"servers": {alias: server.id for alias, server in self.servers.items()}})
+            if network.subnet is not None:
+                hcloud.ServerNetwork(
+                    alias,
+                    server_id=made[alias].id.apply(int),
+                    subnet_id=network.subnet,
+                    ip=str(node.private_ipv4),
+                    opts=self._options(alias, ignore=[], after=[]),
+                )
+        self.servers = made
+        self.register_outputs({"servers": {alias: server.id for alias, server in made.items()}})
+
+    def _options(self, alias: str, *, ignore: Sequence[str], after: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+        meant = alias == self._settings.replacing
+        return pulumi.ResourceOptions(
+            parent=self,
+            # Ignored properties are those of the old one even in its replacement, which would come with the image and the user
+            # data of years ago.
+            ignore_changes=[] if meant else list(ignore),
+            protect=False if meant else None,
+            # The new one takes the name and the address of the old.
+            delete_before_replace=True,
+            depends_on=list(after),
+        )
+
+    def _user_data(self, alias: str, node: Node, *, founds: bool) -> pulumi.Output[str]:
+        settings, addresses = self._settings, self._network.addresses
+        peers = [addresses[other] for other in servers(settings.nodes) if other != alias]
+        told = pulumi.Output.all(
+            address=addresses[alias],
+            public_address=self._addresses.ipv4[alias],
+            peers=peers,
+            token=self._authority.token,
+            authority=self._authority.files if alias == settings.cluster.founder else {},
+        )
+        return pulumi.Output.secret(
+            told.apply(
+                lambda parts: user_data(
+                    Boot(hostname=node.hostname, role=node.role, founds=founds, **parts), cluster=settings.cluster, access=settings.access
+                )
+            )
+        )

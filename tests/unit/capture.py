@@ -16,7 +16,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from infra.settings import REQUIRED, SECRETS
+from infra.settings import SECRETS, required
 
 # As Pulumi's own launcher does: a program that fails leaves futures nobody waits for.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -24,7 +24,7 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 ROOT = Path(__file__).parents[2]
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
 PLACEHOLDER = "placeholder-of-"
-TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}k3sToken"
+TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}joinToken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,29 @@ class Registration:
         return self.type.rsplit(":", 1)[-1]
 
 
+MADE = {
+    "tls:index/privateKey:PrivateKey": ("privateKeyPem",),
+    "tls:index/selfSignedCert:SelfSignedCert": ("certPem",),
+    "tls:index/certRequest:CertRequest": ("certRequestPem",),
+    "tls:index/locallySignedCert:LocallySignedCert": ("certPem",),
+    "random:index/randomPassword:RandomPassword": ("result",),
+}
+
+
 def production() -> dict[str, object]:
-    """Pulumi.prod.yaml, with a placeholder for what the repository cannot ship."""
-    shipped: dict[str, object] = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
-    missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in REQUIRED if f"honeydue:{key}" not in shipped}
-    missing |= {"honeydue:k3sToken": TOKEN, "honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
+    """Pulumi.prod.yaml, completed."""
+    return completed(ROOT / "Pulumi.prod.yaml")
+
+
+def completed(settings: Path) -> dict[str, object]:
+    """A stack's settings, with a placeholder for what the repository cannot ship."""
+    shipped: dict[str, object] = yaml.safe_load(settings.read_text())["config"]
+    founded_here = "founder" in shipped["honeydue:cluster"]  # type: ignore[operator]  # a map, in the files of this repository
+    needed = required(founded_here=founded_here)
+    missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in needed if f"honeydue:{key}" not in shipped}
+    if "joinToken" in needed:
+        missing["honeydue:joinToken"] = TOKEN
+    missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
     return missing | shipped
 
@@ -54,22 +72,27 @@ def production() -> dict[str, object]:
 class Clouds(mocks.Mocks):
     """Answers as little as the program needs: addresses as the settings expect them, and Cloudflare's lookups."""
 
-    def __init__(self, settings: Mapping[str, object], ranges: Mapping[str, object]) -> None:
+    def __init__(self, settings: Mapping[str, object], *, ranges: Mapping[str, object], servers: Collection[str]) -> None:
         nodes = settings["honeydue:nodes"]
         self._addresses = {alias: node.get("ipv4") for alias, node in nodes.items()} if isinstance(nodes, dict) else {}
         self._ranges = ranges
+        self._servers = servers
         self._ids = iter(range(1, 10_000))
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
         if args.typ == "hcloud:index/primaryIp:PrimaryIp":
             state["ipAddress"] = self._addresses[args.name] or "203.0.113.1"
+        # What the program reads of a thing that was made, where it needs more than that it is something.
+        state |= {name: f"{name} of {args.name}\n" for name in MADE.get(args.typ, ())}
         return str(next(self._ids)), state
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         match args.token:
             case "cloudflare:index/getIpRanges:getIpRanges":
                 return dict(self._ranges), []
+            case "hcloud:index/getServers:getServers":
+                return {"servers": [{"name": name} for name in self._servers]}, []
             case "cloudflare:index/getZone:getZone":
                 return {"zoneId": "023e105f4ecef8ad9ca31a8372d0c353"}, []
         raise NotImplementedError(args.token)
@@ -131,20 +154,21 @@ def run(
     *,
     ranges: Mapping[str, object] = RANGES,
     held_by_hetzner: Mapping[str, object] | None = None,
+    servers: Collection[str] = (),
     plain_text: Collection[str] = (),
     preview: bool = False,
 ) -> Capture:
     """The program once, from top to bottom; its own errors come out as they are.
 
-    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `plain_text` are
-    secret keys that somebody stored without encrypting them.
+    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `servers` are there
+    already; `plain_text` are secret keys that somebody stored without encrypting them.
     """
     # The SDK's futures belong to the loop they were made on: each run has its own, and none left by a failed one.
     pulumi.runtime.settings.SETTINGS.outputs.clear()
     pulumi.runtime.settings._get_rpc_manager().clear()
     with asyncio.Runner() as runner:
         asyncio.set_event_loop(runner.get_loop())
-        recorder = Recorder(Clouds(held_by_hetzner or settings, ranges))
+        recorder = Recorder(Clouds(held_by_hetzner or settings, ranges=ranges, servers=servers))
         mocks.set_mocks(recorder.mocks, project="honeydue", stack="prod", preview=preview, monitor=recorder)
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
         pulumi.runtime.set_all_config(

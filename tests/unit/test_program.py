@@ -268,6 +268,7 @@ def test_outputs_are_these_and_the_kubeconfig_is_secret(program: Capture) -> Non
         "nodes",
         "sshConfig",
         "kubeconfig",
+        "joinToken",
         "urls",
         "firewallId",
         "cloudflareRanges",
@@ -275,8 +276,11 @@ def test_outputs_are_these_and_the_kubeconfig_is_secret(program: Capture) -> Non
         "images",
         "monthlyCost",
     }
-    assert program.secret_outputs == {"kubeconfig"}
-    assert program.outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
+    assert program.secret_outputs == {"kubeconfig", "joinToken"}
+
+
+def test_the_nodes_are_told_by_alias(shipped: Capture) -> None:
+    assert shipped.outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
 
 
 def test_a_first_preview_copes_with_unknown_values() -> None:

@@ -1,0 +1,125 @@
+"""A cluster that is founded here: who may found it, what each node is told, and what a replacement lifts."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from infra.cluster import kubeconfig
+from infra.machines.authority import AUTHORITIES, full_token
+from tests.recipes import applied
+from tests.unit.capture import Capture, Registration, completed, production, run
+
+FOUNDER = "hetzner1"
+HOSTNAMES = ("ubuntu-8gb-nbg1-1", "ubuntu-8gb-nbg1-2", "ubuntu-8gb-nbg1-3")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    monkeypatch.setattr(kubeconfig, "first_ready", lambda addresses, _: next(iter(addresses.values())))
+    return completed(applied("a cluster", tmp_path) / "Pulumi.prod.yaml")
+
+
+def told(server: Registration) -> Mapping[str, str]:
+    """The environment of the program that decides what a node becomes."""
+    files = {one["path"]: one["content"] for one in yaml.safe_load(server.inputs["userData"])["write_files"]}
+    return dict(re.findall(r"^(\w+)='(.*)'$", files["/etc/honeydue/node.env"], re.M))
+
+
+def founders(capture: Capture) -> list[str]:
+    return [one.name for one in capture.of("Server") if told(one)["NODE_FOUNDS"] == "yes"]
+
+
+def test_the_founder_alone_may_found_and_alone_has_the_authoritys_keys(founded: Capture) -> None:
+    assert founders(founded) == [FOUNDER]
+    for server in founded.of("Server"):
+        holds = [file for file in AUTHORITIES if f"{file}\\n".replace("/", "-") in repr(server.inputs["userData"])]
+        assert ("privateKeyPem of server-ca" in server.inputs["userData"]) == (server.name == FOUNDER), holds
+
+
+def test_nobody_founds_where_other_servers_stand(settings: dict[str, object]) -> None:
+    assert founders(run(settings, servers=HOSTNAMES)) == []
+    assert founders(run(settings, servers=["ubuntu-8gb-nbg1-2"])) == [FOUNDER]
+
+
+def test_a_founder_that_is_replaced_founds_nothing(settings: dict[str, object]) -> None:
+    assert founders(run(settings | {"honeydue:replacing": FOUNDER})) == []
+
+
+def test_an_existing_cluster_is_never_founded_again(shipped: Capture) -> None:
+    assert founders(shipped) == []
+    for server in shipped.of("Server"):
+        assert "PRIVATE KEY" not in server.inputs["userData"]
+        assert production()["honeydue:joinToken"] in server.inputs["userData"]
+
+
+def test_nodes_know_the_other_servers_and_not_themselves(founded: Capture) -> None:
+    addresses = {f"hetzner{number}": f"10.0.0.1{number}" for number in (1, 2, 3)}
+    for server in founded.of("Server"):
+        environment = told(server)
+        assert environment["NODE_ADDRESS"] == addresses[server.name]
+        assert set(environment["NODE_PEERS"].split()) == set(addresses.values()) - {addresses[server.name]}
+
+
+def test_the_others_come_after_the_founder(founded: Capture) -> None:
+    founder = founded.one("Server", FOUNDER)
+    for server in founded.of("Server"):
+        assert server is founder or founder.urn in server.request.dependencies
+
+
+def test_a_replacement_lifts_the_guards_of_that_one_node_alone(settings: dict[str, object]) -> None:
+    capture = run(settings | {"honeydue:replacing": "hetzner3"}, servers=HOSTNAMES)
+    for kind in ("Server", "ServerNetwork"):
+        for one in capture.of(kind):
+            assert one.request.protect == (one.name != "hetzner3"), one.urn
+            assert one.request.deleteBeforeReplace
+    assert {one.name for one in capture.of("Server") if not one.request.ignoreChanges} == {"hetzner3"}
+    assert all(one.request.protect for one in capture.of("PrimaryIp"))
+
+
+def test_the_private_network_carries_what_the_firewall_does_not(founded: Capture, shipped: Capture) -> None:
+    def ports(capture: Capture) -> set[Any]:
+        (firewall,) = capture.of("Firewall")
+        return {rule.get("port") for rule in firewall.inputs["rules"]}
+
+    assert ports(founded) == {"443", "2222", "6443", None}
+    assert ports(shipped) == {"443", "22", "6443", "2379-2380", "10250", "8472", None}
+    assert {one.inputs["ip"] for one in founded.of("ServerNetwork")} == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
+
+
+def test_the_kubeconfig_is_an_output_made_of_what_was_made_here(founded: Capture) -> None:
+    written = yaml.safe_load(founded.outputs["kubeconfig"])
+    assert written["clusters"][0]["cluster"]["server"] == "https://203.0.113.1:6443"
+    assert written["current-context"] == "default"
+
+
+def test_the_token_pins_the_authority(founded: Capture) -> None:
+    assert founded.outputs["joinToken"] == full_token("certPem of server-ca\n", "result of k3s-token\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("founder", "hetzner9", "founder hetzner9 is no server of this stack; its servers are hetzner1, hetzner2, hetzner3"),
+        ("k3sVersion", "1.34", 'a release of k3s such as "v1.34.6+k3s1" was expected'),
+        ("privateRange", "10.1.0.0/24", "network private needs a privateIpv4 in 10.1.0.0/24 for hetzner1, hetzner2, hetzner3"),
+    ],
+)
+def test_a_mistake_is_named(settings: dict[str, Any], key: str, value: str, said: str) -> None:
+    changed = settings | {"honeydue:cluster": settings["honeydue:cluster"] | {key: value}}
+    with pytest.raises(pulumi.RunError, match=re.escape(said)):
+        run(changed)
+
+
+def test_secrets_of_another_cluster_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(pulumi.RunError, match="is of another cluster than the one that"):
+        run(settings | {"honeydue:kubeconfig": "of another"})
+
+
+def test_a_node_to_replace_must_be_one(settings: dict[str, object]) -> None:
+    with pytest.raises(pulumi.RunError, match="is no node of this stack; its nodes are hetzner1"):
+        run(settings | {"honeydue:replacing": "hetzner9"})

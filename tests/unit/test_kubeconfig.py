@@ -1,0 +1,97 @@
+"""Where a cluster that was founded here is reached: asked of real TLS servers on addresses of loopback."""
+
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pulumi
+import pytest
+import yaml
+
+from infra.cluster import kubeconfig
+from infra.cluster.kubeconfig import Administrator, SilentError, first_ready, reachable, written
+from rehearsal import pki
+
+NODES = {"one": "127.86.0.1", "two": "127.86.0.2"}
+
+
+class Ready(BaseHTTPRequestHandler):
+    """An API server that is ready."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/readyz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+class Unready(Ready):
+    """One whose etcd is away."""
+
+    status = 500
+
+
+@pytest.fixture
+def administrator(tmp_path: Path) -> Administrator:
+    authority = pki.Authority.create(tmp_path, "ca")
+    authority.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
+    client = authority.issue(tmp_path, "admin", common_name="system:admin")
+    pki.Authority.create(tmp_path, "stranger").issue(tmp_path, "strangers-server", common_name="server", hosts=NODES.values())
+    return Administrator(
+        authority=authority.files.certificate.read_text(), certificate=client.certificate.read_text(), key=client.key.read_text()
+    )
+
+
+@contextmanager
+def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name: str = "server") -> Iterator[None]:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=folder / "ca.crt")
+    tls.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
+    tls.verify_mode = ssl.CERT_REQUIRED
+    with ThreadingHTTPServer((address, kubeconfig.PORT), handler) as server:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        ([("one", Ready), ("two", Ready)], "one"),
+        ([("two", Ready)], "two"),
+        ([("one", Unready), ("two", Ready)], "two"),
+    ],
+)
+def test_the_first_that_is_ready_is_spoken_to(
+    tmp_path: Path, administrator: Administrator, standing: Sequence[tuple[str, type[Ready]]], expected: str
+) -> None:
+    with ExitStack() as servers:
+        for alias, handler in standing:
+            servers.enter_context(api_server(tmp_path, NODES[alias], handler))
+        assert first_ready(NODES, administrator) == NODES[expected]
+        server = yaml.safe_load(written(administrator, addresses=NODES, context="default"))["clusters"][0]["cluster"]["server"]
+        assert server == f"https://{NODES[expected]}:6443"
+
+
+def test_a_stranger_on_a_recycled_address_is_not_believed(tmp_path: Path, administrator: Administrator) -> None:
+    with api_server(tmp_path, NODES["one"], name="strangers-server"), pytest.raises(SilentError):
+        first_ready(NODES, administrator)
+
+
+def test_an_up_waits_and_says_what_to_look_at(administrator: Administrator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubeconfig, "FIRST_BOOT_SECONDS", 0)
+    with pytest.raises(
+        pulumi.RunError, match=r"one \(127\.86\.0\.1\), two \(127\.86\.0\.2\).*honeydue:access\.operators.*journalctl -u k3s"
+    ):
+        reachable(NODES, administrator)
+
+
+def test_a_preview_does_not_wait(administrator: Administrator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    assert reachable(NODES, administrator) == NODES["one"]
