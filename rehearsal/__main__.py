@@ -8,7 +8,7 @@ import click
 from rich.console import Console, Group
 from rich.text import Text
 
-from rehearsal import engine, kubectl, layout
+from rehearsal import engine, layout
 from rehearsal.errors import RehearsalError
 from rehearsal.observed import observe
 from rehearsal.run import Rehearsal
@@ -123,7 +123,7 @@ def pulumi(world: World, arguments: tuple[str, ...]) -> None:
 @click.pass_obj
 def kubectl_(world: World, arguments: tuple[str, ...]) -> None:
     """Any kubectl command, in the world."""
-    command = kubectl.command(standing(world).layout, *arguments)
+    command = standing(world).way_in().command(*arguments)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted: kubectl takes this process' place
 
 

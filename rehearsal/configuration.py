@@ -1,5 +1,7 @@
 """The world's copy of the stack's settings: the same in everything, but that its secrets are placeholders.
 
+Of a cluster that is founded here the addresses differ too: its machines listen on loopback.
+
 Round-tripped and not reprinted: a value must reach the engine exactly as it is written in production's file (`1e5` is a
 number to one YAML reader and a tag to another), or the rehearsal would hide a mistake.
 """
@@ -7,7 +9,7 @@ number to one YAML reader and a tag to another), or the rehearsal would hide a m
 import hashlib
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from infra import forms, schema
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network
+from rehearsal.loopback import Ranges
 from rehearsal.nodes import Node
 from rehearsal.placeholders import placeholder
 
@@ -44,9 +47,12 @@ class Missing:
 class Stack:
     """What the world is built from."""
 
-    nodes: tuple[Node, ...]
+    nodes: Mapping[str, Node]
+    """By alias."""
     network: Network
     domain: str
+    founded_here: bool
+    """Whether the program makes the cluster, on servers that it creates."""
 
 
 def digest(file: Path) -> str:
@@ -71,7 +77,7 @@ def store(document: Document, file: Path) -> None:
         _yaml.dump(document, target)
 
 
-def copy(source: Path, target: Path, secrets: Path) -> list[Missing]:
+def copy(source: Path, target: Path, secrets: Path, *, loopback: Ranges) -> list[Missing]:
     """Copies the settings without their secrets, fills in what is plain, and returns what must be set encrypted.
 
     The salt of an earlier copy stays: what is encrypted with it is in the world's state.
@@ -83,6 +89,8 @@ def copy(source: Path, target: Path, secrets: Path) -> list[Missing]:
         document["encryptionsalt"] = salt
     config = document.setdefault("config", {})
     founded_here = bool(config.get(f"{PROJECT}:cluster", {}).get("founder"))
+    if founded_here:
+        _move_to_loopback(config, loopback)
     missing = [Missing(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
     held = {one.path for one in missing} | set(config)
     for key, secret in _required(founded_here=founded_here, snapshots=f"{PROJECT}:snapshots" in config).items():
@@ -94,6 +102,18 @@ def copy(source: Path, target: Path, secrets: Path) -> list[Missing]:
             config[f"{PROJECT}:{key}"] = placeholder(key, secrets)
     store(document, target)
     return missing
+
+
+def _move_to_loopback(config: Document, loopback: Ranges) -> None:
+    cluster = config[f"{PROJECT}:cluster"]
+    cluster["privateRange"] = str(loopback.private)
+    # Of the real binary, and another one is downloaded here.
+    cluster.pop("k3sSha256", None)
+    for node in config.get(f"{PROJECT}:nodes", {}).values():
+        # The simulated cloud chooses it.
+        node.pop("ipv4", None)
+        if private := node.get("privateIpv4"):
+            node["privateIpv4"] = str(loopback.instead_of(IPv4Address(private)))
 
 
 def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
@@ -134,16 +154,15 @@ def read_stack(file: Path) -> Stack:
     cluster = setting("cluster", TypeAdapter(schema.ClusterSettings))
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
     return Stack(
-        nodes=tuple(
-            Node(
-                alias=alias,
+        nodes={
+            alias: Node(
                 hostname=node.hostname,
                 ipv4=str(node.ipv4) if node.ipv4 else None,
                 server_type=node.server_type,
                 location=node.location,
             )
             for alias, node in nodes.items()
-        ),
+        },
         network=Network(
             pods=str(cluster.pod_cidr),
             services=str(cluster.service_cidr),
@@ -152,6 +171,7 @@ def read_stack(file: Path) -> Stack:
             context=cluster.context,
         ),
         domain=setting("domain", TypeAdapter(forms.Domain)),
+        founded_here=cluster.founded_here,
     )
 
 

@@ -5,16 +5,15 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from rehearsal import flags, pki, processes
+from rehearsal import flags, pki
 from rehearsal.errors import RehearsalError
-from rehearsal.flags import LOOPBACK, Network
-from rehearsal.layout import Layout
+from rehearsal.flags import LOOPBACK, Place
 from rehearsal.nodes import KUBELETS
 from tools import programs
 
@@ -22,6 +21,8 @@ PORTS = ("etcd", "etcd-peer", "apiserver", "kubelets")
 NAMES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"})
 START_SECONDS = 60.0
 PORT_SECONDS = 2.0
+
+KUBELET_CLIENT = "kubelet"
 
 KUBERNETES = programs.named("kubernetes")
 
@@ -59,56 +60,63 @@ def _free_port(preferred: int, held: ExitStack) -> int:
     return port
 
 
-def server_url(ports: Mapping[str, int]) -> str:
-    return f"https://{LOOPBACK}:{ports['apiserver']}"
-
-
-def create_certificates(layout: Layout, network: Network) -> None:
-    """All keys and certificates, once in a world's life."""
-    folder = layout.pki
+def create_certificates(place: Place) -> None:
+    """Issues what the programs need, once; of the authorities, laid out as k3s does, it makes those that are not there."""
+    folder, network = place.pki, place.network
     if (folder / "complete").exists():
         return
-    # An authority of its own: whoever holds a certificate of the cluster must not reach etcd, and past the API server.
-    etcd = pki.Authority.create(folder, "etcd-ca")
-    etcd.issue(folder, "etcd", common_name="etcd", hosts=[LOOPBACK])
-    etcd.issue(folder, "etcd-client", common_name="kube-apiserver")
+    # Authorities of its own: whoever holds a certificate of the cluster must not reach etcd, and past the API server.
+    # etcd compares a peer's certificate with the address that it calls from, which on loopback is always the first.
+    members = dict.fromkeys([place.address, LOOPBACK])
+    etcd = pki.Authority.kept(folder, "etcd/server-ca")
+    etcd.issue(folder, "etcd/server", common_name="etcd-server", hosts=members)
+    etcd.issue(folder, "etcd/client", common_name="etcd-client")
+    pki.Authority.kept(folder, "etcd/peer-ca").issue(folder, "etcd/peer", common_name="etcd-peer", hosts=members)
 
-    cluster = pki.Authority.create(folder, "ca")
+    server = pki.Authority.kept(folder, "server-ca")
     names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
-    cluster.issue(folder, "apiserver", common_name="kube-apiserver", hosts=[LOOPBACK, network.advertise, network.first_service, *names])
-    cluster.issue(folder, "admin", common_name="system:admin", organization="system:masters")
-    cluster.issue(folder, "controller-manager", common_name="system:kube-controller-manager")
-    cluster.issue(folder, "scheduler", common_name="system:kube-scheduler")
-    cluster.issue(folder, "traefik", common_name="rehearsal:traefik")
-    cluster.issue(folder, "kwok", common_name="rehearsal:kubelets", hosts=[KUBELETS, LOOPBACK])
-    cluster.issue(folder, "apiserver-kubelet", common_name="kube-apiserver-kubelet-client")
-    pki.create_key_pair(folder / "service-accounts.key", folder / "service-accounts.pub")
+    addresses = dict.fromkeys([place.address, network.advertise, network.first_service, *place.hosts])
+    server.issue(folder, "apiserver", common_name="kube-apiserver", hosts=[*addresses, *names])
+    server.issue(folder, "kwok", common_name="kubelet", hosts=dict.fromkeys([KUBELETS, place.address]))
+
+    client = pki.Authority.kept(folder, "client-ca")
+    client.issue(folder, "admin", common_name="system:admin", organization="system:masters")
+    client.issue(folder, "controller-manager", common_name="system:kube-controller-manager")
+    client.issue(folder, "scheduler", common_name="system:kube-scheduler")
+    client.issue(folder, "traefik", common_name="rehearsal:traefik")
+    client.issue(folder, KUBELET_CLIENT, common_name="rehearsal:kubelets")
+    client.issue(folder, "apiserver-kubelet", common_name="kube-apiserver-kubelet-client")
+    pki.Authority.kept(folder, "request-header-ca").issue(folder, "auth-proxy", common_name="system:auth-proxy")
+    pki.keep_key(folder / "service.key")
     (folder / "complete").touch()
 
 
-def write_kubeconfigs(layout: Layout, network: Network, ports: Mapping[str, int]) -> None:
-    """The operator's kubeconfig and one for each program, at the port in use."""
-    clients = {layout.kubeconfig: "admin"} | {
-        layout.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "kwok", "traefik")
+def write_kubeconfigs(place: Place, kubeconfig: Path) -> None:
+    """The operator's kubeconfig and one for each program, at the address and port in use."""
+    clients = {kubeconfig: "admin", place.pki / "kwok.kubeconfig": KUBELET_CLIENT} | {
+        place.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "traefik")
     }
     for file, client in clients.items():
         content = pki.kubeconfig(
-            server=server_url(ports),
-            authority=pki.identity(layout.pki, "ca"),
-            client=pki.identity(layout.pki, client),
-            context=network.context,
+            server=place.server_url,
+            authority=pki.identity(place.pki, "server-ca"),
+            client=pki.identity(place.pki, client),
+            context=place.network.context,
         )
         pki.write_private(file, content.encode())
 
 
 class ControlPlane:
-    """Starts the programs of one world, each when what it needs is ready."""
+    """Starts the programs of one place, each when what it needs is ready.
 
-    def __init__(self, layout: Layout, network: Network, ports: Mapping[str, int]) -> None:
-        self._layout = layout
-        self._network = network
-        self._ports = ports
-        self._flags = flags.Flags(layout, network, ports)
+    `run` starts a program under a name, its words in `<logs>/<name>.log`.
+    """
+
+    def __init__(self, place: Place, *, logs: Path, run: Callable[[str, Sequence[str]], subprocess.Popen[bytes]]) -> None:
+        self._place = place
+        self._logs = logs
+        self._start_program = run
+        self._flags = flags.Flags(place)
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *, furnish: Callable[[], None]) -> None:
@@ -116,8 +124,18 @@ class ControlPlane:
 
         Raises PortTakenError, or a RehearsalError that names the log.
         """
-        self._run("etcd", binary("etcd", "etcd"), self._flags.etcd())
-        self._await("etcd", lambda: self._ask("etcd", "/health", authority="etcd-ca", client="etcd-client"))
+        self.start_etcd()
+        self.start_kubernetes(furnish=furnish)
+
+    def start_etcd(self, members: Sequence[str] = ()) -> None:
+        """etcd alone, of a new cluster, or joining these members; returns when it answers, which a learner does before it is promoted."""
+        self._run("etcd", binary("etcd", "etcd"), self._flags.etcd(members))
+        # A member alone leads at once and must; one that joins may still be learning.
+        path = "/health?serializable=true" if members else "/health"
+        self._await("etcd", lambda: self._ask(f"{self._place.etcd_url}{path}", authority="etcd/server-ca", client="etcd/client"))
+
+    def start_kubernetes(self, *, furnish: Callable[[], None]) -> None:
+        """All the others."""
         self._run("kube-apiserver", binary("kubernetes", "kube-apiserver"), self._flags.apiserver())
         # Its roles take it a second longer; the administrator needs none.
         self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz?exclude=poststarthook/rbac/bootstrap-roles"))
@@ -127,7 +145,18 @@ class ControlPlane:
         self._run("kube-scheduler", binary("kubernetes", "kube-scheduler"), self._flags.scheduler())
         # After it was furnished: without its rights kwok gives up.
         self._run("kwok", binary("kwok", "kwok"), self._flags.kwok())
-        self._await("kwok", lambda: self._ask("kubelets", "/healthz", authority="ca", client="apiserver-kubelet"))
+        kubelets = f"https://{self._place.address}:{self._place.ports['kubelets']}/healthz"
+        self._await("kwok", lambda: self._ask(kubelets, authority="server-ca", client="apiserver-kubelet"))
+
+    def ended(self) -> str | None:
+        """The name of a program that ended."""
+        return next((name for name, process in self._started.items() if process.poll() is not None), None)
+
+    def kill(self) -> None:
+        """Ends what it started."""
+        for process in self._started.values():
+            process.kill()
+        self.reap()
 
     def reap(self) -> None:
         """Collects the ended programs of this process, which would stay zombies until it ends."""
@@ -136,9 +165,8 @@ class ControlPlane:
         self._started.clear()
 
     def _run(self, name: str, program: Path, given: Mapping[str, object]) -> None:
-        (self._layout.logs / f"{name}.log").unlink(missing_ok=True)
-        command = [str(program), *(f"--{flag}={value}" for flag, value in given.items())]
-        self._started[name] = processes.start(self._layout, name, command)
+        self._log(name).unlink(missing_ok=True)
+        self._started[name] = self._start_program(name, [str(program), *(f"--{flag}={value}" for flag, value in given.items())])
 
     def _await(self, name: str, ready: Callable[[], None]) -> None:
         def attempt() -> None:
@@ -160,16 +188,16 @@ class ControlPlane:
         return RehearsalError(f"{name} ended while it started: {last[:300]} (its log: {log})")
 
     def _log(self, name: str) -> Path:
-        return self._layout.logs / f"{name}.log"
+        return self._logs / f"{name}.log"
 
     def _ask_apiserver(self, path: str) -> None:
-        self._ask("apiserver", path, authority="ca", client="admin")
+        self._ask(f"{self._place.server_url}{path}", authority="server-ca", client="admin")
 
-    def _ask(self, port: str, path: str, *, authority: str, client: str) -> None:
-        trust = ssl.create_default_context(cafile=self._layout.pki / f"{authority}.crt")
-        trust.load_cert_chain(self._layout.pki / f"{client}.crt", self._layout.pki / f"{client}.key")
+    def _ask(self, url: str, *, authority: str, client: str) -> None:
+        trust = ssl.create_default_context(cafile=self._place.pki / f"{authority}.crt")
+        trust.load_cert_chain(self._place.pki / f"{client}.crt", self._place.pki / f"{client}.key")
         try:
-            with urllib.request.urlopen(f"https://{LOOPBACK}:{self._ports[port]}{path}", context=trust, timeout=5):
+            with urllib.request.urlopen(url, context=trust, timeout=5):  # noqa: S310  # always https
                 return
         except (urllib.error.URLError, OSError) as error:
             raise _NotReadyError from error

@@ -14,6 +14,7 @@ from rehearsal import configuration, quiet_exec
 from rehearsal.configuration import PROJECT, Missing
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.loopback import ranges
 from rehearsal.placeholders import placeholder
 from rehearsal.processes import marked
 from tools import build, programs
@@ -114,15 +115,21 @@ def _same_file(built: Path, place: Path) -> None:
         shutil.copy2(built, place)
 
 
-def prepare_stack(layout: Layout, *, source: Path, kubeconfig: str) -> None:
-    """Copies the settings and creates the stack if it is not there yet."""
+def prepare_stack(layout: Layout, *, source: Path, kubeconfig: str | None) -> None:
+    """Copies the settings and creates the stack if it is not there yet. Without a kubeconfig, the program founds its cluster."""
     layout.project.write_bytes((source.parent / "Pulumi.yaml").read_bytes())
-    missing = configuration.copy(source, layout.config, layout.pki)
+    missing = configuration.copy(source, layout.config, layout.pki, loopback=ranges(layout.folder))
     if not any(layout.backend.rglob(f"{STACK}.json*")):
         # In the world's own folder: `stack init` writes its salt into the settings file beside Pulumi.yaml.
         _quietly(layout, ["stack", "init", STACK, "--secrets-provider=passphrase"])
     _set_secrets(layout, missing)
-    set_kubeconfig(layout, kubeconfig)
+    if kubeconfig is not None:
+        set_kubeconfig(layout, kubeconfig)
+
+
+def last_change(layout: Layout) -> float | None:
+    """When the stack was changed last, in seconds as files have them; None of a stack that is not there."""
+    return max((file.stat().st_mtime for file in layout.backend.rglob(f"stacks/**/{STACK}.json")), default=None)
 
 
 def set_kubeconfig(layout: Layout, kubeconfig: str) -> None:

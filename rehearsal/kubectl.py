@@ -1,9 +1,10 @@
-"""kubectl inside a world."""
+"""kubectl, by one kubeconfig, and what it is first used for: to give a cluster what k3s would."""
 
 import json
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,52 +12,60 @@ import yaml
 
 from rehearsal.controlplane import KUBERNETES, binary
 from rehearsal.errors import RehearsalError
-from rehearsal.layout import PACKAGE, Layout
-from rehearsal.nodes import Node, manifests
+from rehearsal.layout import PACKAGE
+from rehearsal.nodes import Manifest, Node, manifests
 from tools import programs
 
 READY_SECONDS = 60
 CRDS = programs.named("crds")
 
 
-def command(layout: Layout, *arguments: str) -> list[str]:
-    return [str(binary("kubernetes", "kubectl")), f"--kubeconfig={layout.kubeconfig}", *arguments]
+@dataclass(frozen=True)
+class Kubectl:
+    """One way into one cluster."""
 
+    kubeconfig: Path
 
-def run(layout: Layout, *arguments: str, stdin: str | None = None) -> str:
-    """Runs kubectl and returns what it printed; a RehearsalError with its own words when it failed."""
-    done = subprocess.run(command(layout, *arguments), input=stdin, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RehearsalError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
-    return done.stdout
+    def command(self, *arguments: str) -> list[str]:
+        return [str(binary("kubernetes", "kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments]
 
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
+        """Runs kubectl and returns what it printed; a RehearsalError with its own words when it failed."""
+        done = subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RehearsalError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout
 
-def read(layout: Layout, *arguments: str) -> dict[str, Any]:
-    """What `kubectl … -o json` answers."""
-    answer: dict[str, Any] = json.loads(run(layout, *arguments, "-o", "json"))
-    return answer
+    def read(self, *arguments: str) -> dict[str, Any]:
+        """What `kubectl … -o json` answers."""
+        answer: dict[str, Any] = json.loads(self.run(*arguments, "-o", "json"))
+        return answer
 
+    def apply(self, objects: Iterable[Manifest] = (), files: Iterable[Path] = ()) -> None:
+        """Makes them so; done twice, it changes nothing."""
+        # Server-side: Traefik's definitions are too large for the annotation that a client-side apply keeps.
+        sources = ["-", *map(str, files)]
+        given = yaml.safe_dump_all(objects) or ""
+        chosen = [source for source in sources if source != "-" or given]
+        self.run("apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given)
 
-def furnish(layout: Layout, nodes: Iterable[Node]) -> None:
-    """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes. Done twice, it changes nothing."""
-    machines = layout.manifests / "nodes.yaml"
-    machines.write_text(yaml.safe_dump_all(manifests(nodes, kubelet_version=KUBERNETES.version)))
-    files = [machines, *_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))]
-    # Server-side: Traefik's definitions are too large for the annotation that a client-side apply keeps.
-    run(layout, "apply", "--server-side", "--force-conflicts", *(f"--filename={file}" for file in files))
+    def furnish(self, nodes: Iterable[Node]) -> None:
+        """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes."""
+        self.apply(
+            manifests(nodes, kubelet_version=KUBERNETES.version), [*_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))]
+        )
 
-
-def await_ready(layout: Layout) -> None:
-    """Returns when the definitions are served, the nodes are Ready and pods can be admitted."""
-    waits = (
-        ("--for=condition=Established", "crd", "--all"),
-        ("--for=condition=Ready", "node", "--all"),
-        # The controller manager makes it; without it the API server refuses every pod.
-        ("--for=create", "serviceaccount/default", "--namespace=default"),
-    )
-    with ThreadPoolExecutor() as together:
-        for wait in [together.submit(run, layout, "wait", f"--timeout={READY_SECONDS}s", *arguments) for arguments in waits]:
-            wait.result()
+    def await_ready(self) -> None:
+        """Returns when the definitions are served, the nodes are Ready and pods can be admitted."""
+        waits = (
+            ("--for=condition=Established", "crd", "--all"),
+            ("--for=condition=Ready", "node", "--all"),
+            # The controller manager makes it; without it the API server refuses every pod.
+            ("--for=create", "serviceaccount/default", "--namespace=default"),
+        )
+        with ThreadPoolExecutor() as together:
+            for wait in [together.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *arguments) for arguments in waits]:
+                wait.result()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parent
 COMMAND = f"{_shortest(Path(sys.executable))} -m rehearsal"
 """How to type a command of this package, whatever Python the person's shell has."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a world of an older checkout can no longer be used; such a world is started anew."""
 
 
@@ -35,6 +35,8 @@ class Record:
     ports: dict[str, int]
     config_source: str
     """Digest of the settings that the world's copy was made from."""
+    founded: bool = False
+    """Whether the program makes the cluster; else it was there before."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,6 @@ class Layout:
         return self.folder / "kubeconfig"
 
     @property
-    def manifests(self) -> Path:
-        return self.folder / "manifests"
-
-    @property
     def programs(self) -> Path:
         """What a shell in the world finds first on PATH."""
         return self.folder / "bin"
@@ -76,6 +74,11 @@ class Layout:
     @property
     def clouds(self) -> Path:
         return self.folder / "clouds"
+
+    @property
+    def machines(self) -> Path:
+        """The disks of simulated machines, where the program founds its cluster."""
+        return self.folder / "machines"
 
     @property
     def backend(self) -> Path:
@@ -105,7 +108,7 @@ class Layout:
 
     def make_folders(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.pki, self.etcd, self.logs, self.manifests, self.programs, self.clouds, self.backend, self.pulumi_home):
+        for folder in (self.pki, self.etcd, self.logs, self.programs, self.clouds, self.backend, self.pulumi_home):
             # 0700: etcd refuses a data folder that others may read, and keys stand here.
             folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -1,7 +1,7 @@
 """The nodes a world begins with, as k3s would have registered them, and the volumes on their disks."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 Manifest = dict[str, Any]
@@ -14,13 +14,19 @@ VOLUME_SIZE = "20Gi"
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One machine of the stack's settings. Without an address in the settings, the simulated cloud chooses one."""
+    """One machine of the cluster. Without an address in the settings, the simulated cloud chooses one."""
 
-    alias: str
     hostname: str
     ipv4: str | None
+    """By which the cluster knows it."""
     server_type: str
     location: str
+    external_ipv4: str | None = None
+    kubelet: str = KUBELETS
+    """Where its kubelet is asked for logs."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    finalizers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,8 @@ def _node(node: Node, kubelet_version: str) -> Manifest:
         "kind": "Node",
         "metadata": {
             "name": node.hostname,
+            "annotations": {**node.annotations},
+            "finalizers": [*node.finalizers],
             "labels": {
                 "beta.kubernetes.io/arch": "amd64",
                 "beta.kubernetes.io/instance-type": "k3s",
@@ -68,14 +76,16 @@ def _node(node: Node, kubelet_version: str) -> Manifest:
                 "node.kubernetes.io/instance-type": "k3s",
                 # k3s sets none by itself: a node that was not told its zone has no such label (docs/rehearsal.md).
                 "topology.kubernetes.io/zone": node.location,
+                **node.labels,
             },
         },
         "spec": {"providerID": f"k3s://{node.hostname}"},
         "status": {
             "addresses": [
                 *([{"type": "InternalIP", "address": node.ipv4}] if node.ipv4 else []),
+                *([{"type": "ExternalIP", "address": node.external_ipv4}] if node.external_ipv4 else []),
                 {"type": "Hostname", "address": node.hostname},
-                {"type": "InternalDNS", "address": KUBELETS},
+                {"type": "InternalDNS", "address": node.kubelet},
             ],
             "capacity": resources,
             "allocatable": resources,

@@ -79,13 +79,13 @@ def machines(world: World, nodes: Sequence[Object], addresses: object) -> list[M
     known = addresses if isinstance(addresses, Mapping) else {}
     return [
         Machine(
-            alias=node.alias,
+            alias=alias,
             hostname=node.hostname,
-            address=str(known.get(node.alias, node.ipv4 or "")),
+            address=str(known.get(alias, node.ipv4 or "")),
             server_type=node.server_type,
             ready=state.get(node.hostname, False),
         )
-        for node in read_stack(world.layout.config).nodes
+        for alias, node in read_stack(world.layout.config).nodes.items()
     ]
 
 

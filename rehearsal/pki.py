@@ -1,4 +1,4 @@
-"""Certificates of a world: an authority for the control plane, another for etcd, and what both issue."""
+"""Authorities and the certificates that they issue: of a world's control plane, and of the simulated machines."""
 
 import base64
 from collections.abc import Iterable
@@ -11,12 +11,17 @@ from typing import Self
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from rehearsal.errors import RehearsalError
 
 VALIDITY = timedelta(days=365)
 """A world is thrown away long before; only the clock of the machine may be behind, hence `_BACKDATED`."""
 _BACKDATED = timedelta(hours=1)
+
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,18 @@ class Authority:
 
     files: Identity
     _certificate: x509.Certificate
-    _key: ec.EllipticCurvePrivateKey
+    _key: PrivateKey
+
+    @classmethod
+    def kept(cls, folder: Path, name: str) -> Self:
+        """The authority whose files are there; a fresh one where there are none."""
+        files = identity(folder, name)
+        if not files.exists():
+            return cls.create(folder, name)
+        key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
+        if not isinstance(key, PrivateKey):
+            raise RehearsalError(f"{files.key} is neither an elliptic nor an RSA key")
+        return cls(files=files, _certificate=x509.load_pem_x509_certificate(files.certificate.read_bytes()), _key=key)
 
     @classmethod
     def create(cls, folder: Path, name: str) -> Self:
@@ -55,6 +71,7 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         files = identity(folder, name)
+        files.key.parent.mkdir(parents=True, exist_ok=True)
         write_private(files.key, private_pem(key))
         files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return cls(files=files, _certificate=certificate, _key=key)
@@ -80,11 +97,13 @@ class Authority:
         return files
 
 
-def create_key_pair(private: Path, public: Path) -> None:
-    """A key pair without a certificate: the one that signs and checks service account tokens."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    write_private(private, private_pem(key))
-    public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+def keep_key(file: Path) -> None:
+    """A key without a certificate, the one that signs and checks service account tokens; the one that is there stays."""
+    if not file.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        # The API server takes the public half from it, of this format alone.
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+        write_private(file, pem)
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

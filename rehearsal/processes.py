@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -27,14 +28,19 @@ def marked(layout: Layout, environment: Mapping[str, str] | None = None) -> dict
 
 def start(layout: Layout, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Starts a program that outlives its starter, its words in `logs/<name>.log`."""
-    with (layout.logs / f"{name}.log").open("ab") as log:
+    return start_detached(command, log=layout.logs / f"{name}.log", folder=layout.folder, environment=marked(layout, environment))
+
+
+def start_detached(command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Starts a program in exactly this environment."""
+    with log.open("ab") as words:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=layout.folder,
-            env=marked(layout, environment),
+            stdout=words,
+            stderr=words,
+            cwd=folder,
+            env=environment,
             # Its own session: neither Ctrl-C nor a closed terminal reaches it.
             start_new_session=True,
         )
@@ -42,27 +48,37 @@ def start(layout: Layout, name: str, command: Sequence[str], *, environment: Map
 
 def running(layout: Layout) -> list[psutil.Process]:
     """Every living process of the world, the one that asks and its parents excepted."""
+    return carrying(MARK, str(layout.folder))
+
+
+def carrying(mark: str, value: str) -> list[psutil.Process]:
+    """Every living process that has this in its environment, the one that asks and its parents excepted."""
     asking = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [process for process in psutil.process_iter() if process.pid not in asking and _is_of(layout, process)]
+    return [process for process in psutil.process_iter() if process.pid not in asking and _carries(process, mark, value)]
 
 
-def _is_of(layout: Layout, process: psutil.Process) -> bool:
+def _carries(process: psutil.Process, mark: str, value: str) -> bool:
     with suppress(psutil.Error):
-        return process.environ().get(MARK) == str(layout.folder) and _lives(process)
+        return process.environ().get(mark) == value and _lives(process)
     return False
 
 
 def stop(layout: Layout) -> int:
     """Ends every process of the world, and returns how many there were."""
+    return end(MARK, str(layout.folder))
+
+
+def end(mark: str, value: str) -> int:
+    """Ends every process that has this in its environment, and returns how many there were."""
     ended: set[int] = set()
     # Again until none is found: one may have started another in between.
-    while found := running(layout):
+    while found := carrying(mark, value):
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 # Killed at once: nothing is lost but with the machine's power, and a polite API server takes 10 s to end.
                 process.kill()
         if not _all_gone(found):
-            raise RehearsalError(f"process {found[0].pid} of world {layout.name} does not end, not even when killed")
+            raise RehearsalError(f"process {found[0].pid} of {value} does not end, not even when killed")
         ended.update(process.pid for process in found)
     return len(ended)
 

@@ -6,20 +6,19 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rehearsal import configuration, controlplane, engine, kubectl, processes
+from rehearsal import configuration, controlplane, engine, processes
+from rehearsal.adopted import AdoptedCluster
 from rehearsal.configuration import Stack
-from rehearsal.controlplane import ControlPlane, PortTakenError
 from rehearsal.errors import RehearsalError
+from rehearsal.founded import FoundedCluster
+from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
-
-ATTEMPTS = 3
-"""How often other ports are tried when somebody takes one before it is bound."""
+from rehearsal.loopback import ranges
 
 
 class World:
@@ -33,7 +32,7 @@ class World:
         self.project = project
         self._say = say
         self._guard: processes.Guard | None = None
-        self._control_plane: ControlPlane | None = None
+        self._cluster: AdoptedCluster | None = None
 
     def __enter__(self) -> Self:
         self.layout.make_folders()
@@ -55,10 +54,15 @@ class World:
 
     def is_up(self) -> bool:
         """Whether every program runs and the world is of this checkout's version."""
-        return self.layout.read_record() is not None and set(self.programs()) >= controlplane.NAMES
+        record = self.layout.read_record()
+        if record is None:
+            return False
+        return FoundedCluster(self.layout).runs() if record.founded else set(self.programs()) >= controlplane.NAMES
 
     def programs(self) -> Mapping[str, int]:
         """The running programs of the world and their process ids."""
+        if self._is_founded():
+            return FoundedCluster(self.layout).programs()
         return {process.name(): process.pid for process in processes.running(self.layout)}
 
     def ports(self) -> Mapping[str, int]:
@@ -75,7 +79,7 @@ class World:
                 self._start(record, source)
             elif record.config_source != source:
                 self._say("taking in the changed settings")
-                self._take_in(configuration.read_stack(self.source), record.ports, source)
+                self._take_in(record, source)
 
     def down(self, *, keep: bool = False) -> bool:
         """Ends every process and removes the folder, unless it is to be kept. Whether there was anything to end."""
@@ -84,9 +88,9 @@ class World:
             if self._guard:
                 self._guard.dismiss()
                 self._guard = None
-            if self._control_plane:
-                self._control_plane.reap()
-                self._control_plane = None
+            if self._cluster:
+                self._cluster.reap()
+                self._cluster = None
             there = self.layout.folder.is_dir()
             if there and not keep:
                 self._remove()
@@ -116,10 +120,16 @@ class World:
         return outputs
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        return kubectl.run(self.layout, *arguments, stdin=stdin)
+        return self.way_in().run(*arguments, stdin=stdin)
 
     def kubectl_json(self, *arguments: str) -> dict[str, Any]:
-        return kubectl.read(self.layout, *arguments)
+        return self.way_in().read(*arguments)
+
+    def way_in(self) -> Kubectl:
+        """The operator's kubectl; of a cluster that was founded here, by the stack's own output."""
+        if self._is_founded():
+            FoundedCluster(self.layout).write_kubeconfig()
+        return Kubectl(self.layout.kubeconfig)
 
     def set_config(self, path: str, value: object) -> None:
         """Changes one of the copied settings, `honeydue:images.api` say; None removes it."""
@@ -133,62 +143,72 @@ class World:
                 self._say("the world is of another version: it starts anew")
             self._remove()
         stack = configuration.read_stack(self.source)
+        if record and record.founded != stack.founded_here:
+            self._say("the cluster is another one now: the world starts anew")
+            self._remove()
+            record = None
         self.layout.make_folders()
-        controlplane.create_certificates(self.layout, stack.network)
         try:
             # What was set in the copy since stays, unless production's own settings have changed.
-            known = record.ports if record and record.config_source == source else None
-            ports = self._start_control_plane(stack, preferred=record.ports if record else {}, known=known)
-            self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source))
+            same = record if record and record.config_source == source else None
+            ports = self._found(stack, same) if stack.founded_here else self._adopt(stack, record.ports if record else {}, same)
+            self._remember(ports, source, stack)
         except BaseException:
             # Whatever went wrong, Ctrl-C included: nothing half-started is left behind.
             processes.stop(self.layout)
             raise
 
-    def _start_control_plane(self, stack: Stack, *, preferred: Mapping[str, int], known: Mapping[str, int] | None) -> dict[str, int]:
-        """Starts it, and beside it prepares the stack, or tells one that is prepared (for `known` ports) where the API server is now."""
-        for _ in range(ATTEMPTS):
-            ports = controlplane.choose_ports(preferred)
-            controlplane.write_kubeconfigs(self.layout, stack.network, ports)
-            self._control_plane = ControlPlane(self.layout, stack.network, ports)
-            try:
-                # The engine's part needs no control plane, only the address it will have.
-                with ThreadPoolExecutor(max_workers=1) as aside:
-                    prepared = aside.submit(self._prepare_stack, stack) if known is None else aside.submit(self._point_stack, known, ports)
-                    self._control_plane.start(furnish=lambda: kubectl.furnish(self.layout, stack.nodes))
-                    kubectl.await_ready(self.layout)
-                    prepared.result()
-            except PortTakenError:
-                processes.stop(self.layout)
-                preferred = {}
-            else:
-                return ports
-        raise RehearsalError(f"no free ports: taken by others {ATTEMPTS} times between choosing and using them")
+    def _found(self, stack: Stack, same: Record | None) -> dict[str, int]:
+        if same is None:
+            self._prepare_stack(stack)
+        FoundedCluster(self.layout).power_on()
+        return {}
 
-    def _take_in(self, stack: Stack, ports: dict[str, int], source: str) -> None:
+    def _adopt(self, stack: Stack, preferred: Mapping[str, int], same: Record | None) -> dict[str, int]:
+        def prepare(ports: Mapping[str, int]) -> None:
+            if same is None:
+                self._prepare_stack(stack)
+            elif same.ports != ports:
+                engine.set_kubeconfig(self.layout, self.layout.kubeconfig.read_text())
+
+        self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values())
+        return self._cluster.start(preferred=preferred, prepare=prepare)
+
+    def _take_in(self, record: Record, source: str) -> None:
+        stack = configuration.read_stack(self.source)
+        if record.founded != stack.founded_here:
+            self._start(record, source)
+            return
         self._prepare_stack(stack)
-        kubectl.furnish(self.layout, stack.nodes)
-        kubectl.await_ready(self.layout)
-        self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source))
+        if not stack.founded_here:
+            AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values()).take_in()
+        self._remember(record.ports, source, stack)
+
+    def _remember(self, ports: dict[str, int], source: str, stack: Stack) -> None:
+        self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here))
+
+    def _is_founded(self) -> bool:
+        record = self.layout.read_record()
+        return record is not None and record.founded
 
     def _prepare_stack(self, stack: Stack) -> None:
         self._write_account(stack)
         engine.install(self.layout)
-        engine.prepare_stack(self.layout, source=self.source, kubeconfig=self.layout.kubeconfig.read_text())
-
-    def _point_stack(self, known: Mapping[str, int], ports: Mapping[str, int]) -> None:
-        if known != ports:
-            engine.set_kubeconfig(self.layout, self.layout.kubeconfig.read_text())
+        kubeconfig = None if stack.founded_here else self.layout.kubeconfig.read_text()
+        engine.prepare_stack(self.layout, source=self.source, kubeconfig=kubeconfig)
 
     def _write_account(self, stack: Stack) -> None:
         """What already exists at the clouds: the addresses that the settings name, and the zone."""
         # Here and not above: it imports a provider's SDK, which most commands do not need.
         from infra.machines.addresses import primary_ip_name  # noqa: PLC0415
 
-        account = {
-            "addresses": {primary_ip_name(node.alias): node.ipv4 for node in stack.nodes if node.ipv4},
-            "zones": {stack.domain: hashlib.sha256(stack.domain.encode()).hexdigest()[:32]},
-        }
+        zones = {stack.domain: hashlib.sha256(stack.domain.encode()).hexdigest()[:32]}
+        if stack.founded_here:
+            servers = {"ipv4_range": str(ranges(self.layout.folder).public), "machines": FoundedCluster(self.layout).command}
+            account: Mapping[str, object] = {"zones": zones, **servers}
+        else:
+            held = {primary_ip_name(alias): node.ipv4 for alias, node in stack.nodes.items() if node.ipv4}
+            account = {"zones": zones, "addresses": held}
         (self.layout.clouds / "account.json").write_text(json.dumps(account, indent=2))
 
     def _remove(self) -> None:

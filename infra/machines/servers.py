@@ -84,6 +84,9 @@ class Machines(Component):
                 image=node.image,
                 location=node.location,
                 public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv4=addresses.ids[alias], ipv6_enabled=True)],
+                # Inline, so that it is there at the first boot, and goes with its server: the engine would refuse to replace a server
+                # while an attachment of its own stands protected.
+                networks=None if network.subnet is None else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
                 firewall_ids=[firewall.id],
                 ssh_keys=[key.id for key in keys],
                 placement_group_id=spread.id.apply(int),
@@ -92,26 +95,18 @@ class Machines(Component):
                 # Hetzner wants the two alike; they guard the console and the API, `protect` guards this program.
                 delete_protection=True,
                 rebuild_protection=True,
-                opts=self._options(alias, ignore=SET_AT_CREATION, after=[made[one] for one in made if one == settings.cluster.founder]),
+                opts=self._options(alias, after=[made[one] for one in made if one == settings.cluster.founder]),
             )
-            if network.subnet is not None:
-                hcloud.ServerNetwork(
-                    alias,
-                    server_id=made[alias].id.apply(int),
-                    subnet_id=network.subnet,
-                    ip=str(node.private_ipv4),
-                    opts=self._options(alias, ignore=[], after=[]),
-                )
         self.servers = made
         self.register_outputs({"servers": {alias: server.id for alias, server in made.items()}})
 
-    def _options(self, alias: str, *, ignore: Sequence[str], after: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+    def _options(self, alias: str, *, after: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
         meant = alias == self._settings.replacing
         return pulumi.ResourceOptions(
             parent=self,
             # Ignored properties are those of the old one even in its replacement, which would come with the image and the user
             # data of years ago.
-            ignore_changes=[] if meant else list(ignore),
+            ignore_changes=[] if meant else SET_AT_CREATION,
             protect=False if meant else None,
             # The new one takes the name and the address of the old.
             delete_before_replace=True,

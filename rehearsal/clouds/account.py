@@ -51,13 +51,23 @@ class IpRanges:
     ipv6_cidrs: Sequence[str] = CLOUDFLARE_IPV6
 
 
+# Addresses for documentation (RFC 5737): nothing real answers on them.
+IPV4_RANGE: Final = "203.0.113.0/24"
+
+
 @dataclass(frozen=True)
 class Account:
-    """The account: addresses to hand out by primary IP name, zone ids by domain, Cloudflare's ranges."""
+    """The account: what it holds, and what stands for the machines behind its servers.
+
+    `addresses` are handed out by primary IP name, others from `ipv4_range`; `zones` are ids by domain. `machines` is a command that
+    is told what happens to servers (hetzner/power.py); without one, a server is an entry in a list.
+    """
 
     addresses: Mapping[str, str] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     ip_ranges: IpRanges = field(default_factory=IpRanges)
+    ipv4_range: str = IPV4_RANGE
+    machines: Sequence[str] = ()
 
 
 def clouds_folder(world: Path | None = None) -> Path:
@@ -79,6 +89,8 @@ def read_account(folder: Path) -> Account:
     ranges = raw.get("ip_ranges")
     return Account(
         addresses=raw.get("addresses", {}),
+        ipv4_range=raw.get("ipv4_range", IPV4_RANGE),
+        machines=raw.get("machines", ()),
         zones=raw.get("zones", {}),
         ip_ranges=IpRanges(ranges.get("ipv4_cidrs", ()), ranges.get("ipv6_cidrs", ())) if ranges is not None else IpRanges(),
     )

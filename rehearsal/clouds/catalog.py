@@ -18,7 +18,7 @@ def provider(name: str, *, folder: Path | None = None) -> Provider:
     if name == "hcloud":
         from . import hetzner
 
-        return Provider(Package(name), hetzner.KINDS, {}, folder or clouds_folder())
+        return Provider(Package(name), hetzner.KINDS, hetzner.FUNCTIONS, folder or clouds_folder())
     if name == "cloudflare":
         from . import cloudflare
 

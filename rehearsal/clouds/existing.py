@@ -1,4 +1,4 @@
-"""Things that exist before the program first runs: what an adoption takes over."""
+"""Things that are made or removed by hand: what an adoption takes over, what a refresh finds missing."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def provision(folder: Path, token: str, inputs: Props) -> str:
         raise ApiError("; ".join(reasons))
     id_, _ = cloud.create(token, Bag({**inputs, **added}), preview=False)
     return id_
+
+
+def remove(folder: Path, token: str, name: str) -> None:
+    """Delete a thing, as somebody does by hand behind the program's back."""
+    cloud = provider(token.partition(":")[0], folder=folder)
+    held = state(folder, token.partition(":")[0]).of(token)
+    id_ = next((id_ for id_, live in held.items() if live.get("name") == name), None)
+    if id_ is None:
+        raise LookupError(f"no {token} is named {name}")
+    # Whoever deletes it in the console lifts its protection there.
+    cloud.delete(token, id_, held[id_])
 
 
 def state(folder: Path, name: str) -> State:

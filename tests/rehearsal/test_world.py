@@ -84,11 +84,12 @@ def condition(found: dict[str, Any], kind: str) -> str | None:
 
 def answer(world: World, path: str, *, token: str | None = None) -> int:
     """The status of a request without a client certificate."""
-    request = urllib.request.Request(f"{controlplane.server_url(world.ports())}{path}")  # noqa: S310  # always https
+    request = urllib.request.Request(f"https://{flags.LOOPBACK}:{world.ports()['apiserver']}{path}")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=world.layout.pki / "ca.crt"), timeout=5) as reply:  # noqa: S310
+        trust = ssl.create_default_context(cafile=world.layout.pki / "server-ca.crt")
+        with urllib.request.urlopen(request, context=trust, timeout=5) as reply:  # noqa: S310  # always https
             status: int = reply.status
     except urllib.error.HTTPError as error:
         status = error.code
@@ -102,7 +103,7 @@ def test_nobody_is_let_in_without_a_certificate(world: World, path: str) -> None
 
 
 def etcd_version(world: World, client: str) -> bytes:
-    trust = ssl.create_default_context(cafile=world.layout.pki / "etcd-ca.crt")
+    trust = ssl.create_default_context(cafile=world.layout.pki / "etcd" / "server-ca.crt")
     trust.load_cert_chain(world.layout.pki / f"{client}.crt", world.layout.pki / f"{client}.key")
     with urllib.request.urlopen(f"https://{flags.LOOPBACK}:{world.ports()['etcd']}/version", context=trust, timeout=5) as reply:
         body: bytes = reply.read()
@@ -110,7 +111,7 @@ def etcd_version(world: World, client: str) -> bytes:
 
 
 def test_etcd_refuses_a_certificate_of_the_cluster(world: World) -> None:
-    assert b"etcdserver" in etcd_version(world, "etcd-client")
+    assert b"etcdserver" in etcd_version(world, "etcd/client")
     with pytest.raises(OSError, match=r"SSL|protocol|reset"):
         etcd_version(world, "admin")
 
@@ -128,12 +129,12 @@ def test_everything_listens_on_loopback_alone(world: World) -> None:
 
 def test_keys_are_readable_by_their_owner_alone(world: World) -> None:
     assert world.layout.folder.stat().st_mode & 0o077 == 0
-    for file in [*world.layout.pki.glob("*.key"), *world.layout.pki.glob("*.kubeconfig"), world.layout.kubeconfig]:
+    for file in [*world.layout.pki.rglob("*.key"), *world.layout.pki.glob("*.kubeconfig"), world.layout.kubeconfig]:
         assert file.stat().st_mode & 0o077 == 0, file.name
 
 
 def test_nodes_are_those_of_the_settings(world: World) -> None:
-    expected = {node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes}
+    expected = {node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes.values()}
     nodes = world.kubectl_json("get", "nodes")["items"]
     addresses = {
         node["metadata"]["name"]: next(one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP")

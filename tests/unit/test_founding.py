@@ -73,10 +73,9 @@ def test_the_others_come_after_the_founder(founded: Capture) -> None:
 
 def test_a_replacement_lifts_the_guards_of_that_one_node_alone(settings: dict[str, object]) -> None:
     capture = run(settings | {"honeydue:replacing": "hetzner3"}, servers=HOSTNAMES)
-    for kind in ("Server", "ServerNetwork"):
-        for one in capture.of(kind):
-            assert one.request.protect == (one.name != "hetzner3"), one.urn
-            assert one.request.deleteBeforeReplace
+    for one in capture.of("Server"):
+        assert one.request.protect == (one.name != "hetzner3"), one.urn
+        assert one.request.deleteBeforeReplace
     assert {one.name for one in capture.of("Server") if not one.request.ignoreChanges} == {"hetzner3"}
     assert all(one.request.protect for one in capture.of("PrimaryIp"))
 
@@ -88,7 +87,7 @@ def test_the_private_network_carries_what_the_firewall_does_not(founded: Capture
 
     assert ports(founded) == {"443", "2222", "6443", None}
     assert ports(shipped) == {"443", "22", "6443", "2379-2380", "10250", "8472", None}
-    assert {one.inputs["ip"] for one in founded.of("ServerNetwork")} == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
+    assert {network["ip"] for one in founded.of("Server") for network in one.inputs["networks"]} == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
 
 
 def test_the_kubeconfig_is_an_output_made_of_what_was_made_here(founded: Capture) -> None:
@@ -123,3 +122,23 @@ def test_secrets_of_another_cluster_are_refused(settings: dict[str, object]) -> 
 def test_a_node_to_replace_must_be_one(settings: dict[str, object]) -> None:
     with pytest.raises(pulumi.RunError, match="is no node of this stack; its nodes are hetzner1"):
         run(settings | {"honeydue:replacing": "hetzner9"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "role"),
+    [
+        ({"hostname": "fourth", "privateIpv4": "10.0.0.14"}, "server"),
+        ({"hostname": "fourth", "privateIpv4": "10.0.0.14", "role": "agent"}, "agent"),
+        ({"hostname": "fourth", "privateIpv4": "10.0.0.14", "serverType": "cx43"}, "server"),
+    ],
+)
+def test_another_node_is_one_entry_in_the_settings(settings: dict[str, Any], entry: dict[str, str], role: str) -> None:
+    prices = settings["honeydue:prices"] | {"servers": {"cx33": 6.49, "cx43": 11.99}}
+    capture = run(settings | {"honeydue:nodes": settings["honeydue:nodes"] | {"hetzner4": entry}, "honeydue:prices": prices})
+    fourth = capture.one("Server", "hetzner4")
+    assert fourth.inputs["serverType"] == entry.get("serverType", "cx33")
+    assert told(fourth)["NODE_ROLE"] == role
+    assert set(told(fourth)["NODE_PEERS"].split()) == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
+    asked_by_the_others = "10.0.0.14" in told(capture.one("Server", "hetzner1"))["NODE_PEERS"].split()
+    assert asked_by_the_others == (role == "server")
+    assert founders(capture) == [FOUNDER]

@@ -9,6 +9,7 @@ from infra.settings import REQUIRED, SHAPES
 from rehearsal import configuration
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT
+from rehearsal.loopback import ranges
 from rehearsal.placeholders import placeholder
 
 PRODUCTION = CHECKOUT / "Pulumi.prod.yaml"
@@ -26,7 +27,7 @@ config:
 
 def copied(tmp_path: Path, source: str = SOURCE) -> tuple[Path, list[configuration.Missing]]:
     (tmp_path / "source.yaml").write_text(source)
-    missing = configuration.copy(tmp_path / "source.yaml", tmp_path / "copy.yaml", tmp_path)
+    missing = configuration.copy(tmp_path / "source.yaml", tmp_path / "copy.yaml", tmp_path, loopback=ranges(tmp_path))
     return tmp_path / "copy.yaml", missing
 
 
@@ -69,9 +70,9 @@ def test_a_value_is_set_by_its_path_and_removed_by_none(tmp_path: Path) -> None:
 
 def test_the_shipped_settings_describe_a_world() -> None:
     stack = configuration.read_stack(PRODUCTION)
-    assert {node.alias: node.hostname for node in stack.nodes}["hetzner1"] == "ubuntu-8gb-nbg1-2"
+    assert stack.nodes["hetzner1"].hostname == "ubuntu-8gb-nbg1-2"
     assert (stack.network.pods, stack.network.services, stack.network.first_service) == ("10.42.0.0/16", "10.43.0.0/16", "10.43.0.1")
-    assert stack.network.advertise in {node.ipv4 for node in stack.nodes}
+    assert stack.network.advertise in {node.ipv4 for node in stack.nodes.values()}
     assert stack.domain == "myhoneydue.com"
 
 

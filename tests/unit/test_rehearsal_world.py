@@ -59,7 +59,7 @@ def test_a_port_in_use_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nodes_have_what_k3s_gives_them() -> None:
-    node = nodes.Node(alias="hetzner1", hostname="ubuntu-8gb-nbg1-2", ipv4="178.104.247.152", server_type="cx33", location="nbg1")
+    node = nodes.Node(hostname="ubuntu-8gb-nbg1-2", ipv4="178.104.247.152", server_type="cx33", location="nbg1")
     machine, *volumes = nodes.manifests([node], kubelet_version="v1.34.4")
     assert machine["metadata"]["name"] == machine["metadata"]["labels"]["kubernetes.io/hostname"] == "ubuntu-8gb-nbg1-2"
     assert machine["metadata"]["labels"]["node.kubernetes.io/instance-type"] == "k3s"

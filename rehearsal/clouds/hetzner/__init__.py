@@ -9,6 +9,7 @@ from typing import Final
 
 from ..kinds import Kind
 from . import addresses, firewalls, networks, servers, volumes
+from .functions import FUNCTIONS as FUNCTIONS
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.type: kind for module in (addresses, firewalls, networks, servers, volumes) for kind in module.KINDS

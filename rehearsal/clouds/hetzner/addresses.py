@@ -11,8 +11,7 @@ from ..values import Props, Value
 from . import rules
 from .rules import api_error, found, invalid
 
-# Addresses for documentation (RFC 5737, RFC 3849): nothing real answers on them.
-_IPV4_POOL: Final = ipaddress.IPv4Network("203.0.113.0/24")
+# Addresses for documentation (RFC 3849): nothing real answers on them.
 _IPV6_POOL: Final = ipaddress.IPv6Network("2001:db8::/32")
 
 _PLACES: Final = {"location": "location", "datacenter": "datacenter", "assignee_id": "assigneeId"}
@@ -26,7 +25,7 @@ def allocate(cloud: Cloud, name: str, kind: str) -> Props:
         return _as_properties(expected, kind)
     reserved = taken | set(cloud.account.addresses.values())
     if kind == "ipv4":
-        free = (str(address) for address in _IPV4_POOL.hosts())
+        free = (str(address) for address in ipaddress.IPv4Network(cloud.account.ipv4_range).hosts())
     else:
         # Each IPv6 primary address is a /64 of which the server takes the first.
         free = (str(network[1]) for network in _IPV6_POOL.subnets(new_prefix=64))

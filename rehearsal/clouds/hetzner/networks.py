@@ -93,6 +93,10 @@ def _place(cloud: Cloud, props: Props) -> tuple[int, list[ipaddress.IPv4Network]
 
 def _admit_attachment(cloud: Cloud, id_: str | None, props: Props) -> None:
     found(cloud, rules.SERVER, props["serverId"], "server")
+    _admit_place(cloud, id_, props)
+
+
+def _admit_place(cloud: Cloud, id_: str | None, props: Props) -> None:
     network, _ = _place(cloud, props)
     found(cloud, rules.NETWORK, network, "network")
     if id_ is None and f"{props['serverId']}-{network}" in cloud.of(rules.SERVER_NETWORK):
@@ -127,7 +131,8 @@ def attach_inline(cloud: Cloud, server: int, networks: list[Props]) -> None:
         props = {**wanted, "serverId": server}
         if not wanted.get("networkId") and not wanted.get("subnetId"):
             raise ApiError("network: either network_id or subnet_id must be set")
-        _admit_attachment(cloud, None, props)
+        # The server itself is about to be.
+        _admit_place(cloud, None, props)
         made = _create_attachment(cloud, props)
         cloud.of(rules.SERVER_NETWORK)[made.id] = {**props, **made.computed}
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..kinds import Cloud, Kind, Made
 from ..values import Props, Value
-from . import addresses, networks, rules
+from . import addresses, networks, power, rules
 from .rules import api_error, found, invalid
 
 _HOSTNAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
@@ -128,6 +128,7 @@ def _create(cloud: Cloud, props: Props) -> Made:
     computed |= _public_addresses(cloud, id_, props)
     _join_group(cloud, id_, props)
     networks.attach_inline(cloud, id_, props.get("networks") or [])
+    power.boot(cloud, {**props, **computed})
     return Made(str(id_), computed)
 
 
@@ -176,10 +177,13 @@ def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
                 live["assigneeId"] = 0
         computed |= _public_addresses(cloud, int(id_), props)
     _join_group(cloud, int(id_), props)
+    if props["serverType"] != old["serverType"]:
+        power.cycle(cloud, {**props, **computed})
     return computed
 
 
-def _before_delete(cloud: Cloud, id_: str, _: Props) -> None:
+def _before_delete(cloud: Cloud, id_: str, live: Props) -> None:
+    power.remove(cloud, live)
     addresses.unassign_all(cloud, int(id_))
     _join_group(cloud, int(id_), {})
     attached = cloud.of(rules.SERVER_NETWORK)

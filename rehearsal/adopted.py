@@ -1,0 +1,70 @@
+"""The cluster that runs before the program does, as production's: one control plane that the world starts itself."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from rehearsal import controlplane, processes
+from rehearsal.controlplane import ControlPlane, PortTakenError
+from rehearsal.errors import RehearsalError
+from rehearsal.flags import LOOPBACK, Network, Place
+from rehearsal.kubectl import Kubectl
+from rehearsal.layout import Layout
+from rehearsal.nodes import Node
+
+ATTEMPTS = 3
+"""How often other ports are tried when somebody takes one before it is bound."""
+
+
+class AdoptedCluster:
+    """All its nodes are played by the one control plane."""
+
+    def __init__(self, layout: Layout, *, network: Network, nodes: Iterable[Node]) -> None:
+        self._layout = layout
+        self._network = network
+        self._nodes = tuple(nodes)
+        self._control_plane: ControlPlane | None = None
+
+    def start(self, *, preferred: Mapping[str, int], prepare: Callable[[Mapping[str, int]], None]) -> dict[str, int]:
+        """Starts it, at the preferred ports where they are free, and `prepare` beside it, which is told the ports; returns them."""
+        for _ in range(ATTEMPTS):
+            ports = controlplane.choose_ports(preferred)
+            place = self._place(ports)
+            controlplane.create_certificates(place)
+            controlplane.write_kubeconfigs(place, self._layout.kubeconfig)
+            self._control_plane = ControlPlane(place, logs=self._layout.logs, run=partial(processes.start, self._layout))
+            try:
+                # The engine's part needs no control plane, only the address it will have.
+                with ThreadPoolExecutor(max_workers=1) as aside:
+                    prepared = aside.submit(prepare, ports)
+                    self._control_plane.start(furnish=partial(Kubectl(self._layout.kubeconfig).furnish, self._nodes))
+                    Kubectl(self._layout.kubeconfig).await_ready()
+                    prepared.result()
+            except PortTakenError:
+                processes.stop(self._layout)
+                preferred = {}
+            else:
+                return ports
+        raise RehearsalError(f"no free ports: taken by others {ATTEMPTS} times between choosing and using them")
+
+    def take_in(self) -> None:
+        """Gives a running one the nodes of changed settings."""
+        kubectl = Kubectl(self._layout.kubeconfig)
+        kubectl.furnish(self._nodes)
+        kubectl.await_ready()
+
+    def reap(self) -> None:
+        """Collects the ended programs of this process, which would stay zombies until it ends."""
+        if self._control_plane:
+            self._control_plane.reap()
+
+    def _place(self, ports: Mapping[str, int]) -> Place:
+        return Place(
+            name="rehearsal",
+            address=LOOPBACK,
+            ports=ports,
+            pki=self._layout.pki,
+            data=self._layout.etcd,
+            scratch=self._layout.folder,
+            network=self._network,
+        )

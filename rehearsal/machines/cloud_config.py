@@ -1,0 +1,57 @@
+"""What cloud-init does with user data, as far as a machine without root can: files, and the commands that start services."""
+
+import base64
+import gzip
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rehearsal.errors import RehearsalError
+
+HEADER = "#cloud-config\n"
+DEFAULT_MODE = "0644"
+
+
+def parse(user_data: str) -> Mapping[str, Any]:
+    """The cloud-config; a RehearsalError for what cloud-init would not take for one."""
+    if not user_data.startswith(HEADER):
+        raise RehearsalError(f"the user data does not begin with {HEADER.strip()}: cloud-init would ignore it")
+    config = yaml.safe_load(user_data)
+    if not isinstance(config, Mapping):
+        raise RehearsalError("the user data is no mapping: cloud-init would ignore it")
+    return config
+
+
+def write_files(config: Mapping[str, Any], root: Path) -> None:
+    """Lays the files out below `root`, with their modes."""
+    for file in config.get("write_files", []):
+        target = root / file["path"].lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        # Private from its first moment: the mode it shall have comes after its content.
+        target.touch(mode=0o600)
+        target.write_bytes(_content(file))
+        target.chmod(int(str(file.get("permissions", DEFAULT_MODE)), 8))
+
+
+def commands(config: Mapping[str, Any]) -> list[Sequence[str]]:
+    """What is run at the end of the first boot, as words."""
+    return [shlex.split(command) if isinstance(command, str) else [str(word) for word in command] for command in config.get("runcmd", [])]
+
+
+def _content(file: Mapping[str, Any]) -> bytes:
+    content = str(file.get("content", "")).encode()
+    for step in reversed(str(file.get("encoding", "text/plain")).split("+")):
+        match step:
+            case "b64" | "base64":
+                content = base64.b64decode(content)
+            case "gz" | "gzip":
+                content = gzip.decompress(content)
+            case "text/plain":
+                pass
+            case _:
+                raise RehearsalError(f"{file['path']}: cloud-init knows no encoding {step}")
+    return content

@@ -1,0 +1,127 @@
+"""k3s is installed once, and only the one that was chosen."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.unit.machine import Machine, machine
+
+BINARY = b"#!/bin/sh\necho k3s\n"
+SHA256 = hashlib.sha256(BINARY).hexdigest()
+RELEASE = "/v1.34.6%2Bk3s1"
+
+
+class Releases:
+    """A site that holds files by path, as GitHub holds those of a release, and remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.files = {f"{RELEASE}/k3s": BINARY}
+        self.asked: list[str] = []
+        releases = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                releases.asked.append(self.path)
+                body = releases.files.get(self.path)
+                self.send_response(404 if body is None else 200)
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def releases() -> Iterator[Releases]:
+    site = Releases()
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+
+
+@pytest.fixture
+def node(tmp_path: Path, releases: Releases) -> Callable[[str], Machine]:
+    def new(sha256: str) -> Machine:
+        made = machine(tmp_path, environment={"K3S_RELEASES": releases.url})
+        made.write("etc/honeydue/node.env", f"K3S_VERSION='v1.34.6+k3s1'\nK3S_SHA256='{sha256}'\n")
+        return made
+
+    return new
+
+
+def installed(node: Machine) -> list[str]:
+    return sorted(path.name for path in (node.root / "usr/local/bin").iterdir())
+
+
+def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str], Machine], releases: Releases) -> None:
+    new = node(SHA256)
+    assert new.run("k3s-install") == 0
+    assert releases.asked == [f"{RELEASE}/k3s"]
+    assert installed(new) == ["crictl", "ctr", "k3s", "kubectl"]
+    k3s = new.root / "usr/local/bin/k3s"
+    assert k3s.read_bytes() == BINARY
+    assert k3s.stat().st_mode & 0o777 == 0o755
+    assert (k3s.parent / "kubectl").resolve() == k3s.resolve()
+
+
+def test_another_binary_is_refused_and_nothing_is_installed(node: Callable[[str], Machine], releases: Releases) -> None:
+    releases.files[f"{RELEASE}/k3s"] = b"something else"
+    new = node(SHA256)
+    assert new.run("k3s-install") == 1
+    assert f"and not {SHA256}: it is not what was chosen" in new.said
+    assert installed(new) == []
+
+
+def test_without_a_pin_it_must_be_what_the_release_says(node: Callable[[str], Machine], releases: Releases) -> None:
+    releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = f"{'0' * 64}  k3s-airgap-images-amd64.tar\n{SHA256}  k3s\n".encode()
+    new = node("")
+    assert new.run("k3s-install") == 0
+    assert (new.root / "usr/local/bin/k3s").read_bytes() == BINARY
+
+
+def test_without_a_pin_another_binary_is_refused(node: Callable[[str], Machine], releases: Releases) -> None:
+    releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = f"{'0' * 64}  k3s\n".encode()
+    new = node("")
+    assert new.run("k3s-install") == 1
+    assert installed(new) == []
+
+
+@pytest.mark.parametrize("published", [None, b"", b"not a list"])
+def test_without_a_pin_and_without_a_published_one_nothing_is_installed(
+    node: Callable[[str], Machine], releases: Releases, published: bytes | None
+) -> None:
+    if published is not None:
+        releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = published
+    new = node("")
+    assert new.run("k3s-install") != 0
+    assert installed(new) == []
+
+
+def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Machine], releases: Releases) -> None:
+    """The upgrade controller may have brought a newer one."""
+    new = node(SHA256)
+    new.write("usr/local/bin/k3s", "newer")
+    (new.root / "usr/local/bin/k3s").chmod(0o755)
+    assert new.run("k3s-install") == 0
+    assert releases.asked == []
+    assert (new.root / "usr/local/bin/k3s").read_text() == "newer"
+
+
+def test_a_release_that_is_not_there_is_tried_again_by_the_next_start(node: Callable[[str], Machine], releases: Releases) -> None:
+    del releases.files[f"{RELEASE}/k3s"]
+    new = node(SHA256)
+    assert new.run("k3s-install") != 0
+    assert "404" in new.said
+    assert installed(new) == []
+    releases.files[f"{RELEASE}/k3s"] = BINARY
+    assert new.run("k3s-install") == 0
