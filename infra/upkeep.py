@@ -48,7 +48,11 @@ class UpgradeSettings(Model):
 
 
 class SnapshotSettings(Model):
-    """Where etcd's snapshots go: a bucket of their own at the object store of the uploads, as they hold every Secret."""
+    """Where etcd's snapshots go: a bucket of their own at the object store of the uploads, as they hold every Secret.
+
+    `keep` counts those of all servers together; k3s' own five would not be two of each. 84 are a week of three servers.
+    """
 
     bucket: BucketName
     folder: Annotated[str, Field(min_length=1)] = "etcd"
+    keep: Annotated[int, Field(ge=1)] = 84

@@ -22,9 +22,9 @@ from pulumi_kubernetes.rbac.v1 import (
     SubjectArgs,
 )
 
-from infra.cluster import snapshots
 from infra.cluster.namespace import Namespace
 from infra.component import Component
+from infra.machines.k3s import SNAPSHOT_SECRET
 from infra.schema import Settings
 
 Resources = Mapping[str, Sequence[str]]
@@ -94,7 +94,7 @@ def guard_rules(settings: Settings) -> list[PolicyRuleArgs]:
     if upgrades and upgrades.k3s:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
     # By name: beside them are k3s' own.
-    names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([snapshots.NAME] if settings.snapshots else [])]
+    names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
     named = [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
     return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get"), *rules(optional, "get"), *named]
 

@@ -1,7 +1,7 @@
 """Where the nodes put etcd's snapshots besides their own disks: a Secret that k3s reads before every snapshot.
 
-A node does so once its configuration says `etcd-s3: true` and `etcd-s3-config-secret` with this Secret's name
-(https://docs.k3s.io/cli/etcd-snapshot#s3-configuration-secret-support).
+A node whose configuration names it does (infra/machines/k3s.py; of one that was not made here, docs/upgrades.md).
+https://docs.k3s.io/cli/etcd-snapshot#s3-configuration-secret-support
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster.helm_chart import HOME
 from infra.component import Component
+from infra.machines.k3s import SNAPSHOT_SECRET
 from infra.schema import STORE_ENDPOINT, STORE_REGION, Settings
 from infra.settings import Secrets
 from infra.upkeep import SnapshotSettings
-
-NAME = "k3s-etcd-snapshot-s3-config"
 
 
 def store(settings: SnapshotSettings, environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -27,6 +26,7 @@ def store(settings: SnapshotSettings, environment: Mapping[str, str]) -> Mapping
         "etcd-s3-region": environment[STORE_REGION],
         "etcd-s3-bucket": settings.bucket,
         "etcd-s3-folder": settings.folder,
+        "etcd-s3-retention": str(settings.keep),
     }
 
 
@@ -39,8 +39,8 @@ class Snapshots(Component):
         if settings.snapshots is None or secrets.snapshot_key_id is None or secrets.snapshot_application_key is None:
             return
         Secret(
-            NAME,
-            metadata=ObjectMetaArgs(name=NAME, namespace=HOME),
+            SNAPSHOT_SECRET,
+            metadata=ObjectMetaArgs(name=SNAPSHOT_SECRET, namespace=HOME),
             type="etcd.k3s.cattle.io/s3-config-secret",
             string_data={
                 **store(settings.snapshots, settings.environment),

@@ -131,7 +131,8 @@ def test_the_controllers_own_definition_of_a_plan_is_no_drift(upgrading: World) 
 def test_k3s_finds_the_secret_of_its_snapshots(upgrading: World) -> None:
     secret = upgrading.kubectl_json("get", "secret", "k3s-etcd-snapshot-s3-config", "-n", "kube-system")
     assert secret["type"] == "etcd.k3s.cattle.io/s3-config-secret"
-    assert secret["data"].keys() == {f"etcd-s3-{key}" for key in ("endpoint", "region", "bucket", "folder", "access-key", "secret-key")}
+    told = ("endpoint", "region", "bucket", "folder", "retention", "access-key", "secret-key")
+    assert secret["data"].keys() == {f"etcd-s3-{key}" for key in told}
 
 
 def test_every_node_is_drained_and_api_serves_all_the_while(upgrading: World, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def test_k3s_finds_the_bucket_at_the_store_of_the_uploads_with_a_key_of_its_own(
         "etcd-s3-region": "us-east-005",
         "etcd-s3-bucket": "honeyDueSnapshots",
         "etcd-s3-folder": "etcd",
+        "etcd-s3-retention": "84",
         "etcd-s3-access-key": f"{PLACEHOLDER}snapshotKeyId",
         "etcd-s3-secret-key": f"{PLACEHOLDER}snapshotApplicationKey",
     }
