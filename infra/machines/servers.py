@@ -16,8 +16,9 @@ from infra.schema import Node, Settings, servers
 
 LABELS = {"cluster": "honeydue"}
 # Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is
-# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group.
-SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId"]
+# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group. For `publicNets` the
+# provider powers it off too, and deletes the address that it had not assigned itself: an adopted server would lose its own.
+SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"]
 
 
 def founding(settings: Settings, *, existing: Sequence[str]) -> str | None:
@@ -84,8 +85,9 @@ class Machines(Component):
                 image=node.image,
                 location=node.location,
                 public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv4=addresses.ids[alias], ipv6_enabled=True)],
-                # Inline, so that it is there at the first boot, and goes with its server: the engine would refuse to replace a server
-                # while an attachment of its own stands protected.
+                # Inline and not an attachment of its own: it is there at the first boot and goes with its server. And set at creation
+                # alone, as the provider would replace the server at every `up` for what it reads back; another private address in the
+                # settings cuts no living node off.
                 networks=None if network.subnet is None else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
                 firewall_ids=[firewall.id],
                 ssh_keys=[key.id for key in keys],
@@ -102,11 +104,12 @@ class Machines(Component):
 
     def _options(self, alias: str, *, after: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
         meant = alias == self._settings.replacing
+        private = ["networks"] if self._network.subnet is not None else []
         return pulumi.ResourceOptions(
             parent=self,
             # Ignored properties are those of the old one even in its replacement, which would come with the image and the user
             # data of years ago.
-            ignore_changes=[] if meant else SET_AT_CREATION,
+            ignore_changes=[] if meant else [*SET_AT_CREATION, *private],
             protect=False if meant else None,
             # The new one takes the name and the address of the old.
             delete_before_replace=True,
