@@ -18,7 +18,9 @@ from infra.cluster.identities import Identities
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
 from infra.cluster.network_policies import Network
+from infra.cluster.snapshots import Snapshots
 from infra.cluster.traefik import Traefik
+from infra.cluster.upgrades import Upgrades
 from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.origin_pulls import OriginPulls
 from infra.edge.ranges import cloudflare_ranges
@@ -57,7 +59,9 @@ admission = Admission(settings.images, provider=cluster.provider)
 network = Network(settings=settings.cluster, nodes=[*addresses.ipv4.values(), *between.private.values()])
 SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
-Identities(namespace=namespace, signed=settings.signed, provider=cluster.provider)
+Identities(settings, namespace=namespace, provider=cluster.provider)
+Upgrades(settings, provider=cluster.provider)  # of k3s, and reboots; off while no days are set
+Snapshots(settings, secrets, provider=cluster.provider)  # of etcd; to the nodes' disks alone while no bucket is set
 middlewares = Middlewares(
     settings.edge, ranges=ranges.all, origin_pulls=origin_pulls, admin_users=secrets.admin_basic_auth, namespace=namespace
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sized
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
@@ -25,6 +26,16 @@ def some(value: Sized) -> Sized:
     return value
 
 
+def known_zone(value: str) -> str:
+    """A time zone that exists."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError) as error:
+        # Which of them depends on what was written: a path, a folder of zones, an unknown name.
+        raise ValueError('a time zone such as "Europe/Berlin" was expected') from error
+    return value
+
+
 Email = Annotated[str, like(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 Hostname = Annotated[str, like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of small letters, digits and hyphens")]
 Domain = Annotated[str, like(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a full domain name in small letters")]
@@ -39,3 +50,6 @@ PublicKeyPem = Annotated[
 Duration = Annotated[str, like(r"[1-9][0-9]*(ms|s|m|h)", 'a duration such as "1s"')]
 K3sVersion = Annotated[str, like(r"v1\.\d+\.\d+\+k3s\d+", 'a release of k3s such as "v1.34.6+k3s1"')]
 Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "a SHA-256 checksum in hexadecimal digits")]
+TimeOfDay = Annotated[str, like(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day such as "02:00", in quotes,')]
+TimeZone = Annotated[str, AfterValidator(known_zone)]
+BucketName = Annotated[str, like(r"[A-Za-z0-9][A-Za-z0-9-]{4,61}[A-Za-z0-9]", "the name of a bucket")]

@@ -8,16 +8,13 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
 from infra.forms import Domain, Duration, Email, Hostname, Image, K3sVersion, PublicKey, PublicKeyPem, Quantity, Sha256, Tag, some
+from infra.model import Model as _Model
+from infra.upkeep import SnapshotSettings, UpgradeSettings
 
 Replicas = Annotated[int, Field(ge=1)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
 class Node(_Model):
@@ -231,6 +228,7 @@ DERIVED = {
 SECRET = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "ADMIN_PASSWORD", "EMAIL_HOST_PASSWORD", "B2_KEY_ID", "B2_APP_KEY"}
 """Variables whose place is the Secret; here they would stand in plain text."""
 MAIL_PORT = "EMAIL_PORT"
+STORE_ENDPOINT, STORE_REGION, UPLOADS = "B2_ENDPOINT", "B2_REGION", "B2_BUCKET_NAME"
 
 
 class Settings(_Model):
@@ -248,6 +246,8 @@ class Settings(_Model):
     replacing: Hostname | None = None
     redis: RedisSettings
     environment: Mapping[str, str]
+    upgrades: UpgradeSettings | None = None
+    snapshots: SnapshotSettings | None = None
     prices: Prices
     admin_email: Email
     email_user: Email
@@ -305,6 +305,20 @@ class Settings(_Model):
     def _a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         if not value.get(MAIL_PORT, "").isdecimal():
             raise ValueError(f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail")
+        return value
+
+    @field_validator("snapshots")
+    @classmethod
+    def _at_a_known_store(cls, value: SnapshotSettings | None, info: ValidationInfo) -> SnapshotSettings | None:
+        environment: Mapping[str, str] | None = info.data.get("environment")
+        if value is None or environment is None:
+            return value
+        if missing := [name for name in (STORE_ENDPOINT, STORE_REGION) if not environment.get(name)]:
+            raise ValueError(f"needs {' and '.join(missing)} in honeydue:environment: snapshots go to the same object store")
+        if "/" in environment[STORE_ENDPOINT]:
+            raise ValueError(f"needs {STORE_ENDPOINT} in honeydue:environment to be a host name without https://, as k3s reads it")
+        if value.bucket == environment.get(UPLOADS):
+            raise ValueError(f"bucket {value.bucket} is that of the uploads: whoever reads those would read every Secret")
         return value
 
     @property

@@ -47,6 +47,8 @@ class Secrets:
     kubeconfig: Annotated[pulumi.Output[str] | None, "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"] = None
     join_token: Annotated[pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"] = None
     admin_basic_auth: Annotated[pulumi.Output[str] | None, "users of the password before the admin panel", " < users.htpasswd"] = None
+    snapshot_key_id: Annotated[pulumi.Output[str] | None, "Backblaze application key id of the bucket of the snapshots"] = None
+    snapshot_application_key: Annotated[pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,8 @@ SECRETS: Mapping[str, Key] = {
 
 OF_AN_EXISTING_CLUSTER = ("kubeconfig", "joinToken")
 """Required, unless the cluster is founded here: then both are made here."""
+OF_SNAPSHOTS = ("snapshotKeyId", "snapshotApplicationKey")
+"""Required once snapshots go to a bucket."""
 
 REQUIRED: Mapping[str, Key] = {
     **{key: secret for key, secret in SECRETS.items() if not secret.optional or key in OF_AN_EXISTING_CLUSTER},
@@ -98,9 +102,10 @@ SHAPES: Mapping[str, tuple[str, str]] = {
 """What a secret must look like, and how that is said: what is not, nobody would notice before it is needed."""
 
 
-def required(*, founded_here: bool) -> Mapping[str, Key]:
+def required(*, founded_here: bool, snapshots: bool) -> Mapping[str, Key]:
     """What the operator must have set."""
-    return {key: what for key, what in REQUIRED.items() if not founded_here or key not in OF_AN_EXISTING_CLUSTER}
+    needed = {key: what for key, what in REQUIRED.items() if not founded_here or key not in OF_AN_EXISTING_CLUSTER}
+    return needed | {key: SECRETS[key] for key in OF_SNAPSHOTS if snapshots}
 
 
 def load_settings() -> tuple[Settings, Secrets]:
@@ -112,7 +117,7 @@ def load_settings() -> tuple[Settings, Secrets]:
 
     cluster = config.get_object("cluster") if "cluster" in held else None
     founded_here = isinstance(cluster, Mapping) and bool(cluster.get("founder"))
-    needed = required(founded_here=founded_here)
+    needed = required(founded_here=founded_here, snapshots="snapshots" in held)
 
     mistakes = [f"{PROJECT}:{key} is missing ({what.what}): {what.command}" for key, what in needed.items() if key not in held]
     mistakes += [

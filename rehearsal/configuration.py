@@ -93,7 +93,7 @@ def copy(source: Path, target: Path, secrets: Path, *, loopback: Ranges) -> list
         _move_to_loopback(config, loopback)
     missing = [Missing(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
     held = {one.path for one in missing} | set(config)
-    for key, secret in _required(founded_here=founded_here).items():
+    for key, secret in _required(founded_here=founded_here, snapshots=f"{PROJECT}:snapshots" in config).items():
         if f"{PROJECT}:{key}" in held:
             continue
         if secret:
@@ -129,12 +129,12 @@ def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
                 yield from _drop_secrets(value, f"{path}.")
 
 
-def _required(*, founded_here: bool) -> Mapping[str, bool]:
+def _required(*, founded_here: bool, snapshots: bool) -> Mapping[str, bool]:
     """The keys without a default, and whether each is secret: the program's own knowledge."""
     # Here and not above: it imports the Pulumi SDK, which most commands do not need.
     from infra.settings import required  # noqa: PLC0415
 
-    return {key: needed.secret for key, needed in required(founded_here=founded_here).items()}
+    return {key: needed.secret for key, needed in required(founded_here=founded_here, snapshots=snapshots).items()}
 
 
 def read_stack(file: Path) -> Stack:

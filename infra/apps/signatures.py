@@ -8,13 +8,12 @@ https://sse-secure-systems.github.io/connaisseur/
 from collections.abc import Mapping
 
 import pulumi
-import yaml
-from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from infra.apps.config import registry_login
+from infra.cluster.helm_chart import HOME, Chart, helm_chart
 from infra.cluster.identities import SIGNATURE_LOGIN
 from infra.cluster.namespace import Namespace
 from infra.cluster.network_policies import Network, from_hosts
@@ -23,7 +22,6 @@ from infra.schema import Images, Settings
 from infra.settings import Secrets
 
 NAME = "connaisseur"
-HOME = "kube-system"
 CHART_VERSION = "2.7.1"
 REPOSITORY = "https://sse-secure-systems.github.io/connaisseur/charts"
 WEBHOOK_PORT = 5000
@@ -95,17 +93,10 @@ class Signatures(Component):
             spec=webhook_policy(namespace.network),
             opts=child,
         )
-        CustomResource(
-            NAME,
-            api_version="helm.cattle.io/v1",
-            kind="HelmChart",
-            metadata=ObjectMetaArgs(name=NAME, namespace=HOME),
-            spec={
-                "repo": REPOSITORY,
-                "chart": NAME,
-                "version": CHART_VERSION,
-                "targetNamespace": HOME,
-                "valuesContent": yaml.safe_dump(dict(chart_values(settings.images, settings.cosign_public_key)), sort_keys=True),
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[login, policy]),
+        chart = Chart(
+            name=NAME,
+            repository=REPOSITORY,
+            version=CHART_VERSION,
+            values=chart_values(settings.images, settings.cosign_public_key),
         )
+        helm_chart(chart, pulumi.ResourceOptions(parent=self, depends_on=[login, policy]))

@@ -24,6 +24,8 @@ from pulumi_kubernetes.rbac.v1 import (
 
 from infra.cluster.namespace import Namespace
 from infra.component import Component
+from infra.machines.k3s import SNAPSHOT_SECRET
+from infra.schema import Settings
 
 Resources = Mapping[str, Sequence[str]]
 """Resources by API group."""
@@ -83,22 +85,27 @@ def viewer_rules() -> list[PolicyRuleArgs]:
     return [*rules(APPS, "get", "list", "watch"), *rules(AWAITED, "list", "watch")]
 
 
-def guard_rules(*, signed: bool) -> list[PolicyRuleArgs]:
-    """A refresh looks at every object of the stack; what checks signatures is among them when it is installed."""
-    checking = [
-        *rules({"helm.cattle.io": ["helmcharts"]}, "get"),
-        PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=[SIGNATURE_LOGIN], verbs=["get"]),
-    ]
-    return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get"), *(checking if signed else [])]
+def guard_rules(settings: Settings) -> list[PolicyRuleArgs]:
+    """A refresh looks at every object of the stack, and so at what the settings may leave out when they do not."""
+    upgrades = settings.upgrades
+    optional: dict[str, Sequence[str]] = {}
+    if settings.signed or upgrades:
+        optional["helm.cattle.io"] = ["helmcharts"]
+    if upgrades and upgrades.k3s:
+        optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
+    # By name: beside them are k3s' own.
+    names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
+    named = [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
+    return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get"), *rules(optional, "get"), *named]
 
 
 class Identities(Component):
     """The two accounts and their rights. Their tokens are made when they are needed: `kubectl create token`."""
 
-    def __init__(self, *, namespace: Namespace, signed: bool, provider: kubernetes.Provider) -> None:
+    def __init__(self, settings: Settings, *, namespace: Namespace, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Identities", "identities", provider=provider)
         child = pulumi.ResourceOptions(parent=self)
-        guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(signed=signed), opts=child)
+        guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(settings), opts=child)
         for name, allowed in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
             ServiceAccount(
                 f"{HOME}-{name}", metadata=ObjectMetaArgs(name=name, namespace=HOME), automount_service_account_token=False, opts=child

@@ -25,6 +25,19 @@ ROOT = Path(__file__).parents[2]
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
 PLACEHOLDER = "placeholder-of-"
 TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}joinToken"
+COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+EQUIPMENT: Mapping[str, object] = {
+    "honeydue:cosignPublicKey": COSIGN_KEY,
+    "honeydue:upgrades": {
+        "window": {"start": "02:00", "end": "05:00", "timeZone": "Europe/Berlin"},
+        "k3s": ["sun"],
+        "reboots": ["tue", "thu"],
+    },
+    "honeydue:snapshots": {"bucket": "honeyDueSnapshots"},
+    "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
+    "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
+}
+"""What production's settings leave out for now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +69,16 @@ def production() -> dict[str, object]:
     return completed(ROOT / "Pulumi.prod.yaml")
 
 
+def everything() -> dict[str, object]:
+    """Production's settings with all that they leave out for now."""
+    return {**production(), **EQUIPMENT}
+
+
 def completed(settings: Path) -> dict[str, object]:
     """A stack's settings, with a placeholder for what the repository cannot ship."""
     shipped: dict[str, object] = yaml.safe_load(settings.read_text())["config"]
     founded_here = "founder" in shipped["honeydue:cluster"]  # type: ignore[operator]  # a map, in the files of this repository
-    needed = required(founded_here=founded_here)
+    needed = required(founded_here=founded_here, snapshots="honeydue:snapshots" in shipped)
     missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in needed if f"honeydue:{key}" not in shipped}
     if "joinToken" in needed:
         missing["honeydue:joinToken"] = TOKEN

@@ -4,7 +4,7 @@ import pytest
 
 from infra.cluster import kubeconfig
 from tests.recipes import applied
-from tests.unit.capture import Capture, completed, production, run
+from tests.unit.capture import Capture, completed, everything, production, run
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,13 @@ def shipped() -> Capture:
     return run(production())
 
 
-@pytest.fixture(scope="session", params=["shipped", "founded"])
+@pytest.fixture(scope="session")
+def equipped() -> Capture:
+    """Of production's own settings, with all that they leave out for now."""
+    return run(everything())
+
+
+@pytest.fixture(scope="session", params=["shipped", "founded", "equipped"])
 def program(request: pytest.FixtureRequest) -> Capture:
     """Each of them: a promise is kept by both."""
     captured: Capture = request.getfixturevalue(request.param)

@@ -39,7 +39,7 @@ def role(program: Capture, kind: str, name: str) -> Object:
 
 def rights(one: Object) -> Iterator[tuple[Kind, str]]:
     for rule in one["rules"]:
-        assert rule.keys() == {"apiGroups", "resources", "verbs"}
+        assert rule.keys() - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 for verb in rule["verbs"]:
@@ -63,6 +63,13 @@ def test_both_only_look_at_what_guards_the_product(program: Capture) -> None:
     held = set(rights(role(program, "ClusterRole", "honeydue-guards")))
     assert {verb for _, verb in held} == {"get"}
     assert {kind for kind, _ in held} - {("storage.k8s.io", "storageclasses")} == declared(program, guarding=True)
+
+
+def test_of_secrets_outside_the_product_they_see_the_programs_own_by_name(program: Capture) -> None:
+    secrets = {one["metadata"]["name"] for one in of(manifests(program), "Secret") if guards(one)}
+    about = [rule for rule in role(program, "ClusterRole", "honeydue-guards")["rules"] if "secrets" in rule["resources"]]
+    assert {name for rule in about for name in rule["resourceNames"]} == secrets
+    assert [rule for rule in about if rule["resources"] != ["secrets"]] == []
 
 
 @pytest.mark.parametrize("kind", ["Role", "ClusterRole"])

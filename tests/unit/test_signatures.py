@@ -6,25 +6,24 @@ import pytest
 import yaml
 
 from infra.settings import SettingsError
-from tests.unit.capture import Capture, production, run
+from tests.unit.capture import COSIGN_KEY, Capture, production, run
 from tests.unit.manifests import manifests, of
 
-KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
 LABEL = "securesystemsengineering.connaisseur/webhook"
 
 
 @pytest.fixture(scope="module")
 def signed() -> Capture:
-    return run(production() | {"honeydue:cosignPublicKey": KEY})
+    return run(production() | {"honeydue:cosignPublicKey": COSIGN_KEY})
 
 
 def namespace_labels(program: Capture) -> Any:
     return program.one("Namespace", "honeydue").inputs["metadata"]["labels"]
 
 
-def test_without_a_key_nothing_is_installed(program: Capture) -> None:
-    assert not [one.urn for one in program.registrations if one.kind == "HelmChart" or "connaisseur" in one.name]
-    assert LABEL not in namespace_labels(program)
+def test_without_a_key_nothing_is_installed(shipped: Capture) -> None:
+    assert not [one.urn for one in shipped.registrations if one.kind == "HelmChart" or "connaisseur" in one.name]
+    assert LABEL not in namespace_labels(shipped)
 
 
 def test_with_a_key_our_images_are_checked_by_it_and_strangers_refused(signed: Capture) -> None:
@@ -37,7 +36,7 @@ def test_with_a_key_our_images_are_checked_by_it_and_strangers_refused(signed: C
         "gitea.treytartt.com/admin/*:*": "cosign",
         "docker.io/library/redis:*": "static",
     }
-    assert validators["ours"]["trustRoots"] == [{"name": "default", "key": KEY}]
+    assert validators["ours"]["trustRoots"] == [{"name": "default", "key": COSIGN_KEY}]
     assert application["policy"][0] == {"pattern": "*:*", "validator": "deny"}
     assert validators["deny"]["approve"] is False
     assert namespace_labels(signed)[LABEL] == "validate"

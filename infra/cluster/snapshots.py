@@ -1,0 +1,52 @@
+"""Where the nodes put etcd's snapshots besides their own disks: a Secret that k3s reads before every snapshot.
+
+A node whose configuration names it does (infra/machines/k3s.py; of one that was not made here, docs/upgrades.md).
+https://docs.k3s.io/cli/etcd-snapshot#s3-configuration-secret-support
+"""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.cluster.helm_chart import HOME
+from infra.component import Component
+from infra.machines.k3s import SNAPSHOT_SECRET
+from infra.schema import STORE_ENDPOINT, STORE_REGION, Settings
+from infra.settings import Secrets
+from infra.upkeep import SnapshotSettings
+
+
+def store(settings: SnapshotSettings, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The bucket, at the object store of the uploads; what is not said is k3s' default (HTTPS, verified, five minutes)."""
+    return {
+        "etcd-s3-endpoint": environment[STORE_ENDPOINT],
+        "etcd-s3-region": environment[STORE_REGION],
+        "etcd-s3-bucket": settings.bucket,
+        "etcd-s3-folder": settings.folder,
+        "etcd-s3-retention": str(settings.keep),
+    }
+
+
+class Snapshots(Component):
+    """The Secret; nothing while no bucket is set."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, *, provider: kubernetes.Provider) -> None:
+        super().__init__("cluster:Snapshots", "snapshots", provider=provider)
+        self.register_outputs({})
+        if settings.snapshots is None or secrets.snapshot_key_id is None or secrets.snapshot_application_key is None:
+            return
+        Secret(
+            SNAPSHOT_SECRET,
+            metadata=ObjectMetaArgs(name=SNAPSHOT_SECRET, namespace=HOME),
+            type="etcd.k3s.cattle.io/s3-config-secret",
+            string_data={
+                **store(settings.snapshots, settings.environment),
+                # A key of that bucket alone: the one of the uploads is in every pod of api and worker.
+                "etcd-s3-access-key": secrets.snapshot_key_id,
+                "etcd-s3-secret-key": secrets.snapshot_application_key,
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
