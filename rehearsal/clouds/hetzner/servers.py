@@ -155,7 +155,7 @@ def _own_address(cloud: Cloud, id_: int, kind: str, props: Props) -> Props:
     if live is None:
         number = cloud.state.next_id()
         live = {"name": f"primary_ip-{number}", "type": kind, "assigneeId": id_, "assigneeType": "server", "autoDelete": True}
-        live |= {"location": props.get("location"), **addresses.allocate(cloud, live["name"], kind)}
+        live |= {"location": props.get("location"), **addresses.allocate(cloud, props["name"], kind)}
         cloud.of(rules.PRIMARY_IP)[str(number)] = live
     return live
 
