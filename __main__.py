@@ -51,7 +51,7 @@ origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, prov
 cluster = Cluster(settings.cluster, kubeconfig=secrets.kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
-network = Network(settings=settings.cluster, nodes=list(addresses.ipv4.values()))
+network = Network(settings=settings.cluster, adopted=settings.adopted, nodes=list(addresses.ipv4.values()))
 SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
 Identities(namespace=namespace, signed=settings.signed, provider=cluster.provider)

@@ -1,10 +1,17 @@
-"""The forms that single values of the settings take, and what is said of one that has another."""
+"""The forms that the settings and their single values take, and what is said of a value that has another."""
 
 import re
 from collections.abc import Sized
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Model(BaseModel):
+    """A part of the settings: camelCase in YAML, snake_case here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
 
 def like(pattern: str, expected: str) -> AfterValidator:

@@ -8,19 +8,15 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
-from infra.forms import Domain, Duration, Email, Hostname, Image, PublicKey, PublicKeyPem, Quantity, Tag, some
+from infra.adopted import Adopted
+from infra.forms import Domain, Duration, Email, Hostname, Image, Model, PublicKey, PublicKeyPem, Quantity, Tag, some
 
 Replicas = Annotated[int, Field(ge=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class Node(_Model):
+class Node(Model):
     """One machine. `ipv4` is the address Hetzner is expected to hold for it; a new node has none yet (book, quick facts)."""
 
     hostname: Hostname
@@ -30,7 +26,7 @@ class Node(_Model):
     image: str = "ubuntu-24.04"
 
 
-class Access(_Model):
+class Access(Model):
     """Who reaches the nodes besides Cloudflare (book ch04)."""
 
     ssh_port: Annotated[int, Field(ge=1, le=65535)] = 22
@@ -41,7 +37,7 @@ class Access(_Model):
         return any(network.prefixlen == 0 for network in self.operators)
 
 
-class ClusterSettings(_Model):
+class ClusterSettings(Model):
     """k3s as it was installed: these are facts about the running cluster, not wishes (book ch02, ch03)."""
 
     context: str
@@ -67,7 +63,7 @@ class ClusterSettings(_Model):
         return value
 
 
-class RateLimit(_Model):
+class RateLimit(Model):
     """Requests of one visitor at one node: `average` a `period`, and `burst` at once."""
 
     average: Annotated[int, Field(ge=1)]
@@ -75,7 +71,7 @@ class RateLimit(_Model):
     period: Duration
 
 
-class EdgeSettings(_Model):
+class EdgeSettings(Model):
     """Cloudflare, and what the origin asks of it (book ch13). The validities are those its Origin CA offers.
 
     `client_certificate` is "asked" for the first `up` of a site that runs: Cloudflare takes some minutes to show a certificate
@@ -92,7 +88,7 @@ App = Literal["api", "worker", "admin", "web"]
 """The apps whose images we build."""
 
 
-class Images(_Model):
+class Images(Model):
     """The release (book ch11)."""
 
     registry: str
@@ -112,7 +108,7 @@ class Images(_Model):
         return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
 
 
-class Autoscaling(_Model):
+class Autoscaling(Model):
     """Bounds of a HorizontalPodAutoscaler and the CPU use it aims at, in percent of the request."""
 
     min: Replicas
@@ -127,7 +123,7 @@ class Autoscaling(_Model):
         return value
 
 
-class Scale(_Model):
+class Scale(Model):
     """How many of each (book ch07). worker and redis are not here: both are one by nature."""
 
     api: Autoscaling
@@ -135,7 +131,7 @@ class Scale(_Model):
     web: Replicas
 
 
-class Database(_Model):
+class Database(Model):
     """Neon Postgres (book ch08). `endpoint` switches api and worker; migrations always take the direct host."""
 
     pooler_host: Domain
@@ -166,7 +162,7 @@ class Database(_Model):
         return self.pooler_host if self.endpoint == "pooler" else self.direct_host
 
 
-class RedisSettings(_Model):
+class RedisSettings(Model):
     """Redis (book ch07): its volume is local to one node, named by its hostname."""
 
     node: Hostname
@@ -174,7 +170,7 @@ class RedisSettings(_Model):
     memory_mi: Annotated[int, Field(ge=64)]
 
 
-class Prices(_Model):
+class Prices(Model):
     """What the outputs' monthly cost is computed from; net, per month."""
 
     as_of: str
@@ -207,7 +203,7 @@ SECRET = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "ADMIN_PASSWORD",
 MAIL_PORT = "EMAIL_PORT"
 
 
-class Settings(_Model):
+class Settings(Model):
     """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
 
     domain: Domain
@@ -226,6 +222,7 @@ class Settings(_Model):
     email_user: Email
     registry_username: str
     cosign_public_key: PublicKeyPem | Literal[""] = ""
+    adopted: Adopted = Adopted()
 
     @field_validator("nodes")
     @classmethod

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 import pulumi
 import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
-from infra.apps.config import registry_login
+from infra.apps.config import pull_secret
 from infra.cluster.identities import SIGNATURE_LOGIN
 from infra.cluster.namespace import Namespace
 from infra.cluster.network_policies import Network, from_hosts
@@ -81,13 +80,7 @@ class Signatures(Component):
         if not settings.signed:
             return
         child = pulumi.ResourceOptions(parent=self)
-        login = Secret(
-            SIGNATURE_LOGIN,
-            metadata=ObjectMetaArgs(name=SIGNATURE_LOGIN, namespace=HOME),
-            type="kubernetes.io/dockerconfigjson",
-            string_data={".dockerconfigjson": registry_login(settings, secrets)},
-            opts=child,
-        )
+        login = pull_secret(SIGNATURE_LOGIN, settings, secrets, namespace=HOME, parent=self)
         policy = NetworkPolicy(
             NAME,
             # kube-score looks for its pods among our manifests; the chart makes them.
