@@ -13,8 +13,9 @@ from infra.schema import Node
 
 LABELS = {"cluster": "honeydue"}
 # Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is
-# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group.
-SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId"]
+# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group. For `publicNets` the
+# provider powers it off too, and deletes the address that it had not assigned itself: an adopted server would lose its own.
+SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"]
 
 
 class Machines(Component):
