@@ -90,7 +90,7 @@ def by_hand(world: World) -> None:
     with errors.status("starting the world"):
         world.up()
     byhand.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))
-    console.print(f'Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}', highlight=False)
+    console.print(f"Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}", highlight=False)
 
 
 @cli.command()

@@ -12,9 +12,9 @@ from infra.machines.firewall import Firewall
 from infra.schema import Node
 
 LABELS = {"cluster": "honeydue"}
-# Each of these replaces or stops a server when it differs, and on an adopted one it always does: what was typed into the console is
-# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group. `publicNets` is never read
-# from the API: on an adopted server the provider would power it off and delete the address it has to give it the same again.
+# Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is
+# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group. For `publicNets` the
+# provider powers it off too, and deletes the address that it had not assigned itself: an adopted server would lose its own.
 SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"]
 
 

@@ -20,10 +20,12 @@ def build(world: World, *, say: Callable[[str], None] = lambda _: None) -> None:
         name = world.layout.name
         raise RehearsalError(f"world {name} holds something already; to begin anew: {COMMAND} --world {name} down")
     stack = read_stack(world.source)
+    # The settings may wish for more nodes; those that were there have their addresses.
+    nodes = [node for node in stack.nodes if node.ipv4]
     say("ordering servers in Hetzner's console")
-    machines.order(world.layout, stack)
+    machines.order(world.layout, nodes)
     say("setting up Cloudflare in its dashboard")
-    certificate = edge.set_up(world.layout.clouds, stack)
+    certificate = edge.set_up(world.layout.clouds, stack.domain, nodes)
     say("applying manifests with kubectl")
     cluster.apply(world, certificate)
     say("rolling out the release")

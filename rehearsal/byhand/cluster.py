@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
-from infra.schema import Images
+from infra.schema import App, Images
 from rehearsal.byhand.edge import TlsPair
 from rehearsal.configuration import load
 from rehearsal.pki import write_private
@@ -21,7 +22,7 @@ SECRET_KEYS = {
     "B2_APP_KEY": "b2ApplicationKey",
 }
 """What honeydue-secrets holds, and the setting that holds the same. No REDIS_PASSWORD: redis asks for none (book ch20)."""
-APPS = ("api", "worker", "admin", "web")
+APPS: tuple[App, ...] = get_args(App)
 ROLLOUT_SECONDS = 60
 
 
@@ -40,8 +41,7 @@ def release(world: World) -> None:
     images = Images.model_validate(load(world.layout.config)["config"]["honeydue:images"])
     for app in APPS:
         world.kubectl("set", "image", "-n", NAMESPACE, f"deployment/{app}", f"{app}={images.reference(app)}")
-    for app in (*APPS, "redis"):
-        world.kubectl("rollout", "status", "-n", NAMESPACE, f"deployment/{app}", f"--timeout={ROLLOUT_SECONDS}s")
+    world.kubectl("rollout", "status", "-n", NAMESPACE, "deployment", f"--timeout={ROLLOUT_SECONDS}s")
 
 
 def _apply(world: World, *names: str) -> None:

@@ -1,5 +1,6 @@
 """What somebody set up in Cloudflare's dashboard: records, the TLS mode, an origin certificate (book ch13, ch20)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from rehearsal.clouds.account import read_account
 from rehearsal.clouds.existing import provision, state
-from rehearsal.configuration import Stack
+from rehearsal.nodes import Node
 
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
@@ -28,14 +29,14 @@ class TlsPair:
     private_key: str
 
 
-def set_up(clouds: Path, stack: Stack) -> TlsPair:
+def set_up(clouds: Path, domain: str, nodes: Sequence[Node]) -> TlsPair:
     """The zone as it serves; all settings but one are those a zone begins with."""
-    zone = read_account(clouds).zones[stack.domain]
+    zone = read_account(clouds).zones[domain]
     for name in NAMES:
-        fqdn = stack.domain if name == "@" else f"{name}.{stack.domain}"
-        for node in stack.nodes:
+        fqdn = domain if name == "@" else f"{name}.{domain}"
+        for node in nodes:
             provision(clouds, RECORD, {"zoneId": zone, "name": fqdn, "type": "A", "content": node.ipv4, "proxied": True, "ttl": 1})
-    pair = _certify(clouds, stack.domain)
+    pair = _certify(clouds, domain)
     # Flexible until the certificate was installed (ch20, 2026-04-24).
     for mode in ("flexible", "strict"):
         provision(clouds, SETTING, {"zoneId": zone, "settingId": "ssl", "value": mode})
@@ -43,7 +44,7 @@ def set_up(clouds: Path, stack: Stack) -> TlsPair:
 
 
 def _certify(clouds: Path, domain: str) -> TlsPair:
-    """A certificate whose key Cloudflare made: nobody has the request it was signed for."""
+    """A certificate whose key Cloudflare made: a program that comes later has neither that key nor the request."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     id_ = provision(
@@ -58,7 +59,5 @@ def _certify(clouds: Path, domain: str) -> TlsPair:
     )
     return TlsPair(
         certificate=state(clouds, "cloudflare").of(CERTIFICATE)[id_]["certificate"],
-        private_key=key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode(),
+        private_key=key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(),
     )

@@ -3,28 +3,30 @@
 No firewall, as UFW does its work on the nodes; no placement group, no labels, no protection, no backups.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.clouds.existing import provision
-from rehearsal.configuration import Stack, load
+from rehearsal.configuration import load
 from rehearsal.layout import Layout
+from rehearsal.nodes import Node
 
 IMAGE = "ubuntu-24.04"
 """The book tells Ubuntu; the release is that of the settings' default."""
 
 
-def order(layout: Layout, stack: Stack) -> None:
+def order(layout: Layout, nodes: Iterable[Node]) -> None:
     """The servers, in the order of their hostnames: the console numbered them."""
-    nodes = sorted(stack.nodes, key=lambda node: node.hostname)
+    ordered = sorted(nodes, key=lambda node: node.hostname)
     account = read_account(layout.clouds)
     # The addresses are the servers' own: under another name, a new primary IP gets another address.
-    write_account(layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in nodes if node.ipv4}))
+    write_account(layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in ordered if node.ipv4}))
     keys = [
         provision(layout.clouds, "hcloud:index/sshKey:SshKey", {"name": f"{name}@workstation", "publicKey": public_key})
         for name, public_key in load(layout.config)["config"]["honeydue:sshKeys"].items()
     ]
-    for node in nodes:
+    for node in ordered:
         provision(
             layout.clouds,
             "hcloud:index/server:Server",

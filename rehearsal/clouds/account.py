@@ -53,7 +53,8 @@ class IpRanges:
 
 @dataclass(frozen=True)
 class Account:
-    """The account: addresses to hand out by name of the primary IP, or of the server whose own it is; zone ids by domain; Cloudflare's ranges."""
+    """The account: addresses to hand out by name of the primary IP, or of the server that gets one of its own; zone ids by domain;
+    Cloudflare's ranges."""
 
     addresses: Mapping[str, str] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
