@@ -21,8 +21,9 @@ def changes(plan: Plan) -> RenderableType:
     if not plan.changes:
         return Group(*warnings, Text("No changes."))
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "resource", "what differs"):
-        table.add_column(heading, overflow="fold")
+    table.add_column()
+    table.add_column("resource", no_wrap=True)
+    table.add_column("what differs", overflow="fold")
     for step in plan.changes:
         table.add_row(SYMBOLS.get(step.op, step.op), step.short, _differs(step))
     return Group(*warnings, table)
