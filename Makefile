@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv/bin
 # `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or the one built here.
 PULUMI := $(VENV)/python -m tools.run pulumi
+OPS := $(VENV)/python -m tools.run python -m ops
+# Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
+MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 
 .PHONY: help rehearse rehearse-down test lint unit manifests connectivity rehearsal-tests preview up outputs tools
 
@@ -36,11 +39,11 @@ connectivity: tools ## write that table anew, after a change of a network policy
 rehearsal-tests: tools ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
 
-preview: .venv/ready ## what an up would change in production
-	@$(PULUMI) preview --diff --stack $(STACK)
+preview: .venv/ready ## what an up would change in production, held against the promises; DIFF=1 shows every value
+	@$(OPS) preview --stack $(STACK) $(MEANT) $(if $(DIFF),--diff)
 
-up: .venv/ready ## apply it; asks first
-	@$(PULUMI) up --stack $(STACK)
+up: .venv/ready ## apply it; asks first, and refuses to break a promise
+	@$(OPS) up --stack $(STACK) $(MEANT)
 
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)
