@@ -188,29 +188,10 @@ def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
     if not props.get("keepDisk"):
         computed["primaryDiskSize"] = max(_DISKS[props["serverType"]], old.get("primaryDiskSize") or 0)
     if props.get("publicNets") != old.get("publicNets"):
-<<<<<<< Updated upstream
         _give_up_addresses(cloud, int(id_), props, old)
-=======
-        if not old.get("publicNets"):
-            _give_up_own_addresses(cloud, int(id_), props)
-        for live in cloud.of(rules.PRIMARY_IP).values():
-            if live.get("assigneeId") == int(id_) and not live.get("autoDelete"):
-                live["assigneeId"] = 0
->>>>>>> Stashed changes
         computed |= _public_addresses(cloud, int(id_), props)
     _join_group(cloud, int(id_), props)
     return computed
-
-
-def _give_up_own_addresses(cloud: Cloud, id_: int, props: Props) -> None:
-    """As the provider (updatePublicNet): it knows no former address of a server it did not create, and deletes the one it finds."""
-    chosen = {kind for net in props.get("publicNets") or [] for kind in ("ipv4", "ipv6") if net.get(kind)}
-    held = cloud.of(rules.PRIMARY_IP)
-    for number, live in list(held.items()):
-        if live.get("assigneeId") == id_ and live["type"] in chosen:
-            if live.get("deleteProtection"):
-                raise api_error("protected", f"primary IP with ID '{number}' is protected against deletion")
-            del held[number]
 
 
 def _before_delete(cloud: Cloud, id_: str, _: Props) -> None:
