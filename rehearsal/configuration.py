@@ -9,27 +9,21 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from infra import forms, schema
+from ops.stackfile import Document, load, store
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network
 from rehearsal.nodes import Node
 from rehearsal.placeholders import placeholder
 
 PROJECT = "honeydue"
-Document = MutableMapping[str, Any]
+ADOPTED = f"{PROJECT}:adopted"
 _Shape = TypeVar("_Shape")
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
-
-_yaml = YAML()
-_yaml.preserve_quotes = True
-# Never folds a long line: an image digest or a key would be cut.
-_yaml.width = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,31 +51,20 @@ def digest(file: Path) -> str:
         raise RehearsalError(f"no settings at {file}: run this in the checkout") from error
 
 
-def load(file: Path) -> Document:
-    try:
-        with file.open() as source:
-            document: Document = _yaml.load(source) or {}
-    except YAMLError as error:
-        raise RehearsalError(f"{file.name} is no valid YAML: {' '.join(str(error).split())}") from error
-    return document
-
-
-def store(document: Document, file: Path) -> None:
-    with file.open("w") as target:
-        _yaml.dump(document, target)
-
-
 def copy(source: Path, target: Path, secrets: Path) -> list[Missing]:
     """Copies the settings without their secrets, fills in what is plain, and returns what must be set encrypted.
 
-    The salt of an earlier copy stays: what is encrypted with it is in the world's state.
+    The salt of an earlier copy stays: what is encrypted with it is in the world's state. So does what was adopted in this world.
     """
     document = load(source)
     for name in _ENCRYPTION:
         document.pop(name, None)
-    if target.exists() and (salt := load(target).get("encryptionsalt")):
+    earlier = load(target) if target.exists() else {}
+    if salt := earlier.get("encryptionsalt"):
         document["encryptionsalt"] = salt
     config = document.setdefault("config", {})
+    if adopted := (earlier.get("config") or {}).get(ADOPTED):
+        config.setdefault(ADOPTED, adopted)
     missing = [Missing(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
     held = {one.path for one in missing} | set(config)
     for key, secret in _required().items():
@@ -152,17 +135,3 @@ def read_stack(file: Path) -> Stack:
         ),
         domain=setting("domain", TypeAdapter(forms.Domain)),
     )
-
-
-def set_value(file: Path, path: str, value: object) -> None:
-    """Sets one value by its path, `honeydue:images.api` say, as if written by hand."""
-    document = load(file)
-    place = document.setdefault("config", {})
-    *parents, last = path.split(".")
-    for parent in parents:
-        place = place.setdefault(parent, {})
-    if value is None:
-        place.pop(last, None)
-    else:
-        place[last] = value
-    store(document, file)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ops import stackfile
 from rehearsal import configuration, controlplane, engine, kubectl, processes
 from rehearsal.configuration import Stack
 from rehearsal.controlplane import ControlPlane, PortTakenError
@@ -123,7 +124,7 @@ class World:
 
     def set_config(self, path: str, value: object) -> None:
         """Changes one of the copied settings, `honeydue:images.api` say; None removes it."""
-        configuration.set_value(self.layout.config, path, value)
+        stackfile.set_value(self.layout.config, path, value)
 
     def _start(self, record: Record | None, source: str) -> None:
         if processes.stop(self.layout):

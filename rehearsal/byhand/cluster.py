@@ -5,8 +5,8 @@ from tempfile import TemporaryDirectory
 from typing import get_args
 
 from infra.schema import App, Images
+from ops.stackfile import load
 from rehearsal.byhand.edge import TlsPair
-from rehearsal.configuration import load
 from rehearsal.pki import write_private
 from rehearsal.placeholders import placeholder
 from rehearsal.world import World

@@ -6,9 +6,9 @@ No firewall, as UFW does its work on the nodes; no placement group, no labels, n
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ops.stackfile import load
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.clouds.existing import provision
-from rehearsal.configuration import load
 from rehearsal.layout import Layout
 from rehearsal.nodes import Node
 

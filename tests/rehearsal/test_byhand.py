@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from rehearsal import byhand, configuration
+from ops import stackfile
+from rehearsal import byhand
 from rehearsal.clouds import existing
 from rehearsal.errors import RehearsalError
 from rehearsal.world import World
@@ -55,7 +56,7 @@ def test_hetzner_holds_servers_with_addresses_of_their_own_and_nothing_that_guar
         assert things[ADDRESS][address]["name"] == f"primary_ip-{address}"
         assert things[ADDRESS][address]["autoDelete"]
     (key,) = things[KEY].values()
-    assert key["publicKey"] in configuration.load(by_hand.layout.config)["config"]["honeydue:sshKeys"].values()
+    assert key["publicKey"] in stackfile.load(by_hand.layout.config)["config"]["honeydue:sshKeys"].values()
 
 
 def test_cloudflare_serves_twelve_proxied_records_over_strict_tls(by_hand: World) -> None:
