@@ -9,7 +9,7 @@ OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 
-.PHONY: help rehearse rehearse-down test lint unit manifests connectivity rehearsal-tests preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit manifests connectivity rehearsal-tests adopt preview up outputs tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ connectivity: tools ## write that table anew, after a change of a network policy
 
 rehearsal-tests: tools ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
+
+adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
+	@$(OPS) adopt --stack $(STACK)
 
 preview: .venv/ready ## what an up would change in production, held against the promises; DIFF=1 shows every value
 	@$(OPS) preview --stack $(STACK) $(MEANT) $(if $(DIFF),--diff)

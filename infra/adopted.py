@@ -11,20 +11,20 @@ Labels = Mapping[str, str]
 
 
 class Volume(Model):
-    """The claim that an adopted redis keeps its data on, and the volume it is bound to."""
+    """The claim that an adopted app keeps its data on, and the volume it is bound to, if it is."""
 
     claim: str
     storage_class: str
     storage: str
-    volume: str
+    volume: str | None = None
 
 
 class Adopted(Model):
-    """Selectors of Deployments and cluster addresses of Services, each by the app's name; the volume of redis."""
+    """Selectors of Deployments, cluster addresses of Services and volumes, each by the app's name."""
 
     selectors: Mapping[str, Labels] = {}
     cluster_ips: Mapping[str, str] = {}
-    redis: Volume | None = None
+    volumes: Mapping[str, Volume] = {}
 
     def selector(self, app: str) -> Labels:
         """The labels a Service, a budget or a policy finds an app by; nothing else carries them.

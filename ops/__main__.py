@@ -2,6 +2,7 @@
 
 import click
 
+from ops.adopt import adopt
 from ops.guarded import preview, up
 
 
@@ -10,6 +11,7 @@ def cli() -> None:
     """Acts on the stack that the environment's pulumi knows: production, or a rehearsal's world (`python -m rehearsal env`)."""
 
 
+cli.add_command(adopt)
 cli.add_command(preview)
 cli.add_command(up)
 

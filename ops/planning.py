@@ -20,7 +20,7 @@ def make_plan(stack: str) -> Plan:
     """
     command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--ignore-protect", "--non-interactive"]
     # Set in somebody's shell, it makes events of the plan, one a line.
-    done = _run(command, {**os.environ, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"})
+    done = run(command, {**os.environ, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"})
     if not done.stdout.strip():
         raise PlanError(done.stderr.strip())
     plan = Plan.read(done.stdout)
@@ -31,29 +31,29 @@ def make_plan(stack: str) -> Plan:
 
 def unprotect(stack: str, urns: Sequence[str]) -> None:
     """Lifts the protection of these, in the state alone: the program puts it back on what is still there after the next `up`."""
-    done = _run(["pulumi", "state", "unprotect", "--stack", stack, "--yes", "--non-interactive", *urns])
+    done = run(["pulumi", "state", "unprotect", "--stack", stack, "--yes", "--non-interactive", *urns])
     if done.returncode != 0:
         raise PlanError(done.stderr.strip() or done.stdout.strip())
 
 
 def apply(stack: str) -> int:
     """`pulumi up` at the person's own terminal, protection in force; returns its exit code."""
-    return _stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview"])
+    return stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview"])
 
 
 def show_diff(stack: str) -> int:
     """The engine's own rich diff of every property."""
-    return _stream(["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect"])
+    return stream(["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect"])
 
 
-def _run(command: Sequence[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise PlanError("pulumi is not on PATH: `make preview` finds or builds it") from None
 
 
-def _stream(command: Sequence[str]) -> int:
+def stream(command: Sequence[str]) -> int:
     print(shlex.join(command), flush=True)
     process = subprocess.Popen(command)
     while True:

@@ -94,6 +94,15 @@ def by_hand(world: World) -> None:
 
 
 @cli.command()
+@click.pass_obj
+def adopt(world: World) -> None:
+    """Production's own `make adopt`, in the world; by-hand makes something to adopt."""
+    standing(world).up()
+    with world.adopting() as (command, environment):
+        sys.exit(engine.attend(command, project=world.project, env=environment))
+
+
+@cli.command()
 @click.option("--keep", is_flag=True, help="End the processes only: the next up goes on where this world is.")
 @click.pass_obj
 def down(world: World, keep: bool) -> None:

@@ -5,7 +5,8 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from rehearsal.configuration import Stack
 from rehearsal.controlplane import ControlPlane, PortTakenError
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
+from rehearsal.placeholders import placeholder
 
 ATTEMPTS = 3
 """How often other ports are tried when somebody takes one before it is bound."""
@@ -110,6 +112,31 @@ class World:
     def start_pulumi(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts a pulumi command and returns at once: to be interrupted or killed in the middle."""
         return engine.start(self.layout, arguments, project=self.project)
+
+    @contextmanager
+    def adopting(self, *arguments: str) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
+        """Production's own `adopt`: its command and environment, for as long as the clouds answer the vendors' clients."""
+        # Here and not above: most commands do not need the providers' code.
+        from rehearsal.clouds import api  # noqa: PLC0415
+
+        tokens = api.Tokens(
+            hetzner=str(placeholder("hetznerToken", self.layout.pki)), cloudflare=str(placeholder("cloudflareToken", self.layout.pki))
+        )
+        with api.serving(self.layout.clouds, tokens) as endpoints:
+            yield (
+                [sys.executable, "-m", "ops", "adopt", "--stack", engine.STACK, *arguments],
+                {**engine.environment(self.layout), **endpoints},
+            )
+
+    def adopt(self, *, check: bool = True, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Adopts what lives in the world, unasked. With `check`, a failure is a RehearsalError with the output."""
+        with self.adopting("--yes") as (command, environment):
+            done = subprocess.run(
+                command, cwd=self.project, env={**environment, **(env or {})}, capture_output=True, text=True, check=False
+            )
+        if check and done.returncode != 0:
+            raise RehearsalError(f"adopt ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
 
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs, the secret ones masked."""

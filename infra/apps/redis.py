@@ -18,6 +18,7 @@ from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
 from infra.schema import RedisSettings
 
+NAME = "redis"
 CLAIM = "redis-data"
 REDIS_USER = 999
 """The image's own user: its files on the volume belong to it, and a local volume is not handed over."""
@@ -48,16 +49,21 @@ def claim_spec(settings: RedisSettings, adopted: Volume | None) -> PersistentVol
 
 def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: AppConfig) -> Workload:
     """One redis, its volume claim protected, pinned to the node that holds the volume."""
-    adopted = namespace.network.adopted.redis
+    adopted = namespace.network.adopted.volumes.get(NAME)
     claim_name = adopted.claim if adopted else CLAIM
     claim = PersistentVolumeClaim(
         CLAIM,
-        metadata=ObjectMetaArgs(name=claim_name, namespace=namespace.name),
+        metadata=ObjectMetaArgs(
+            name=claim_name,
+            namespace=namespace.name,
+            # Its class waits for the first pod, so the provider awaits that it is pending: of a bound one it would do so in vain.
+            annotations={"pulumi.com/skipAwait": "true"},
+        ),
         spec=claim_spec(settings, adopted),
         opts=pulumi.ResourceOptions(provider=namespace.provider, protect=True),
     )
     pod = Pod(
-        name="redis",
+        name=NAME,
         part="cache",
         image=image,
         port=REDIS_PORT,
