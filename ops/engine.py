@@ -68,7 +68,7 @@ def plan_imports(stack: str) -> tuple[Plan, ImportFile]:
         done = run(["pulumi", "preview", "--stack", stack, "--non-interactive", *flags], {**os.environ, **PLAIN_JSON})
         plan = Plan.read(done.stdout) if done.stdout.strip() else Plan()
         if done.returncode != 0:
-            raise PlanError("\n".join(plan.errors) or _last_words(done.stderr))
+            raise PlanError("\n".join(plan.errors) or _explained(done.stderr, stack))
         return plan, ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
 
 
@@ -83,7 +83,7 @@ def previewed(stack: str) -> Iterator[JsonValue]:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0:
         said = [one["diagnosticEvent"] for one in events if "diagnosticEvent" in one]
-        raise PlanError("\n".join(one["message"].strip() for one in said if one["severity"] == "error") or _last_words(done.stderr))
+        raise PlanError("\n".join(one["message"].strip() for one in said if one["severity"] == "error") or _explained(done.stderr, stack))
     yield from events
 
 
@@ -117,19 +117,16 @@ def held(stack: str) -> Sequence[State]:
 def _answered(arguments: Sequence[str], stack: str) -> str:
     done = run(["pulumi", *arguments, "--stack", stack, "--non-interactive"])
     if done.returncode != 0:
-        raise OpsError(_explained(_last_words(done.stderr or done.stdout), stack))
+        raise OpsError(_explained(done.stderr or done.stdout, stack))
     return done.stdout
 
 
 def _explained(said: str, stack: str) -> str:
+    """What the engine said, or where it is known, what to do about it."""
     if "no stack named" in said:
         return f"there is no stack {stack} yet: pulumi stack init {stack}"
     if "PULUMI_ACCESS_TOKEN" in said or "pulumi login" in said:
         return "you are not logged in to where the state lives: pulumi login"
     if "passphrase" in said:
         return "the stack's secrets need their passphrase: set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE"
-    return said
-
-
-def _last_words(text: str) -> str:
-    return text.strip().removeprefix("error: ")
+    return said.strip().removeprefix("error: ")

@@ -14,10 +14,11 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from infra import forms, schema
+from infra.adopted import Adopted
 from ops.stackfile import Document, load, store
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network
-from rehearsal.nodes import Node
+from rehearsal.nodes import Disk, Node
 from rehearsal.placeholders import placeholder
 
 PROJECT = "honeydue"
@@ -39,6 +40,7 @@ class Stack:
     """What the world is built from."""
 
     nodes: tuple[Node, ...]
+    disks: tuple[Disk, ...]
     network: Network
     domain: str
 
@@ -103,8 +105,8 @@ def read_stack(file: Path) -> Stack:
     """What of the settings the world itself needs; a RehearsalError in the words of the program's own checks."""
     config = load(file).get("config") or {}
 
-    def setting(key: str, shape: TypeAdapter[_Shape]) -> _Shape:
-        value = config.get(f"{PROJECT}:{key}")
+    def setting(key: str, shape: TypeAdapter[_Shape], otherwise: object = None) -> _Shape:
+        value = config.get(f"{PROJECT}:{key}", otherwise)
         try:
             return shape.validate_python(value)
         except ValidationError as error:
@@ -114,6 +116,8 @@ def read_stack(file: Path) -> Stack:
 
     nodes = setting("nodes", TypeAdapter(dict[str, schema.Node]))
     cluster = setting("cluster", TypeAdapter(schema.ClusterSettings))
+    redis = setting("redis", TypeAdapter(schema.RedisSettings))
+    volumes = setting("adopted", TypeAdapter(Adopted), {}).volumes.values()
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
     return Stack(
         nodes=tuple(
@@ -125,6 +129,10 @@ def read_stack(file: Path) -> Stack:
                 location=node.location,
             )
             for alias, node in nodes.items()
+        ),
+        # Production's own volume is nowhere but in production: one of its name stands for it.
+        disks=tuple(
+            Disk(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node) for one in volumes if one.volume
         ),
         network=Network(
             pods=str(cluster.pod_cidr),

@@ -12,7 +12,7 @@ import yaml
 from rehearsal.controlplane import KUBERNETES, binary
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import PACKAGE, Layout
-from rehearsal.nodes import Node, manifests
+from rehearsal.nodes import Disk, Node, manifests
 from tools import programs
 
 READY_SECONDS = 60
@@ -37,10 +37,10 @@ def read(layout: Layout, *arguments: str) -> dict[str, Any]:
     return answer
 
 
-def furnish(layout: Layout, nodes: Iterable[Node]) -> None:
+def furnish(layout: Layout, nodes: Iterable[Node], disks: Iterable[Disk]) -> None:
     """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes. Done twice, it changes nothing."""
     machines = layout.manifests / "nodes.yaml"
-    machines.write_text(yaml.safe_dump_all(manifests(nodes, kubelet_version=KUBERNETES.version)))
+    machines.write_text(yaml.safe_dump_all(manifests(nodes, disks=disks, kubelet_version=KUBERNETES.version)))
     files = [machines, *_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))]
     # Server-side: Traefik's definitions are too large for the annotation that a client-side apply keeps.
     run(layout, "apply", "--server-side", "--force-conflicts", *(f"--filename={file}" for file in files))

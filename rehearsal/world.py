@@ -183,7 +183,7 @@ class World:
                 # The engine's part needs no control plane, only the address it will have.
                 with ThreadPoolExecutor(max_workers=1) as aside:
                     prepared = aside.submit(self._prepare_stack, stack) if known is None else aside.submit(self._point_stack, known, ports)
-                    self._control_plane.start(furnish=lambda: kubectl.furnish(self.layout, stack.nodes))
+                    self._control_plane.start(furnish=lambda: kubectl.furnish(self.layout, stack.nodes, stack.disks))
                     kubectl.await_ready(self.layout)
                     prepared.result()
             except PortTakenError:
@@ -195,7 +195,7 @@ class World:
 
     def _take_in(self, stack: Stack, ports: dict[str, int], source: str) -> None:
         self._prepare_stack(stack)
-        kubectl.furnish(self.layout, stack.nodes)
+        kubectl.furnish(self.layout, stack.nodes, stack.disks)
         kubectl.await_ready(self.layout)
         self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source))
 
