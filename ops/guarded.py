@@ -49,7 +49,11 @@ def guarded_plan(stack: str, meant: Collection[str]) -> Plan:
     except PlanError as error:
         raise click.ClickException(f"no plan could be made, nothing was changed.\n{error}") from None
     console.print(changes(plan))
-    if violations := check(plan, meant=meant):
+    violations = check(plan, meant=meant)
+    if violations:
         console.print(refusal(violations, stack=stack))
+    if plan.errors:
+        raise click.ClickException("the plan could not be made to its end, nothing was changed.\n" + "\n".join(plan.errors))
+    if violations:
         sys.exit(1)
     return plan

@@ -14,7 +14,7 @@ from ops.plan import Plan, PlanError
 
 
 def make_plan(stack: str) -> Plan:
-    """What `up` would do; touches nothing. A PlanError when the engine could not plan to the end.
+    """What `up` would do; touches nothing. Its `errors` tell where the engine could not go on; a PlanError where it made no plan at all.
 
     Protection is ignored here: the engine would stop at the first protected resources, and the plan would not show the rest.
     """
@@ -24,8 +24,8 @@ def make_plan(stack: str) -> Plan:
     if not done.stdout.strip():
         raise PlanError(done.stderr.strip())
     plan = Plan.read(done.stdout)
-    if done.returncode != 0:
-        raise PlanError("\n".join(plan.errors) or done.stderr.strip())
+    if done.returncode != 0 and not plan.errors:
+        raise PlanError(done.stderr.strip())
     return plan
 
 

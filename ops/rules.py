@@ -12,6 +12,7 @@ from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
 
 SERVER = "hcloud:index/server:Server"
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 MIGRATION = "Job::migrate"
 NEEDS_SCHEMA = frozenset({"api", "worker"})
@@ -27,7 +28,7 @@ CONSEQUENCES = {
     "cloudflare:index/zoneSetting:ZoneSetting": "Cloudflare keeps the value, and nothing here watches it any more",
     "tls:index/privateKey:PrivateKey": "the key is lost, and whatever was signed for it is worth nothing",
     "kubernetes:core/v1:Namespace": "everything in it goes with it, the redis volume too",
-    "kubernetes:core/v1:PersistentVolumeClaim": "its volume is deleted, with the cache and the queued jobs on it",
+    CLAIM: "its volume is deleted, with the cache and the queued jobs on it",
     DEPLOYMENT: "its pods stop",
 }
 """What it means that one of these is gone, by type."""
@@ -177,12 +178,14 @@ def _announced(step: Step, plan: Plan) -> bool:
 
 
 def _to_lose(step: Step, plan: Plan) -> str:
-    if step.state.type == SERVER and step.op != "delete":
-        meant = f"to make one node anew: pulumi config set honeydue:replacing {step.state.name} --stack {plan.stack}, then make up"
-    else:
-        meant = _mean(plan, step.short)
-    mistake = "bring it back into the settings or the program" if step.op == "delete" else "take that change back"
-    return f"{mistake}. Where it is meant: {meant}"
+    if step.op == "delete":
+        return f"bring it back into the settings or the program. Where it is meant: {_mean(plan, step.short)}"
+    if step.state.type == SERVER:
+        command = f"pulumi config set honeydue:replacing {step.state.name} --stack {plan.stack}"
+        return f"take that change back. To make one node anew: {command}, then make up"
+    if step.state.type == CLAIM:
+        return "take that change back. For another volume: another CLAIM in infra/apps/redis.py, as one that is in use cannot be replaced"
+    return f"take that change back. Where it is meant: {_mean(plan, step.short)}"
 
 
 def _mean(plan: Plan, *resources: str) -> str:
