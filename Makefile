@@ -5,8 +5,11 @@ PYTHON ?= python3
 VENV := .venv/bin
 # `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or the one built here.
 PULUMI := $(VENV)/python -m tools.run pulumi
+OPS := $(VENV)/python -m tools.run python -m ops
+# Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
+MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 
-.PHONY: help rehearse rehearse-down test lint unit manifests connectivity rehearsal-tests preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up outputs tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +20,7 @@ rehearse: tools ## production's own configuration, previewed and applied on this
 rehearse-down: .venv/ready ## end the rehearsal and remove its world
 	@$(VENV)/python -m rehearsal down
 
-test: lint unit manifests rehearsal-tests ## format, lint, types, unit tests, checks of the manifests, rehearsal tests
+test: lint unit policy manifests rehearsal-tests ## format, lint, types, unit tests, the policy pack, checks of the manifests, rehearsal tests
 
 lint: .venv/ready ## formatting, lint and types
 	@$(VENV)/ruff format --check .
@@ -26,6 +29,9 @@ lint: .venv/ready ## formatting, lint and types
 
 unit: .venv/ready ## tests that need no engine, in seconds
 	@$(VENV)/pytest tests/unit
+
+policy: .venv/ready policy/.venv/ready ## the policy pack, as the engine would speak to it
+	@$(VENV)/pytest tests/policy
 
 manifests: tools ## the rendered manifests through their checkers, and the table of who may talk to whom
 	@$(VENV)/pytest tests/manifests
@@ -36,11 +42,14 @@ connectivity: tools ## write that table anew, after a change of a network policy
 rehearsal-tests: tools ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
 
-preview: .venv/ready ## what an up would change in production
-	@$(PULUMI) preview --diff --stack $(STACK)
+adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
+	@$(OPS) adopt --stack $(STACK)
 
-up: .venv/ready ## apply it; asks first
-	@$(PULUMI) up --stack $(STACK)
+preview: .venv/ready ## what an up would change in production, held against the promises; DIFF=1 shows every value
+	@$(OPS) preview --stack $(STACK) $(MEANT) $(if $(DIFF),--diff)
+
+up: .venv/ready ## apply it; asks first, and refuses to break a promise
+	@$(OPS) up --stack $(STACK) $(MEANT)
 
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)
@@ -53,4 +62,9 @@ tools: .venv/ready ## build the programs a rehearsal runs, where they are missin
 	@echo "Setting up Python in .venv from the pinned requirements, once"
 	@$(PYTHON) -m venv .venv
 	@$(VENV)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+policy/.venv/ready: policy/requirements.txt
+	@$(PYTHON) -m venv policy/.venv
+	@policy/.venv/bin/pip install --quiet --disable-pip-version-check -r policy/requirements.txt
 	@touch $@

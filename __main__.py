@@ -56,7 +56,7 @@ kubeconfig = secrets.kubeconfig or founded(settings, authority, addresses=addres
 cluster = Cluster(settings.cluster.context, kubeconfig=kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
-network = Network(settings=settings.cluster, nodes=[*addresses.ipv4.values(), *between.private.values()])
+network = Network(settings=settings.cluster, adopted=settings.adopted, nodes=[*addresses.ipv4.values(), *between.private.values()])
 SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
 Identities(settings, namespace=namespace, provider=cluster.provider)

@@ -1,4 +1,4 @@
-"""The forms that single values of the settings take, and what is said of one that has another."""
+"""The forms that single values of the settings take, and what is said of a value that has another."""
 
 import re
 from collections.abc import Sized

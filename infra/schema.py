@@ -5,92 +5,20 @@ in YAML, snake_case here.
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from infra.forms import Domain, Duration, Email, Hostname, Image, K3sVersion, PublicKey, PublicKeyPem, Quantity, Sha256, Tag, some
-from infra.model import Model as _Model
+from infra.adopted import Adopted
+from infra.forms import Domain, Duration, Email, Hostname, Image, PublicKey, PublicKeyPem, Quantity, Tag, some
+from infra.model import Model
+from infra.topology import Access, ClusterSettings, Node, servers
 from infra.upkeep import SnapshotSettings, UpgradeSettings
 
 Replicas = Annotated[int, Field(ge=1)]
 
 
-class Node(_Model):
-    """One machine. `ipv4` is the address Hetzner is expected to hold for it; a new node has none yet (book, quick facts).
-
-    `private_ipv4` is chosen here and not by Hetzner: a cluster whose nodes are given other addresses is down.
-    """
-
-    hostname: Hostname
-    role: Literal["server", "agent"] = "server"
-    ipv4: IPv4Address | None = None
-    private_ipv4: IPv4Address | None = None
-    server_type: str = "cx33"
-    location: str = "nbg1"
-    image: str = "ubuntu-24.04"
-
-
-def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
-    """The nodes that run the control plane."""
-    return {alias: node for alias, node in nodes.items() if node.role == "server"}
-
-
-class Access(_Model):
-    """Who reaches the nodes besides Cloudflare (book ch04). Off port 22 there is less noise to hide in (book ch20)."""
-
-    ssh_port: Annotated[int, Field(ge=1, le=65535)] = 2222
-    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(some)]
-
-    @property
-    def open_to_the_world(self) -> bool:
-        return any(network.prefixlen == 0 for network in self.operators)
-
-
-class ClusterSettings(_Model):
-    """k3s as it was installed: of a running cluster these are facts, not wishes (book ch02, ch03).
-
-    All its servers must agree on them, or k3s refuses the one that differs. The defaults are those of a new cluster. One that is
-    founded here names its `founder`, the alias of its first node; without one, the cluster exists already.
-    """
-
-    context: str = "default"
-    founder: Hostname | None = None
-    # Named here: to_camel makes k3SVersion of it.
-    k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion")]
-    k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256")] = None
-    pod_cidr: IPv4Network
-    service_cidr: IPv4Network
-    cluster_dns: IPv4Address
-    network: Literal["public", "private"] = "private"
-    private_range: IPv4Network = IPv4Network("10.0.0.0/24")
-    flannel_backend: Literal["vxlan", "wireguard-native"] = "wireguard-native"
-    secrets_encryption: bool = True
-
-    @property
-    def founded_here(self) -> bool:
-        """Whether this program makes the cluster's authority and its kubeconfig."""
-        return self.founder is not None
-
-    @field_validator("service_cidr")
-    @classmethod
-    def _apart(cls, value: IPv4Network, info: ValidationInfo) -> IPv4Network:
-        pods = info.data.get("pod_cidr")
-        if pods is not None and value.overlaps(pods):
-            raise ValueError(f"must not overlap podCidr {pods}")
-        return value
-
-    @field_validator("cluster_dns")
-    @classmethod
-    def _a_service(cls, value: IPv4Address, info: ValidationInfo) -> IPv4Address:
-        services = info.data.get("service_cidr")
-        if services is not None and value not in services:
-            raise ValueError(f"must lie in serviceCidr {services}")
-        return value
-
-
-class RateLimit(_Model):
+class RateLimit(Model):
     """Requests of one visitor at one node: `average` a `period`, and `burst` at once."""
 
     average: Annotated[int, Field(ge=1)]
@@ -98,7 +26,7 @@ class RateLimit(_Model):
     period: Duration
 
 
-class EdgeSettings(_Model):
+class EdgeSettings(Model):
     """Cloudflare, and what the origin asks of it (book ch13). The validities are those its Origin CA offers.
 
     `client_certificate` is "asked" for the first `up` of a site that runs: Cloudflare takes some minutes to show a certificate
@@ -115,7 +43,7 @@ App = Literal["api", "worker", "admin", "web"]
 """The apps whose images we build."""
 
 
-class Images(_Model):
+class Images(Model):
     """The release (book ch11)."""
 
     registry: str
@@ -135,7 +63,7 @@ class Images(_Model):
         return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
 
 
-class Autoscaling(_Model):
+class Autoscaling(Model):
     """Bounds of a HorizontalPodAutoscaler and the CPU use it aims at, in percent of the request."""
 
     min: Replicas
@@ -150,7 +78,7 @@ class Autoscaling(_Model):
         return value
 
 
-class Scale(_Model):
+class Scale(Model):
     """How many of each (book ch07). worker and redis are not here: both are one by nature."""
 
     api: Autoscaling
@@ -158,7 +86,7 @@ class Scale(_Model):
     web: Replicas
 
 
-class Database(_Model):
+class Database(Model):
     """Neon Postgres (book ch08). `endpoint` switches api and worker; migrations always take the direct host."""
 
     pooler_host: Domain
@@ -189,7 +117,7 @@ class Database(_Model):
         return self.pooler_host if self.endpoint == "pooler" else self.direct_host
 
 
-class RedisSettings(_Model):
+class RedisSettings(Model):
     """Redis (book ch07): its volume is local to one node, named by its hostname."""
 
     node: Hostname
@@ -197,7 +125,7 @@ class RedisSettings(_Model):
     memory_mi: Annotated[int, Field(ge=64)]
 
 
-class Prices(_Model):
+class Prices(Model):
     """What the outputs' monthly cost is computed from; net, per month."""
 
     as_of: str
@@ -231,7 +159,7 @@ MAIL_PORT = "EMAIL_PORT"
 STORE_ENDPOINT, STORE_REGION, UPLOADS = "B2_ENDPOINT", "B2_REGION", "B2_BUCKET_NAME"
 
 
-class Settings(_Model):
+class Settings(Model):
     """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.Secrets`)."""
 
     domain: Domain
@@ -253,6 +181,7 @@ class Settings(_Model):
     email_user: Email
     registry_username: str
     cosign_public_key: PublicKeyPem | Literal[""] = ""
+    adopted: Adopted = Adopted()
 
     @field_validator("nodes")
     @classmethod

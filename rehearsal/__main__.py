@@ -8,7 +8,7 @@ import click
 from rich.console import Console, Group
 from rich.text import Text
 
-from rehearsal import engine, layout
+from rehearsal import byhand, engine, layout
 from rehearsal.errors import RehearsalError
 from rehearsal.observed import observe
 from rehearsal.run import Rehearsal
@@ -52,6 +52,11 @@ def option(world: World) -> str:
     return "" if world.layout.name == DEFAULT else f" --world {world.layout.name}"
 
 
+def how_to_act(world: World) -> str:
+    """What to type next."""
+    return f'To act in it: eval "$({layout.COMMAND}{option(world)} env)"'
+
+
 def standing(world: World) -> World:
     """The world, when it is up."""
     if not world.is_up():
@@ -74,7 +79,27 @@ def up(world: World) -> None:
     build.build_missing(errors)
     with errors.status("starting the world"):
         world.up()
-    console.print(f'World {world.layout.name} is up. To act in it: eval "$({layout.COMMAND}{option(world)} env)"', highlight=False)
+    console.print(f"World {world.layout.name} is up. {how_to_act(world)}", highlight=False)
+
+
+@cli.command(name="by-hand")
+@click.pass_obj
+def by_hand(world: World) -> None:
+    """Start a world in which production stands as it was built by hand, to practise its adoption."""
+    build.build_missing(errors)
+    with errors.status("starting the world"):
+        world.up()
+    byhand.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))
+    console.print(f"Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}", highlight=False)
+
+
+@cli.command()
+@click.pass_obj
+def adopt(world: World) -> None:
+    """Production's own `make adopt`, in the world; by-hand makes something to adopt."""
+    standing(world).up()
+    with world.adopting() as (command, environment):
+        sys.exit(engine.attend(command, project=world.project, env=environment))
 
 
 @cli.command()

@@ -10,7 +10,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.flags import LOOPBACK, Network, Place
 from rehearsal.kubectl import Kubectl
 from rehearsal.layout import Layout
-from rehearsal.nodes import Node
+from rehearsal.nodes import Disk, Node
 
 ATTEMPTS = 3
 """How often other ports are tried when somebody takes one before it is bound."""
@@ -19,10 +19,10 @@ ATTEMPTS = 3
 class AdoptedCluster:
     """All its nodes are played by the one control plane."""
 
-    def __init__(self, layout: Layout, *, network: Network, nodes: Iterable[Node]) -> None:
+    def __init__(self, layout: Layout, *, network: Network, nodes: Iterable[Node], disks: Iterable[Disk]) -> None:
         self._layout = layout
         self._network = network
-        self._nodes = tuple(nodes)
+        self._nodes, self._disks = tuple(nodes), tuple(disks)
         self._control_plane: ControlPlane | None = None
 
     def start(self, *, preferred: Mapping[str, int], prepare: Callable[[Mapping[str, int]], None]) -> dict[str, int]:
@@ -37,7 +37,7 @@ class AdoptedCluster:
                 # The engine's part needs no control plane, only the address it will have.
                 with ThreadPoolExecutor(max_workers=1) as aside:
                     prepared = aside.submit(prepare, ports)
-                    self._control_plane.start(furnish=partial(Kubectl(self._layout.kubeconfig).furnish, self._nodes))
+                    self._control_plane.start(furnish=partial(Kubectl(self._layout.kubeconfig).furnish, self._nodes, self._disks))
                     Kubectl(self._layout.kubeconfig).await_ready()
                     prepared.result()
             except PortTakenError:
@@ -50,7 +50,7 @@ class AdoptedCluster:
     def take_in(self) -> None:
         """Gives a running one the nodes of changed settings."""
         kubectl = Kubectl(self._layout.kubeconfig)
-        kubectl.furnish(self._nodes)
+        kubectl.furnish(self._nodes, self._disks)
         kubectl.await_ready()
 
     def reap(self) -> None:

@@ -11,28 +11,23 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from infra import forms, schema
+from infra import forms, schema, topology
+from infra.adopted import Adopted
+from ops.stackfile import Document, load, store
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network
 from rehearsal.loopback import Ranges
-from rehearsal.nodes import Node
+from rehearsal.nodes import Disk, Node
 from rehearsal.placeholders import placeholder
 
 PROJECT = "honeydue"
-Document = MutableMapping[str, Any]
+ADOPTED = f"{PROJECT}:adopted"
 _Shape = TypeVar("_Shape")
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
-
-_yaml = YAML()
-_yaml.preserve_quotes = True
-# Never folds a long line: an image digest or a key would be cut.
-_yaml.width = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +44,7 @@ class Stack:
 
     nodes: Mapping[str, Node]
     """By alias."""
+    disks: tuple[Disk, ...]
     network: Network
     domain: str
     founded_here: bool
@@ -63,34 +59,23 @@ def digest(file: Path) -> str:
         raise RehearsalError(f"no settings at {file}: run this in the checkout") from error
 
 
-def load(file: Path) -> Document:
-    try:
-        with file.open() as source:
-            document: Document = _yaml.load(source) or {}
-    except YAMLError as error:
-        raise RehearsalError(f"{file.name} is no valid YAML: {' '.join(str(error).split())}") from error
-    return document
-
-
-def store(document: Document, file: Path) -> None:
-    with file.open("w") as target:
-        _yaml.dump(document, target)
-
-
 def copy(source: Path, target: Path, secrets: Path, *, loopback: Ranges) -> list[Missing]:
     """Copies the settings without their secrets, fills in what is plain, and returns what must be set encrypted.
 
-    The salt of an earlier copy stays: what is encrypted with it is in the world's state.
+    The salt of an earlier copy stays: what is encrypted with it is in the world's state. So does what was adopted in this world.
     """
     document = load(source)
     for name in _ENCRYPTION:
         document.pop(name, None)
-    if target.exists() and (salt := load(target).get("encryptionsalt")):
+    earlier = load(target) if target.exists() else {}
+    if salt := earlier.get("encryptionsalt"):
         document["encryptionsalt"] = salt
     config = document.setdefault("config", {})
     founded_here = bool(config.get(f"{PROJECT}:cluster", {}).get("founder"))
     if founded_here:
         _move_to_loopback(config, loopback)
+    if adopted := (earlier.get("config") or {}).get(ADOPTED):
+        config.setdefault(ADOPTED, adopted)
     missing = [Missing(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
     held = {one.path for one in missing} | set(config)
     for key, secret in _required(founded_here=founded_here, snapshots=f"{PROJECT}:snapshots" in config).items():
@@ -141,8 +126,8 @@ def read_stack(file: Path) -> Stack:
     """What of the settings the world itself needs; a RehearsalError in the words of the program's own checks."""
     config = load(file).get("config") or {}
 
-    def setting(key: str, shape: TypeAdapter[_Shape]) -> _Shape:
-        value = config.get(f"{PROJECT}:{key}")
+    def setting(key: str, shape: TypeAdapter[_Shape], otherwise: object = None) -> _Shape:
+        value = config.get(f"{PROJECT}:{key}", otherwise)
         try:
             return shape.validate_python(value)
         except ValidationError as error:
@@ -150,8 +135,10 @@ def read_stack(file: Path) -> Stack:
             place = ".".join([key, *(str(part) for part in first["loc"])])
             raise RehearsalError(f"{PROJECT}:{place} in {file.name}: {first['msg']}") from error
 
-    nodes = setting("nodes", TypeAdapter(dict[str, schema.Node]))
-    cluster = setting("cluster", TypeAdapter(schema.ClusterSettings))
+    nodes = setting("nodes", TypeAdapter(dict[str, topology.Node]))
+    cluster = setting("cluster", TypeAdapter(topology.ClusterSettings))
+    redis = setting("redis", TypeAdapter(schema.RedisSettings))
+    volumes = setting("adopted", TypeAdapter(Adopted), {}).volumes.values()
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
     return Stack(
         nodes={
@@ -163,6 +150,10 @@ def read_stack(file: Path) -> Stack:
             )
             for alias, node in nodes.items()
         },
+        # Production's own volume is nowhere but in production: one of its name stands for it.
+        disks=tuple(
+            Disk(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node) for one in volumes if one.volume
+        ),
         network=Network(
             pods=str(cluster.pod_cidr),
             services=str(cluster.service_cidr),
@@ -173,17 +164,3 @@ def read_stack(file: Path) -> Stack:
         domain=setting("domain", TypeAdapter(forms.Domain)),
         founded_here=cluster.founded_here,
     )
-
-
-def set_value(file: Path, path: str, value: object) -> None:
-    """Sets one value by its path, `honeydue:images.api` say, as if written by hand."""
-    document = load(file)
-    place = document.setdefault("config", {})
-    *parents, last = path.split(".")
-    for parent in parents:
-        place = place.setdefault(parent, {})
-    if value is None:
-        place.pop(last, None)
-    else:
-        place[last] = value
-    store(document, file)

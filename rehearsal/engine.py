@@ -188,7 +188,12 @@ def start(layout: Layout, arguments: Sequence[str], *, project: Path) -> subproc
 
 def stream(layout: Layout, arguments: Sequence[str], *, project: Path) -> int:
     """Runs a pulumi command at the person's own terminal and returns its exit code."""
-    process = subprocess.Popen([_pulumi(layout), *arguments], cwd=project, env=environment(layout))
+    return attend([_pulumi(layout), *arguments], project=project, env=environment(layout))
+
+
+def attend(command: Sequence[str], *, project: Path, env: Mapping[str, str]) -> int:
+    """Runs a command at the person's own terminal and returns its exit code."""
+    process = subprocess.Popen(command, cwd=project, env=env)
     while True:
         try:
             return process.wait()

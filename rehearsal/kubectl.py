@@ -13,7 +13,7 @@ import yaml
 from rehearsal.controlplane import KUBERNETES, binary
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import PACKAGE
-from rehearsal.nodes import Manifest, Node, manifests
+from rehearsal.nodes import Disk, Manifest, Node, manifests
 from tools import programs
 
 READY_SECONDS = 60
@@ -49,10 +49,11 @@ class Kubectl:
         chosen = [source for source in sources if source != "-" or given]
         self.run("apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given)
 
-    def furnish(self, nodes: Iterable[Node]) -> None:
+    def furnish(self, nodes: Iterable[Node], disks: Iterable[Disk] = ()) -> None:
         """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes."""
         self.apply(
-            manifests(nodes, kubelet_version=KUBERNETES.version), [*_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))]
+            manifests(nodes, disks=disks, kubelet_version=KUBERNETES.version),
+            [*_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))],
         )
 
     def await_ready(self) -> None:

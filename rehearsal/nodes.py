@@ -46,12 +46,24 @@ SIZES: Mapping[str, Size] = {
 UNKNOWN_SIZE = SIZES["cx33"]
 
 
-def manifests(nodes: Iterable[Node], *, kubelet_version: str) -> Iterator[Manifest]:
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A volume that an adopted claim names, on the disk of one node."""
+
+    name: str
+    storage_class: str
+    size: str
+    hostname: str
+
+
+def manifests(nodes: Iterable[Node], *, disks: Iterable[Disk] = (), kubelet_version: str) -> Iterator[Manifest]:
     """Every object that stands for the machines."""
     for node in nodes:
         yield _node(node, kubelet_version)
         for number in range(1, VOLUMES_PER_NODE + 1):
-            yield _volume(node, number)
+            name = f"local-path-{node.hostname}-{number}"
+            yield _volume(Disk(name=name, storage_class="local-path", size=VOLUME_SIZE, hostname=node.hostname))
+    yield from map(_volume, disks)
 
 
 def _node(node: Node, kubelet_version: str) -> Manifest:
@@ -105,23 +117,23 @@ def _node(node: Node, kubelet_version: str) -> Manifest:
     }
 
 
-def _volume(node: Node, number: int) -> Manifest:
-    """A volume of class local-path. Nothing provisions here, and a claim binds to one that is there just as well."""
+def _volume(disk: Disk) -> Manifest:
+    """A volume. Nothing provisions here, and a claim binds to one that is there just as well."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": f"local-path-{node.hostname}-{number}"},
+        "metadata": {"name": disk.name},
         "spec": {
-            "storageClassName": "local-path",
-            "capacity": {"storage": VOLUME_SIZE},
+            "storageClassName": disk.storage_class,
+            "capacity": {"storage": disk.size},
             "accessModes": ["ReadWriteOnce"],
             # Delete would leave it Failed, with no provisioner to delete it; kwok/volumes.yaml makes it free again.
             "persistentVolumeReclaimPolicy": "Retain",
-            "local": {"path": f"/var/lib/rancher/k3s/storage/{number}"},
+            "local": {"path": f"/var/lib/rancher/k3s/storage/{disk.name}"},
             "nodeAffinity": {
                 "required": {
                     "nodeSelectorTerms": [
-                        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node.hostname]}]}
+                        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [disk.hostname]}]}
                     ]
                 }
             },

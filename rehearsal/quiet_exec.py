@@ -4,7 +4,9 @@ After a failed resource the engine interrupts the program. The pinned host is ol
 its script would print a traceback under every failure.
 """
 
+import os
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -15,3 +17,6 @@ if __name__ == "__main__":
         runpy.run_path(str(REAL), run_name="__main__")
     except KeyboardInterrupt:
         sys.exit(1)
+    finally:
+        # The program has ended, its threads may not have: interrupted while they are awaited, Python prints a traceback too.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(1))

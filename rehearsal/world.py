@@ -5,12 +5,14 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ops import stackfile
 from rehearsal import configuration, controlplane, engine, processes
 from rehearsal.adopted import AdoptedCluster
 from rehearsal.configuration import Stack
@@ -19,6 +21,7 @@ from rehearsal.founded import FoundedCluster
 from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
 from rehearsal.loopback import ranges
+from rehearsal.placeholders import placeholder
 
 
 class World:
@@ -114,6 +117,31 @@ class World:
         """Starts a pulumi command and returns at once: to be interrupted or killed in the middle."""
         return engine.start(self.layout, arguments, project=self.project)
 
+    @contextmanager
+    def adopting(self, *arguments: str) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
+        """Production's own `adopt`: its command and environment, for as long as the clouds answer the vendors' clients."""
+        # Here and not above: most commands do not need the providers' code.
+        from rehearsal.clouds import api  # noqa: PLC0415
+
+        tokens = api.Tokens(
+            hetzner=str(placeholder("hetznerToken", self.layout.pki)), cloudflare=str(placeholder("cloudflareToken", self.layout.pki))
+        )
+        with api.serving(self.layout.clouds, tokens) as endpoints:
+            yield (
+                [sys.executable, "-m", "ops", "adopt", "--stack", engine.STACK, *arguments],
+                {**engine.environment(self.layout), **endpoints},
+            )
+
+    def adopt(self, *, check: bool = True, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Adopts what lives in the world, unasked. With `check`, a failure is a RehearsalError with the output."""
+        with self.adopting("--yes") as (command, environment):
+            done = subprocess.run(
+                command, cwd=self.project, env={**environment, **(env or {})}, capture_output=True, text=True, check=False
+            )
+        if check and done.returncode != 0:
+            raise RehearsalError(f"adopt ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs, the secret ones masked."""
         outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
@@ -133,7 +161,7 @@ class World:
 
     def set_config(self, path: str, value: object) -> None:
         """Changes one of the copied settings, `honeydue:images.api` say; None removes it."""
-        configuration.set_value(self.layout.config, path, value)
+        stackfile.set_value(self.layout.config, path, value)
 
     def _start(self, record: Record | None, source: str) -> None:
         if processes.stop(self.layout):
@@ -171,7 +199,7 @@ class World:
             elif same.ports != ports:
                 engine.set_kubeconfig(self.layout, self.layout.kubeconfig.read_text())
 
-        self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values())
+        self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks)
         return self._cluster.start(preferred=preferred, prepare=prepare)
 
     def _take_in(self, record: Record, source: str) -> None:
@@ -181,7 +209,7 @@ class World:
             return
         self._prepare_stack(stack)
         if not stack.founded_here:
-            AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values()).take_in()
+            AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks).take_in()
         self._remember(record.ports, source, stack)
 
     def _remember(self, ports: dict[str, int], source: str, stack: Stack) -> None:

@@ -10,6 +10,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.cluster.secret import secret
 from infra.component import Component
 from infra.schema import Database, Settings
 from infra.settings import Secrets
@@ -69,12 +70,13 @@ def docker_config(*, registry: str, username: str, password: str) -> str:
     return json.dumps({"auths": {registry: {"username": username, "password": password, "auth": login}}}, sort_keys=True)
 
 
-def registry_login(settings: Settings, secrets: Secrets) -> pulumi.Output[str]:
+def pull_secret(name: str, settings: Settings, secrets: Secrets, *, namespace: pulumi.Input[str], parent: pulumi.Resource) -> Secret:
     """What kubelets, and whoever checks signatures, read images with."""
     host = settings.images.registry.split("/", 1)[0]
-    return secrets.registry_password.apply(
+    login = secrets.registry_password.apply(
         lambda password: docker_config(registry=host, username=settings.registry_username, password=password)
     )
+    return secret(name, {".dockerconfigjson": login}, namespace=namespace, parent=parent, type_="kubernetes.io/dockerconfigjson")
 
 
 def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
@@ -101,25 +103,23 @@ class AppConfig(Component):
 
     def __init__(self, settings: Settings, secrets: Secrets, *, namespace: Namespace) -> None:
         super().__init__("apps:AppConfig", "config", provider=namespace.provider)
-        child = pulumi.ResourceOptions(parent=self)
-        plain, secret = environment(settings), secret_environment(secrets)
+        plain, hidden = environment(settings), secret_environment(secrets)
         apns = {"key.p8": secrets.apns_key}
 
-        def named(name: str) -> ObjectMetaArgs:
-            return ObjectMetaArgs(name=name, namespace=namespace.name)
+        def kept_secret(name: str, content: Mapping[str, pulumi.Output[str]]) -> Secret:
+            return secret(name, content, namespace=namespace.name, parent=self)
 
         self.objects = (
-            ConfigMap(CONFIG_MAP, metadata=named(CONFIG_MAP), data=plain, opts=child),
-            Secret(SECRET, metadata=named(SECRET), string_data=secret, opts=child),
-            Secret(APNS_KEY, metadata=named(APNS_KEY), string_data=apns, opts=child),
-            Secret(
-                REGISTRY,
-                metadata=named(REGISTRY),
-                type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": registry_login(settings, secrets)},
-                opts=child,
+            ConfigMap(
+                CONFIG_MAP,
+                metadata=ObjectMetaArgs(name=CONFIG_MAP, namespace=namespace.name),
+                data=plain,
+                opts=pulumi.ResourceOptions(parent=self),
             ),
+            kept_secret(SECRET, hidden),
+            kept_secret(APNS_KEY, apns),
+            pull_secret(REGISTRY, settings, secrets, namespace=namespace.name, parent=self),
         )
-        self.read_by_backend = checksum(plain, secret, apns)
+        self.read_by_backend = checksum(plain, hidden, apns)
         self.read_by_redis = checksum({"REDIS_PASSWORD": secrets.redis_password})
         self.register_outputs({})

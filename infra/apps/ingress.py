@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import (
     HTTPIngressPathArgs,
@@ -21,6 +20,7 @@ from pulumi_kubernetes.networking.v1 import (
 from infra.apps.workload import Workload
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace
+from infra.cluster.secret import secret
 from infra.component import Component
 from infra.edge.origin_certificate import OriginCertificate
 
@@ -64,14 +64,8 @@ class Ingresses(Component):
 
     def __init__(self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate, middlewares: Middlewares) -> None:
         super().__init__("apps:Ingresses", "ingresses", provider=namespace.provider)
-        content: Mapping[str, pulumi.Output[str]] = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
-        secret = Secret(
-            TLS_SECRET,
-            metadata=ObjectMetaArgs(name=TLS_SECRET, namespace=namespace.name),
-            type="kubernetes.io/tls",
-            string_data=content,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        content = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
+        shown = secret(TLS_SECRET, content, namespace=namespace.name, parent=self, type_="kubernetes.io/tls")
         for route in routes:
             Ingress(
                 route.name,
@@ -81,6 +75,6 @@ class Ingresses(Component):
                     annotations=annotations([*middlewares.everywhere, *route.behind]),
                 ),
                 spec=ingress_spec(route),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[secret, *middlewares.objects, route.to.ready]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[shown, *middlewares.objects, route.to.ready]),
             )
         self.register_outputs({})

@@ -11,9 +11,10 @@ from infra.cluster.network_policies import app_policy
 
 def isolate(pod: Pod, *, namespace: Namespace, parent: pulumi.Resource) -> NetworkPolicy:
     """To stand before the pods: without it the namespace lets them reach nobody, and a new rule takes the nodes a moment."""
+    selector = namespace.network.adopted.selector(pod.name)
     return NetworkPolicy(
         pod.name,
-        metadata=ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod)),
+        metadata=ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod, selector)),
         spec=app_policy(
             pod.name, port=pod.port, callers=pod.reached_from, routed=pod.routed, calls=pod.talks_to, network=namespace.network
         ),

@@ -12,6 +12,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.adopted import Labels
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.isolation import isolate
 from infra.apps.pod import Pod, Resources, exemptions, labels, pod_spec
@@ -66,13 +67,13 @@ def migration_pod(settings: Settings) -> Pod:
     )
 
 
-def job_spec(pod: Pod, *, deadline_seconds: int) -> JobSpecArgs:
+def job_spec(pod: Pod, selector: Labels, *, deadline_seconds: int) -> JobSpecArgs:
     """No TTL: a finished Job that vanishes would read as drift, and run again at the next `up --refresh`."""
     return JobSpecArgs(
         # One try: goose rolls a failed file back, and the same file fails again.
         backoff_limit=0,
         active_deadline_seconds=deadline_seconds,
-        template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels(pod)), spec=pod_spec(pod)),
+        template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels(pod, selector)), spec=pod_spec(pod, selector)),
     )
 
 
@@ -99,10 +100,11 @@ class Migration(Component):
     def __init__(self, settings: Settings, *, namespace: Namespace, config: AppConfig) -> None:
         super().__init__("apps:Migration", NAME, provider=namespace.provider)
         pod = migration_pod(settings)
+        selector = settings.adopted.selector(pod.name)
         deadline = settings.database.migration_deadline_seconds
         account = ServiceAccount(
             NAME,
-            metadata=ObjectMetaArgs(name=NAME, namespace=namespace.name, labels=labels(pod)),
+            metadata=ObjectMetaArgs(name=NAME, namespace=namespace.name, labels=labels(pod, selector)),
             automount_service_account_token=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -111,11 +113,11 @@ class Migration(Component):
             # No fixed name: each release gets a Job of its own, and the old one's log stays until the new one is complete.
             metadata=ObjectMetaArgs(
                 namespace=namespace.name,
-                labels=labels(pod),
+                labels=labels(pod, selector),
                 # A failed Job is otherwise awaited again for ever; with this the next `up` runs a fresh one.
                 annotations={**exemptions(pod), "pulumi.com/replaceUnready": "true"},
             ),
-            spec=job_spec(pod, deadline_seconds=deadline),
+            spec=job_spec(pod, selector, deadline_seconds=deadline),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=False,  # every release replaces it

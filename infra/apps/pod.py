@@ -35,8 +35,9 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
+from infra.adopted import Labels
 from infra.apps.config import REGISTRY
-from infra.cluster.network_policies import Destination, selector
+from infra.cluster.network_policies import Destination
 
 UNPRIVILEGED = 10001
 """User and group of our own images: above every id a node knows."""
@@ -142,14 +143,18 @@ class Pod:
         return self.port
 
 
-def labels(pod: Pod) -> Mapping[str, str]:
-    """Kubernetes' recommended labels. The version is left to the image: as a label it would roll nothing and say nothing more."""
+def labels(pod: Pod, selector: Labels) -> Labels:
+    """Kubernetes' recommended labels. The version is left to the image: as a label it would roll nothing and say nothing more.
+
+    What the app is found by has the last word: an adopted app may use one of these names for another value.
+    """
     return {
-        **selector(pod.name),
+        "app.kubernetes.io/name": pod.name,
         "app.kubernetes.io/instance": pod.name,
         "app.kubernetes.io/component": pod.part,
         "app.kubernetes.io/part-of": "honeydue",
         "app.kubernetes.io/managed-by": "pulumi",
+        **selector,
     }
 
 
@@ -201,10 +206,10 @@ def _container(pod: Pod, mounts: list[VolumeMountArgs]) -> ContainerArgs:
     )
 
 
-def pod_spec(pod: Pod) -> PodSpecArgs:
+def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
     """The pod: Pod Security *restricted*, read-only root, no token, spread over the nodes."""
     volumes, mounts = _mounts(pod)
-    alike = LabelSelectorArgs(match_labels=selector(pod.name))
+    alike = LabelSelectorArgs(match_labels=selector)
     spread = not pod.singleton and pod.restart_policy == "Always"
     return PodSpecArgs(
         containers=[_container(pod, mounts)],

@@ -11,12 +11,14 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.adopted import Volume
 from infra.apps.config import REDIS_PORT, SECRET, AppConfig
 from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
 from infra.schema import RedisSettings
 
+NAME = "redis"
 CLAIM = "redis-data"
 REDIS_USER = 999
 """The image's own user: its files on the volume belong to it, and a local volume is not handed over."""
@@ -35,20 +37,33 @@ def server_arguments(settings: RedisSettings) -> list[str]:
     ]
 
 
+def claim_spec(settings: RedisSettings, adopted: Volume | None) -> PersistentVolumeClaimSpecArgs:
+    """Of a claim nothing can be changed: an adopted one is asked for as it was once made."""
+    return PersistentVolumeClaimSpecArgs(
+        access_modes=["ReadWriteOnce"],
+        storage_class_name=adopted.storage_class if adopted else "local-path",
+        volume_name=adopted.volume if adopted else None,
+        resources=VolumeResourceRequirementsArgs(requests={"storage": adopted.storage if adopted else settings.storage}),
+    )
+
+
 def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: AppConfig) -> Workload:
     """One redis, its volume claim protected, pinned to the node that holds the volume."""
+    adopted = namespace.network.adopted.volumes.get(NAME)
+    claim_name = adopted.claim if adopted else CLAIM
     claim = PersistentVolumeClaim(
         CLAIM,
-        metadata=ObjectMetaArgs(name=CLAIM, namespace=namespace.name),
-        spec=PersistentVolumeClaimSpecArgs(
-            access_modes=["ReadWriteOnce"],
-            storage_class_name="local-path",
-            resources=VolumeResourceRequirementsArgs(requests={"storage": settings.storage}),
+        metadata=ObjectMetaArgs(
+            name=claim_name,
+            namespace=namespace.name,
+            # Its class waits for the first pod, so the provider awaits that it is pending: of a bound one it would do so in vain.
+            annotations={"pulumi.com/skipAwait": "true"},
         ),
+        spec=claim_spec(settings, adopted),
         opts=pulumi.ResourceOptions(provider=namespace.provider, protect=True),
     )
     pod = Pod(
-        name="redis",
+        name=NAME,
         part="cache",
         image=image,
         port=REDIS_PORT,
@@ -64,7 +79,7 @@ def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: 
         ],
         reads=config.read_by_redis,
         probes=Probes(command=["sh", "-c", 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli ping | grep -q PONG']),
-        claims={"/data": CLAIM},
+        claims={"/data": claim_name},
         reached_from=["api", "worker"],
         singleton=True,
         node=settings.node,

@@ -8,11 +8,10 @@ https://sse-secure-systems.github.io/connaisseur/
 from collections.abc import Mapping
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
-from infra.apps.config import registry_login
+from infra.apps.config import pull_secret
 from infra.cluster.helm_chart import HOME, Chart, helm_chart
 from infra.cluster.identities import SIGNATURE_LOGIN
 from infra.cluster.namespace import Namespace
@@ -79,13 +78,7 @@ class Signatures(Component):
         if not settings.signed:
             return
         child = pulumi.ResourceOptions(parent=self)
-        login = Secret(
-            SIGNATURE_LOGIN,
-            metadata=ObjectMetaArgs(name=SIGNATURE_LOGIN, namespace=HOME),
-            type="kubernetes.io/dockerconfigjson",
-            string_data={".dockerconfigjson": registry_login(settings, secrets)},
-            opts=child,
-        )
+        login = pull_secret(SIGNATURE_LOGIN, settings, secrets, namespace=HOME, parent=self)
         policy = NetworkPolicy(
             NAME,
             # kube-score looks for its pods among our manifests; the chart makes them.

@@ -16,10 +16,11 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, Service, ServiceAccou
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
+from infra.adopted import Labels
 from infra.apps.isolation import isolate
 from infra.apps.pod import Pod, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
-from infra.cluster.network_policies import Destination, selector
+from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.schema import Autoscaling
 
@@ -33,27 +34,27 @@ def strategy(pod: Pod) -> DeploymentStrategyArgs:
     return DeploymentStrategyArgs(type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0))
 
 
-def deployment_spec(pod: Pod, scale: int | Autoscaling) -> DeploymentSpecArgs:
+def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> DeploymentSpecArgs:
     """The Deployment. Under an autoscaler it names no replica count: the two would undo each other at every `up`."""
     return DeploymentSpecArgs(
         replicas=None if isinstance(scale, Autoscaling) else scale,
         revision_history_limit=5,
         # Longer than the slowest start allowed by the startup probes, so that Kubernetes does not call it stuck before they do.
         progress_deadline_seconds=540,
-        selector=LabelSelectorArgs(match_labels=selector(pod.name)),
+        selector=LabelSelectorArgs(match_labels=selector),
         strategy=strategy(pod),
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(pod), annotations={"honeydue/reads": pod.reads} if pod.reads else {}),
-            spec=pod_spec(pod),
+            metadata=ObjectMetaArgs(labels=labels(pod, selector), annotations={"honeydue/reads": pod.reads} if pod.reads else {}),
+            spec=pod_spec(pod, selector),
         ),
     )
 
 
-def disruption_budget_spec(pod: Pod, scale: int | Autoscaling) -> PodDisruptionBudgetSpecArgs:
+def disruption_budget_spec(selector: Labels, scale: int | Autoscaling) -> PodDisruptionBudgetSpecArgs:
     """One at a time while there are several; a lone pod never blocks the drain of a node (book: worker minAvailable 0)."""
     several = isinstance(scale, Autoscaling) or scale > 1
     return PodDisruptionBudgetSpecArgs(
-        selector=LabelSelectorArgs(match_labels=selector(pod.name)),
+        selector=LabelSelectorArgs(match_labels=selector),
         max_unavailable=1 if several else None,
         min_available=None if several else 0,
         # Pods that never became ready may go: they serve nobody, and would block a drain for ever.
@@ -78,10 +79,12 @@ def autoscaler_spec(pod: Pod, scale: Autoscaling) -> HorizontalPodAutoscalerSpec
     )
 
 
-def service_spec(pod: Pod) -> ServiceSpecArgs:
-    """The stable address inside the cluster, on the port the app itself listens on."""
+def service_spec(pod: Pod, selector: Labels, cluster_ip: str | None) -> ServiceSpecArgs:
+    """The stable address inside the cluster, Kubernetes' choice where there is none yet, on the port the app itself listens on."""
     return ServiceSpecArgs(
-        selector=selector(pod.name), ports=[ServicePortArgs(name=HTTP, port=pod.listening_port, target_port=pod.port_name)]
+        cluster_ip=cluster_ip,
+        selector=selector,
+        ports=[ServicePortArgs(name=HTTP, port=pod.listening_port, target_port=pod.port_name)],
     )
 
 
@@ -106,20 +109,24 @@ class Workload(Component):
         child = pulumi.ResourceOptions(parent=self)
         self.name = pod.name
         self.port = pod.port
+        adopted = namespace.network.adopted
+        selector = adopted.selector(pod.name)
 
         def named(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
-            return ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod), annotations=annotations)
+            return ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod, selector), annotations=annotations)
 
         account = ServiceAccount(pod.name, metadata=named(), automount_service_account_token=False, opts=child)
         policy = isolate(pod, namespace=namespace, parent=self)
-        PodDisruptionBudget(pod.name, metadata=named(), spec=disruption_budget_spec(pod, scale), opts=child)
+        PodDisruptionBudget(pod.name, metadata=named(), spec=disruption_budget_spec(selector, scale), opts=child)
         self.deployment = Deployment(
             pod.name,
             metadata=named(exemptions(pod)),
-            spec=deployment_spec(pod, scale),
+            spec=deployment_spec(pod, selector, scale),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[account, policy, *after],
+                # Whoever adopts a Deployment owns its count, and no longer giving one would set it to 1 until the autoscaler looks.
+                ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else None,
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
             ),
         )
@@ -136,7 +143,7 @@ class Workload(Component):
                 pod.name,
                 # Its pods were awaited with the Deployment; the provider would watch the endpoints ten seconds more for nothing.
                 metadata=named({"pulumi.com/skipAwait": "true"}),
-                spec=service_spec(pod),
+                spec=service_spec(pod, selector, adopted.cluster_ips.get(pod.name)),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
             )
             self.url = f"http://{pod.name}.{NAMESPACE}.svc:{pod.port}"

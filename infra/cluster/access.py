@@ -9,7 +9,8 @@ import pulumi_kubernetes as kubernetes
 from infra.cluster.kubeconfig import Administrator, written
 from infra.component import Component
 from infra.machines.authority import Authority
-from infra.schema import Settings, servers
+from infra.schema import Settings
+from infra.topology import servers
 
 
 def founded(

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.cluster.secret import secret
 from infra.component import Component
 from infra.edge.origin_pulls import OriginPulls
 from infra.schema import EdgeSettings, RateLimit
@@ -122,14 +122,6 @@ class Middlewares(Component):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
             )
 
-        def secret(name: str, content: Mapping[str, pulumi.Output[str]]) -> Secret:
-            return Secret(
-                name,
-                metadata=ObjectMetaArgs(name=name, namespace=namespace.name),
-                string_data=content,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-
         specs = {
             CLOUDFLARE_ONLY: cloudflare_only(ranges),
             SECURITY_HEADERS: security_headers(),
@@ -139,12 +131,13 @@ class Middlewares(Component):
         made = [custom("Middleware", name, spec) for name, spec in specs.items()]
         self.admin = ()
         if admin_users is not None:
-            users = secret(ADMIN_USERS, {"users": admin_users})
+            users = secret(ADMIN_USERS, {"users": admin_users}, namespace=namespace.name, parent=self)
             made.append(custom("Middleware", ADMIN_AUTH, admin_auth(), after=[users]))
             self.admin = references(ADMIN_AUTH)
 
         # Public, but kept as a Secret: Traefik reads it from nothing else.
-        authority = secret(CLIENT_AUTHORITY, {"ca.crt": pulumi.Output.secret(origin_pulls.authority)})
+        trusted: pulumi.Output[str] = pulumi.Output.secret(origin_pulls.authority)
+        authority = secret(CLIENT_AUTHORITY, {"ca.crt": trusted}, namespace=namespace.name, parent=self)
         # The name `default` makes it hold for every connection, whichever Ingress it is for: none can forget it. After Cloudflare
         # was told to show its certificate, or a running site would refuse Cloudflare itself.
         options = custom("TLSOption", "default", tls_options(settings), after=[authority, origin_pulls.presented])

@@ -4,7 +4,7 @@ k3s enforces them with kube-router: addresses and ports, no host names. "Neon" i
 What is allowed stands in docs/connectivity.md, computed from the rendered policies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 
@@ -19,7 +19,8 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from infra.schema import ClusterSettings
+from infra.adopted import Adopted
+from infra.topology import ClusterSettings
 
 BOTH = ("Ingress", "Egress")
 DNS = 53
@@ -40,9 +41,10 @@ NOT_PUBLIC = (
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """The addresses that policies tell apart."""
+    """The addresses and the labels that policies tell apart."""
 
     settings: ClusterSettings
+    adopted: Adopted
     nodes: Sequence[pulumi.Output[str]]
 
     @property
@@ -70,13 +72,8 @@ class Destination:
     app: str | None = None
 
 
-def selector(app: str) -> Mapping[str, str]:
-    """The label a Service, a budget or a policy finds an app by; nothing else carries it."""
-    return {"app.kubernetes.io/name": app}
-
-
-def _pods(app: str) -> NetworkPolicyPeerArgs:
-    return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=selector(app)))
+def _pods(app: str, network: Network) -> NetworkPolicyPeerArgs:
+    return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=network.adopted.selector(app)))
 
 
 def _block(cidr: pulumi.Input[str], *, excluding: Sequence[pulumi.Input[str]] = ()) -> NetworkPolicyPeerArgs:
@@ -101,7 +98,7 @@ def to_dns() -> NetworkPolicyEgressRuleArgs:
 
 
 def _egress(destination: Destination, network: Network) -> NetworkPolicyEgressRuleArgs:
-    peer = _pods(destination.app) if destination.app else _block(ANYWHERE, excluding=network.inside)
+    peer = _pods(destination.app, network) if destination.app else _block(ANYWHERE, excluding=network.inside)
     return NetworkPolicyEgressRuleArgs(to=[peer], ports=_ports(destination.port))
 
 
@@ -119,13 +116,16 @@ def app_policy(
     """
     ingress = []
     if port is not None and callers:
-        ingress.append(NetworkPolicyIngressRuleArgs(from_=[_pods(caller) for caller in callers], ports=_ports(port)))
+        ingress.append(NetworkPolicyIngressRuleArgs(from_=[_pods(caller, network) for caller in callers], ports=_ports(port)))
     if port is not None and routed:
         ingress.append(from_hosts(port, network))
     # Whoever calls anybody finds it by name.
     egress = [to_dns(), *(_egress(destination, network) for destination in calls)] if calls else []
     return NetworkPolicySpecArgs(
-        pod_selector=LabelSelectorArgs(match_labels=selector(app)), policy_types=list(BOTH), ingress=ingress, egress=egress
+        pod_selector=LabelSelectorArgs(match_labels=network.adopted.selector(app)),
+        policy_types=list(BOTH),
+        ingress=ingress,
+        egress=egress,
     )
 
 

@@ -27,7 +27,8 @@ from infra.cluster import network_policies
 from infra.cluster.helm_chart import Chart, helm_chart
 from infra.cluster.namespace import policy, tokenless
 from infra.component import Component
-from infra.schema import Node, Settings
+from infra.schema import Settings
+from infra.topology import Node
 from infra.upkeep import Window
 
 HOME = "cattle-system"

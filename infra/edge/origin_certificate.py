@@ -12,7 +12,7 @@ class OriginCertificate(Component):
     """Key, CSR and certificate for the domain and everything directly under it.
 
     Every input of it replaces the certificate, so all are explicit and it is protected. There is no automatic renewal:
-    the expiry is an output, and renewal is `pulumi up --target-replace` on the certificate after unprotecting it.
+    the expiry is an output, and renewal is `pulumi state taint` on it, then an `up` that means it (docs/guard-rails.md).
 
     Attributes:
         certificate: PEM.

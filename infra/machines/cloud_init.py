@@ -9,7 +9,7 @@ import yaml
 
 from infra.machines import host, k3s
 from infra.machines.boot import Boot
-from infra.schema import Access, ClusterSettings
+from infra.topology import Access, ClusterSettings
 
 LIMIT = 32 * 1024
 """Bytes of user data that Hetzner takes (https://docs.hetzner.cloud/#servers-create-a-server)."""

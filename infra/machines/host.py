@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from infra.schema import Access, ClusterSettings
+from infra.topology import Access, ClusterSettings
 
 PACKAGES = (
     "curl",

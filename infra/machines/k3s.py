@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from infra.machines.boot import Boot
-from infra.schema import ClusterSettings
+from infra.topology import ClusterSettings
 
 SERVER_FILES = PurePosixPath("/var/lib/rancher/k3s/server")
 ADMISSION = SERVER_FILES / "psa.yaml"

@@ -12,7 +12,8 @@ from infra.machines.boot import Boot
 from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
-from infra.schema import Node, Settings, servers
+from infra.schema import Settings
+from infra.topology import Node, servers
 
 LABELS = {"cluster": "honeydue"}
 # Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is

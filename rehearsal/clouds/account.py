@@ -59,8 +59,9 @@ IPV4_RANGE: Final = "203.0.113.0/24"
 class Account:
     """The account: what it holds, and what stands for the machines behind its servers.
 
-    `addresses` are handed out by primary IP name, others from `ipv4_range`; `zones` are ids by domain. `machines` is a command that
-    is told what happens to servers (hetzner/power.py); without one, a server is an entry in a list.
+    `addresses` are handed out by name of the primary IP, or of the server that gets one of its own; others from `ipv4_range`.
+    `zones` are ids by domain. `machines` is a command that is told what happens to servers (hetzner/power.py); without one, a
+    server is an entry in a list.
     """
 
     addresses: Mapping[str, str] = field(default_factory=dict)

@@ -182,13 +182,13 @@ class Provider:
     def _inputs_of(kind: Kind, resource: ResourceType, live: Props, prior: Props, *, importing: bool) -> Props:
         """The inputs that would lead to what is live: in the program's own words where they still say the same."""
         found: Props = {}
-        for name in resource.arguments:
+        for name, argument in resource.arguments.items():
             is_, said, default = live.get(name), prior.get(name), kind.defaults.get(name)
             if name in prior:
                 kept: Value = said if name in kind.untold or same(said, is_, name, kind) else is_
             else:
                 # What the program never mentioned shows only where it departs from the default: that is drift.
-                unsaid = same(is_, default, name, kind) or (name in kind.computed and not importing)
+                unsaid = (same(is_, default, name, kind) and not argument.required) or (name in kind.computed and not importing)
                 kept = None if unsaid or (importing and name in kind.untold) else is_
             if kept is not None:
                 found[name] = kept

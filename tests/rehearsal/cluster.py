@@ -1,5 +1,6 @@
 """What the tests read from the control plane of a world."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,25 @@ def items(world: World, kind: str, app: str | None = None) -> list[Mapping[str, 
     chosen = ["-l", f"{APP}={app}"] if app else []
     found: list[Mapping[str, Any]] = world.kubectl_json("get", kind, "-n", NAMESPACE, *chosen)["items"]
     return found
+
+
+MADE_BY_SOMEBODY = (
+    "namespaces,configmaps,secrets,serviceaccounts,services,persistentvolumeclaims,deployments,pods,jobs,ingresses,networkpolicies,"
+    "poddisruptionbudgets,horizontalpodautoscalers,helmchartconfigs.helm.cattle.io,middlewares.traefik.io,tlsoptions.traefik.io"
+)
+"""Kinds whose objects people or programs make; what Kubernetes derives from them (endpoints, ReplicaSets, events) is not among them."""
+
+
+def everything(world: World) -> Mapping[str, tuple[str, str]]:
+    """Each object of the cluster by kind, namespace and name: its uid, and all that was written into it (its status is not)."""
+    found = world.kubectl_json("get", MADE_BY_SOMEBODY, "--all-namespaces")["items"]
+    return {f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}": _written(one) for one in found}
+
+
+def _written(found: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = found["metadata"]
+    text = {key: value for key, value in found.items() if key not in {"metadata", "status"}}
+    return metadata["uid"], json.dumps([text, metadata.get("labels"), metadata.get("annotations")], sort_keys=True)
 
 
 def time(value: str) -> datetime:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
+from ops import stackfile
 from rehearsal import configuration, controlplane, engine, flags, processes
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
@@ -196,8 +197,8 @@ def test_a_claim_binds_when_its_pod_is_scheduled_and_its_volume_can_be_claimed_a
 
 
 def test_secrets_of_the_copy_are_encrypted_and_the_rest_is_productions(world: World) -> None:
-    production = configuration.load(CHECKOUT / "Pulumi.prod.yaml")["config"]
-    copied = configuration.load(world.layout.config)["config"]
+    production = stackfile.load(CHECKOUT / "Pulumi.prod.yaml")["config"]
+    copied = stackfile.load(world.layout.config)["config"]
     assert {key: copied[key] for key in production} == production
     assert set(copied["honeydue:postgresPassword"]) == {"secure"}
     assert world.pulumi("config", "get", "honeydue:postgresPassword").stdout.startswith("rehearsal-postgresPassword-")
@@ -245,12 +246,12 @@ def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothi
         assert second.is_up()
         assert second.ports() == ports
         second.kubectl("get", "configmap", "kept")
-        assert configuration.load(second.layout.config)["config"]["honeydue:images"]["web"] == "kept-too"
+        assert stackfile.load(second.layout.config)["config"]["honeydue:images"]["web"] == "kept-too"
 
-        configuration.set_value(second.source, "honeydue:images.api", "another")
+        stackfile.set_value(second.source, "honeydue:images.api", "another")
         second.up()
         assert "taking in the changed settings" in said
-        assert configuration.load(second.layout.config)["config"]["honeydue:images"]["api"] == "another"
+        assert stackfile.load(second.layout.config)["config"]["honeydue:images"]["api"] == "another"
     finally:
         assert second.down()
     assert processes.running(second.layout) == []

@@ -12,6 +12,7 @@ from typing import Any
 
 import pulumi
 import yaml
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
@@ -139,6 +140,19 @@ def unwrap(value: Any) -> Any:
             return unwrap(value["value"])
         return {key: unwrap(one) for key, one in value.items()}
     return [unwrap(one) for one in value] if isinstance(value, list) else value
+
+
+def masked(request: Struct) -> Any:
+    """The inputs of a registration as the engine shows them: "[secret]" for what is secret."""
+
+    def mask(value: Any) -> Any:
+        if pulumi.runtime.rpc.is_rpc_secret(value):
+            return "[secret]"
+        if isinstance(value, dict):
+            return {key: mask(one) for key, one in value.items()}
+        return [mask(one) for one in value] if isinstance(value, list) else value
+
+    return mask(pulumi.runtime.rpc.deserialize_properties(request, keep_unknowns=True))
 
 
 class Hooks:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from infra.machines.authority import AUTHORITIES
 from infra.machines.boot import Boot
 from infra.machines.cloud_init import LIMIT, user_data
-from infra.schema import Access
+from infra.topology import Access
 from rehearsal.pki import Authority
 from tests.unit.capture import ROOT
 from tests.unit.told import ACCESS, PASSWORD, Told, cluster, files, server, told, variants

@@ -148,6 +148,33 @@ def test_an_address_serves_one_server(hcloud: Engine) -> None:
         a_server(hcloud, name="second", publicNets=nets)
 
 
+def test_a_server_ordered_without_an_address_gets_the_one_held_for_it_and_nothing_else_does(tmp_path: Path) -> None:
+    account(tmp_path, addresses={"ubuntu-1": "178.104.247.152"})
+    hcloud = Engine("hcloud", tmp_path)
+    server = a_server(hcloud)
+    assert server.outputs["ipv4Address"] == "178.104.247.152"
+    own = {f"primary_ip-{key}": live for key, live in state(tmp_path, "hcloud").of(PRIMARY_IP).items()}
+    assert {name: live["name"] for name, live in own.items()} == {name: name for name in own}
+    assert an_address(hcloud, name="hetzner1-ipv4").outputs["ipAddress"].startswith("203.0.113.")
+
+
+@pytest.mark.parametrize(("protected", "said"), [(False, "not found"), (True, "protected")])
+def test_a_program_that_assigns_a_server_its_own_address_would_lose_it(hcloud: Engine, folder: Path, protected: bool, said: str) -> None:
+    server = a_server(hcloud)
+    (own,) = (key for key, live in state(folder, "hcloud").of(PRIMARY_IP).items() if live["type"] == "ipv4")
+    edited(folder, PRIMARY_IP, own, lambda live: live.update(deleteProtection=protected))
+    with pytest.raises(ProviderError, match=said):
+        hcloud.update(server, {**server.inputs, "publicNets": [{"ipv4Enabled": True, "ipv4": int(own), "ipv6Enabled": True}]})
+
+
+def test_a_server_exchanges_one_primary_ip_for_another(hcloud: Engine, folder: Path) -> None:
+    first, second = an_address(hcloud), an_address(hcloud, name="other")
+    server = a_server(hcloud, publicNets=[{"ipv4": int(first.id)}])
+    changed = hcloud.update(server, {**server.inputs, "publicNets": [{"ipv4": int(second.id)}]})
+    assert changed.outputs["ipv4Address"] == second.outputs["ipAddress"]
+    assert state(folder, "hcloud").of(PRIMARY_IP)[first.id]["assigneeId"] == 0
+
+
 def test_a_firewall_in_use_stays(hcloud: Engine) -> None:
     firewall = hcloud.create(FIREWALL, {"name": "web", "rules": [RULE]})
     a_server(hcloud, firewallIds=[int(firewall.id)])

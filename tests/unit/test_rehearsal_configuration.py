@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.settings import REQUIRED, SHAPES
+from ops import stackfile
+from ops.errors import OpsError
 from rehearsal import configuration
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT
@@ -47,22 +49,22 @@ def test_plain_values_are_filled_in_and_the_rest_stays_as_it_was_written(tmp_pat
     text = copy.read_text()
     assert 'honeydue:images: {api: "1234567890", web: 0123456789}' in text
     assert "# the zone" in text
-    config = configuration.load(copy)["config"]
+    config = stackfile.load(copy)["config"]
     assert all(f"honeydue:{key}" in config for key, required in REQUIRED.items() if not required.secret)
 
 
 def test_the_salt_of_an_earlier_copy_stays(tmp_path: Path) -> None:
     (tmp_path / "copy.yaml").write_text("encryptionsalt: v1:salt-of-the-world\n")
     copy, _ = copied(tmp_path)
-    assert configuration.load(copy)["encryptionsalt"] == "v1:salt-of-the-world"
+    assert stackfile.load(copy)["encryptionsalt"] == "v1:salt-of-the-world"
 
 
 def test_a_value_is_set_by_its_path_and_removed_by_none(tmp_path: Path) -> None:
     copy, _ = copied(tmp_path)
-    configuration.set_value(copy, "honeydue:images.api", "12e4567890")
-    configuration.set_value(copy, "honeydue:new.deeper", 3)
-    configuration.set_value(copy, "honeydue:domain", None)
-    config = configuration.load(copy)["config"]
+    stackfile.set_value(copy, "honeydue:images.api", "12e4567890")
+    stackfile.set_value(copy, "honeydue:new.deeper", 3)
+    stackfile.set_value(copy, "honeydue:domain", None)
+    config = stackfile.load(copy)["config"]
     assert config["honeydue:images"]["api"] == "12e4567890"
     assert config["honeydue:new"] == {"deeper": 3}
     assert "honeydue:domain" not in config
@@ -88,7 +90,7 @@ def test_the_shipped_settings_describe_a_world() -> None:
 def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, path: str, value: object, said: str) -> None:
     copy = tmp_path / "Pulumi.prod.yaml"
     copy.write_text(PRODUCTION.read_text())
-    configuration.set_value(copy, path, value)
+    stackfile.set_value(copy, path, value)
     with pytest.raises(RehearsalError, match=said) as error:
         configuration.read_stack(copy)
     assert "\n" not in str(error.value)
@@ -96,8 +98,8 @@ def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, path: str, val
 
 def test_broken_yaml_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text("config: {a: [}")
-    with pytest.raises(RehearsalError, match=r"Pulumi\.prod\.yaml is no valid YAML") as error:
-        configuration.load(tmp_path / "Pulumi.prod.yaml")
+    with pytest.raises(OpsError, match=r"Pulumi\.prod\.yaml is no valid YAML") as error:
+        stackfile.load(tmp_path / "Pulumi.prod.yaml")
     assert "\n" not in str(error.value)
 
 

@@ -41,6 +41,11 @@ def _create_settings(_: Cloud, props: Props) -> Made:
     return Made(props["zoneId"], {})
 
 
+def _given_settings(cloud: Cloud, key: str, _: Props) -> Props | None:
+    """Every zone has them, switched off until somebody switches them on."""
+    return {"zoneId": key, "enabled": False} if key in rules.zones(cloud) else None
+
+
 def _admit_hostnames(cloud: Cloud, _: str | None, props: Props) -> None:
     zone = rules.zone_name(cloud, props.get("zoneId"), _PATH)
     path = f"/zones/{props['zoneId']}{_PATH}/hostnames"
@@ -90,6 +95,7 @@ KINDS: Final = (
         create=_create_settings,
         replaces=frozenset({"zoneId"}),
         admit=_admit_in_zone,
+        given=_given_settings,
         # The provider has no way to delete it: what was set stays.
         survives=True,
     ),

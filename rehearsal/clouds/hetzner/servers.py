@@ -156,9 +156,26 @@ def _own_address(cloud: Cloud, id_: int, kind: str, props: Props) -> Props:
     if live is None:
         number = cloud.state.next_id()
         live = {"name": f"primary_ip-{number}", "type": kind, "assigneeId": id_, "assigneeType": "server", "autoDelete": True}
-        live |= {"location": props.get("location"), **addresses.allocate(cloud, live["name"], kind)}
+        live |= {"location": props.get("location"), **addresses.allocate(cloud, props["name"], kind)}
         cloud.of(rules.PRIMARY_IP)[str(number)] = live
     return live
+
+
+def _give_up_addresses(cloud: Cloud, id_: int, props: Props, old: Props) -> None:
+    """As the provider does it (server/resource.go, updatePublicNet): what it did not assign itself, it deletes.
+
+    So a server that got its address when it was ordered loses it for ever, even to a program that names that very address.
+    """
+    held = cloud.of(rules.PRIMARY_IP)
+    for kind in ("ipv4", "ipv6"):
+        known, chosen = ({net[kind] for net in one.get("publicNets") or [] if net.get(kind)} for one in (old, props))
+        for key in [key for key, live in held.items() if live.get("assigneeId") == id_ and live["type"] == kind]:
+            if int(key) in known:
+                held[key]["assigneeId"] = 0
+            elif chosen:
+                if held[key].get("deleteProtection"):
+                    raise api_error("protected", f"primary IP with ID '{key}' is delete protected")
+                del held[key]
 
 
 def _join_group(cloud: Cloud, id_: int, props: Props) -> None:
@@ -172,9 +189,7 @@ def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
     if not props.get("keepDisk"):
         computed["primaryDiskSize"] = max(_DISKS[props["serverType"]], old.get("primaryDiskSize") or 0)
     if props.get("publicNets") != old.get("publicNets"):
-        for live in cloud.of(rules.PRIMARY_IP).values():
-            if live.get("assigneeId") == int(id_) and not live.get("autoDelete"):
-                live["assigneeId"] = 0
+        _give_up_addresses(cloud, int(id_), props, old)
         computed |= _public_addresses(cloud, int(id_), props)
     _join_group(cloud, int(id_), props)
     if props["serverType"] != old["serverType"]:

@@ -1,0 +1,1 @@
+"""The operation around the program: what is run against production, and what guards it."""

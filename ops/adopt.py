@@ -1,0 +1,90 @@
+"""`adopt`: the first day. What the program declares and already exists becomes the stack's, as it is.
+
+Interrupted, it goes on where it was: what was imported is no longer looked for, and no other step changes anything twice.
+"""
+
+import sys
+from collections.abc import Collection
+
+import click
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.progress import track
+
+from infra.topology import ClusterSettings
+from ops import engine, report, stackfile
+from ops.cluster import Cluster
+from ops.errors import OpsError
+from ops.findings import dig
+from ops.handover import handovers
+from ops.plan import LOSING, PlanError, short_name
+from ops.restarts import restarts
+from ops.survey import Known, Survey, Surveyor, import_files
+
+ADOPTED = "honeydue:adopted"
+STEP = ("resourcePreEvent", "metadata")
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+@click.command()
+@click.option("--stack", required=True, help="Which stack.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def adopt(stack: str, yes: bool) -> None:
+    """Take over what already exists, without touching it; asks first. Run again, it goes on or does nothing."""
+    try:
+        _adopt(stack, ask=not yes)
+    except (OpsError, PlanError) as error:
+        console.print(f"[red]adopt:[/] {error}", markup=True)
+        sys.exit(1)
+
+
+def _adopt(stack: str, *, ask: bool) -> None:
+    with console.status(f"planning {stack}"):
+        plan, file = engine.plan_imports(stack)
+        settings = engine.settings(stack)
+    known = Known.of(settings)
+    context = TypeAdapter(ClusterSettings).validate_python(settings["cluster"]).context
+    with Cluster.reach(str(settings["kubeconfig"]), context) as cluster:
+        surveyor = Surveyor(known, plan, cluster)
+        survey = surveyor.survey(track(surveyor.wanted, description="looking for what exists", console=console, transient=True))
+        console.print(report.found(survey))
+        if survey.ambiguous:
+            raise OpsError(f"{survey.ambiguous} ambiguous, as shown; nothing was changed. Decide, then run it again")
+        files = import_files(file, plan, survey.ids)
+        unfinished = list(handovers(cluster, engine.held(stack)))
+        if not files and not unfinished and survey.adopted == known.adopted:
+            console.print("Nothing to adopt: the stack holds all that exists.")
+            return
+        if survey.adopted != known.adopted:
+            console.print(report.settings(survey.adopted, engine.settings_file(stack).name))
+        if ask:
+            click.confirm(f"Give {len(survey.ids)} to stack {stack}? Nothing in production changes but whose the fields are", abort=True)
+        _record(stack, survey, known)
+        for one in files:
+            engine.import_resources(stack, one)
+        for handover in track(
+            list(handovers(cluster, engine.held(stack))), description="taking over fields", console=console, transient=True
+        ):
+            handover.apply(cluster)
+    _look_ahead(stack, survey.ids.keys())
+
+
+def _record(stack: str, survey: Survey, known: Known) -> None:
+    # Before the import: from then on the program must not plan anything else.
+    if survey.adopted != known.adopted:
+        stackfile.set_value(engine.settings_file(stack), ADOPTED, report.written(survey.adopted))
+
+
+def _look_ahead(stack: str, adopted: Collection[str]) -> None:
+    """What the next `up` does to all of it: updates, each restart by name, and never a loss."""
+    with console.status("planning what comes next"):
+        events = list(engine.previewed(stack))
+    planned = [(str(dig(one, *STEP, "op")), str(dig(one, *STEP, "urn"))) for one in events if dig(one, *STEP)]
+    wrong = sorted(short_name(urn) for op, urn in planned if op in LOSING or (op == "create" and urn in adopted))
+    if wrong:
+        raise OpsError(f"taken over, but the next up would replace {', '.join(wrong)}: do not run it. `make preview DIFF=1` shows why")
+    counts = {op: sum(one == op for one, urn in planned if "pulumi:providers" not in urn) for op in ("update", "create")}
+    console.print(f"Taken over. The next up updates {counts['update']} and creates {counts['create']}; it replaces nothing.")
+    console.print(report.restarting(list(restarts(events))))
+    console.print(f"Look at all of it with make preview STACK={stack}, then make up STACK={stack}.")

@@ -1,0 +1,132 @@
+"""What an adoption asks of the engine: the stack's settings, what it would create, the import itself, and what the state holds."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.alias_generators import to_camel
+
+from ops.errors import OpsError
+from ops.plan import Plan, PlanError, State
+from ops.planning import run, stream
+
+PROVIDER = "pulumi:providers:"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
+
+
+class Entry(_Model):
+    """One resource of an import file. `name` is unique in the file, `logical_name` is the program's where that is another one."""
+
+    type: str
+    name: str
+    id: str | None = None
+    component: bool = False
+    logical_name: str | None = None
+
+    @property
+    def own_name(self) -> str:
+        return self.logical_name or self.name
+
+
+class ImportFile(_Model):
+    """What `pulumi preview --import-file` writes and `pulumi import --file` reads; the table tells the URNs of parents and providers."""
+
+    name_table: Mapping[str, str] = Field(default_factory=dict)
+    resources: Sequence[Entry] = ()
+
+
+class _Setting(_Model):
+    value: str = ""
+    object_value: JsonValue = None
+
+
+def settings_file(stack: str) -> Path:
+    """The file that the engine reads; the variable is what leads a rehearsal's engine to a copy."""
+    return Path(os.environ.get("PULUMI_OPTION_CONFIG_FILE", f"Pulumi.{stack}.yaml"))
+
+
+def settings(stack: str) -> Mapping[str, JsonValue]:
+    """The stack's settings by their keys without the project, what only the operator can set among them: not to be shown."""
+    answer = _answered(["config", "--show-secrets", "--json"], stack)
+    held = {key.partition(":")[2]: _Setting.model_validate(value) for key, value in json.loads(answer).items()}
+    return {key: one.value if one.object_value is None else one.object_value for key, one in held.items()}
+
+
+def plan_imports(stack: str) -> tuple[Plan, ImportFile]:
+    """What an `up` would do, and what of it could be an import instead."""
+    with tempfile.TemporaryDirectory(prefix="honeydue-") as scratch:
+        file = Path(scratch) / "import.json"
+        # Protection is ignored as in any plan here (ops/planning.py): it is judged later.
+        flags = ["--json", "--show-sames", "--ignore-protect", "--import-file", str(file)]
+        done = run(["pulumi", "preview", "--stack", stack, "--non-interactive", *flags], {**os.environ, **PLAIN_JSON})
+        plan = Plan.read(done.stdout) if done.stdout.strip() else Plan()
+        if done.returncode != 0:
+            raise PlanError("\n".join(plan.errors) or _explained(done.stderr, stack))
+        return plan, ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
+
+
+PLAIN_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
+STREAMED_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
+
+
+def previewed(stack: str) -> Iterator[JsonValue]:
+    """The events of a preview, which tell what a plan does not: how the API server itself would write what changes."""
+    command = ["pulumi", "preview", "--stack", stack, "--json", "--ignore-protect", "--non-interactive"]
+    done = run(command, {**os.environ, **STREAMED_JSON})
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    if done.returncode != 0:
+        said = [one["diagnosticEvent"] for one in events if "diagnosticEvent" in one]
+        raise PlanError("\n".join(one["message"].strip() for one in said if one["severity"] == "error") or _explained(done.stderr, stack))
+    yield from events
+
+
+def import_resources(stack: str, file: ImportFile) -> None:
+    """Takes over what the file names, at the person's own terminal; what is done when it is interrupted stays done."""
+    with _written(file) as path:
+        status = stream(["pulumi", "import", "--stack", stack, "--file", path, "--generate-code=false", "--yes", "--skip-preview"])
+    if status != 0:
+        raise OpsError("the import ended as shown above; what was imported stays so. Run it again to go on")
+
+
+@contextmanager
+def _written(file: ImportFile) -> Iterator[str]:
+    # The inputs of providers stand in it, encrypted as in the state.
+    with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".json") as scratch:
+        scratch.write(file.model_dump_json(by_alias=True, exclude_none=True))
+        scratch.flush()
+        yield scratch.name
+
+
+def held(stack: str) -> Sequence[State]:
+    """What the stack's state holds, secrets encrypted."""
+    exported = json.loads(_answered(["stack", "export"], stack))
+    resources = (exported.get("deployment") or {}).get("resources") or []
+    try:
+        return [State.model_validate(one) for one in resources]
+    except ValidationError as error:
+        raise OpsError(f"the stack's state cannot be read: {error.error_count()} parts of it have another form") from None
+
+
+def _answered(arguments: Sequence[str], stack: str) -> str:
+    done = run(["pulumi", *arguments, "--stack", stack, "--non-interactive"])
+    if done.returncode != 0:
+        raise OpsError(_explained(done.stderr or done.stdout, stack))
+    return done.stdout
+
+
+def _explained(said: str, stack: str) -> str:
+    """What the engine said, or where it is known, what to do about it."""
+    if "no stack named" in said:
+        return f"there is no stack {stack} yet: pulumi stack init {stack}"
+    if "PULUMI_ACCESS_TOKEN" in said or "pulumi login" in said:
+        return "you are not logged in to where the state lives: pulumi login"
+    if "passphrase" in said:
+        return "the stack's secrets need their passphrase: set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE"
+    return said.strip().removeprefix("error: ")

@@ -1,0 +1,5 @@
+"""What went wrong, for the person at the keyboard."""
+
+
+class OpsError(Exception):
+    """One readable line: what failed, and what to do about it."""

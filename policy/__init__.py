@@ -1,0 +1,1 @@
+"""The promises as a CrossGuard pack, for teams that run the official Pulumi CLI."""

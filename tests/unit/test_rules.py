@@ -1,0 +1,245 @@
+"""Each promise as a rule: a plan that breaks it, and one that does not. Production's own program breaks none."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ops.plan import Plan, PlanError, short_name
+from ops.rules import DEPLOYMENT, EXPENDABLE, SERVER, check
+from ops.summary import refusal
+from tests.unit.capture import Capture, Registration, masked
+
+RECORDED = Path(__file__).parent / "recorded" / "plan.json"
+JOB = "kubernetes:batch/v1:Job"
+SECRET = "kubernetes:core/v1:Secret"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+IMAGE = "registry/honeydue-api:1"
+
+
+def urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:prod::honeydue::honeydue:some:Component${kind}::{name}"
+
+
+def state(kind: str, name: str, *, protect: bool = True, **more: Any) -> dict[str, Any]:
+    return {"urn": urn(kind, name), "type": kind, "custom": True, "protect": protect, **more}
+
+
+def step(op: str, kind: str, name: str, *, changed: tuple[str, ...] = (), old: dict[str, Any] | None = None, **new: Any) -> dict[str, Any]:
+    """One step of a plan; what is not said is as the program has it."""
+    before = None if op == "create" else state(kind, name, **(old or {}))
+    after = None if op == "delete" else state(kind, name, **new)
+    return {
+        "op": op,
+        "urn": urn(kind, name),
+        "oldState": before,
+        "newState": after,
+        "detailedDiff": {path: {"kind": "update"} for path in changed},
+    }
+
+
+def plan(*steps: dict[str, Any], **config: str) -> Plan:
+    return Plan.model_validate({"steps": steps, "config": {f"honeydue:{key}": value for key, value in config.items()}})
+
+
+def workload(name: str, *, image: str = IMAGE, after: tuple[str, ...] = (), **spec: Any) -> dict[str, Any]:
+    """The new state of a Deployment or Job."""
+    rolling = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    template = {"spec": {"containers": [{"name": name, "image": image}]}}
+    return {"inputs": {"spec": {"strategy": rolling, "template": template, **spec}}, "dependencies": list(after)}
+
+
+def broken(found: Plan, **meant: Any) -> set[tuple[str, str]]:
+    return {(one.rule, one.resource) for one in check(found, **meant)}
+
+
+def declared(one: Registration, *, protect: bool) -> dict[str, Any]:
+    """A resource of the program as a step that creates it."""
+    # Of a Deployment the SDK makes all of spec secret, as a checksum in it is; the provider then keeps that one secret.
+    inputs = one.inputs if one.kind == "Deployment" else masked(one.request.object)
+    request = one.request
+    new = {"urn": one.urn, "type": one.type, "custom": request.custom, "protect": protect, "dependencies": list(request.dependencies)}
+    return {"op": "create", "urn": one.urn, "newState": new | {"inputs": inputs}}
+
+
+def test_productions_own_program_breaks_no_promise(program: Capture) -> None:
+    assert check(plan(*[declared(one, protect=one.request.protect) for one in program.registrations])) == []
+
+
+def test_all_but_what_is_expendable_must_be_protected(program: Capture) -> None:
+    found = check(plan(*[declared(one, protect=False) for one in program.registrations]))
+    real = [one for one in program.registrations if one.request.custom and not one.type.startswith("pulumi:")]
+    assert {one.resource for one in found} == {short_name(one.urn) for one in real if one.type not in EXPENDABLE}
+
+
+def test_a_short_name_means_one_resource(program: Capture) -> None:
+    names = Counter(short_name(one.urn) for one in program.registrations if one.request.custom)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("op", ["delete", "replace", "delete-replaced", "create-replacement"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        SERVER,
+        "hcloud:index/primaryIp:PrimaryIp",
+        "cloudflare:index/dnsRecord:DnsRecord",
+        "cloudflare:index/originCaCertificate:OriginCaCertificate",
+        "kubernetes:core/v1:PersistentVolumeClaim",
+        "kubernetes:core/v1:Namespace",
+        "kubernetes:networking.k8s.io/v1:Ingress",
+    ],
+)
+def test_nothing_is_lost_protected_or_not(op: str, kind: str) -> None:
+    name = f"{kind.rsplit(':', 1)[-1]}::one"
+    for protected in (True, False):
+        found = plan(step(op, kind, "one", changed=("location",), old={"protect": protected}))
+        (violation,) = check(found)
+        assert (violation.rule, violation.resource) == ("nothing_is_lost", name)
+        assert broken(found, meant=[name]) == set()
+    assert check(plan(step("update", kind, "one"))) == []
+
+
+def test_a_loss_tells_resource_reason_and_the_way_to_mean_it() -> None:
+    (violation,) = check(plan(step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner1", changed=("location",))))
+    assert violation.resource == "PrimaryIp::hetzner1"
+    assert "replaced, as location changed" in violation.reason
+    assert violation.how.endswith('make up STACK=prod MEAN="PrimaryIp::hetzner1"')
+
+
+def test_what_a_release_replaces_is_no_loss() -> None:
+    assert check(plan(*[step("replace", kind, "one", old={"protect": False}, protect=False) for kind in EXPENDABLE])) == []
+
+
+def test_the_end_of_a_component_or_provider_is_no_loss() -> None:
+    component = step("delete", "honeydue:machines:Firewall", "firewall", old={"custom": False})
+    assert check(plan(component, step("delete", "pulumi:providers:hcloud", "hetzner"))) == []
+
+
+def test_meaning_something_else_than_the_plan_does_is_refused() -> None:
+    found = plan(step("delete", SERVER, "hetzner3"))
+    assert broken(found, meant=["Server::hetzner2"]) == {("check", "Server::hetzner2"), ("nothing_is_lost", "Server::hetzner3")}
+    assert broken(plan(), meant=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
+
+
+def test_the_setting_to_make_a_node_anew_allows_that_one() -> None:
+    anew = step("replace", SERVER, "hetzner2", protect=False)
+    assert check(plan(anew, replacing="hetzner2")) == []
+    assert broken(plan(anew, replacing="hetzner1")) == {("nothing_is_lost", "Server::hetzner2"), ("all_is_protected", "Server::hetzner2")}
+    assert broken(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {("nothing_is_lost", "Server::hetzner2")}
+    address = step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner2")
+    assert broken(plan(address, replacing="hetzner2")) == {("nothing_is_lost", "PrimaryIp::hetzner2")}
+
+
+def test_losing_protection_is_refused_before_it_costs_anything() -> None:
+    dropped = step("same", "hcloud:index/firewall:Firewall", "honeydue", protect=False)
+    assert broken(plan(dropped)) == {("all_is_protected", "Firewall::honeydue")}
+    assert check(plan(step("same", "hcloud:index/firewall:Firewall", "honeydue", old={"protect": False}))) == []
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        step("update", SERVER, "hetzner2", changed=("serverType",)),
+        step("update", SERVER, "hetzner2", changed=("publicNets[0].ipv4",)),
+        step("delete", SERVER, "hetzner2"),
+    ],
+)
+def test_one_server_stops_at_a_time_however_it_was_meant(second: dict[str, Any]) -> None:
+    first = step("replace", SERVER, "hetzner1")
+    both = {("one_server_at_a_time", f"Server::hetzner{number}") for number in (1, 2)}
+    meant = [one.resource for one in check(plan(first, second)) if one.may_be_meant]
+    assert broken(plan(first, second), meant=meant) == both
+    assert broken(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {("nothing_is_lost", "Server::hetzner2")}
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_no_pod_that_needs_the_schema_comes_before_its_migration(name: str) -> None:
+    job = step("replace", JOB, "migrate", protect=False, **workload("migrate"))
+    for op in ("create", "update"):
+        assert broken(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {("migration_comes_first", f"Deployment::{name}")}
+        assert check(plan(job, step(op, DEPLOYMENT, name, **workload(name, after=(urn(JOB, "migrate"),))))) == []
+    assert check(plan(step("same", DEPLOYMENT, name, **workload(name)))) == []
+
+
+def test_api_runs_the_image_that_was_migrated() -> None:
+    job = step("same", JOB, "migrate", protect=False, **workload("migrate", image="registry/honeydue-api:0"))
+    api = step("update", DEPLOYMENT, "api", **workload("api", after=(urn(JOB, "migrate"),)))
+    assert broken(plan(job, api)) == {("migration_comes_first", "Deployment::api")}
+
+
+@pytest.mark.parametrize(
+    "spec", [{"strategy": {"type": "Recreate"}, "replicas": 3}, {"strategy": {}}, {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}}]
+)
+def test_no_old_pod_is_lost(spec: dict[str, Any]) -> None:
+    assert broken(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {("no_pod_is_lost", "Deployment::web")}
+
+
+def test_a_lone_pod_may_stop_before_its_successor() -> None:
+    alone = workload("redis", strategy={"type": "Recreate"}, replicas=1)
+    assert check(plan(step("update", DEPLOYMENT, "redis", **alone))) == []
+
+
+HIDDEN = "s3cr3t-of-a-test"
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "place"),
+    [
+        (SECRET, {"stringData": {"key.p8": HIDDEN}}, "stringData.key.p8"),
+        (SECRET, {"data": {"a": HIDDEN}}, "data.a"),
+        (
+            SECRET,
+            {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": HIDDEN}}},
+            "metadata.annotations.kubectl.kubernetes.io/last-applied-configuration",
+        ),
+        (CONFIG_MAP, {"data": {"POSTGRES_PASSWORD": HIDDEN}}, "data.POSTGRES_PASSWORD"),
+        (JOB, {"spec": {"env": [{"name": "SECRET_KEY", "value": HIDDEN}]}}, "spec.env[0].SECRET_KEY"),
+        ("tls:index/privateKey:PrivateKey", {"privateKeyPem": HIDDEN}, "privateKeyPem"),
+        ("cloudflare:index/x:X", {"privateKey": HIDDEN}, "privateKey"),
+        (SERVER, {"userData": f"-----BEGIN EC PRIVATE KEY-----\n{HIDDEN}"}, "userData"),
+        (SERVER, {"userData": f"token: K10{'0a' * 32}::server:{HIDDEN}"}, "userData"),
+        (CONFIG_MAP, {"data": {"kube": f"client-key-data: {HIDDEN}"}}, "data.kube"),
+        ("kubernetes:core/v1:Pod", {"users": f"admin:$2y$05${HIDDEN}"}, "users"),
+    ],
+)
+def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(kind: str, inputs: dict[str, Any], place: str) -> None:
+    places: list[dict[str, Any]] = [{"inputs": inputs}, {"outputs": inputs}]
+    for where in places:
+        for leaking in (step("same", kind, "one", **where), step("delete", kind, "one", old=where)):
+            (violation,) = [one for one in check(plan(leaking)) if one.rule == "secrets_stay_secret"]
+            assert violation.reason.endswith(f" {place}")
+            console = Console(width=200)
+            with console.capture() as said:
+                console.print(refusal([violation], stack="prod"))
+            assert HIDDEN not in said.get()
+
+
+def test_what_is_masked_or_not_known_yet_is_no_leak() -> None:
+    inputs = {"stringData": {"a": "[secret]", "b": "", "c": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}
+    assert check(plan(step("create", SECRET, "one", inputs=inputs))) == []
+    reference = {"env": [{"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "REDIS_PASSWORD"}}}]}
+    assert check(plan(step("create", JOB, "one", protect=False, inputs=reference))) == []
+
+
+def test_a_recorded_plan_is_read() -> None:
+    recorded = Plan.read(RECORDED.read_text())
+    assert recorded.stack == "prod"
+    assert [(one.op, one.short) for one in recorded.changes] == [
+        ("replace", "Job::migrate"),
+        ("update", "Deployment::api"),
+        ("replace", "OriginCaCertificate::origin"),
+        ("delete", "Server::hetzner4"),
+    ]
+    assert [one.changed for one in recorded.changes][2] == ("requestedValidity",)
+    assert broken(recorded) == {("nothing_is_lost", "OriginCaCertificate::origin"), ("nothing_is_lost", "Server::hetzner4")}
+    assert len(recorded.warnings) == 1
+
+
+@pytest.mark.parametrize("answer", ["", "no JSON", '{"steps": [{"op": "same"}]}', f'{{"config": {{"x": ["{HIDDEN}"]}}}}'])
+def test_what_is_no_plan_is_refused_without_showing_it(answer: str) -> None:
+    with pytest.raises(PlanError) as refused:
+        Plan.read(answer)
+    assert HIDDEN not in str(refused.value)
