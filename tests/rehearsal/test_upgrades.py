@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from rehearsal import kubectl
 from rehearsal.errors import RehearsalError
 from rehearsal.world import World
 from tests.rehearsal.cluster import APP, NAMESPACE, items
@@ -68,8 +67,8 @@ def settle(world: World) -> None:
 @contextmanager
 def watching(world: World, app: str, record: Path) -> Iterator[None]:
     """Writes down everything that happens to an app's pods meanwhile, as the API server tells it."""
-    arguments = ["get", "pods", "-n", NAMESPACE, "-l", f"{APP}={app}", "--watch", "--output-watch-events", "-o", "json"]
-    with record.open("w") as told, subprocess.Popen(kubectl.command(world.layout, *arguments), stdout=told) as watch:
+    command = world.way_in().command("get", "pods", "-n", NAMESPACE, "-l", f"{APP}={app}", "--watch", "--output-watch-events", "-o", "json")
+    with record.open("w") as told, subprocess.Popen(command, stdout=told) as watch:
         try:
             _caught_up(world, app, record)
             yield
