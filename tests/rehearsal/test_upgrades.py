@@ -67,8 +67,8 @@ def settle(world: World) -> None:
 @contextmanager
 def watching(world: World, app: str, record: Path) -> Iterator[None]:
     """Writes down everything that happens to an app's pods meanwhile, as the API server tells it."""
-    command = world.way_in().command("get", "pods", "-n", NAMESPACE, "-l", f"{APP}={app}", "--watch", "--output-watch-events", "-o", "json")
-    with record.open("w") as told, subprocess.Popen(command, stdout=told) as watch:
+    arguments = ["get", "pods", "-n", NAMESPACE, "-l", f"{APP}={app}", "--watch", "--output-watch-events", "-o", "json"]
+    with record.open("w") as told, subprocess.Popen(world.way_in().command(*arguments), stdout=told) as watch:
         try:
             _caught_up(world, app, record)
             yield
