@@ -36,8 +36,6 @@ def user_data(boot: Boot, *, cluster: ClusterSettings, access: Access) -> str:
             "ssh_pwauth": False,
             "disable_root": False,
             "ntp": {"enabled": True, "ntp_client": "systemd-timesyncd", "servers": list(host.TIME_SERVERS)},
-            # A mirror that is away for a moment must not leave a node without jq or nft, which are not asked for again.
-            "apt": {"conf": 'Acquire::Retries "10";\n'},
             "package_update": True,
             # Now, while nothing runs yet that a restart would hurt.
             "package_upgrade": True,
@@ -52,14 +50,14 @@ def user_data(boot: Boot, *, cluster: ClusterSettings, access: Access) -> str:
 
 
 COMMANDS = [
-    # What was written above is not in force yet: the folders' modes, the kernel's settings, the units, the journal's limits.
+    # What was written is not in force yet: the folders' modes, the kernel's settings, the units, the journal's limits.
     ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/k3s.conf"],
     ["sysctl", "--quiet", "--system"],
     ["systemctl", "daemon-reload"],
     ["systemctl", "restart", "systemd-journald"],
-    # Ubuntu's sshd is started by a socket, which a generator makes from sshd's configuration at daemon-reload; it cannot be
-    # restarted while the service runs. A configuration that sshd refuses must not lock everybody out.
-    "sshd -t && systemctl stop ssh.service && systemctl restart ssh.socket || systemctl restart ssh.service",
+    # Ubuntu's sshd is started by a socket, which a generator makes of sshd's configuration at daemon-reload, and which cannot be
+    # restarted while the service runs. A configuration that sshd refuses must not lock everybody out; its check wants the folder.
+    "mkdir -p /run/sshd; if sshd -t; then systemctl stop ssh.service; systemctl restart ssh.socket || systemctl restart ssh.service; fi",
     ["systemctl", "enable", "--now", "metadata-guard.service"],
     # Not awaited: a node may wait for its cluster for ever, and cloud-init shall be done.
     ["systemctl", "enable", "k3s.service"],

@@ -34,7 +34,7 @@ def files(access: Access) -> Mapping[str, str]:
         # Before the image's own files: of each option sshd takes the first it finds.
         "/etc/ssh/sshd_config.d/01-honeydue.conf": SSHD.format(port=access.ssh_port),
         "/etc/fail2ban/jail.d/honeydue.local": JAIL.format(port=access.ssh_port),
-        "/etc/apt/apt.conf.d/52honeydue": UPGRADES,
+        "/etc/apt/apt.conf.d/52honeydue": APT,
         "/etc/needrestart/conf.d/honeydue.conf": NEEDRESTART,
         "/etc/systemd/journald.conf.d/honeydue.conf": JOURNAL,
         "/etc/sysctl.d/90-kubelet.conf": SYSCTL,
@@ -77,7 +77,9 @@ findtime = 10m
 bantime = 1h
 """
 
-UPGRADES = """\
+APT = """\
+// A mirror that is away for a moment must not leave a node without jq or nft: the first boot asks for them, and no other.
+Acquire::Retries "10";
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 APT::Periodic::AutocleanInterval "7";

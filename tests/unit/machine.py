@@ -101,7 +101,7 @@ class Peer:
         context.load_cert_chain(held.certificate, held.key)
         self.bound.listen()
         server.socket = context.wrap_socket(self.bound, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         try:
             yield
         finally:

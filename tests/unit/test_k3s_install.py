@@ -1,56 +1,28 @@
 """k3s is installed once, and only the one that was chosen."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.unit.machine import Machine, machine
+from tests.unit.site import Site, serving
 
 BINARY = b"#!/bin/sh\necho k3s\n"
 SHA256 = hashlib.sha256(BINARY).hexdigest()
 RELEASE = "/v1.34.6%2Bk3s1"
 
 
-class Releases:
-    """A site that holds files by path, as GitHub holds those of a release, and remembers what was asked for."""
-
-    def __init__(self) -> None:
-        self.files = {f"{RELEASE}/k3s": BINARY}
-        self.asked: list[str] = []
-        releases = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                releases.asked.append(self.path)
-                body = releases.files.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
+@pytest.fixture
+def releases() -> Iterator[Site]:
+    """Holds the files of a release, as GitHub does."""
+    with serving({f"{RELEASE}/k3s": BINARY}) as site:
+        yield site
 
 
 @pytest.fixture
-def releases() -> Iterator[Releases]:
-    site = Releases()
-    yield site
-    site.server.shutdown()
-    site.server.server_close()
-
-
-@pytest.fixture
-def node(tmp_path: Path, releases: Releases) -> Callable[[str], Machine]:
+def node(tmp_path: Path, releases: Site) -> Callable[[str], Machine]:
     def new(sha256: str) -> Machine:
         made = machine(tmp_path, environment={"K3S_RELEASES": releases.url})
         made.write("etc/honeydue/node.env", f"K3S_VERSION='v1.34.6+k3s1'\nK3S_SHA256='{sha256}'\n")
@@ -63,7 +35,7 @@ def installed(node: Machine) -> list[str]:
     return sorted(path.name for path in (node.root / "usr/local/bin").iterdir())
 
 
-def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str], Machine], releases: Releases) -> None:
+def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str], Machine], releases: Site) -> None:
     new = node(SHA256)
     assert new.run("k3s-install") == 0
     assert releases.asked == [f"{RELEASE}/k3s"]
@@ -74,7 +46,7 @@ def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str
     assert (k3s.parent / "kubectl").resolve() == k3s.resolve()
 
 
-def test_another_binary_is_refused_and_nothing_is_installed(node: Callable[[str], Machine], releases: Releases) -> None:
+def test_another_binary_is_refused_and_nothing_is_installed(node: Callable[[str], Machine], releases: Site) -> None:
     releases.files[f"{RELEASE}/k3s"] = b"something else"
     new = node(SHA256)
     assert new.run("k3s-install") == 1
@@ -82,14 +54,14 @@ def test_another_binary_is_refused_and_nothing_is_installed(node: Callable[[str]
     assert installed(new) == []
 
 
-def test_without_a_pin_it_must_be_what_the_release_says(node: Callable[[str], Machine], releases: Releases) -> None:
+def test_without_a_pin_it_must_be_what_the_release_says(node: Callable[[str], Machine], releases: Site) -> None:
     releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = f"{'0' * 64}  k3s-airgap-images-amd64.tar\n{SHA256}  k3s\n".encode()
     new = node("")
     assert new.run("k3s-install") == 0
     assert (new.root / "usr/local/bin/k3s").read_bytes() == BINARY
 
 
-def test_without_a_pin_another_binary_is_refused(node: Callable[[str], Machine], releases: Releases) -> None:
+def test_without_a_pin_another_binary_is_refused(node: Callable[[str], Machine], releases: Site) -> None:
     releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = f"{'0' * 64}  k3s\n".encode()
     new = node("")
     assert new.run("k3s-install") == 1
@@ -98,7 +70,7 @@ def test_without_a_pin_another_binary_is_refused(node: Callable[[str], Machine],
 
 @pytest.mark.parametrize("published", [None, b"", b"not a list"])
 def test_without_a_pin_and_without_a_published_one_nothing_is_installed(
-    node: Callable[[str], Machine], releases: Releases, published: bytes | None
+    node: Callable[[str], Machine], releases: Site, published: bytes | None
 ) -> None:
     if published is not None:
         releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = published
@@ -107,7 +79,7 @@ def test_without_a_pin_and_without_a_published_one_nothing_is_installed(
     assert installed(new) == []
 
 
-def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Machine], releases: Releases) -> None:
+def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Machine], releases: Site) -> None:
     """The upgrade controller may have brought a newer one."""
     new = node(SHA256)
     new.write("usr/local/bin/k3s", "newer")
@@ -117,7 +89,7 @@ def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Mach
     assert (new.root / "usr/local/bin/k3s").read_text() == "newer"
 
 
-def test_a_release_that_is_not_there_is_tried_again_by_the_next_start(node: Callable[[str], Machine], releases: Releases) -> None:
+def test_a_release_that_is_not_there_is_tried_again_by_the_next_start(node: Callable[[str], Machine], releases: Site) -> None:
     del releases.files[f"{RELEASE}/k3s"]
     new = node(SHA256)
     assert new.run("k3s-install") != 0
