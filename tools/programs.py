@@ -106,6 +106,8 @@ WORLD = (
     # With etcdctl and etcdutl: members, snapshots and their restoring are etcd's own work.
     Program(name="etcd", minutes=1.5, module="go.etcd.io/etcd/server/v3", renames={"server": "etcd"}),
     Program(name="kwok", minutes=1, module="sigs.k8s.io/kwok"),
+    # A real object store for etcd's snapshots: it refuses what is not signed with the right key.
+    Program(name="versitygw", minutes=2, module="github.com/versity/versitygw"),
     Program(name="traefik", minutes=4, module="github.com/traefik/traefik/v3"),
     Program(
         # The custom resource definitions that k3s and its Traefik install; nothing is compiled.
