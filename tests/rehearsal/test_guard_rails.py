@@ -1,16 +1,14 @@
 """What the engine's protection refuses, what it lets through, and that the check on the plan refuses both (docs/guard-rails.md)."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
-from tests.rehearsal.operator import ops
+from tests.rehearsal.operator import edit, editable_copy, ops
 
 NODE = "hetzner3"
 OF_THE_NODE = {f"Server::{NODE}", f"PrimaryIp::{NODE}", *(f"DnsRecord::{host}-{NODE}" for host in ("api", "admin", "app", "apex"))}
@@ -19,10 +17,7 @@ OF_THE_NODE = {f"Server::{NODE}", f"PrimaryIp::{NODE}", *(f"DnsRecord::{host}-{N
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Production's own program in a folder where a test may edit it, applied."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("infra", "__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml", "ops"):
-        source = CHECKOUT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, project / name)
+    project = editable_copy(tmp_path_factory.mktemp("project"))
     with World(tmp_path_factory.mktemp("worlds") / "guarded", project=project) as world:
         world.pulumi("up", "--yes", "--skip-preview")
         yield world
@@ -60,13 +55,6 @@ def urn(world: World, short: str) -> str:
 def clouds(world: World) -> Mapping[str, str]:
     """What the simulated clouds hold."""
     return {file.name: file.read_text() for file in world.layout.clouds.glob("*.json")}
-
-
-def edit(world: World, path: str, old: str, new: str) -> None:
-    file = world.project / path
-    text = file.read_text()
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
 
 
 def node_removed(world: World) -> None:
