@@ -39,7 +39,7 @@ manifests: tools ## the rendered manifests through their checkers, and the table
 connectivity: tools ## write that table anew, after a change of a network policy
 	@$(VENV)/python -m tests.manifests.connectivity
 
-rehearsal-tests: tools ## tests with the real engine and a real control plane
+rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
 
 adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first

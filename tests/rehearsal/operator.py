@@ -1,9 +1,12 @@
-"""The operator's own commands, typed in a world."""
+"""The operator's own commands, typed in a world, and a checkout to edit."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from rehearsal import engine
+from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
 
 
@@ -19,3 +22,20 @@ def ops(world: World, *arguments: str, answer: str = "") -> subprocess.Completed
         text=True,
         check=False,
     )
+
+
+def editable_copy(project: Path) -> Path:
+    """Production's own program, and what stands around it, in a folder where a test may change it."""
+    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml"):
+        shutil.copy(CHECKOUT / name, project / name)
+    for name in ("infra", "ops", "policy"):
+        shutil.copytree(CHECKOUT / name, project / name, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+    return project
+
+
+def edit(world: World, path: str, old: str, new: str) -> None:
+    """Changes the one place of a file that reads so."""
+    file = world.project / path
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
