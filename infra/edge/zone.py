@@ -41,19 +41,23 @@ class Zone(Component):
             filter=cloudflare.GetZoneFilterArgs(name=domain, match="all"), opts=pulumi.InvokeOptions(provider=provider)
         ).zone_id
         self.hosts = hostnames(domain)
-        for name, fqdn in self.hosts.items():
-            for alias, address in origins.items():
-                cloudflare.DnsRecord(
-                    f"{name}-{alias}",
-                    zone_id=self.id,
-                    name=fqdn,
-                    type="A",
-                    content=address,
-                    proxied=True,
-                    ttl=AUTOMATIC_TTL,
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
+        records = [
+            cloudflare.DnsRecord(
+                f"{name}-{alias}",
+                zone_id=self.id,
+                name=fqdn,
+                type="A",
+                content=address,
+                proxied=True,
+                ttl=AUTOMATIC_TTL,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for name, fqdn in self.hosts.items()
+            for alias, address in origins.items()
+        ]
+        # After the records: a stack that meets a site it does not own stops at its addresses, and must not have changed how it is served.
+        after_records = pulumi.ResourceOptions(parent=self, depends_on=records)
         for setting, value in tls_settings(settings).items():
             # Deleting a ZoneSetting leaves its value live, so removing one here would only hide it.
-            cloudflare.ZoneSetting(setting, zone_id=self.id, setting_id=setting, value=value, opts=pulumi.ResourceOptions(parent=self))
+            cloudflare.ZoneSetting(setting, zone_id=self.id, setting_id=setting, value=value, opts=after_records)
         self.register_outputs({"id": self.id, "hosts": self.hosts})
