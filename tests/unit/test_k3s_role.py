@@ -94,6 +94,7 @@ def test_a_founder_founds_where_nobody_answers(node: NewNode, cluster: K3s) -> N
     assert new.run("k3s-role") == 0
     assert new.settings == {"cluster-init": True, "token": cluster.password, "flannel-iface": "enp7s0"}
     assert new.commands.count(f"https://{ADDRESSES[0]}:6443/cacerts") == 3
+    assert "waits" not in new.said
     assert new.kubectl == ""
     assert new.left_behind() == []
 

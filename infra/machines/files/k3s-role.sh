@@ -138,13 +138,16 @@ while :; do
         fi
         state="$state; $peer $why"
     done
-    silent=$((silent + 1))
-    # Three times, lest a moment's silence becomes a second cluster.
-    if [ "$NODE_FOUNDS" = yes ] && [ "$alive" = no ] && [ "$silent" -ge 3 ]; then
+    if [ "$NODE_FOUNDS" != yes ] || [ "$alive" = yes ]; then
+        say "waits for a server of its cluster$state"
+    elif [ "$silent" -lt 2 ]; then
+        # Three times in all, lest a moment's silence becomes a second cluster.
+        silent=$((silent + 1))
+        say "asks again before it founds the cluster$state"
+    else
         write "$role" "$(with_token '"cluster-init: true", "token: \($parts.password | @json)"')"
         say "founds the cluster$state"
         exit 0
     fi
-    say "waits for a server of its cluster$state"
     pause
 done
