@@ -62,7 +62,8 @@ def _adopt(stack: str, *, ask: bool) -> None:
         console.print(report.settings(survey.adopted, engine.settings_file(stack).name))
     if ask:
         click.confirm(
-            f"Give these {len(survey.ids)} to stack {stack}? In production only the account of whose the fields are changes", abort=True
+            f"Give these {len(survey.ids)} to stack {stack}? In production nothing changes but the account of who owns which field",
+            abort=True,
         )
     if survey.adopted != known.adopted:
         # Before the import: whatever is planned from then on, it must not be another selector or volume.

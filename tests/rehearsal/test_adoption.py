@@ -102,6 +102,17 @@ def test_a_second_adoption_does_nothing(adopted: Adoption) -> None:
     assert everything(adopted.world) == adopted.objects
 
 
+def test_the_account_of_fields_names_nobody_but_controllers_and_the_program(adopted: Adoption) -> None:
+    kinds = "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets"
+    managers = {
+        entry["manager"]
+        for one in adopted.world.kubectl_json("get", kinds, "-n", NAMESPACE, "--show-managed-fields")["items"]
+        if f"honeydue/{one['metadata']['name']}" in known(adopted.world).values()
+        for entry in one["metadata"]["managedFields"]
+    }
+    assert {manager for manager in managers if manager.startswith("kubectl")} == set()
+
+
 def test_the_next_plan_makes_nothing_anew_and_breaks_no_promise(adopted: Adoption) -> None:
     planned = plan(adopted.world)
     assert [step.short for step in planned.changes if step.loses] == []
@@ -193,14 +204,3 @@ def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: Worl
     assert len(known(another)) == 51
     assert everything(another) == objects
     assert [step.short for step in plan(another).changes if step.loses] == []
-
-
-def test_the_account_of_fields_names_nobody_but_controllers_and_the_program(adopted: Adoption) -> None:
-    kinds = "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets"
-    managers = {
-        entry["manager"]
-        for one in adopted.world.kubectl_json("get", kinds, "-n", NAMESPACE, "--show-managed-fields")["items"]
-        if f"honeydue/{one['metadata']['name']}" in known(adopted.world).values()
-        for entry in one["metadata"]["managedFields"]
-    }
-    assert {manager for manager in managers if manager.startswith("kubectl")} == set()
