@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from infra.adopted import Adopted
-from infra.schema import Node
+from infra.topology import Node
 from ops.cluster import Cluster, Object
 from ops.errors import OpsError
 from ops.findings import UNKNOWN, Finding, Verdict, Wanted

@@ -124,7 +124,7 @@ def test_of_a_cluster_that_is_founded_here_the_addresses_are_the_worlds(tmp_path
   honeydue:cluster: {founder: hetzner1, privateRange: 10.0.0.0/24, k3sSha256: %s}
 """ % ("0" * 64)
     copy, missing = copied(tmp_path, source)
-    config = configuration.load(copy)["config"]
+    config = stackfile.load(copy)["config"]
     private = ranges(tmp_path).private
     assert config["honeydue:nodes"]["hetzner1"] == {"hostname": "one", "privateIpv4": str(private[11])}
     assert config["honeydue:cluster"] == {"founder": "hetzner1", "privateRange": str(private)}
