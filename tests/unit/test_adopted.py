@@ -79,8 +79,8 @@ def test_redis_keeps_its_claim_and_mounts_it(adopted: Capture) -> None:
     assert {"claimName": "data-of-redis"} in [one.get("persistentVolumeClaim") for one in volumes]
 
 
-def test_nothing_else_differs(adopted: Capture, program: Capture) -> None:
-    before, after = objects(program), objects(adopted)
+def test_nothing_else_differs(adopted: Capture, shipped: Capture) -> None:
+    before, after = objects(shipped), objects(adopted)
     assert before.keys() == after.keys()
     changed = {name for (kind, name), inputs in after.items() if inputs != before[kind, name]}
     # api itself and who talks to it; redis, whose claim it is.

@@ -29,6 +29,7 @@ ZONE, DOMAIN = "023e105f4ecef8ad9ca31a8372d0c353", "myhoneydue.com"
 NODES = {"hetzner1": Node.model_validate({"hostname": HOSTNAME, "ipv4": ADDRESS}), "new": Node.model_validate({"hostname": "new"})}
 KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + b"k" * 32).decode()
 PRIMARY_IP, SERVER, SSH_KEY = "hcloud:index/primaryIp:PrimaryIp", "hcloud:index/server:Server", "hcloud:index/sshKey:SshKey"
+NETWORK, SUBNET = "hcloud:index/network:Network", "hcloud:index/networkSubnet:NetworkSubnet"
 FIREWALL = "hcloud:index/firewall:Firewall"
 RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
 ORIGIN_PULLS = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
@@ -121,6 +122,14 @@ def test_what_has_but_a_name_is_found_by_it(clouds: Path) -> None:
 def record(clouds: Path, **changes: object) -> str:
     inputs = {"zoneId": ZONE, "name": f"api.{DOMAIN}", "type": "A", "content": ADDRESS, "proxied": True, "ttl": 1}
     return provision(clouds, RECORD, {**inputs, **changes})
+
+
+def test_a_network_is_found_by_its_name_and_a_subnet_by_its_range(clouds: Path) -> None:
+    network = provision(clouds, NETWORK, {"name": "honeydue", "ipRange": "10.0.0.0/24"})
+    provision(clouds, SUBNET, {"networkId": int(network), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.0.0/24"})
+    assert hetzner(NETWORK, "honeydue", name="honeydue").id == network
+    assert hetzner(SUBNET, "nodes", ipRange="10.0.0.0/24").id == f"{network}-10.0.0.0/24"
+    assert hetzner(SUBNET, "nodes", ipRange="10.0.1.0/24").verdict is Verdict.MISSING
 
 
 def test_a_record_is_found_by_its_content_which_may_be_an_address_yet_to_be_adopted(clouds: Path) -> None:
