@@ -73,7 +73,7 @@ def properties_changed(world: World) -> None:
     """An address elsewhere, a shorter certificate, a record that is no longer for the apex alone."""
     world.set_config("honeydue:nodes.hetzner1.location", "fsn1")
     world.set_config("honeydue:edge.originCertificateDays", 365)
-    edit(world, "infra/edge/zone.py", "zone_id=self.id,\n                    name=fqdn", 'zone_id="0" * 32,\n                    name=fqdn')
+    edit(world, "infra/edge/zone.py", "zone_id=self.id,\n                name=fqdn", 'zone_id="0" * 32,\n                name=fqdn')
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "unprotected by hand"])
@@ -104,7 +104,7 @@ def test_a_loss_is_refused_whatever_the_engine_thinks_of_it(
 
 
 def test_a_volume_in_use_is_not_replaced(world: World) -> None:
-    edit(world, "infra/apps/redis.py", 'storage_class_name="local-path"', 'storage_class_name="hcloud-volumes"')
+    edit(world, "infra/apps/redis.py", 'else "local-path"', 'else "hcloud-volumes"')
     assert refused_as_protected(world)
     world.pulumi("state", "unprotect", "--yes", "--all")
     refused = ops(world, "up", "--stack", "prod", "--yes")
