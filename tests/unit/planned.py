@@ -1,0 +1,10 @@
+"""What a plan would create, in the form that adoption looks it up."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ops.findings import Wanted
+
+
+def wanted(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Wanted:
+    return Wanted(urn=f"urn:pulumi:prod::honeydue::{type_}::{name}", type=type_, name=name, inputs=inputs, dependencies=dependencies)
