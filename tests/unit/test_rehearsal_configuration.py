@@ -11,6 +11,7 @@ from ops.errors import OpsError
 from rehearsal import configuration
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT
+from rehearsal.nodes import manifests
 from rehearsal.placeholders import placeholder
 
 PRODUCTION = CHECKOUT / "Pulumi.prod.yaml"
@@ -114,3 +115,26 @@ def test_placeholders_are_recognisable_stable_and_of_the_right_shape(tmp_path: P
     assert len(str(placeholder("cloudflareToken", tmp_path))) == 40
     assert str(placeholder("apnsKey", tmp_path)).startswith("-----BEGIN PRIVATE KEY-----")
     assert (tmp_path / "apns.p8").stat().st_mode & 0o077 == 0
+
+
+VOLUME = {"claim": "redis-data", "storageClass": "local-path", "storage": "2Gi", "volume": "pvc-of-production"}
+
+
+def test_a_world_has_the_volume_that_production_adopted(tmp_path: Path) -> None:
+    copy = tmp_path / "Pulumi.prod.yaml"
+    copy.write_text(PRODUCTION.read_text())
+    assert configuration.read_stack(copy).disks == ()
+    stackfile.set_value(copy, "honeydue:adopted", {"volumes": {"redis": VOLUME}})
+    stack = configuration.read_stack(copy)
+    (volume,) = (
+        one for one in manifests(stack.nodes, disks=stack.disks, kubelet_version="v1") if one["metadata"]["name"] == VOLUME["volume"]
+    )
+    assert volume["spec"]["capacity"] == {"storage": "2Gi"}
+    assert "ubuntu-8gb-nbg1-2" in str(volume["spec"]["nodeAffinity"])
+
+
+def test_what_was_adopted_in_a_world_stays_when_its_settings_are_copied_anew(tmp_path: Path) -> None:
+    copy, _ = copied(tmp_path)
+    stackfile.set_value(copy, "honeydue:adopted", {"volumes": {"redis": VOLUME}})
+    again, _ = copied(tmp_path)
+    assert stackfile.load(again)["config"]["honeydue:adopted"] == {"volumes": {"redis": VOLUME}}
