@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+import yaml
+
 from ops.engine import ImportFile
 from ops.handover import given_to
+from ops.kubeconfig import without_rights
 from ops.lost_keys import lost_keys
 from ops.plan import Plan
 from ops.restarts import Restart, restarts
@@ -137,3 +141,19 @@ def test_keys_that_would_be_missed_are_named_without_their_values() -> None:
         {"resourcePreEvent": {"metadata": metadata}},
     ]
     assert list(lost_keys(events)) == ["ConfigMap::config: DB_MAX_OPEN_CONNS, apns.p8"]
+
+
+KUBECONFIG = """
+contexts: [{name: default, context: {cluster: k3s, user: admin}}, {name: other, context: {cluster: k3s, user: other}}]
+users: [{name: admin, user: {client-key-data: x}}, {name: other, user: {token: y}}]
+"""
+
+
+def test_a_plan_is_made_as_nobody() -> None:
+    users = {one["name"]: one["user"] for one in yaml.safe_load(without_rights(KUBECONFIG, "default"))["users"]}
+    assert users == {"admin": {"client-key-data": "x", "as": "honeydue:planner"}, "other": {"token": "y"}}
+
+
+@pytest.mark.parametrize("content", ["", "x", "{", "contexts: []"])
+def test_what_is_no_kubeconfig_is_left_to_those_who_use_it(content: str) -> None:
+    assert without_rights(content, "default") == content

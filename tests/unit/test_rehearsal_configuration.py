@@ -12,6 +12,7 @@ from rehearsal import configuration
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT
 from rehearsal.loopback import ranges
+from rehearsal.nodes import manifests
 from rehearsal.placeholders import placeholder
 
 PRODUCTION = CHECKOUT / "Pulumi.prod.yaml"
@@ -129,3 +130,28 @@ def test_of_a_cluster_that_is_founded_here_the_addresses_are_the_worlds(tmp_path
     assert config["honeydue:nodes"]["hetzner1"] == {"hostname": "one", "privateIpv4": str(private[11])}
     assert config["honeydue:cluster"] == {"founder": "hetzner1", "privateRange": str(private)}
     assert not {"kubeconfig", "joinToken"} & {one.key for one in missing}
+
+
+VOLUME = {"claim": "redis-data", "storageClass": "local-path", "storage": "2Gi", "volume": "pvc-of-production"}
+
+
+def test_a_world_has_the_volume_that_production_adopted(tmp_path: Path) -> None:
+    copy = tmp_path / "Pulumi.prod.yaml"
+    copy.write_text(PRODUCTION.read_text())
+    assert configuration.read_stack(copy).disks == ()
+    stackfile.set_value(copy, "honeydue:adopted", {"volumes": {"redis": VOLUME}})
+    stack = configuration.read_stack(copy)
+    (volume,) = (
+        one
+        for one in manifests(stack.nodes.values(), disks=stack.disks, kubelet_version="v1")
+        if one["metadata"]["name"] == VOLUME["volume"]
+    )
+    assert volume["spec"]["capacity"] == {"storage": "2Gi"}
+    assert "ubuntu-8gb-nbg1-2" in str(volume["spec"]["nodeAffinity"])
+
+
+def test_what_was_adopted_in_a_world_stays_when_its_settings_are_copied_anew(tmp_path: Path) -> None:
+    copy, _ = copied(tmp_path)
+    stackfile.set_value(copy, "honeydue:adopted", {"volumes": {"redis": VOLUME}})
+    again, _ = copied(tmp_path)
+    assert stackfile.load(again)["config"]["honeydue:adopted"] == {"volumes": {"redis": VOLUME}}
