@@ -127,9 +127,12 @@ class ControlPlane:
         self.start_etcd()
         self.start_kubernetes(furnish=furnish)
 
-    def start_etcd(self, members: Sequence[str] = ()) -> None:
-        """etcd alone, of a new cluster, or joining these members; returns when it answers, which a learner does before it is promoted."""
-        self._run("etcd", binary("etcd", "etcd"), self._flags.etcd(members))
+    def start_etcd(self, members: Sequence[str] = (), *, alone: bool = False) -> None:
+        """etcd, of a new cluster or of the data that is there, or joining these members; `alone` makes it forget all others.
+
+        Returns when it answers, which a learner does before it is promoted.
+        """
+        self._run("etcd", binary("etcd", "etcd"), {**self._flags.etcd(members), **({"force-new-cluster": "true"} if alone else {})})
         # A member alone leads at once and must; one that joins may still be learning.
         path = "/health?serializable=true" if members else "/health"
         self._await("etcd", lambda: self._ask(f"{self._place.etcd_url}{path}", authority="etcd/server-ca", client="etcd/client"))

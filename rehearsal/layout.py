@@ -81,6 +81,11 @@ class Layout:
         return self.folder / "machines"
 
     @property
+    def trusted(self) -> Path:
+        """The authority that simulated machines trust outside of their cluster."""
+        return self.folder / "outside" / "authority.crt"
+
+    @property
     def backend(self) -> Path:
         return self.folder / "backend"
 

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -21,7 +21,7 @@ from rehearsal.controlplane import ControlPlane
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network, Place
 from rehearsal.kubectl import Kubectl
-from rehearsal.machines import bootstrap, registration
+from rehearsal.machines import bootstrap, registration, snapshots
 from rehearsal.machines.config import Config
 from rehearsal.machines.etcd import Etcd, EtcdError
 from rehearsal.machines.machine import MARK, SUPERVISOR_PORT, Machine
@@ -57,6 +57,7 @@ class Server:
 
     def run(self) -> None:
         """Runs until one of its programs ends; a RehearsalError says which."""
+        self._reset_flag.unlink(missing_ok=True)
         # A killed predecessor leaves its programs behind, where k3s is one process with them.
         processes.end(MARK, str(self._machine.folder))
         peer = self._join_authorities()
@@ -75,6 +76,66 @@ class Server:
             raise RehearsalError(f"{ended} ended")
         finally:
             control_plane.kill()
+
+    def reset(self, snapshot: str | None) -> None:
+        """Makes this member the only one of its cluster, with the data it has or that of a snapshot, and ends."""
+        if self._config.is_set("server"):
+            raise RehearsalError("cannot perform cluster-reset while server URL is set - remove server from configuration before resetting")
+        if self._machine.running():
+            raise RehearsalError("k3s runs on this machine: systemctl stop k3s")
+        if self._reset_flag.exists():
+            raise RehearsalError(
+                "Managed etcd cluster membership was previously reset, remove the cluster-reset flag and start k3s normally"
+            )
+        place = self.place()
+        controlplane.create_certificates(place)
+        if snapshot is not None:
+            snapshots.restore(self._snapshot(snapshot), place)
+        control_plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
+        try:
+            control_plane.start_etcd(alone=True)
+            if snapshot is not None:
+                bootstrap.restore_from(Etcd(url=place.etcd_url, pki=place.pki), self._folder, self._config.password)
+        finally:
+            control_plane.kill()
+        self._reset_flag.touch()
+
+    def save(self, name: str) -> str:
+        """A snapshot on the disk, and in the bucket where there shall be one; returns its name."""
+        place = self.place()
+        full = f"{name}-{self._machine.name}-{int(time.time())}"
+        compress = self._config.is_set("etcd-snapshot-compress")
+        file = snapshots.save(Etcd(url=place.etcd_url, pki=place.pki), self._snapshots, full, compress=compress)
+        if self._config.is_set("etcd-s3"):
+            self._bucket().put(file)
+        return file.name
+
+    def names(self) -> list[str]:
+        """Every snapshot, by its place and name."""
+        local = [f"file://{file}" for file in sorted(self._snapshots.glob("*"))]
+        return local + ([f"s3://{name}" for name in self._bucket().names()] if self._config.is_set("etcd-s3") else [])
+
+    @property
+    def _snapshots(self) -> Path:
+        return self._folder / "db/snapshots"
+
+    @property
+    def _reset_flag(self) -> Path:
+        return self._folder / "db/reset-flag"
+
+    def _snapshot(self, told: str) -> Path:
+        """The file of a snapshot, from the bucket where that is told too."""
+        if not self._config.is_set("etcd-s3"):
+            return Path(told)
+        self._snapshots.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The Secret cannot be read now: there is no API server.
+        return snapshots.Bucket.of(self._config.bucket_flags()).get(told, self._snapshots)
+
+    def _bucket(self) -> snapshots.Bucket:
+        # As soon as anything is told directly, k3s does not look at the Secret.
+        if told := self._config.bucket_flags():
+            return snapshots.Bucket.of(told)
+        return snapshots.Bucket.of_secret(Kubectl(self._kubeconfig), self._config.text("etcd-s3-config-secret"))
 
     def place(self) -> Place:
         """Where it runs; with its name in etcd, which is kept with the data."""
@@ -162,20 +223,69 @@ class Server:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._machine.folder)
 
 
-@click.group()
+class Cli(click.Group):
+    """Says in one line what went wrong, as k3s does."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (RehearsalError, EtcdError, OSError) as error:
+            print(f"k3s: {error}", flush=True)
+            sys.exit(1)
+
+
+def flagged(values: Mapping[str, object]) -> Server:
+    """The server of this machine, as its configuration says and, before that, the command line."""
+    machine = Machine.here()
+    told = {name.replace("_", "-"): value for name, value in values.items() if value is not None}
+    return Server(machine, Config({**Config.read(machine.root).values, **told}))
+
+
+@click.group(cls=Cli)
 def cli() -> None:
     """The commands of k3s that a rehearsal knows."""
 
 
 @cli.command()
-def server() -> None:
+@click.option("--cluster-reset", is_flag=True)
+@click.option("--cluster-reset-restore-path")
+@click.option("--token")
+@click.option("--etcd-s3/--no-etcd-s3", default=None)
+@click.option("--etcd-s3-endpoint")
+@click.option("--etcd-s3-region")
+@click.option("--etcd-s3-bucket")
+@click.option("--etcd-s3-folder")
+@click.option("--etcd-s3-access-key", envvar="AWS_ACCESS_KEY_ID")
+@click.option("--etcd-s3-secret-key", envvar="AWS_SECRET_ACCESS_KEY")
+def server(*, cluster_reset: bool, cluster_reset_restore_path: str | None, **told: object) -> None:
     """The control plane of this machine."""
-    machine = Machine.here()
-    try:
-        Server(machine, Config.read(machine.root)).run()
-    except (RehearsalError, EtcdError, OSError) as error:
-        print(f"k3s: {error}", flush=True)
-        sys.exit(1)
+    machine = flagged(told)
+    if not cluster_reset:
+        machine.run()
+        return
+    machine.reset(cluster_reset_restore_path)
+    print(
+        "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. "
+        "Backup and delete ${datadir}/server/db on each peer etcd server and rejoin the nodes"
+    )
+
+
+@cli.group()
+def etcd_snapshot() -> None:
+    """Snapshots of etcd."""
+
+
+@etcd_snapshot.command()
+@click.option("--name", default="on-demand")
+def save(name: str) -> None:
+    """One more, now."""
+    print(f"Snapshot {flagged({}).save(name)} saved.")
+
+
+@etcd_snapshot.command()
+def ls() -> None:
+    """Those there are."""
+    print("\n".join(flagged({}).names()))
 
 
 if __name__ == "__main__":

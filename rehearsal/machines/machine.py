@@ -131,6 +131,7 @@ class Machine:
             ROOT: str(self.root),
             "PYTHONPATH": str(CHECKOUT),
             "HONEYDUE_CACHE": str(cache_folder()),
+            "SSL_CERT_FILE": str(self._layout.trusted),
             "POLL_SECONDS": "0.5",
             "K3S_RELEASES": self._releases.as_uri(),
             processes.MARK: str(self._layout.folder),
