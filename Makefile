@@ -8,8 +8,10 @@ PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
+# Tags of images, commits as a rule; API alone is worker's too.
+TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up release outputs outdated tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ preview: .venv/ready ## what an up would change in production, held against the 
 
 up: .venv/ready ## apply it; asks first, and refuses to break a promise
 	@$(OPS) up --stack $(STACK) $(MEANT)
+
+release: .venv/ready ## new images: make release API=<commit> WEB=<commit>; asks first, tells a failed migration's log
+	@$(OPS) release --stack $(STACK) $(TAGS) $(MEANT)
 
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)
