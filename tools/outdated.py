@@ -48,7 +48,7 @@ class _Module(BaseModel):
     update: _Update | None = Field(alias="Update", default=None)
 
 
-def packages(checkout: Path = CHECKOUT) -> Iterator[Newer]:
+def packages(checkout: Path) -> Iterator[Newer]:
     """Those that the requirements name; what they bring along (constraints.txt) moves with them."""
     pins = {name: file for file in REQUIREMENTS for name in re.findall(r"^([\w.-]+)==", (checkout / file).read_text(), re.M)}
     said = _answer([sys.executable, "-m", "pip", "--disable-pip-version-check", "list", "--outdated", "--format=json"], checkout)
@@ -57,7 +57,7 @@ def packages(checkout: Path = CHECKOUT) -> Iterator[Newer]:
             yield Newer(name=one.name, pinned=one.version, newest=one.latest_version, where=pins[one.name])
 
 
-def programs(chosen: Sequence[Program] = PROGRAMS) -> Iterator[Newer]:
+def programs(chosen: Sequence[Program]) -> Iterator[Newer]:
     """The module that each is built from."""
     go = check_go()
     for program in chosen:
@@ -85,7 +85,7 @@ def _answer(command: Sequence[str], folder: Path) -> str:
 
 def main() -> int:
     try:
-        found = [*packages(), *programs()]
+        found = [*packages(CHECKOUT), *programs(PROGRAMS)]
     except BuildError as error:
         print(error)
         return 1
