@@ -57,7 +57,7 @@ up: .venv/ready ## apply it; asks first, and refuses to break a promise
 	@$(OPS) up --stack $(STACK) $(MEANT)
 
 release: .venv/ready ## new images: make release API=<commit> WEB=<commit>; asks first, tells a failed migration's log
-	@$(OPS) release --stack $(STACK) $(TAGS) $(MEANT)
+	@$(OPS) release --stack $(STACK) $(TAGS)
 
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)

@@ -11,7 +11,7 @@ from rich.console import Console
 from ops import engine, planning, stackfile
 from ops.errors import OpsError
 from ops.failed_migration import FailedMigration, find
-from ops.guarded import guarded_plan, mean_option, stack_option
+from ops.guarded import guarded_plan, stack_option
 from ops.plan import PlanError
 
 IMAGES = "honeydue:images"
@@ -25,15 +25,14 @@ console = Console(soft_wrap=True, highlight=False)
 @click.option("--worker", metavar="TAG")
 @click.option("--admin", metavar="TAG")
 @click.option("--web", metavar="TAG")
-@mean_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def release(stack: str, meant: tuple[str, ...], yes: bool, **tags: str | None) -> None:
+def release(stack: str, yes: bool, **tags: str | None) -> None:
     """Set new images, preview, ask, apply. Refused or declined, the settings stay as they were."""
     chosen = {app: tag for app, tag in (tags | {"worker": tags["worker"] or tags["api"]}).items() if tag}
     if not chosen:
         raise click.UsageError("nothing to release: name at least one image, as in make release API=<commit>")
     try:
-        before = release_images(stack, chosen, meant=meant, ask=not yes)
+        before = release_images(stack, chosen, ask=not yes)
         status = planning.apply(stack)
         if status != 0:
             _tell_why(stack, before)
@@ -42,14 +41,15 @@ def release(stack: str, meant: tuple[str, ...], yes: bool, **tags: str | None) -
     sys.exit(status)
 
 
-def release_images(stack: str, tags: Mapping[str, str], *, meant: tuple[str, ...], ask: bool) -> Mapping[str, str]:
+def release_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping[str, str]:
     """Writes the tags and has them agreed to; returns those they replace. Ends the command where they are refused or declined."""
     file = engine.settings_file(stack)
     with _as_it_was_unless_agreed(file):
         before = set_images(file, tags)
         for app, tag in tags.items():
             console.print(f"{app}: {before[app]} → {tag}")
-        guarded_plan(stack, meant)
+        # Nothing is meant to be lost by a release: that is make up MEAN=…, before it.
+        guarded_plan(stack, ())
         if ask:
             click.confirm(f"Release this to {stack}?", abort=True)
     return before
@@ -97,7 +97,7 @@ def _tell_why(stack: str, before: Mapping[str, str]) -> None:
         "[red]release:[/] the migration failed: no new pod of api or worker was started, the old ones keep serving.\n"
         "  goose rolled the failed file back, those before it stay applied. Mend it, build an image that has it, then\n"
         f"  make release STACK={stack} API=<its commit>\n"
-        f"  To give up instead, which leaves all as it serves now: make release STACK={stack} {again}"
+        f"  To go back instead: make release STACK={stack} {again}"
     )
 
 
