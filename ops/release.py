@@ -21,7 +21,7 @@ console = Console(soft_wrap=True, highlight=False)
 
 @click.command()
 @stack_option
-@click.option("--api", metavar="TAG", help="Of api, and of worker too unless that is given: one repository builds both (book ch14).")
+@click.option("--api", metavar="TAG", help="Of api, and of worker too unless that is given: one repository builds both (book, 12b2f9d).")
 @click.option("--worker", metavar="TAG")
 @click.option("--admin", metavar="TAG")
 @click.option("--web", metavar="TAG")

@@ -108,6 +108,8 @@ def test_a_key_that_may_only_read_previews_and_cannot_deploy(stack: Stack) -> No
     with object_store(stack.layout, read_only=True) as store:
         reader = Stack(layout=stack.layout, endpoint=f"https://{store.endpoint}", folder=stack.folder)
         before = reader.objects
+        # What a job does first: its own identity into the checkout's settings.
+        assert reader.pulumi("config", "set", "--secret", "word", SECRET).returncode == 0
         assert reader.pulumi("preview", "--refresh", "--expect-no-changes").returncode == 0
         refused = reader.pulumi("up", "--yes", "--skip-preview")
         assert refused.returncode != 0
