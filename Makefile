@@ -8,8 +8,10 @@ PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
+# Tags of images, commits as a rule; API alone is worker's too.
+TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity rehearsal-tests adopt preview up release outputs outdated tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +22,7 @@ rehearse: tools ## production's own configuration, previewed and applied on this
 rehearse-down: .venv/ready ## end the rehearsal and remove its world
 	@$(VENV)/python -m rehearsal down
 
-test: lint unit policy manifests rehearsal-tests ## format, lint, types, unit tests, the policy pack, checks of the manifests, rehearsal tests
+test: lint unit policy manifests workflows rehearsal-tests ## format, lint, types, unit tests, the policy pack, manifests, workflows, rehearsal tests
 
 lint: .venv/ready ## formatting, lint and types
 	@$(VENV)/ruff format --check .
@@ -35,6 +37,9 @@ policy: .venv/ready policy/.venv/ready ## the policy pack, as the engine would s
 
 manifests: tools ## the rendered manifests through their checkers, and the table of who may talk to whom
 	@$(VENV)/pytest tests/manifests
+
+workflows: tools ## CI's workflows through actionlint, and what they may see and do
+	@$(VENV)/pytest tests/workflows
 
 connectivity: tools ## write that table anew, after a change of a network policy
 	@$(VENV)/python -m tests.manifests.connectivity
@@ -51,8 +56,14 @@ preview: .venv/ready ## what an up would change in production, held against the 
 up: .venv/ready ## apply it; asks first, and refuses to break a promise
 	@$(OPS) up --stack $(STACK) $(MEANT)
 
+release: .venv/ready ## new images: make release API=<commit> WEB=<commit>; asks first, tells a failed migration's log
+	@$(OPS) release --stack $(STACK) $(TAGS)
+
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)
+
+outdated: .venv/ready ## what has a newer version than its pin
+	@$(VENV)/python -m tools.outdated
 
 tools: .venv/ready ## build the programs a rehearsal runs, where they are missing
 	@$(VENV)/python -m tools.build

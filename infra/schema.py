@@ -4,7 +4,7 @@ A check that spans two settings stands on one of them and says nothing while the
 in YAML, snake_case here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -133,6 +133,10 @@ class Prices(Model):
     servers: Mapping[str, float]
     primary_ipv4: float
     services: Mapping[str, float]
+
+    def month(self, nodes: Iterable[Node]) -> float:
+        """What these nodes and the services cost together."""
+        return round(sum(self.servers[node.server_type] + self.primary_ipv4 for node in nodes) + sum(self.services.values()), 2)
 
 
 DERIVED = {

@@ -3,7 +3,10 @@
 import click
 
 from ops.adopt import adopt
+from ops.comment import comment
 from ops.guarded import preview, up
+from ops.issue import issue
+from ops.release import release
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,8 +15,11 @@ def cli() -> None:
 
 
 cli.add_command(adopt)
+cli.add_command(comment)
+cli.add_command(issue)
 cli.add_command(preview)
 cli.add_command(up)
+cli.add_command(release)
 
 if __name__ == "__main__":
     cli(prog_name="python -m ops")

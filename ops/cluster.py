@@ -65,6 +65,19 @@ class Cluster:
         items: Sequence[Object] = self._plain(found)["items"]
         return items
 
+    def log(self, namespace: str, pod: str, *, lines: int) -> str:
+        """The end of what a pod's container said."""
+        found = self._kind("v1", "Pod").log.get(
+            name=pod,
+            namespace=namespace,
+            query_params=[("tailLines", str(lines))],
+            # A log is no JSON.
+            serialize=False,
+            _request_timeout=TIMEOUT_SECONDS,
+        )
+        said: bytes = found.data
+        return said.decode(errors="replace")
+
     def patch(self, live: Object, operations: Sequence[Mapping[str, object]]) -> None:
         """Changes an object as it was read."""
         metadata = live["metadata"]

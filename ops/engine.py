@@ -1,4 +1,4 @@
-"""What an adoption asks of the engine: the stack's settings, what it would create, the import itself, and what the state holds."""
+"""What adoption and a release ask of the engine: the stack's settings, what it would create, the import, what the state holds."""
 
 import json
 import os
@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.topology import ClusterSettings
 from ops.errors import OpsError
 from ops.findings import dig
 from ops.kubeconfig import without_rights
@@ -138,6 +139,19 @@ def held(stack: str) -> Sequence[State]:
         return [State.model_validate(one) for one in resources]
     except ValidationError as error:
         raise OpsError(f"the stack's state cannot be read: {error.error_count()} parts of it have another form") from None
+
+
+def outputs(stack: str) -> Mapping[str, JsonValue]:
+    """What `pulumi stack output` answers, the secret ones masked; nothing before the first `up`."""
+    found: Mapping[str, JsonValue] = json.loads(_answered(["stack", "output", "--json"], stack))
+    return found
+
+
+def way_in(stack: str) -> tuple[str, str]:
+    """The kubeconfig that the settings hold, or else that of the cluster which the program founded, and its context: not to be shown."""
+    held = settings(stack)
+    kubeconfig = held.get("kubeconfig") or _answered(["stack", "output", "kubeconfig", "--show-secrets"], stack)
+    return str(kubeconfig), TypeAdapter(ClusterSettings).validate_python(held["cluster"]).context
 
 
 def _answered(arguments: Sequence[str], stack: str, *, stdin: str = "") -> str:

@@ -25,11 +25,11 @@ def changes(plan: Plan) -> RenderableType:
     table.add_column("resource", no_wrap=True)
     table.add_column("what differs", overflow="fold")
     for step in plan.changes:
-        table.add_row(SYMBOLS.get(step.op, step.op), step.short, _differs(step))
+        table.add_row(SYMBOLS.get(step.op, step.op), step.short, differs(step))
     return Group(*warnings, table)
 
 
-def _differs(step: Step) -> str:
+def differs(step: Step) -> str:
     paths = list(dict.fromkeys(re.sub(r"\[\d+\]", "", path) for path in step.changed))
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
     restarts = step.state.type == DEPLOYMENT and step.op == "update" and any(path.startswith("spec.template") for path in paths)

@@ -173,12 +173,12 @@ def run(
     )
 
 
-def start(layout: Layout, arguments: Sequence[str], *, project: Path) -> subprocess.Popen[str]:
+def start(layout: Layout, arguments: Sequence[str], *, project: Path, extra: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Starts a pulumi command, its words in a pipe."""
     return subprocess.Popen(
         [_pulumi(layout), *arguments],
         cwd=project,
-        env=environment(layout),
+        env={**environment(layout), **(extra or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -19,7 +19,7 @@ START_SECONDS = 30.0
 
 
 class ObjectStore:
-    """Runs for the length of a `with` block, and never longer than its world.
+    """Runs for the length of a `with` block, and never longer than its world. `read_only`, its key is one that may not write.
 
     Attributes:
         endpoint: where it listens, as `host:port`; what a machine of the world trusts (`layout.trusted`) vouches for it.
@@ -27,8 +27,9 @@ class ObjectStore:
 
     endpoint: str
 
-    def __init__(self, layout: Layout, *, region: str, bucket: str, access_key: str, secret_key: str) -> None:
+    def __init__(self, layout: Layout, *, region: str, bucket: str, access_key: str, secret_key: str, read_only: bool = False) -> None:
         self._layout = layout
+        self._read_only = read_only
         self._environment = {"ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key, "VGW_REGION": region}
         self._bucket = bucket
         self._process: subprocess.Popen[bytes] | None = None
@@ -42,6 +43,8 @@ class ObjectStore:
             chosen.bind((LOOPBACK, 0))
             self.endpoint = f"{LOOPBACK}:{chosen.getsockname()[1]}"
         listen = ["--port", self.endpoint, "--cert", str(issued.certificate), "--key", str(issued.key), "--quiet"]
+        if self._read_only:
+            listen.append("--readonly")
         sidecar = folder / "metadata"
         sidecar.mkdir(mode=0o700, exist_ok=True)
         command = [str(controlplane.binary(NAME, NAME)), *listen, "posix", "--sidecar", str(sidecar), str(folder / "data")]

@@ -126,8 +126,9 @@ CHECKERS = (
     Program(name="pod-security", minutes=0.7, module="k8s.io/pod-security-admission", main="."),
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
     Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
+    Program(name="actionlint", minutes=0.5, module="github.com/rhysd/actionlint"),
 )
-"""What the rendered manifests are run through (tests/manifests)."""
+"""What the rendered manifests and the workflows are run through (tests/manifests, tests/workflows)."""
 
 PROGRAMS = ENGINE + WORLD + CHECKERS
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rehearsal import engine
@@ -10,12 +11,12 @@ from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
 
 
-def ops(world: World, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+def ops(world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`python -m ops …` as in a shell after `python -m rehearsal env`; its words in one stream, lines of any length."""
     return subprocess.run(
         [sys.executable, "-m", "ops", *arguments],
         cwd=world.project,
-        env=engine.environment(world.layout) | {"COLUMNS": "400"},
+        env=engine.environment(world.layout) | {"COLUMNS": "400"} | dict(extra or {}),
         input=answer,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

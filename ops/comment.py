@@ -1,0 +1,41 @@
+"""`comment`: what a pull request would change in production, as the one comment that every push edits."""
+
+import sys
+
+import click
+
+from ops import engine, markdown, planning
+from ops.cost import monthly_cost
+from ops.errors import OpsError
+from ops.findings import dig
+from ops.gitea import Gitea
+from ops.guarded import stack_option
+from ops.plan import PlanError
+from ops.rules import check
+
+
+@click.command()
+@stack_option
+@click.option("--pull-request", "number", type=int, required=True, help="Its number.")
+def comment(stack: str, number: int) -> None:
+    """Preview into a pull request's one comment. Ends with 1 where there is no plan, or one that breaks a promise."""
+    try:
+        with Gitea.of_this_job() as gitea:
+            text, kept = previewed(stack)
+            gitea.keep_comment(number, f"<!-- preview of {stack} -->", f"### What this changes in {stack}\n\n{text}\n")
+    except OpsError as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(0 if kept else 1)
+
+
+def previewed(stack: str) -> tuple[str, bool]:
+    """The plan as Markdown, and whether it could be made and keeps every promise."""
+    try:
+        plan = planning.make_plan(stack)
+        now = dig(engine.outputs(stack), "monthlyCost", "total")
+    except (PlanError, OpsError) as error:
+        return markdown.failure(str(error)), False
+    if plan.errors:
+        return markdown.failure("\n".join(plan.errors)), False
+    violations = check(plan)
+    return markdown.preview(plan, violations, cost=monthly_cost(plan, now=now if isinstance(now, float) else None)), not violations

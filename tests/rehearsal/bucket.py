@@ -1,0 +1,78 @@
+"""A stack whose state is in a bucket, as production's is: the real engine, a real object store, a program of two secrets."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from rehearsal.flags import LOOPBACK
+from rehearsal.layout import Layout
+
+BUCKET = "honeydue-state"
+REGION = "us-east-005"
+KEY_ID = "key-of-the-state"
+KEY = "secret-key-of-the-state"
+
+PROGRAM = """
+import pathlib, time
+import pulumi, pulumi_random
+
+password = pulumi_random.RandomPassword("password", length=32)
+pulumi.export("password", password.result)
+pulumi.export("word", pulumi.Config().require_secret("word"))
+while not pulumi.runtime.is_dry_run() and not pathlib.Path("open").exists():
+    time.sleep(0.05)
+"""
+
+
+def project(folder: Path) -> Path:
+    """Its program goes on with an `up` when there is a file `open` in the folder."""
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: bucket\nruntime: python\n")
+    (folder / "__main__.py").write_text(PROGRAM)
+    return folder
+
+
+def environment(layout: Layout, endpoint: str) -> Mapping[str, str]:
+    """What docs/ci.md says a shell or a job needs, with the store's address; the settings file is the project's own."""
+    url = f"s3://{BUCKET}?endpoint={endpoint}&region={REGION}&s3ForcePathStyle=true"
+    return {
+        "PULUMI_BACKEND_URL": url,
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-the-state",
+        # Nobody else vouches for the store.
+        "AWS_CA_BUNDLE": str(layout.trusted),
+    }
+
+
+@contextmanager
+def recorder() -> Iterator[tuple[str, list[Mapping[str, str]]]]:
+    """The address of a store that forgets all that it is sent, and the headers of every write that it got."""
+    written: list[Mapping[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            listing = "list-type" in self.path
+            self._answer(200, b"<ListBucketResult/>") if listing else self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            written.append({name.lower(): value for name, value in self.headers.items()})
+            self._answer(200, b"")
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://{LOOPBACK}:{server.server_port}", written
+        server.shutdown()

@@ -1,0 +1,60 @@
+"""A program by the name of pulumi, first on PATH, that answers what a test has prepared."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SERVICE = "kubernetes:core/v1:Service"
+NODES = {alias: {"hostname": f"node-{alias}"} for alias in ("a", "b", "c")}
+PRICES = {"asOf": "2026-04-24", "currency": "EUR", "servers": {"cx33": 6.49}, "primaryIpv4": 0.5, "services": {"neon": 4.5}}
+
+SCRIPT = """#!/bin/sh
+case "$1 $2" in
+"preview "*) cat "$ANSWERS/plan" ;;
+"stack output") cat "$ANSWERS/outputs" ;;
+*) echo "$*" >> "$ANSWERS/asked" ; exit "$(cat "$ANSWERS/status")" ;;
+esac
+"""
+
+
+def plan(*ops: str, error: str = "") -> Mapping[str, Any]:
+    """A plan that does each of these to a Service of its own."""
+    return {
+        "config": {"honeydue:nodes": json.dumps(NODES), "honeydue:prices": json.dumps(PRICES)},
+        "steps": [_step(op, f"api{number}") for number, op in enumerate(ops)],
+        "diagnostics": [{"message": error, "severity": "error"}] if error else [],
+    }
+
+
+def _step(op: str, name: str) -> Mapping[str, Any]:
+    urn = f"urn:pulumi:prod::honeydue::honeydue:apps:Workload${SERVICE}::{name}"
+    state = {"urn": urn, "type": SERVICE, "custom": True, "protect": True}
+    changed = {"spec.ports[0].port": {"kind": "update"}} if op == "update" else None
+    return {
+        "op": op,
+        "urn": urn,
+        "oldState": None if op == "create" else state,
+        "newState": None if op == "delete" else state,
+        "detailedDiff": changed,
+    }
+
+
+@contextmanager
+def engine(folder: Path, monkeypatch: pytest.MonkeyPatch, *, plan: Mapping[str, Any], status: int = 0) -> Iterator[Path]:
+    """It, for as long as the block runs; the file that is yielded tells what it was asked besides plans and outputs."""
+    answers = folder / "answers"
+    answers.mkdir(exist_ok=True)
+    (answers / "plan").write_text(json.dumps(plan))
+    (answers / "outputs").write_text(json.dumps({"monthlyCost": {"total": 18.48, "currency": "EUR", "asOf": "2026-04-24"}}))
+    (answers / "status").write_text(str(status))
+    (answers / "pulumi").write_text(SCRIPT)
+    (answers / "pulumi").chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("ANSWERS", str(answers))
+        yield answers / "asked"

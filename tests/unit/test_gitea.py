@@ -1,0 +1,124 @@
+"""What CI tells people: one comment that is edited, one issue that is open as long as there is something to do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ops.__main__ import cli
+from tests.unit import forge
+from tests.unit.forge import REPOSITORY, TOKEN, Forge
+from tests.unit.stand_in import engine, plan
+
+TITLE = "Drift of prod"
+
+
+@pytest.fixture
+def gitea(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
+    """A Gitea, and the environment of one of its jobs."""
+    with forge.serving() as serving:
+        monkeypatch.setenv("GITHUB_SERVER_URL", serving.url)
+        monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        yield serving
+
+
+def issue(tmp_path: Path, status: int, text: str = "") -> Result:
+    (tmp_path / "report.md").write_text(text)
+    return CliRunner().invoke(cli, ["issue", "--title", TITLE, "--status", str(status), str(tmp_path / "report.md")])
+
+
+def test_an_issue_is_opened_edited_and_closed(gitea: Forge, tmp_path: Path) -> None:
+    gitea.open(TITLE, "an old one", "closed")
+    assert issue(tmp_path, 2, "one thing").exit_code == 0
+    assert issue(tmp_path, 2, "one thing").exit_code == 0
+    assert issue(tmp_path, 2, "two things").exit_code == 0
+    assert [(one["title"], one["body"], one["state"]) for one in gitea.issues[1:]] == [(TITLE, "two things", "open")]
+    # Nothing new to say, nothing sent: everybody who watches would be told.
+    assert gitea.changes == ["POST issues", "PATCH issues/2"]
+    assert issue(tmp_path, 0).exit_code == 0
+    assert [one["state"] for one in gitea.issues] == ["closed", "closed"]
+    assert issue(tmp_path, 0).exit_code == 0
+    assert len(gitea.changes) == 3
+
+
+def test_an_issue_is_found_behind_many_others(gitea: Forge, tmp_path: Path) -> None:
+    for number in range(120):
+        gitea.open(f"{TITLE} {number}")
+    gitea.open(TITLE, "before")
+    assert issue(tmp_path, 2, "after").exit_code == 0
+    assert gitea.changes == ["PATCH issues/121"]
+
+
+def test_a_check_that_could_not_be_made_fails_the_job_and_says_nothing_of_drift(gitea: Forge, tmp_path: Path) -> None:
+    gitea.open(TITLE, "drift of yesterday")
+    done = issue(tmp_path, 1, "the state could not be read")
+    assert done.exit_code == 1
+    assert "the state could not be read" in done.output
+    assert gitea.changes == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(401, "no longer valid"), (403, "may not write issues"), (404, "no such repository"), (500, "500")]
+)
+def test_what_gitea_refuses_is_one_line(gitea: Forge, tmp_path: Path, status: int, said: str) -> None:
+    gitea.failing.append(status)
+    done = issue(tmp_path, 2, "drift")
+    assert done.exit_code == 1
+    assert said in done.output
+    assert done.output.count("\n") == 1
+    assert TOKEN not in done.output
+
+
+def test_a_restart_of_gitea_is_outlasted(gitea: Forge, tmp_path: Path) -> None:
+    gitea.failing.extend([502, 503])
+    assert issue(tmp_path, 2, "drift").exit_code == 0
+    assert len(gitea.issues) == 1
+
+
+def test_outside_of_a_job_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    done = issue(tmp_path, 2, "drift")
+    assert done.exit_code == 1
+    assert "GITHUB_TOKEN not set" in done.output
+
+
+def comment() -> Result:
+    return CliRunner().invoke(cli, ["comment", "--stack", "prod", "--pull-request", "7"])
+
+
+def test_a_preview_is_one_comment_that_is_edited(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gitea.comments[7] = [{"id": 1, "body": "Looks good to me"}]
+    with engine(tmp_path, monkeypatch, plan=plan("update")):
+        assert comment().exit_code == 0
+    with engine(tmp_path, monkeypatch, plan=plan("create", "update")):
+        assert comment().exit_code == 0
+    first, preview = gitea.comments[7]
+    assert first["body"] == "Looks good to me"
+    assert gitea.changes == ["POST issues/7/comments", "PATCH issues/comments/2"]
+    assert "1 to create, 1 to update." in preview["body"]
+    assert "| update | `Service::api1` | spec.ports.port |" in preview["body"]
+    assert "25.47 EUR a month, 18.48 EUR now (net, prices of 2026-04-24)" in preview["body"]
+
+
+def test_a_broken_promise_is_in_the_comment_and_fails_the_job(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine(tmp_path, monkeypatch, plan=plan("delete")):
+        assert comment().exit_code == 1
+    assert "**Refused as it is: 1 to mend or to mean.**" in gitea.comments[7][0]["body"]
+    assert "`Service::api0` would be deleted" in gitea.comments[7][0]["body"]
+
+
+def test_no_plan_is_in_the_comment_too(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine(tmp_path, monkeypatch, plan=plan(error="honeydue:domian is no setting\n```\n@everybody")):
+        assert comment().exit_code == 1
+    assert "    honeydue:domian is no setting\n    ```\n    @everybody" in gitea.comments[7][0]["body"]
+
+
+def test_a_plan_of_any_size_fits_in_a_comment(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine(tmp_path, monkeypatch, plan=plan(*["update"] * 500)):
+        assert comment().exit_code == 0
+    body = gitea.comments[7][0]["body"]
+    assert "500 to update." in body
+    assert "and 400 more" in body
+    assert body.count("| update |") == 100
