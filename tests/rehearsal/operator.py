@@ -2,26 +2,25 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-from rehearsal import engine
 from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
 
 
 def ops(world: World, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    """`python -m ops …` as in a shell after `python -m rehearsal env`; its words in one stream, lines of any length."""
-    return subprocess.run(
-        [sys.executable, "-m", "ops", *arguments],
-        cwd=world.project,
-        env=engine.environment(world.layout) | {"COLUMNS": "400"},
-        input=answer,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    """`python -m rehearsal ops …`; its words in one stream, lines of any length."""
+    with world.operating(*arguments) as (command, environment):
+        return subprocess.run(
+            command,
+            cwd=world.project,
+            env={**environment, "COLUMNS": "400"},
+            input=answer,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
 
 
 def editable_copy(project: Path) -> Path:
