@@ -9,7 +9,7 @@ OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up drift outputs tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ preview: .venv/ready ## what an up would change in production, held against the 
 
 up: .venv/ready ## apply it; asks first, and refuses to break a promise
 	@$(OPS) up --stack $(STACK) $(MEANT)
+
+drift: .venv/ready ## whether production still is what is declared; changes nothing
+	@$(OPS) drift --stack $(STACK)
 
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)

@@ -3,6 +3,7 @@
 import click
 
 from ops.adopt import adopt
+from ops.drift import drift
 from ops.guarded import preview, up
 
 
@@ -12,6 +13,7 @@ def cli() -> None:
 
 
 cli.add_command(adopt)
+cli.add_command(drift)
 cli.add_command(preview)
 cli.add_command(up)
 
