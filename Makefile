@@ -11,7 +11,7 @@ MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity rehearsal-tests adopt preview up release outputs outdated tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity rehearsal-tests adopt preview up release drift outputs outdated tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ up: .venv/ready ## apply it; asks first, and refuses to break a promise
 
 release: .venv/ready ## new images: make release API=<commit> WEB=<commit>; asks first, tells a failed migration's log
 	@$(OPS) release --stack $(STACK) $(TAGS)
+
+drift: .venv/ready ## whether production still is what is declared; changes nothing
+	@$(OPS) drift --stack $(STACK)
 
 outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 	@$(PULUMI) stack output --stack $(STACK)

@@ -4,6 +4,7 @@ import click
 
 from ops.adopt import adopt
 from ops.comment import comment
+from ops.drift import drift
 from ops.guarded import preview, up
 from ops.issue import issue
 from ops.release import release
@@ -16,6 +17,7 @@ def cli() -> None:
 
 cli.add_command(adopt)
 cli.add_command(comment)
+cli.add_command(drift)
 cli.add_command(issue)
 cli.add_command(preview)
 cli.add_command(up)

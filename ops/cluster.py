@@ -14,7 +14,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError, ForbiddenError, NotFoundError, ResourceNotFoundError, UnauthorizedError
 
 from infra.settings import SECRETS
-from ops.errors import OpsError
+from ops.errors import NotAllowedError, OpsError
 
 Object = Mapping[str, Any]
 
@@ -57,11 +57,12 @@ class Cluster:
         return self._plain(found)
 
     def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
-        """All objects of a kind in a namespace."""
-        try:
-            found = self._kind(api_version, kind).get(namespace=namespace, _request_timeout=TIMEOUT_SECONDS)
-        except (NotFoundError, ResourceNotFoundError):
-            return ()
+        """All objects of a kind in a namespace. A NotAllowedError where the account may not list them."""
+        with _readable_errors(self._server):
+            try:
+                found = self._kind(api_version, kind).get(namespace=namespace, _request_timeout=TIMEOUT_SECONDS)
+            except (NotFoundError, ResourceNotFoundError):
+                return ()
         items: Sequence[Object] = self._plain(found)["items"]
         return items
 
@@ -107,7 +108,7 @@ def _readable_errors(server: str) -> Iterator[None]:
             f"the API server at {server} refuses the certificate in honeydue:kubeconfig: {SECRETS['kubeconfig'].command}"
         ) from None
     except ForbiddenError as error:
-        raise OpsError(f"the kubeconfig may not do this, an administrator's is needed: {_said(error)}") from None
+        raise NotAllowedError(f"the kubeconfig may not do this, an administrator's is needed: {_said(error)}") from None
     except DynamicApiError as error:
         raise OpsError(f"the API server at {server} answers {error.status}: {_said(error)}") from None
     except urllib3.exceptions.HTTPError as error:

@@ -1,4 +1,4 @@
-"""What adoption and a release ask of the engine: the stack's settings, what it would create, the import, what the state holds."""
+"""What adoption, a release and drift ask of the engine: the stack's settings, plans, the import itself, and what the state holds."""
 
 import json
 import os
@@ -79,14 +79,31 @@ def plan_imports(stack: str, settings: Settings) -> tuple[Plan, ImportFile]:
         if isinstance(kubeconfig, str) and isinstance(context, str) and kubeconfig:
             planner = without_rights(kubeconfig, context)
             _answered(["config", "set", "--secret", "honeydue:kubeconfig", "--config-file", str(copy)], stack, stdin=planner)
-        # Protection is ignored as in any plan here (ops/planning.py): it is judged later.
-        flags = ["--json", "--show-sames", "--ignore-protect", "--import-file", str(file), "--config-file", str(copy)]
-        done = run(["pulumi", "preview", "--stack", stack, "--non-interactive", *flags], {**os.environ, **PLAIN_JSON})
-        plan = Plan.read(done.stdout) if done.stdout.strip() else Plan()
-        if done.returncode != 0:
-            raise PlanError("\n".join(plan.errors) or _explained(done.stderr, stack))
+        plan = _planned(stack, ["--import-file", str(file), "--config-file", str(copy)])
         entries = ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
         return plan, entries.model_copy(update={"resources": [_with_rights(one, kubeconfig) for one in entries.resources]})
+
+
+def plan_refreshed(stack: str, *, without: Sequence[str] = ()) -> Plan:
+    """What an `up` would do after another look at all that the stack holds, but for URNs like `without`. Nothing is written.
+
+    No `--expect-no-changes`: its one exit code is that of a change and of a failure.
+    """
+    # With the program, so that each look is by the tokens of now and not by those the state remembers.
+    flags = ["--refresh", "--run-program", *(f"--exclude={pattern}" for pattern in without)]
+    # The dry run of a field that somebody took over with kubectl would be refused, and with it the rest of the plan.
+    return _planned(stack, flags, PULUMI_K8S_ENABLE_PATCH_FORCE="true")
+
+
+def _planned(stack: str, flags: Sequence[str], **environment: str) -> Plan:
+    """A plan without errors, or a PlanError."""
+    # Protection is ignored as in any plan here (ops/planning.py): it is judged elsewhere.
+    command = ["pulumi", "preview", "--stack", stack, "--non-interactive", "--json", "--show-sames", "--ignore-protect", *flags]
+    done = run(command, {**os.environ, **PLAIN_JSON, **environment})
+    plan = Plan.read(done.stdout) if done.stdout.strip() else Plan()
+    if done.returncode != 0 or plan.errors:
+        raise PlanError("\n".join(dict.fromkeys(plan.errors)) or _explained(done.stderr, stack))
+    return plan
 
 
 def _with_rights(entry: Entry, kubeconfig: JsonValue) -> Entry:
@@ -131,14 +148,28 @@ def _written(file: ImportFile) -> Iterator[str]:
         yield scratch.name
 
 
-def held(stack: str) -> Sequence[State]:
-    """What the stack's state holds, secrets encrypted."""
+class Checkpoint(_Model):
+    """The state at one moment, secrets encrypted."""
+
+    manifest: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """When it was written, among others."""
+    resources: Sequence[State] = ()
+    pending_operations: Sequence[JsonValue] = ()
+    """What was begun and is not done: an update runs, or was killed."""
+
+
+def checkpoint(stack: str) -> Checkpoint:
+    """The state as it is now."""
     exported = json.loads(_answered(["stack", "export"], stack))
-    resources = (exported.get("deployment") or {}).get("resources") or []
     try:
-        return [State.model_validate(one) for one in resources]
+        return Checkpoint.model_validate(exported.get("deployment") or {})
     except ValidationError as error:
         raise OpsError(f"the stack's state cannot be read: {error.error_count()} parts of it have another form") from None
+
+
+def held(stack: str) -> Sequence[State]:
+    """What the stack's state holds, secrets encrypted."""
+    return checkpoint(stack).resources
 
 
 def outputs(stack: str) -> Mapping[str, JsonValue]:
@@ -147,10 +178,15 @@ def outputs(stack: str) -> Mapping[str, JsonValue]:
     return found
 
 
+def output(stack: str, name: str) -> str:
+    """One of the stack's outputs, a secret one opened: not to be shown."""
+    return _answered(["stack", "output", name, "--show-secrets"], stack)
+
+
 def way_in(stack: str) -> tuple[str, str]:
     """The kubeconfig that the settings hold, or else that of the cluster which the program founded, and its context: not to be shown."""
     held = settings(stack)
-    kubeconfig = held.get("kubeconfig") or _answered(["stack", "output", "kubeconfig", "--show-secrets"], stack)
+    kubeconfig = held.get("kubeconfig") or output(stack, "kubeconfig")
     return str(kubeconfig), TypeAdapter(ClusterSettings).validate_python(held["cluster"]).context
 
 

@@ -3,3 +3,7 @@
 
 class OpsError(Exception):
     """One readable line: what failed, and what to do about it."""
+
+
+class NotAllowedError(OpsError):
+    """The account that asks may not do this."""

@@ -31,6 +31,7 @@ class State(_Model):
 
     urn: str
     type: str
+    id: str = ""
     custom: bool = False
     protect: bool = False
     inputs: Mapping[str, JsonValue] = Field(default_factory=dict)

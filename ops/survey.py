@@ -90,7 +90,7 @@ class Surveyor:
     def survey(self, wanted: Iterable[Wanted]) -> Survey:
         findings = {one.urn: find(one, self._lookups) for one in wanted}
         found = Survey(findings=findings, adopted=self._kubernetes.adopted, beside=())
-        return replace(found, beside=list(beside(self._cluster, self._plan, found.ids)))
+        return replace(found, beside=list(beside(self._cluster, [step.state for step in self._plan.steps], found.ids)))
 
 
 def mounted_by(plan: Plan) -> Mapping[str, str]:

@@ -102,6 +102,16 @@ def adopt(world: World) -> None:
         sys.exit(engine.attend(command, project=world.project, env=environment))
 
 
+@cli.command(context_settings=PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def ops(world: World, arguments: tuple[str, ...]) -> None:
+    """Any of production's own commands, in the world: `ops drift --stack prod` is its `make drift`."""
+    standing(world).up()
+    with world.operating(*arguments) as (command, environment):
+        sys.exit(engine.attend(command, project=world.project, env=environment))
+
+
 @cli.command()
 @click.option("--keep", is_flag=True, help="End the processes only: the next up goes on where this world is.")
 @click.pass_obj

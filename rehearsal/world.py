@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -118,8 +118,8 @@ class World:
         return engine.start(self.layout, arguments, project=self.project)
 
     @contextmanager
-    def adopting(self, *arguments: str) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
-        """Production's own `adopt`: its command and environment, for as long as the clouds answer the vendors' clients."""
+    def operating(self, *arguments: str) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
+        """Production's own `python -m ops …`: command and environment, for as long as the clouds answer the vendors' clients."""
         # Here and not above: most commands do not need the providers' code.
         from rehearsal.clouds import api  # noqa: PLC0415
 
@@ -127,10 +127,11 @@ class World:
             hetzner=str(placeholder("hetznerToken", self.layout.pki)), cloudflare=str(placeholder("cloudflareToken", self.layout.pki))
         )
         with api.serving(self.layout.clouds, tokens) as endpoints:
-            yield (
-                [sys.executable, "-m", "ops", "adopt", "--stack", engine.STACK, *arguments],
-                {**engine.environment(self.layout), **endpoints},
-            )
+            yield [sys.executable, "-m", "ops", *arguments], {**engine.environment(self.layout), **endpoints}
+
+    def adopting(self, *arguments: str) -> AbstractContextManager[tuple[Sequence[str], Mapping[str, str]]]:
+        """Likewise, its `adopt`."""
+        return self.operating("adopt", "--stack", engine.STACK, *arguments)
 
     def adopt(self, *, check: bool = True, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Adopts what lives in the world, unasked. With `check`, a failure is a RehearsalError with the output."""

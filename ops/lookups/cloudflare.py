@@ -1,10 +1,11 @@
 """Records and settings of the zone at Cloudflare (https://developers.cloudflare.com/api)."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import cloudflare
+from cloudflare.types.dns import RecordResponse
 
 from infra.settings import SECRETS
 from ops.errors import OpsError
@@ -22,7 +23,7 @@ NO_KEY = "its private key was shown once and is nowhere to be read: a new one is
 class Cloudflare:
     """`address` tells what a primary IP that a record points at will hold, by its URN."""
 
-    def __init__(self, token: str, address: Callable[[str], str | None]) -> None:
+    def __init__(self, token: str, address: Callable[[str], str | None] = lambda _: None) -> None:
         self._endpoint = os.environ.get(ENDPOINT, API)
         self._client = cloudflare.Cloudflare(api_token=token, base_url=self._endpoint, timeout=TIMEOUT_SECONDS)
         self._address = address
@@ -43,6 +44,11 @@ class Cloudflare:
             "cloudflare:index/originCaCertificate:OriginCaCertificate": origin_certificate,
             "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate": client_certificate,
         }
+
+    def records(self, zone: str) -> Sequence[RecordResponse]:
+        """All records of a zone, whoever made them."""
+        with self._readable_errors():
+            return list(self._client.dns.records.list(zone_id=zone))
 
     def _asked(self, lookup: Callable[[Wanted, str], Finding]) -> Lookup:
         def ask(wanted: Wanted) -> Finding:

@@ -2,27 +2,26 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from rehearsal import engine
 from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
 
 
 def ops(world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """`python -m ops …` as in a shell after `python -m rehearsal env`; its words in one stream, lines of any length."""
-    return subprocess.run(
-        [sys.executable, "-m", "ops", *arguments],
-        cwd=world.project,
-        env=engine.environment(world.layout) | {"COLUMNS": "400"} | dict(extra or {}),
-        input=answer,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    """`python -m rehearsal ops …`; its words in one stream, lines of any length."""
+    with world.operating(*arguments) as (command, environment):
+        return subprocess.run(
+            command,
+            cwd=world.project,
+            env={**environment, "COLUMNS": "400", **(extra or {})},
+            input=answer,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
 
 
 def editable_copy(project: Path) -> Path:

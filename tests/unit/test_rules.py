@@ -11,37 +11,13 @@ from ops.plan import Plan, PlanError, short_name
 from ops.rules import DEPLOYMENT, EXPENDABLE, SERVER, check
 from ops.summary import refusal
 from tests.unit.capture import Capture, Registration, masked
+from tests.unit.plans import plan, step, urn
 
 RECORDED = Path(__file__).parent / "recorded" / "plan.json"
 JOB = "kubernetes:batch/v1:Job"
 SECRET = "kubernetes:core/v1:Secret"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 IMAGE = "registry/honeydue-api:1"
-
-
-def urn(kind: str, name: str) -> str:
-    return f"urn:pulumi:prod::honeydue::honeydue:some:Component${kind}::{name}"
-
-
-def state(kind: str, name: str, *, protect: bool = True, **more: Any) -> dict[str, Any]:
-    return {"urn": urn(kind, name), "type": kind, "custom": True, "protect": protect, **more}
-
-
-def step(op: str, kind: str, name: str, *, changed: tuple[str, ...] = (), old: dict[str, Any] | None = None, **new: Any) -> dict[str, Any]:
-    """One step of a plan; what is not said is as the program has it."""
-    before = None if op == "create" else state(kind, name, **(old or {}))
-    after = None if op == "delete" else state(kind, name, **new)
-    return {
-        "op": op,
-        "urn": urn(kind, name),
-        "oldState": before,
-        "newState": after,
-        "detailedDiff": {path: {"kind": "update"} for path in changed},
-    }
-
-
-def plan(*steps: dict[str, Any], **config: str) -> Plan:
-    return Plan.model_validate({"steps": steps, "config": {f"honeydue:{key}": value for key, value in config.items()}})
 
 
 def workload(name: str, *, image: str = IMAGE, after: tuple[str, ...] = (), **spec: Any) -> dict[str, Any]:

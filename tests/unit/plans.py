@@ -1,0 +1,30 @@
+"""Plans as the engine tells them, with only what a test says of them."""
+
+from typing import Any
+
+from ops.plan import Plan
+
+
+def urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:prod::honeydue::honeydue:some:Component${kind}::{name}"
+
+
+def state(kind: str, name: str, *, protect: bool = True, **more: Any) -> dict[str, Any]:
+    return {"urn": urn(kind, name), "type": kind, "custom": True, "protect": protect, **more}
+
+
+def step(op: str, kind: str, name: str, *, changed: tuple[str, ...] = (), old: dict[str, Any] | None = None, **new: Any) -> dict[str, Any]:
+    """One step of a plan; what is not said is as the program has it."""
+    before = None if op == "create" else state(kind, name, **(old or {}))
+    after = None if op == "delete" else state(kind, name, **new)
+    return {
+        "op": op,
+        "urn": urn(kind, name),
+        "oldState": before,
+        "newState": after,
+        "detailedDiff": {path: {"kind": "update"} for path in changed},
+    }
+
+
+def plan(*steps: dict[str, Any], **config: str) -> Plan:
+    return Plan.model_validate({"steps": steps, "config": {f"honeydue:{key}": value for key, value in config.items()}})
