@@ -1,5 +1,7 @@
 """Where a cluster that was founded here is reached: asked of real TLS servers on addresses of loopback."""
 
+import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,7 +17,9 @@ from infra.cluster import kubeconfig
 from infra.cluster.kubeconfig import Administrator, SilentError, first_ready, reachable, written
 from rehearsal import pki
 
-NODES = {"one": "127.86.0.1", "two": "127.86.0.2"}
+_OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+NODES = {"one": f"127.86.{_OWN}", "two": f"127.87.{_OWN}"}
+"""This process' own: the port is not to be chosen, and another run may have it."""
 
 
 class Ready(BaseHTTPRequestHandler):
