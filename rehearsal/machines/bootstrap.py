@@ -74,7 +74,8 @@ def ask(address: str, config: Config) -> str:
         raise RehearsalError(f"token CA hash does not match the Cluster CA certificate hash: of {address}")
     credentials = base64.b64encode(f"server:{config.password}".encode()).decode()
     request = urllib.request.Request(f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"})  # noqa: S310  # always https
-    with urllib.request.urlopen(request, context=ssl.create_default_context(cadata=authority.decode()), timeout=ASK_SECONDS) as reply:  # noqa: S310
+    trusting = ssl.create_default_context(cadata=authority.decode())
+    with urllib.request.urlopen(request, context=trusting, timeout=ASK_SECONDS) as reply:  # noqa: S310  # always https
         answer: str = reply.read().decode()
     return answer
 

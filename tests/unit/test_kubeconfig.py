@@ -1,5 +1,7 @@
 """Where a cluster that was founded here is reached: asked of real TLS servers on addresses of loopback."""
 
+import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,7 +17,9 @@ from infra.cluster import kubeconfig
 from infra.cluster.kubeconfig import Administrator, SilentError, first_ready, reachable, written
 from rehearsal import pki
 
-NODES = {"one": "127.86.0.1", "two": "127.86.0.2"}
+_OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+NODES = {"one": f"127.86.{_OWN}", "two": f"127.87.{_OWN}"}
+"""This process' own: the port is not to be chosen, and another run may have it."""
 
 
 class Ready(BaseHTTPRequestHandler):
@@ -94,9 +98,8 @@ def test_a_stranger_on_a_recycled_address_is_not_believed(tmp_path: Path, admini
 
 def test_an_up_waits_and_says_what_to_look_at(administrator: Administrator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubeconfig, "FIRST_BOOT_SECONDS", 0)
-    with pytest.raises(
-        pulumi.RunError, match=r"one \(127\.86\.0\.1\), two \(127\.86\.0\.2\).*honeydue:access\.operators.*journalctl -u k3s"
-    ):
+    told = re.escape(f"one ({NODES['one']}), two ({NODES['two']})")
+    with pytest.raises(pulumi.RunError, match=rf"{told}.*honeydue:access\.operators.*journalctl -u k3s"):
         reachable(NODES, administrator)
 
 
