@@ -9,7 +9,7 @@ OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity rehearsal-tests adopt preview up outputs tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests connectivity diagram rehearsal-tests adopt preview up outputs tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +33,14 @@ unit: .venv/ready ## tests that need no engine, in seconds
 policy: .venv/ready policy/.venv/ready ## the policy pack, as the engine would speak to it
 	@$(VENV)/pytest tests/policy
 
-manifests: tools ## the rendered manifests through their checkers, and the table of who may talk to whom
-	@$(VENV)/pytest tests/manifests
+manifests: tools ## the rendered manifests through their checkers, the table of who may talk to whom, the picture
+	@$(VENV)/pytest tests/manifests tests/diagram
 
 connectivity: tools ## write that table anew, after a change of a network policy
 	@$(VENV)/python -m tests.manifests.connectivity
+
+diagram: tools ## draw docs/diagram.svg anew, after a change of what the program declares
+	@$(VENV)/python -m tests.diagram.picture
 
 rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile

@@ -126,8 +126,10 @@ CHECKERS = (
     Program(name="pod-security", minutes=0.7, module="k8s.io/pod-security-admission", main="."),
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
     Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
+    # Lays out docs/diagram.svg.
+    Program(name="d2", minutes=2, module="oss.terrastruct.com/d2"),
 )
-"""What the rendered manifests are run through (tests/manifests)."""
+"""What the rendered manifests are run through (tests/manifests), and drawn with (tests/diagram)."""
 
 PROGRAMS = ENGINE + WORLD + CHECKERS
 
