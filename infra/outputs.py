@@ -23,9 +23,8 @@ def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:
 def monthly_cost(settings: Settings) -> Mapping[str, object]:
     """The list price of a month, net."""
     prices = settings.prices
-    servers = sum(prices.servers[node.server_type] + prices.primary_ipv4 for node in settings.nodes.values())
-    total = servers + sum(prices.services.values())
-    return {"total": round(total, 2), "currency": prices.currency, "asOf": prices.as_of}
+    total = prices.month(node.server_type for node in settings.nodes.values())
+    return {"total": total, "currency": prices.currency, "asOf": prices.as_of}
 
 
 def export_outputs(

@@ -4,7 +4,7 @@ A check that spans two settings stands on one of them and says nothing while the
 in YAML, snake_case here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -126,13 +126,17 @@ class RedisSettings(Model):
 
 
 class Prices(Model):
-    """What the outputs' monthly cost is computed from; net, per month."""
+    """List prices of a day; net, per month. A server's is by its type."""
 
     as_of: str
     currency: str
     servers: Mapping[str, float]
     primary_ipv4: float
     services: Mapping[str, float]
+
+    def month(self, server_types: Iterable[str]) -> float:
+        """A month of these servers, each with its address, and of the services."""
+        return round(sum(self.servers[one] + self.primary_ipv4 for one in server_types) + sum(self.services.values()), 2)
 
 
 DERIVED = {

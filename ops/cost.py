@@ -1,6 +1,6 @@
 """What a month costs after a plan, and what it cost before."""
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from infra.schema import Prices
@@ -33,7 +33,7 @@ def cost(plan: Plan) -> str:
         return ""
     # A replaced server has several steps, and is paid for once.
     servers = {step.urn: str(step.new.inputs["serverType"]) for step in plan.steps if step.new and step.new.type == SERVER}
-    prices = TypeAdapter(Prices).validate_json(plan.config[PRICES])
+    prices = Prices.model_validate_json(plan.config[PRICES])
     after = Cost(total=prices.month(servers.values()), currency=prices.currency, asOf=prices.as_of)
     before = _before(plan)
     change = f"{before} → " if before and str(before) != str(after) else ""
