@@ -5,11 +5,13 @@ Interrupted, it goes on where it was: what was imported is no longer looked for,
 
 import sys
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 
 import click
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import track
+from rich.text import Text
 
 from infra.topology import ClusterSettings
 from ops import engine, report, stackfile
@@ -17,9 +19,10 @@ from ops.cluster import Cluster
 from ops.errors import OpsError
 from ops.findings import dig
 from ops.handover import handovers
+from ops.lost_keys import lost_keys
 from ops.plan import LOSING, PlanError, short_name
 from ops.restarts import restarts
-from ops.survey import Known, Survey, Surveyor, import_files
+from ops.survey import Known, Surveyor, import_files
 
 ADOPTED = "honeydue:adopted"
 STEP = ("resourcePreEvent", "metadata")
@@ -35,45 +38,47 @@ def adopt(stack: str, yes: bool) -> None:
     try:
         _adopt(stack, ask=not yes)
     except (OpsError, PlanError) as error:
-        console.print(f"[red]adopt:[/] {error}", markup=True)
+        console.print(Text.assemble(("adopt: ", "red"), str(error)))
         sys.exit(1)
 
 
 def _adopt(stack: str, *, ask: bool) -> None:
     with console.status(f"planning {stack}"):
-        plan, file = engine.plan_imports(stack)
         settings = engine.settings(stack)
+        plan, file = engine.plan_imports(stack, settings)
     known = Known.of(settings)
-    context = TypeAdapter(ClusterSettings).validate_python(settings["cluster"]).context
-    with Cluster.reach(str(settings["kubeconfig"]), context) as cluster:
+    with _cluster(settings) as cluster:
         surveyor = Surveyor(known, plan, cluster)
-        survey = surveyor.survey(track(surveyor.wanted, description="looking for what exists", console=console, transient=True))
-        console.print(report.found(survey))
-        if survey.ambiguous:
-            raise OpsError(f"{survey.ambiguous} ambiguous, as shown; nothing was changed. Decide, then run it again")
-        files = import_files(file, plan, survey.ids)
-        unfinished = list(handovers(cluster, engine.held(stack)))
-        if not files and not unfinished and survey.adopted == known.adopted:
-            console.print("Nothing to adopt: the stack holds all that exists.")
-            return
-        if survey.adopted != known.adopted:
-            console.print(report.settings(survey.adopted, engine.settings_file(stack).name))
-        if ask:
-            click.confirm(f"Give {len(survey.ids)} to stack {stack}? Nothing in production changes but whose the fields are", abort=True)
-        _record(stack, survey, known)
-        for one in files:
-            engine.import_resources(stack, one)
-        for handover in track(
-            list(handovers(cluster, engine.held(stack))), description="taking over fields", console=console, transient=True
-        ):
+        survey = surveyor.survey(track(surveyor.wanted, "looking for what exists", console=console, transient=True))
+        unfinished = any(handovers(cluster, engine.held(stack)))
+    console.print(report.found(survey))
+    if survey.ambiguous:
+        raise OpsError(f"{survey.ambiguous} ambiguous, as shown; nothing was changed. Decide, then run it again")
+    files = import_files(file, plan, survey.ids)
+    if not files and not unfinished and survey.adopted == known.adopted:
+        console.print("Nothing to adopt: the stack holds all that exists.")
+        return
+    if survey.adopted != known.adopted:
+        console.print(report.settings(survey.adopted, engine.settings_file(stack).name))
+    if ask:
+        click.confirm(
+            f"Give these {len(survey.ids)} to stack {stack}? In production nothing changes but the account of who owns which field",
+            abort=True,
+        )
+    if survey.adopted != known.adopted:
+        # Before the import: whatever is planned from then on, it must not be another selector or volume.
+        stackfile.set_value(engine.settings_file(stack), ADOPTED, report.written(survey.adopted))
+    for one in files:
+        engine.import_resources(stack, one)
+    with _cluster(settings) as cluster:
+        for handover in handovers(cluster, engine.held(stack)):
             handover.apply(cluster)
     _look_ahead(stack, survey.ids.keys())
 
 
-def _record(stack: str, survey: Survey, known: Known) -> None:
-    # Before the import: from then on the program must not plan anything else.
-    if survey.adopted != known.adopted:
-        stackfile.set_value(engine.settings_file(stack), ADOPTED, report.written(survey.adopted))
+def _cluster(settings: engine.Settings) -> AbstractContextManager[Cluster]:
+    context = TypeAdapter(ClusterSettings).validate_python(settings["cluster"]).context
+    return Cluster.reach(str(settings["kubeconfig"]), context)
 
 
 def _look_ahead(stack: str, adopted: Collection[str]) -> None:
@@ -87,4 +92,5 @@ def _look_ahead(stack: str, adopted: Collection[str]) -> None:
     counts = {op: sum(one == op for one, urn in planned if "pulumi:providers" not in urn) for op in ("update", "create")}
     console.print(f"Taken over. The next up updates {counts['update']} and creates {counts['create']}; it replaces nothing.")
     console.print(report.restarting(list(restarts(events))))
+    console.print(report.losing(list(lost_keys(events))))
     console.print(f"Look at all of it with make preview STACK={stack}, then make up STACK={stack}.")

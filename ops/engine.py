@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
 from ops.errors import OpsError
+from ops.findings import dig
+from ops.kubeconfig import without_rights
 from ops.plan import Plan, PlanError, State
 from ops.planning import run, stream
 
 PROVIDER = "pulumi:providers:"
+Settings = Mapping[str, JsonValue]
+"""By key without the project; what only the operator can set is among them, and never shown."""
 
 
 class _Model(BaseModel):
@@ -29,6 +34,7 @@ class Entry(_Model):
     id: str | None = None
     component: bool = False
     logical_name: str | None = None
+    inputs: Mapping[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def own_name(self) -> str:
@@ -52,26 +58,46 @@ def settings_file(stack: str) -> Path:
     return Path(os.environ.get("PULUMI_OPTION_CONFIG_FILE", f"Pulumi.{stack}.yaml"))
 
 
-def settings(stack: str) -> Mapping[str, JsonValue]:
-    """The stack's settings by their keys without the project, what only the operator can set among them: not to be shown."""
+def settings(stack: str) -> Settings:
+    """As the stack holds them, checked by nobody yet."""
     answer = _answered(["config", "--show-secrets", "--json"], stack)
     held = {key.partition(":")[2]: _Setting.model_validate(value) for key, value in json.loads(answer).items()}
     return {key: one.value if one.object_value is None else one.object_value for key, one in held.items()}
 
 
-def plan_imports(stack: str) -> tuple[Plan, ImportFile]:
-    """What an `up` would do, and what of it could be an import instead."""
+def plan_imports(stack: str, settings: Settings) -> tuple[Plan, ImportFile]:
+    """What an `up` would do, and what of it could be an import instead.
+
+    Planned as somebody without rights in the cluster: the provider then does without the API server's opinion of each create, which
+    would be one of a mixture of what is there and what is wanted, and often a refusal.
+    """
+    kubeconfig, context = settings.get("kubeconfig"), dig(settings, "cluster", "context")
     with tempfile.TemporaryDirectory(prefix="honeydue-") as scratch:
-        file = Path(scratch) / "import.json"
+        copy, file = Path(scratch) / f"Pulumi.{stack}.yaml", Path(scratch) / "import.json"
+        shutil.copyfile(settings_file(stack), copy)
+        if isinstance(kubeconfig, str) and isinstance(context, str) and kubeconfig:
+            planner = without_rights(kubeconfig, context)
+            _answered(["config", "set", "--secret", "honeydue:kubeconfig", "--config-file", str(copy)], stack, stdin=planner)
         # Protection is ignored as in any plan here (ops/planning.py): it is judged later.
-        flags = ["--json", "--show-sames", "--ignore-protect", "--import-file", str(file)]
+        flags = ["--json", "--show-sames", "--ignore-protect", "--import-file", str(file), "--config-file", str(copy)]
         done = run(["pulumi", "preview", "--stack", stack, "--non-interactive", *flags], {**os.environ, **PLAIN_JSON})
         plan = Plan.read(done.stdout) if done.stdout.strip() else Plan()
         if done.returncode != 0:
             raise PlanError("\n".join(plan.errors) or _explained(done.stderr, stack))
-        return plan, ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
+        entries = ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
+        return plan, entries.model_copy(update={"resources": [_with_rights(one, kubeconfig) for one in entries.resources]})
 
 
+def _with_rights(entry: Entry, kubeconfig: JsonValue) -> Entry:
+    """The provider of Kubernetes with the stack's own kubeconfig again; the engine encrypts it."""
+    if entry.type != f"{PROVIDER}kubernetes":
+        return entry
+    secret = {SECRET_MARK: SECRET, "plaintext": json.dumps(kubeconfig)}
+    return entry.model_copy(update={"inputs": {**entry.inputs, "kubeconfig": secret}})
+
+
+SECRET_MARK, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""How the engine writes that a value is secret (pulumi/sdk/go/common/resource/sig)."""
 PLAIN_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
 STREAMED_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 
@@ -97,9 +123,9 @@ def import_resources(stack: str, file: ImportFile) -> None:
 
 @contextmanager
 def _written(file: ImportFile) -> Iterator[str]:
-    # The inputs of providers stand in it, encrypted as in the state.
+    # Readable by its owner alone, and gone at once: the kubeconfig stands in it.
     with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".json") as scratch:
-        scratch.write(file.model_dump_json(by_alias=True, exclude_none=True))
+        scratch.write(file.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True))
         scratch.flush()
         yield scratch.name
 
@@ -114,8 +140,8 @@ def held(stack: str) -> Sequence[State]:
         raise OpsError(f"the stack's state cannot be read: {error.error_count()} parts of it have another form") from None
 
 
-def _answered(arguments: Sequence[str], stack: str) -> str:
-    done = run(["pulumi", *arguments, "--stack", stack, "--non-interactive"])
+def _answered(arguments: Sequence[str], stack: str, *, stdin: str = "") -> str:
+    done = run(["pulumi", *arguments, "--stack", stack, "--non-interactive"], stdin=stdin)
     if done.returncode != 0:
         raise OpsError(_explained(done.stderr or done.stdout, stack))
     return done.stdout

@@ -46,9 +46,9 @@ def show_diff(stack: str) -> int:
     return stream(["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect"])
 
 
-def run(command: Sequence[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], environment: dict[str, str] | None = None, *, stdin: str = "") -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise PlanError("pulumi is not on PATH: `make preview` finds or builds it") from None
 

@@ -52,6 +52,14 @@ def written(adopted: Adopted) -> Mapping[str, object]:
     return adopted.model_dump(by_alias=True, exclude_defaults=True)
 
 
+def losing(found: Sequence[str]) -> RenderableType:
+    """Keys of the running configuration that the program does not know."""
+    if not found:
+        return Text("Every key of the running configuration stays.")
+    words = "The next up takes away these keys; what an app still reads, give to honeydue:environment or the program first:"
+    return Group(Text(words, style="bold"), *(Text(f"  {one}") for one in found))
+
+
 def restarting(found: Sequence[Restart]) -> RenderableType:
     """A line for each workload whose pods the next `up` makes anew."""
     if not found:

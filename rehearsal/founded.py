@@ -3,11 +3,17 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from rehearsal import engine, processes
+from rehearsal.controlplane import NAMES
 from rehearsal.errors import RehearsalError
+from rehearsal.kubectl import Kubectl
 from rehearsal.layout import Layout
 from rehearsal.machines.machine import MARK, Machine
 from rehearsal.pki import write_private
+
+START_SECONDS = 90.0
 
 
 class FoundedCluster:
@@ -22,9 +28,12 @@ class FoundedCluster:
         return [sys.executable, "-m", "rehearsal.machines", str(self._layout.folder)]
 
     def power_on(self) -> None:
-        """Starts the machines that were on when the world ended."""
+        """Starts the machines that were on when the world ended, and returns when each of them answers that did before."""
         for machine in Machine.all(self._layout):
             machine.start()
+        for machine in Machine.all(self._layout):
+            if machine.kubeconfig.exists():
+                _await_api(machine)
 
     def runs(self) -> bool:
         return all(machine.running() for machine in Machine.all(self._layout))
@@ -35,6 +44,7 @@ class FoundedCluster:
             f"{machine.name}/{process.name()}": process.pid
             for machine in Machine.all(self._layout)
             for process in processes.carrying(MARK, str(machine.folder))
+            if process.name() in NAMES
         }
 
     def write_kubeconfig(self) -> None:
@@ -46,3 +56,11 @@ class FoundedCluster:
         if told.returncode != 0:
             raise RehearsalError("the program has not founded its cluster yet: pulumi up does")
         write_private(written, told.stdout.encode())
+
+
+def _await_api(machine: Machine) -> None:
+    patiently = Retrying(retry=retry_if_exception_type(RehearsalError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5))
+    try:
+        patiently(Kubectl(machine.kubeconfig).run, "get", "--raw=/readyz")
+    except RetryError as error:
+        raise RehearsalError(f"{machine.name} does not answer after {START_SECONDS:.0f} s; its logs: {machine.logs}") from error

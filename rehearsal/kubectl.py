@@ -51,10 +51,15 @@ class Kubectl:
 
     def furnish(self, nodes: Iterable[Node], disks: Iterable[Disk] = ()) -> None:
         """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes."""
-        self.apply(
-            manifests(nodes, disks=disks, kubelet_version=KUBERNETES.version),
-            [*_files(PACKAGE / "manifests"), *_files(programs.installed(CRDS))],
-        )
+        self.apply(manifests(nodes, disks=disks, kubelet_version=KUBERNETES.version), [*_of_k3s(), *_of_traefik()])
+
+    def furnish_early(self) -> None:
+        """What k3s makes as soon as its API server takes objects."""
+        self.apply(files=_of_k3s())
+
+    def furnish_late(self) -> None:
+        """Traefik's definitions, which k3s installs by a Job, and so not before there is a node."""
+        self.apply(files=_of_traefik())
 
     def await_ready(self) -> None:
         """Returns when the definitions are served, the nodes are Ready and pods can be admitted."""
@@ -69,5 +74,9 @@ class Kubectl:
                 wait.result()
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+def _of_k3s() -> list[Path]:
+    return sorted([*(PACKAGE / "manifests").glob("*.yaml"), *programs.installed(CRDS).glob("helm.cattle.io_*.yaml")])
+
+
+def _of_traefik() -> list[Path]:
+    return [programs.installed(CRDS) / "kubernetes-crd-definition-v1.yml"]

@@ -16,6 +16,9 @@ PORT = 6443
 FIRST_BOOT_SECONDS = 15 * 60
 """From a new server to an API that answers: updates, packages and k3s itself are downloaded in that time."""
 ANSWER_SECONDS = 3
+ASKED = ("/readyz", "/apis/traefik.io/v1alpha1")
+"""What an API must serve before anything is created. k3s installs Traefik's definitions by a Job, some time after its API is ready: a
+middleware that comes before them fails the whole `up`."""
 PAUSE_SECONDS = 3
 
 
@@ -57,7 +60,7 @@ def written(administrator: Administrator, *, addresses: Mapping[str, str], conte
 
 
 def first_ready(addresses: Mapping[str, str], administrator: Administrator) -> str:
-    """The first of the addresses, by alias, whose API server says that it is ready; raises SilentError when none does.
+    """The first of the addresses, by alias, whose API server serves all that is asked for; raises SilentError when none does.
 
     The first and not always the same: a preview must work while the node of the first is down, or being replaced.
     """
@@ -75,10 +78,12 @@ def _is_ready(address: str, administrator: Administrator) -> bool:
         client.flush()
         trust.load_cert_chain(client.name)
     try:
-        with urllib.request.urlopen(f"https://{address}:{PORT}/readyz", context=trust, timeout=ANSWER_SECONDS):
-            return True
+        for path in ASKED:
+            with urllib.request.urlopen(f"https://{address}:{PORT}{path}", context=trust, timeout=ANSWER_SECONDS):
+                pass
     except (urllib.error.URLError, OSError):
         return False
+    return True
 
 
 def reachable(addresses: Mapping[str, str], administrator: Administrator) -> str:
@@ -102,5 +107,5 @@ def reachable(addresses: Mapping[str, str], administrator: Administrator) -> str
         raise pulumi.RunError(
             f"Kubernetes answers on no server after {FIRST_BOOT_SECONDS // 60} minutes: {told}. The servers stand; nothing of the cluster "
             "was changed. Does honeydue:access.operators let you reach port 6443? On a server: `cloud-init status --long` and "
-            "`journalctl -u k3s` (docs/nodes.md). Then `pulumi up` again."
+            "`journalctl -u k3s`, and `k3s kubectl -n kube-system get jobs` for Traefik (docs/nodes.md). Then `pulumi up` again."
         ) from None

@@ -6,12 +6,10 @@ https://docs.k3s.io/cli/etcd-snapshot#s3-configuration-secret-support
 
 from collections.abc import Mapping
 
-import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import Secret
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster.helm_chart import HOME
+from infra.cluster.secret import secret
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
 from infra.schema import STORE_ENDPOINT, STORE_REGION, Settings
@@ -38,15 +36,12 @@ class Snapshots(Component):
         self.register_outputs({})
         if settings.snapshots is None or secrets.snapshot_key_id is None or secrets.snapshot_application_key is None:
             return
-        Secret(
+        # A key of that bucket alone: the one of the uploads is in every pod of api and worker.
+        keys = {"etcd-s3-access-key": secrets.snapshot_key_id, "etcd-s3-secret-key": secrets.snapshot_application_key}
+        secret(
             SNAPSHOT_SECRET,
-            metadata=ObjectMetaArgs(name=SNAPSHOT_SECRET, namespace=HOME),
-            type="etcd.k3s.cattle.io/s3-config-secret",
-            string_data={
-                **store(settings.snapshots, settings.environment),
-                # A key of that bucket alone: the one of the uploads is in every pod of api and worker.
-                "etcd-s3-access-key": secrets.snapshot_key_id,
-                "etcd-s3-secret-key": secrets.snapshot_application_key,
-            },
-            opts=pulumi.ResourceOptions(parent=self),
+            {**store(settings.snapshots, settings.environment), **keys},
+            namespace=HOME,
+            parent=self,
+            type_="etcd.k3s.cattle.io/s3-config-secret",
         )

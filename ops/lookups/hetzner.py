@@ -42,6 +42,8 @@ class Hetzner:
             "hcloud:index/server:Server": self._asked(self._server),
             "hcloud:index/sshKey:SshKey": self._asked(self._ssh_key),
             "hcloud:index/firewall:Firewall": self._asked(lambda wanted: self._by_name(wanted, client.firewalls.get_all)),
+            "hcloud:index/network:Network": self._asked(lambda wanted: self._by_name(wanted, client.networks.get_all)),
+            "hcloud:index/networkSubnet:NetworkSubnet": self._asked(self._subnet),
             "hcloud:index/placementGroup:PlacementGroup": self._asked(
                 lambda wanted: self._by_name(wanted, client.placement_groups.get_all)
             ),
@@ -77,6 +79,15 @@ class Hetzner:
                 if address.assignee_id:
                     fitting.setdefault(str(address.assignee_id), f"has {expected}")
         return Finding.one_of(fitting, f"servers fit {name} or its address {expected}")
+
+    def _subnet(self, wanted: Wanted) -> Finding:
+        """By its range: it has no name, and its id is that of its network with the range."""
+        wished = wanted.text("ipRange")
+        networks = self._client.networks.get_all()
+        fitting = {
+            f"{one.id}-{wished}": f"{wished} of {one.name}" for one in networks for net in one.subnets or () if net.ip_range == wished
+        }
+        return Finding.one_of(fitting, f"have the range {wished}")
 
     def _ssh_key(self, wanted: Wanted) -> Finding:
         """By the key itself: whoever uploaded it chose the name."""

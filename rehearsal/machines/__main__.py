@@ -15,7 +15,7 @@ from rehearsal.machines.machine import Machine, Server
 @click.pass_context
 def cli(context: click.Context, world: Path) -> None:
     """Acts on a machine of this world."""
-    context.obj = Layout(world)
+    context.obj = Layout(world.absolute())
 
 
 @cli.command()

@@ -7,9 +7,9 @@ docs/rehearsal.md.
 import secrets
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -41,7 +41,7 @@ class Server:
         self._machine = machine
         self._config = config
         self._folder = machine.root / "var/lib/rancher/k3s/server"
-        self._kubeconfig = machine.root / "etc/rancher/k3s/k3s.yaml"
+        self._kubeconfig = machine.kubeconfig
 
     @property
     def address(self) -> str:
@@ -68,9 +68,11 @@ class Server:
         control_plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
         try:
             self._start_etcd(control_plane, place, peer)
-            control_plane.start_kubernetes(furnish=partial(self._furnish, founding=peer is None and self._config.is_set("cluster-init")))
-            registration.Cleaner(Kubectl(self._kubeconfig), Etcd(url=place.etcd_url, pki=place.pki)).start()
-            self._register(place)
+            kubectl, founds = Kubectl(self._kubeconfig), self._config.is_set("cluster-init")
+            control_plane.start_kubernetes(furnish=kubectl.furnish_early if founds else lambda: None)
+            registration.Cleaner(kubectl, Etcd(url=place.etcd_url, pki=place.pki)).start()
+            # Beside the rest: a name that is another machine's is asked for again for ever, and the control plane goes on meanwhile.
+            threading.Thread(target=self._register, args=[place, kubectl.furnish_late if founds else None], daemon=True).start()
             while (ended := control_plane.ended()) is None:
                 time.sleep(WATCH_SECONDS)
             raise RehearsalError(f"{ended} ended")
@@ -199,11 +201,7 @@ class Server:
         control_plane.start_etcd(members)
         others.promote(place.peer_url)
 
-    def _furnish(self, *, founding: bool) -> None:
-        if founding:
-            Kubectl(self._kubeconfig).furnish([])
-
-    def _register(self, place: Place) -> None:
+    def _register(self, place: Place, then: Callable[[], None] | None) -> None:
         server = self._machine.server
         node = Node(
             hostname=self._machine.name,
@@ -217,6 +215,8 @@ class Server:
             finalizers=[registration.MEMBER_FINALIZER, registration.PASSWORD_FINALIZER],
         )
         registration.register(Kubectl(self._kubeconfig), node, registration.password(self._machine.root))
+        if then:
+            then()
 
     def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         with (self._machine.logs / f"{name}.log").open("ab") as log:

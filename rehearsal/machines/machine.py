@@ -69,6 +69,11 @@ class Machine:
         return cls(Layout(folder.parent.parent), folder.name)
 
     @property
+    def kubeconfig(self) -> Path:
+        """The administrator's, which k3s writes."""
+        return self.root / "etc/rancher/k3s/k3s.yaml"
+
+    @property
     def server(self) -> Server:
         return Server(**json.loads((self.folder / "server.json").read_text()))
 

@@ -30,7 +30,7 @@ def machine(world: World, alias: str) -> Machine:
 
 def kubectl(world: World, alias: str) -> Kubectl:
     """By the API server of that machine alone."""
-    return Kubectl(machine(world, alias).root / "etc/rancher/k3s/k3s.yaml")
+    return Kubectl(machine(world, alias).kubeconfig)
 
 
 def patiently() -> Retrying:

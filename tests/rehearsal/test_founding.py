@@ -97,11 +97,14 @@ def test_the_founder_waits_for_its_peers_and_founds_nothing(world: World) -> Non
     before = created_at(world)
     for alias in ("hetzner2", "hetzner3"):
         machine(world, alias).stop()
+    of_the_old_one = machine(world, "hetzner1").folder / "marked"
+    of_the_old_one.touch()
     world.set_config("honeydue:replacing", "hetzner1")
     engine = world.start_pulumi(*UP, "--replace", "**:Server::hetzner1")
     log = machine(world, "hetzner1").logs / "k3s.log"
     for attempt in patiently():
         with attempt:
+            assert not of_the_old_one.exists()
             assert log.exists()
             assert "waits for a server of its cluster" in log.read_text()
     assert not (machine(world, "hetzner1").root / "var/lib/rancher/k3s/server/db").exists()

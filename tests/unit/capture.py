@@ -222,7 +222,8 @@ async def collect(recorder: Recorder) -> Capture:
     assert isinstance(stack, Stack)
     outputs = {name: pulumi.Output.from_input(value) for name, value in stack.outputs.items()}
     return Capture(
-        registrations=tuple(recorder.registrations),
+        # Without the stack itself, which the SDK registers in the first run of a process alone.
+        registrations=tuple(one for one in recorder.registrations if one.kind != "Stack"),
         outputs={name: await output.future() for name, output in outputs.items()},
         secret_outputs=frozenset([name for name, output in outputs.items() if await output.is_secret()]),
     )

@@ -22,9 +22,10 @@ class Ready(BaseHTTPRequestHandler):
     """An API server that is ready."""
 
     status = 200
+    served: Sequence[str] = kubeconfig.ASKED
 
     def do_GET(self) -> None:
-        self.send_response(self.status if self.path == "/readyz" else 404)
+        self.send_response(self.status if self.path in self.served else 404)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -35,6 +36,12 @@ class Unready(Ready):
     """One whose etcd is away."""
 
     status = 500
+
+
+class WithoutTraefik(Ready):
+    """One whose k3s has not installed Traefik yet."""
+
+    served = ("/readyz",)
 
 
 @pytest.fixture
@@ -66,6 +73,7 @@ def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name
         ([("one", Ready), ("two", Ready)], "one"),
         ([("two", Ready)], "two"),
         ([("one", Unready), ("two", Ready)], "two"),
+        ([("one", WithoutTraefik), ("two", Ready)], "two"),
     ],
 )
 def test_the_first_that_is_ready_is_spoken_to(

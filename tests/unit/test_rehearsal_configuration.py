@@ -115,3 +115,17 @@ def test_placeholders_are_recognisable_stable_and_of_the_right_shape(tmp_path: P
     assert len(str(placeholder("cloudflareToken", tmp_path))) == 40
     assert str(placeholder("apnsKey", tmp_path)).startswith("-----BEGIN PRIVATE KEY-----")
     assert (tmp_path / "apns.p8").stat().st_mode & 0o077 == 0
+
+
+def test_of_a_cluster_that_is_founded_here_the_addresses_are_the_worlds(tmp_path: Path) -> None:
+    source = """config:
+  honeydue:nodes:
+    hetzner1: {hostname: one, ipv4: 178.104.247.152, privateIpv4: 10.0.0.11}
+  honeydue:cluster: {founder: hetzner1, privateRange: 10.0.0.0/24, k3sSha256: %s}
+""" % ("0" * 64)
+    copy, missing = copied(tmp_path, source)
+    config = stackfile.load(copy)["config"]
+    private = ranges(tmp_path).private
+    assert config["honeydue:nodes"]["hetzner1"] == {"hostname": "one", "privateIpv4": str(private[11])}
+    assert config["honeydue:cluster"] == {"founder": "hetzner1", "privateRange": str(private)}
+    assert not {"kubeconfig", "joinToken"} & {one.key for one in missing}

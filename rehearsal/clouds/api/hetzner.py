@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ Answer = tuple[int, Mapping[str, Any]]
 
 _COLLECTIONS: Final = {
     "firewalls": "hcloud:index/firewall:Firewall",
+    "networks": "hcloud:index/network:Network",
     "placement_groups": "hcloud:index/placementGroup:PlacementGroup",
     "primary_ips": "hcloud:index/primaryIp:PrimaryIp",
     "servers": "hcloud:index/server:Server",
@@ -34,16 +35,18 @@ def answer(folder: Path, path: str, query: Mapping[str, str]) -> Answer:
     if token is None:
         return _error(404, "not_found", f"the rehearsal does not serve {path}")
     filters = {field: query[name] for name, field in _FILTERS.items() if name in query}
+    held = state(folder, "hcloud")
+    subnets = list(held.of("hcloud:index/networkSubnet:NetworkSubnet").values())
     things = [
-        _told(path, id_, live)
-        for id_, live in state(folder, "hcloud").of(token).items()
+        _told(path, id_, live, subnets)
+        for id_, live in held.of(token).items()
         if all(live.get(field) == value for field, value in filters.items())
     ]
     pages = {"page": 1, "per_page": 50, "previous_page": None, "next_page": None, "last_page": 1, "total_entries": len(things)}
     return 200, {path: things, "meta": {"pagination": pages}}
 
 
-def _told(path: str, id_: str, live: Props) -> Mapping[str, Any]:
+def _told(path: str, id_: str, live: Props, subnets: Sequence[Props]) -> Mapping[str, Any]:
     about = {"id": int(id_), "name": live["name"], "labels": live.get("labels") or {}}
     match path:
         case "primary_ips":
@@ -57,6 +60,9 @@ def _told(path: str, id_: str, live: Props) -> Mapping[str, Any]:
             return {**about, "fingerprint": live["fingerprint"], "public_key": live["publicKey"]}
         case "placement_groups":
             return {**about, "type": live["type"], "servers": live["servers"]}
+        case "networks":
+            inside = [{"ip_range": one["ipRange"], "type": one["type"]} for one in subnets if str(one["networkId"]) == id_]
+            return {**about, "ip_range": live["ipRange"], "subnets": inside, "routes": [], "servers": []}
         case "servers":
             return {**about, "status": live["status"]}
         case _:

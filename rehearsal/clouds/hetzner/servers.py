@@ -11,6 +11,7 @@ from ..kinds import Cloud, Kind, Made
 from ..values import Props, Value
 from . import addresses, networks, power, rules
 from .rules import api_error, found, invalid
+from .server_types import DISKS
 
 _HOSTNAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _IMAGE: Final = re.compile(r"\d+|(ubuntu|debian|fedora|centos-stream|rocky|alma|opensuse)-[\d.]+|docker-ce|[a-z]+-iso")
@@ -18,39 +19,6 @@ _IMAGE: Final = re.compile(r"\d+|(ubuntu|debian|fedora|centos-stream|rocky|alma|
 _USER_DATA_HASH: Final = re.compile(r"[A-Za-z0-9+/]{27}=")
 _USER_DATA_LIMIT: Final = 32 * 1024
 _GROUP_LIMIT: Final = 10
-
-# Disks in GB, from https://www.hetzner.com/cloud (2026-04).
-_DISKS: Final = {
-    "cx22": 40,
-    "cx23": 40,
-    "cx32": 80,
-    "cx33": 80,
-    "cx42": 160,
-    "cx43": 160,
-    "cx52": 320,
-    "cx53": 320,
-    "cpx11": 40,
-    "cpx21": 80,
-    "cpx31": 160,
-    "cpx41": 240,
-    "cpx51": 360,
-    "cpx12": 40,
-    "cpx22": 80,
-    "cpx32": 160,
-    "cpx42": 320,
-    "cpx52": 480,
-    "cpx62": 640,
-    "cax11": 40,
-    "cax21": 80,
-    "cax31": 160,
-    "cax41": 320,
-    "ccx13": 80,
-    "ccx23": 160,
-    "ccx33": 240,
-    "ccx43": 360,
-    "ccx53": 600,
-    "ccx63": 960,
-}
 
 
 def user_data_hash(value: Value) -> str:
@@ -73,14 +41,14 @@ def _admit(cloud: Cloud, id_: str | None, props: Props) -> None:
     if not _HOSTNAME.fullmatch(props["name"]):
         raise invalid("name", f"name '{props['name']}' is no valid hostname as per RFC 1123")
     rules.unique_name(cloud, rules.SERVER, id_, props, "server")
-    if props["serverType"] not in _DISKS:
+    if props["serverType"] not in DISKS:
         raise api_error("not_found", f"server type {props['serverType']} not found")
     for firewall in props.get("firewallIds") or []:
         found(cloud, rules.FIREWALL, firewall, "firewall")
     if bool(props.get("deleteProtection")) != bool(props.get("rebuildProtection")):
         raise invalid("delete, rebuild", "delete and rebuild protection must both be on or both be off")
     _admit_group(cloud, id_, props)
-    if id_ is not None and _DISKS[props["serverType"]] < cloud.of(rules.SERVER)[id_]["primaryDiskSize"]:
+    if id_ is not None and DISKS[props["serverType"]] < cloud.of(rules.SERVER)[id_]["primaryDiskSize"]:
         raise api_error("invalid_server_type", f"the disk of server {id_} is larger than that of {props['serverType']}")
     if id_ is None:
         _admit_new(cloud, props)
@@ -124,7 +92,7 @@ def _create(cloud: Cloud, props: Props) -> Made:
     computed: Props = {"status": "running", "backupWindow": "22-02" if props.get("backups") else ""}
     computed["location"] = props.get("location") or (props.get("datacenter") or "nbg1").partition("-")[0]
     computed["firewallIds"] = props.get("firewallIds") or []
-    computed["primaryDiskSize"] = _DISKS[props["serverType"]]
+    computed["primaryDiskSize"] = DISKS[props["serverType"]]
     computed |= _public_addresses(cloud, id_, props)
     _join_group(cloud, id_, props)
     networks.attach_inline(cloud, id_, props.get("networks") or [])
@@ -187,7 +155,7 @@ def _join_group(cloud: Cloud, id_: int, props: Props) -> None:
 def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
     computed: Props = {"backupWindow": "22-02" if props.get("backups") else ""}
     if not props.get("keepDisk"):
-        computed["primaryDiskSize"] = max(_DISKS[props["serverType"]], old.get("primaryDiskSize") or 0)
+        computed["primaryDiskSize"] = max(DISKS[props["serverType"]], old.get("primaryDiskSize") or 0)
     if props.get("publicNets") != old.get("publicNets"):
         _give_up_addresses(cloud, int(id_), props, old)
         computed |= _public_addresses(cloud, int(id_), props)

@@ -1,0 +1,139 @@
+"""The parts of an adoption that need no engine: import files, whose the fields are, what restarts, what would be missed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ops.engine import ImportFile
+from ops.handover import given_to
+from ops.lost_keys import lost_keys
+from ops.plan import Plan
+from ops.restarts import Restart, restarts
+from ops.survey import import_files, mounted_by
+
+STACK = "urn:pulumi:prod::honeydue::"
+ADDRESSES, ADDRESS = "honeydue:machines:NodeAddresses", "hcloud:index/primaryIp:PrimaryIp"
+URN = f"{STACK}{ADDRESSES}${ADDRESS}::hetzner1"
+
+
+def step(op: str, urn: str, type_: str, name: str = "newState", **state: object) -> Mapping[str, object]:
+    return {"op": op, "urn": urn, name: {"urn": urn, "type": type_, "custom": type_ == ADDRESS, **state}}
+
+
+PLAN = Plan.model_validate(
+    {
+        "steps": [
+            step("create", f"{STACK}{ADDRESSES}::addresses", ADDRESSES),
+            step("create", URN, ADDRESS),
+            step("create", URN.replace("hetzner1", "hetzner2"), ADDRESS),
+        ]
+    }
+)
+FILE = ImportFile.model_validate(
+    {
+        "nameTable": {"cluster": "urn:of-the-cluster"},
+        "resources": [
+            {"type": ADDRESSES, "name": "addresses", "component": True},
+            {"type": "pulumi:providers:hcloud", "name": "hetzner", "inputs": {"token": {"ciphertext": "v1:x"}}},
+            {"type": ADDRESS, "name": "hetzner1PrimaryIp", "logicalName": "hetzner1", "id": "<PLACEHOLDER>", "parent": "addresses"},
+            {"type": ADDRESS, "name": "hetzner2", "id": "<PLACEHOLDER>", "parent": "addresses"},
+        ],
+    }
+)
+
+
+def test_what_was_found_is_imported_after_its_parents_with_its_id() -> None:
+    groups, found = import_files(FILE, PLAN, {URN: "1006"})
+    assert [one.name for one in groups.resources] == ["addresses"]
+    assert [(one.name, one.id) for one in found.resources] == [("hetzner", None), ("hetzner1PrimaryIp", "1006")]
+    assert found.name_table == {"cluster": "urn:of-the-cluster", "addresses": f"{STACK}{ADDRESSES}::addresses"}
+    written = found.model_dump(by_alias=True, exclude_none=True)["resources"]
+    assert written[0]["inputs"] == {"token": {"ciphertext": "v1:x"}}
+    assert written[1]["parent"] == "addresses"
+    assert written[1]["logicalName"] == "hetzner1"
+
+
+def test_where_nothing_was_found_nothing_is_imported() -> None:
+    assert import_files(FILE, PLAN, {}) == []
+
+
+def test_a_claim_belongs_to_the_deployment_that_mounts_it() -> None:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "redis-data"}}, {"name": "x", "emptyDir": {}}]
+    inputs = {"spec": {"template": {"spec": {"volumes": volumes}}}}
+    deployment = step("create", f"{STACK}kubernetes:apps/v1:Deployment::redis", "kubernetes:apps/v1:Deployment", inputs=inputs)
+    assert mounted_by(Plan.model_validate({"steps": [deployment]})) == {"redis-data": "redis"}
+
+
+def fields(manager: str, operation: str, content: Mapping[str, Any], **more: str) -> dict[str, Any]:
+    return {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": content, **more}
+
+
+OURS = "pulumi-kubernetes-1"
+
+
+def test_what_kubectl_applied_becomes_ours() -> None:
+    applied = fields("kubectl-client-side-apply", "Update", {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}}}})
+    set_ = fields("kubectl-set", "Update", {"f:spec": {"f:template": {"f:spec": {}}}})
+    (entry,) = given_to(OURS, "apps/v1", [applied, set_])
+    assert (entry["manager"], entry["operation"]) == (OURS, "Apply")
+    assert entry["fieldsV1"] == {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}, "f:spec": {}}}}
+
+
+def test_what_is_ours_already_is_kept_beside_it() -> None:
+    ours = fields(OURS, "Apply", {"f:spec": {"f:paused": {}}})
+    (entry,) = given_to(OURS, "apps/v1", [ours, fields("kubectl-edit", "Update", {"f:spec": {"f:replicas": {}}})])
+    assert entry["fieldsV1"] == {"f:spec": {"f:paused": {}, "f:replicas": {}}}
+
+
+def test_controllers_statuses_and_other_versions_keep_what_is_theirs() -> None:
+    others = [
+        fields("kube-controller-manager", "Update", {"f:spec": {"f:replicas": {}}}, subresource="scale"),
+        fields("kubectl-edit", "Update", {"f:status": {}}, subresource="status"),
+        {**fields("kubectl-create", "Update", {"f:spec": {}}), "apiVersion": "autoscaling/v1"},
+    ]
+    assert given_to(OURS, "apps/v1", others) == []
+    kubectl = fields("kubectl-client-side-apply", "Update", {"f:spec": {"f:paused": {}}})
+    assert list(given_to(OURS, "apps/v1", [*others, kubectl]))[1:] == others
+
+
+def pod(image: str = "api:1", **changes: object) -> dict[str, Any]:
+    spec = {"containers": [{"name": "api", "image": image}], "dnsPolicy": "ClusterFirst", **changes}
+    return {"metadata": {"labels": {"app": "api"}}, "spec": spec}
+
+
+def event(old: Mapping[str, Any], new: Mapping[str, Any], *, strategy: str = "RollingUpdate", replicas: int = 3) -> Any:
+    def state(template: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"outputs": {"spec": {"template": template, "replicas": replicas, "strategy": {"type": strategy}}}}
+
+    metadata = {"op": "update", "type": "kubernetes:apps/v1:Deployment", "urn": f"{STACK}x::api", "old": state(old), "new": state(new)}
+    return {"resOutputsEvent": {"metadata": metadata}}
+
+
+def test_a_changed_pod_is_named_with_its_reasons() -> None:
+    changed = {**pod("api:2", securityContext={"runAsNonRoot": True}), "metadata": {"labels": {"app": "api", "part": "app"}}}
+    (found,) = restarts([event(pod(), changed)])
+    assert found == Restart(name="api", pods=3, one_by_one=True, because=("image", "labels", "securityContext"))
+    assert str(found).startswith("api (3 pods, one at a time")
+    (alone,) = restarts([event(pod(), pod("api:2"), strategy="Recreate", replicas=1)])
+    assert str(alone) == "api (1 pod, it stops before its successor starts): image"
+
+
+def test_a_pod_that_the_api_server_would_write_the_same_restarts_nothing() -> None:
+    same = event(pod(), pod())
+    # As after an adoption: inputs that say less than what lives.
+    same["resOutputsEvent"]["metadata"]["detailedDiff"] = {"spec.template.spec.dnsPolicy": {"diffKind": "delete"}}
+    assert list(restarts([same, {"diagnosticEvent": {}}])) == []
+
+
+def test_keys_that_would_be_missed_are_named_without_their_values() -> None:
+    diff = {
+        "data.DB_MAX_OPEN_CONNS": {"diffKind": "delete"},
+        'data["apns.p8"]': {"diffKind": "delete"},
+        "data.NEW": {"diffKind": "add"},
+        "metadata.labels.x": {"diffKind": "delete"},
+    }
+    metadata = {"op": "update", "type": "kubernetes:core/v1:ConfigMap", "urn": f"{STACK}kubernetes:core/v1:ConfigMap::config"}
+    events: list[Any] = [
+        {"resourcePreEvent": {"metadata": {**metadata, "detailedDiff": diff}}},
+        {"resourcePreEvent": {"metadata": metadata}},
+    ]
+    assert list(lost_keys(events)) == ["ConfigMap::config: DB_MAX_OPEN_CONNS, apns.p8"]
