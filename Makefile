@@ -11,7 +11,7 @@ MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity rehearsal-tests adopt preview up release drift outputs outdated tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity diagram rehearsal-tests adopt preview up release drift outputs outdated tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,14 +35,17 @@ unit: .venv/ready ## tests that need no engine, in seconds
 policy: .venv/ready policy/.venv/ready ## the policy pack, as the engine would speak to it
 	@$(VENV)/pytest tests/policy
 
-manifests: tools ## the rendered manifests through their checkers, and the table of who may talk to whom
-	@$(VENV)/pytest tests/manifests
+manifests: tools ## the rendered manifests through their checkers, the table of who may talk to whom, the picture
+	@$(VENV)/pytest tests/manifests tests/diagram
 
 workflows: tools ## CI's workflows through actionlint, and what they may see and do
 	@$(VENV)/pytest tests/workflows
 
 connectivity: tools ## write that table anew, after a change of a network policy
 	@$(VENV)/python -m tests.manifests.connectivity
+
+diagram: tools ## draw docs/diagram.svg anew, after a change of what the program declares
+	@$(VENV)/python -m tests.diagram.picture
 
 rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile

@@ -23,7 +23,8 @@ def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:
 def monthly_cost(settings: Settings) -> Mapping[str, object]:
     """The list price of a month, net."""
     prices = settings.prices
-    return {"total": prices.month(settings.nodes.values()), "currency": prices.currency, "asOf": prices.as_of}
+    total = prices.month(node.server_type for node in settings.nodes.values())
+    return {"total": total, "currency": prices.currency, "asOf": prices.as_of}
 
 
 def export_outputs(

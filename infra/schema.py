@@ -126,7 +126,7 @@ class RedisSettings(Model):
 
 
 class Prices(Model):
-    """What the outputs' monthly cost is computed from; net, per month."""
+    """List prices of a day; net, per month. A server's is by its type."""
 
     as_of: str
     currency: str
@@ -134,9 +134,9 @@ class Prices(Model):
     primary_ipv4: float
     services: Mapping[str, float]
 
-    def month(self, nodes: Iterable[Node]) -> float:
-        """What these nodes and the services cost together."""
-        return round(sum(self.servers[node.server_type] + self.primary_ipv4 for node in nodes) + sum(self.services.values()), 2)
+    def month(self, server_types: Iterable[str]) -> float:
+        """A month of these servers, each with its address, and of the services."""
+        return round(sum(self.servers[one] + self.primary_ipv4 for one in server_types) + sum(self.services.values()), 2)
 
 
 DERIVED = {

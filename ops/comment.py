@@ -4,10 +4,9 @@ import sys
 
 import click
 
-from ops import engine, markdown, planning
-from ops.cost import monthly_cost
+from ops import markdown, planning
+from ops.cost import cost
 from ops.errors import OpsError
-from ops.findings import dig
 from ops.gitea import Gitea
 from ops.guarded import stack_option
 from ops.plan import PlanError
@@ -32,10 +31,9 @@ def previewed(stack: str) -> tuple[str, bool]:
     """The plan as Markdown, and whether it could be made and keeps every promise."""
     try:
         plan = planning.make_plan(stack)
-        now = dig(engine.outputs(stack), "monthlyCost", "total")
     except (PlanError, OpsError) as error:
         return markdown.failure(str(error)), False
     if plan.errors:
         return markdown.failure("\n".join(plan.errors)), False
     violations = check(plan)
-    return markdown.preview(plan, violations, cost=monthly_cost(plan, now=now if isinstance(now, float) else None)), not violations
+    return markdown.preview(plan, violations, cost=cost(plan)), not violations

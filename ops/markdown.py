@@ -13,7 +13,7 @@ SHOWN = 100
 
 def preview(plan: Plan, violations: Sequence[Violation], *, cost: str) -> str:
     """What would happen, what is refused, and what it costs."""
-    return "\n".join([*_changes(plan), *_refusal(violations), *_warnings(plan), "", f"Cost: {cost}"])
+    return "\n".join([*_changes(plan), *_refusal(violations), *_warnings(plan), "", f"Monthly cost: {cost}"])
 
 
 def failure(said: str) -> str:

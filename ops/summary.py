@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ops.cost import cost
 from ops.plan import Plan, Step
 from ops.rules import DEPLOYMENT, Violation
 
@@ -16,17 +17,18 @@ SHOWN = 4
 
 
 def changes(plan: Plan) -> RenderableType:
-    """The program's warnings, and one line a resource: what happens to it, what differs, and whether pods restart for it."""
+    """The program's warnings; one line a resource: what happens to it, what differs, and whether pods restart for it; the cost."""
     warnings = [Text(warning, style="yellow") for warning in plan.warnings]
+    price = [Text(f"Monthly cost: {found}")] if (found := cost(plan)) else []
     if not plan.changes:
-        return Group(*warnings, Text("No changes."))
+        return Group(*warnings, Text("No changes."), *price)
     table = Table(box=None, pad_edge=False)
     table.add_column()
     table.add_column("resource", no_wrap=True)
     table.add_column("what differs", overflow="fold")
     for step in plan.changes:
         table.add_row(SYMBOLS.get(step.op, step.op), step.short, differs(step))
-    return Group(*warnings, table)
+    return Group(*warnings, table, *price)
 
 
 def differs(step: Step) -> str:

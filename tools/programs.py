@@ -127,8 +127,10 @@ CHECKERS = (
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
     Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
     Program(name="actionlint", minutes=0.5, module="github.com/rhysd/actionlint"),
+    # Lays out docs/diagram.svg.
+    Program(name="d2", minutes=2, module="oss.terrastruct.com/d2"),
 )
-"""What the rendered manifests and the workflows are run through (tests/manifests, tests/workflows)."""
+"""What the rendered manifests and the workflows are run through (tests/manifests, tests/workflows), and drawn with (tests/diagram)."""
 
 PROGRAMS = ENGINE + WORLD + CHECKERS
 

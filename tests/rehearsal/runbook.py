@@ -1,11 +1,12 @@
 """The commands of a page under docs/, run where the page says."""
 
 import re
-import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from rehearsal import engine
 from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
 from tests.rehearsal.founded import machine
@@ -30,29 +31,43 @@ def blocks(page: str, heading: str) -> list[Block]:
     return found
 
 
+def headings(page: str) -> list[str]:
+    """The sections that hold commands to run."""
+    parts = re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", (CHECKOUT / "docs" / page).read_text(), re.M | re.S)
+    return [heading for heading, body in parts if re.search(rf"^```sh {OPERATOR}$", body, re.M)]
+
+
 def run(world: World, block: Block, environment: Mapping[str, str] | None = None) -> str:
     """Runs one block and returns what it printed; fails as soon as one of its commands does."""
-    if block.where == OPERATOR:
-        return "".join(world.pulumi(*command).stdout for command in _pulumi_commands(block.text))
-    host = machine(world, block.where)
-    # A node's own paths, which here begin at the machine's folder.
-    text = re.sub(r"(?<=\s)/(?=(etc|var)/)", '"$ROOT"/', block.text)
-    done = subprocess.run(
-        ["/bin/sh", "-euc", text],
-        cwd=host.folder,
-        env={**host.environment(), **(environment or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, f"on {block.where}: {block.text}\n{done.stdout}{done.stderr}"
+    command = _by_operator if block.where == OPERATOR else _on_node
+    done = command(world, block, environment or {})
+    assert done.returncode == 0, f"{block.where}: {block.text}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def _pulumi_commands(text: str) -> Iterator[list[str]]:
-    for line in text.splitlines():
-        program, verb, *words = shlex.split(line)
-        assert program == "pulumi", line
-        # Nobody is there to say yes.
-        yield [verb, *words, *(["--yes"] if verb in {"up", "refresh"} else []), *(["--skip-preview"] if verb == "up" else [])]
+def _by_operator(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """In the checkout, in a shell after `python -m rehearsal env`. Nobody is there to look at a preview and say yes."""
+    said = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
+    # The tests run in a finished .venv; whether make would call it old is no business of a runbook.
+    make = 'make() { command make --old-file=.venv/ready "$@"; }\n'
+    return _shell(make + block.text, world.project, {**engine.environment(world.layout), **said, **environment}, answers="y\n")
+
+
+def _on_node(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    host = machine(world, block.where)
+    # A node's own paths, which here begin at the machine's folder.
+    text = re.sub(r"(?<=\s)/(?=(etc|var)/)", '"$ROOT"/', block.text)
+    return _shell(text, host.folder, {**host.environment(), **environment})
+
+
+def _shell(text: str, folder: Path, environment: Mapping[str, str], answers: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", "-euc", text],
+        cwd=folder,
+        env=environment,
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+    )
