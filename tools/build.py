@@ -120,7 +120,9 @@ class Builder:
                     self._copy(Path(self._module(program, program.module, source), file), place)
                 (product / Path(file).name).chmod(0o755)
             if not program.copies:
-                self._run(program, "build", "-tags", program.tags, "-ldflags", program.ldflags, "-o", f"{product}/", program.main, cwd=source)
+                self._run(
+                    program, "build", "-tags", program.tags, "-ldflags", program.ldflags, "-o", f"{product}/", program.main, cwd=source
+                )
             for was, becomes in program.renames.items():
                 (product / was).rename(product / becomes)
             os.rename(product, installed(program))
