@@ -43,7 +43,7 @@ def api(reference: str, schema: Schema) -> Image:
         {"/usr/local/bin/goose": controlplane.binary("goose", "goose")},
         {f"/app/migrations/{file.name}": file for file in files},
     ]
-    return _stand_in("api", reference, layers, SCHEMA_VERSION=str(int(schema)))
+    return _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
 
 
 def worker(reference: str, schema: Schema) -> Image:
@@ -53,7 +53,7 @@ def worker(reference: str, schema: Schema) -> Image:
 
 def frontend(name: str, reference: str) -> Image:
     """A release of admin or web. Its cache folder is there, and read-only unless something is mounted over it, as in Next.js' images."""
-    return _stand_in(name, reference, [{"/app/.next/cache/.keep": b""}])
+    return _stand_in(name, reference, [{"/app/.next/cache/.keep": b""}], PORT="3000")
 
 
 def redis(reference: str) -> Image:

@@ -23,6 +23,8 @@ USER = 70
 INSIDE = "/run"
 """Where the folder stands for the programs (rehearsal/chroot.py)."""
 PROGRAMS = "/usr/lib/postgresql/15/bin"
+MARK = "HONEYDUE_DATABASE"
+"""In the environment of its processes, beside the world's mark: it can be stopped alone."""
 START_SECONDS = 60.0
 QUERY_SECONDS = 10
 
@@ -60,6 +62,10 @@ class Outside:
         self._configure()
         self._serve("postgresql", self.direct, f"{PROGRAMS}/postgres", "-D", f"{INSIDE}/data")
         self._serve("pgbouncer", self.pooler, "/usr/sbin/pgbouncer", f"{INSIDE}/pgbouncer.ini")
+
+    def stop(self) -> None:
+        """Ends both, as an outage would; what was written stays."""
+        processes.end(MARK, str(self.folder))
 
     def query(self, text: str, *, host: str | None = None) -> str:
         """What the database answers, one row a line, through the direct address unless told otherwise; raises RehearsalError."""
@@ -142,7 +148,7 @@ class Outside:
         return chroot.command(debian.root("postgresql"), *command, folder=self.folder, user=USER)
 
     def _serve(self, name: str, host: str, *command: str) -> None:
-        process = processes.start(self.layout, name, self._inside(*command), environment=_environment())
+        process = processes.start(self.layout, name, self._inside(*command), environment=_environment() | {MARK: str(self.folder)})
         log = self.layout.logs / f"{name}.log"
 
         def ask() -> None:
