@@ -27,6 +27,7 @@ MARK = "HONEYDUE_DATABASE"
 """In the environment of its processes, beside the world's mark: it can be stopped alone."""
 START_SECONDS = 60.0
 QUERY_SECONDS = 10
+SSL_MODE = "require"
 
 
 class _NotReadyError(Exception):
@@ -170,7 +171,7 @@ class Outside:
             "PGDATABASE": self.database.name,
             "PGUSER": self.database.user,
             "PGPASSWORD": self.password,
-            "PGSSLMODE": "require",
+            "PGSSLMODE": SSL_MODE,
             "PGCONNECT_TIMEOUT": str(QUERY_SECONDS),
         }
         command = self._inside(f"{PROGRAMS}/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", text)

@@ -63,15 +63,17 @@ def test_a_reference_is_what_kubelets_ask_for(reference: str, full: str) -> None
 
 
 def test_an_archive_is_written_once_and_anew_for_another_content(settings: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(catalogue.MIGRATIONS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(catalogue, "MIGRATIONS", tmp_path)
     image = catalogue.api(settings.reference("api"), Schema.ADDITIVE)
     file = catalogue.archives([image])[image.reference]
     written = file.stat().st_mtime_ns
     assert catalogue.archives([image])[image.reference].stat().st_mtime_ns == written
-    for migration in catalogue.MIGRATIONS.glob("*.sql"):
-        (tmp_path / migration.name).write_text(migration.read_text() + "-- changed\n")
-    monkeypatch.setattr(catalogue, "MIGRATIONS", tmp_path)
-    changed = catalogue.api(settings.reference("api"), Schema.ADDITIVE)
-    assert catalogue.archives([changed])[image.reference] != file
+    for migration in tmp_path.glob("*.sql"):
+        migration.write_text(migration.read_text() + f"-- {tmp_path}\n")
+    changed = catalogue.archives([image])[image.reference]
+    assert changed != file
+    changed.unlink()
 
 
 def test_containerd_takes_every_image(settings: Images, runtime: Containerd) -> None:
