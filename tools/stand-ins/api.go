@@ -43,7 +43,7 @@ func runAPI(ctx context.Context) error {
 	routes.HandleFunc("GET /api/tasks/", served.listTasks)
 	routes.HandleFunc("POST /api/jobs/", served.createJob)
 	routes.HandleFunc("GET /api/jobs/{id}", served.showJob)
-	return serve(ctx, ":8000", routes)
+	return serve(ctx, routes)
 }
 
 // health is 503 without the database alone. Without redis api serves on, slower, and says so: as an unready pod it would not.

@@ -31,7 +31,7 @@ func runFrontend(ctx context.Context, name string) error {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /{$}", served.home)
 	routes.HandleFunc("GET /tasks", served.tasks)
-	return serve(ctx, ":3000", routes)
+	return serve(ctx, routes)
 }
 
 // home is what probes ask: it fails when this server cannot work, not when api is away, or an outage of api would kill this pod too.

@@ -44,8 +44,9 @@ func main() {
 	}
 }
 
-// serve listens until it is told to stop, and then finishes the requests that it has.
-func serve(ctx context.Context, address string, handler http.Handler) error {
+// serve listens on the image's PORT until it is told to stop, and then finishes the requests that it has.
+func serve(ctx context.Context, handler http.Handler) error {
+	address := ":" + os.Getenv("PORT")
 	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
