@@ -10,19 +10,21 @@ OPS := $(VENV)/python -m tools.run python -m ops
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
 # REFRESH=1 looks where everything lives first, so that an up puts back what somebody changed by hand.
 LOOK = $(if $(REFRESH),--refresh)
+# Who plays the kubelets: kwok, unless NODES=real, whose world is another one.
+REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world real)
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity diagram rehearsal-tests adopt preview up release drift outputs outdated tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity diagram rehearsal-tests real adopt preview up release drift outputs outdated tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-rehearse: tools ## production's own configuration, previewed and applied on this machine alone
-	@$(VENV)/python -m rehearsal run
+rehearse: tools ## production's own configuration, previewed and applied on this machine alone; NODES=real runs its containers (Linux, root)
+	@$(REHEARSAL) run $(if $(NODES),--nodes $(NODES))
 
-rehearse-down: .venv/ready ## end the rehearsal and remove its world
-	@$(VENV)/python -m rehearsal down
+rehearse-down: .venv/ready ## end the rehearsal and remove its world; that of NODES=real, too
+	@$(REHEARSAL) down
 
 test: lint unit policy manifests workflows rehearsal-tests ## format, lint, types, unit tests, the policy pack, manifests, workflows, rehearsal tests
 
@@ -51,6 +53,9 @@ diagram: tools ## draw docs/diagram.svg anew, after a change of what the program
 
 rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
+
+real: tools ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
+	@$(VENV)/pytest tests/real
 
 adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
 	@$(OPS) adopt --stack $(STACK)

@@ -11,6 +11,7 @@ from rich.text import Text
 from rehearsal import byhand, engine, layout
 from rehearsal.errors import RehearsalError
 from rehearsal.observed import observe
+from rehearsal.real.machine import Machine
 from rehearsal.run import Rehearsal
 from rehearsal.summary import machine_table, task_table, workload_table
 from rehearsal.world import World
@@ -61,10 +62,21 @@ def standing(world: World) -> World:
     """The world, when it is up."""
     if not world.is_up():
         raise RehearsalError(f"world {world.layout.name} is not up: {layout.COMMAND}{option(world)} up")
+    world.enter()
     return world
 
 
+nodes = click.option(
+    "--nodes",
+    type=click.Choice(["kwok", "real"]),
+    callback=lambda context, _, chosen: context.obj.choose_nodes(real=chosen == "real") if chosen else None,
+    expose_value=False,
+    help="Who plays the kubelets: kwok, or real ones that run containers (Linux, root). Else as the world had them; a new one kwok.",
+)
+
+
 @cli.command()
+@nodes
 @click.option("--fresh", is_flag=True, help="Begin with a new world instead of what an earlier run left.")
 @click.pass_obj
 def run(world: World, fresh: bool) -> None:
@@ -73,10 +85,11 @@ def run(world: World, fresh: bool) -> None:
 
 
 @cli.command()
+@nodes
 @click.pass_obj
 def up(world: World) -> None:
     """Start the world, and prepare the stack in it."""
-    build.build_missing(errors)
+    build.build_missing(errors, world.programs_needed())
     with errors.status("starting the world"):
         world.up()
     console.print(f"World {world.layout.name} is up. {how_to_act(world)}", highlight=False)
@@ -167,7 +180,21 @@ def kubectl_(world: World, arguments: tuple[str, ...]) -> None:
 def env(world: World) -> None:
     """Print what makes a plain pulumi and kubectl act in the world: eval "$(python -m rehearsal env)"."""
     standing(world).up()
+    if world.is_real():
+        raise RehearsalError(
+            f"real nodes have a network of their own, which a shell must be started in: {layout.COMMAND}{option(world)} shell"
+        )
     click.echo(engine.exports(world.layout))
+
+
+@cli.command()
+@click.argument("node", required=False)
+@click.pass_obj
+def shell(world: World, node: str | None) -> None:
+    """A shell in the world, where a plain pulumi and kubectl act in it; on a real NODE, one of that machine."""
+    standing(world).up()
+    command = Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
+    os.execvpe(command[0], command, engine.environment(world.layout))  # noqa: S606  # it takes this process' place
 
 
 if __name__ == "__main__":

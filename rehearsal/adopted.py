@@ -5,24 +5,28 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from rehearsal import controlplane, processes
-from rehearsal.controlplane import ControlPlane, PortTakenError
+from rehearsal.controlplane import KUBERNETES, ControlPlane, PortTakenError
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import LOOPBACK, Network, Place
 from rehearsal.kubectl import Kubectl
 from rehearsal.layout import Layout
-from rehearsal.nodes import Disk, Node
+from rehearsal.nodes import Disk, Node, manifests
+from rehearsal.real.cluster import RealNodes
 
 ATTEMPTS = 3
 """How often other ports are tried when somebody takes one before it is bound."""
 
 
 class AdoptedCluster:
-    """All its nodes are played by the one control plane."""
+    """Its nodes are played by the control plane, unless they are real ones."""
 
-    def __init__(self, layout: Layout, *, network: Network, nodes: Iterable[Node], disks: Iterable[Disk]) -> None:
+    def __init__(
+        self, layout: Layout, *, network: Network, nodes: Iterable[Node], disks: Iterable[Disk], real: RealNodes | None = None
+    ) -> None:
         self._layout = layout
         self._network = network
         self._nodes, self._disks = tuple(nodes), tuple(disks)
+        self._real = real
         self._control_plane: ControlPlane | None = None
 
     def start(self, *, preferred: Mapping[str, int], prepare: Callable[[Mapping[str, int]], None]) -> dict[str, int]:
@@ -34,10 +38,14 @@ class AdoptedCluster:
             controlplane.write_kubeconfigs(place, self._layout.kubeconfig)
             self._control_plane = ControlPlane(place, logs=self._layout.logs, run=partial(processes.start, self._layout))
             try:
-                # The engine's part needs no control plane, only the address it will have.
-                with ThreadPoolExecutor(max_workers=1) as aside:
+                # The engine's part needs no control plane, only the address it will have; nor do machines, before they join.
+                with ThreadPoolExecutor(max_workers=2) as aside:
                     prepared = aside.submit(prepare, ports)
-                    self._control_plane.start(furnish=partial(Kubectl(self._layout.kubeconfig).furnish, self._nodes, self._disks))
+                    booted = aside.submit(self._real.power_on) if self._real else None
+                    self._control_plane.start(furnish=self._furnish)
+                    if self._real and booted:
+                        booted.result()
+                        self._real.join(place)
                     Kubectl(self._layout.kubeconfig).await_ready()
                     prepared.result()
             except PortTakenError:
@@ -47,19 +55,26 @@ class AdoptedCluster:
                 return ports
         raise RehearsalError(f"no free ports: taken by others {ATTEMPTS} times between choosing and using them")
 
+    def fits(self) -> bool:
+        """Whether it can stay as it runs: real machines have the addresses that they were started with."""
+        return self._real is None or self._real.fits()
+
     def take_in(self) -> None:
         """Gives a running one the nodes of changed settings."""
-        kubectl = Kubectl(self._layout.kubeconfig)
-        kubectl.furnish(self._nodes, self._disks)
-        kubectl.await_ready()
+        self._furnish()
+        Kubectl(self._layout.kubeconfig).await_ready()
 
     def reap(self) -> None:
         """Collects the ended programs of this process, which would stay zombies until it ends."""
         if self._control_plane:
             self._control_plane.reap()
 
+    def _furnish(self) -> None:
+        played = manifests(self._nodes, disks=self._disks, kubelet_version=KUBERNETES.version)
+        Kubectl(self._layout.kubeconfig).furnish(self._real.manifests() if self._real else played)
+
     def _place(self, ports: Mapping[str, int]) -> Place:
-        return Place(
+        place = Place(
             name="rehearsal",
             address=LOOPBACK,
             ports=ports,
@@ -68,3 +83,4 @@ class AdoptedCluster:
             scratch=self._layout.folder,
             network=self._network,
         )
+        return self._real.place(place) if self._real else place

@@ -46,6 +46,8 @@ class Stack:
     """By alias."""
     disks: tuple[Disk, ...]
     network: Network
+    dns: str
+    """The address of the cluster's DNS."""
     domain: str
     founded_here: bool
     """Whether the program makes the cluster, on servers that it creates."""
@@ -161,6 +163,7 @@ def read_stack(file: Path) -> Stack:
             advertise=first,
             context=cluster.context,
         ),
+        dns=str(cluster.cluster_dns),
         domain=setting("domain", TypeAdapter(forms.Domain)),
         founded_here=cluster.founded_here,
     )

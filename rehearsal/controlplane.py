@@ -146,6 +146,8 @@ class ControlPlane:
         self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz"))
         self._run("kube-controller-manager", binary("kubernetes", "kube-controller-manager"), self._flags.controller_manager())
         self._run("kube-scheduler", binary("kubernetes", "kube-scheduler"), self._flags.scheduler())
+        if not self._place.played:
+            return
         # After it was furnished: without its rights kwok gives up.
         self._run("kwok", binary("kwok", "kwok"), self._flags.kwok())
         kubelets = f"https://{self._place.address}:{self._place.ports['kubelets']}/healthz"

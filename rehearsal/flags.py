@@ -43,6 +43,8 @@ class Place:
     """What else its API server is called."""
     node: str | None = None
     """The one node whose kubelet runs here, beside other control planes; None for a control plane alone, with all of them."""
+    played: bool = True
+    """Whether kwok plays the kubelets."""
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """More flags, `name=value`, by program."""
 

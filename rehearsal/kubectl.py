@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from rehearsal.controlplane import KUBERNETES, binary
+from rehearsal.controlplane import binary
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import PACKAGE
-from rehearsal.nodes import Disk, Manifest, Node, manifests
+from rehearsal.nodes import Manifest
 from tools import programs
 
 READY_SECONDS = 60
@@ -49,9 +49,9 @@ class Kubectl:
         chosen = [source for source in sources if source != "-" or given]
         self.run("apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given)
 
-    def furnish(self, nodes: Iterable[Node], disks: Iterable[Disk] = ()) -> None:
-        """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes."""
-        self.apply(manifests(nodes, disks=disks, kubelet_version=KUBERNETES.version), [*_of_k3s(), *_of_traefik()])
+    def furnish(self, machines: Iterable[Manifest]) -> None:
+        """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes and their volumes."""
+        self.apply(machines, [*_of_k3s(), *_of_traefik()])
 
     def furnish_early(self) -> None:
         """What k3s makes as soon as its API server takes objects."""

@@ -37,6 +37,8 @@ class Record:
     """Digest of the settings that the world's copy was made from."""
     founded: bool = False
     """Whether the program makes the cluster; else it was there before."""
+    real: bool = False
+    """Whether its nodes run containers; else kwok plays them."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class Layout:
     def machines(self) -> Path:
         """The disks of simulated machines, where the program founds its cluster."""
         return self.folder / "machines"
+
+    @property
+    def nodes(self) -> Path:
+        """The disks of real nodes."""
+        return self.folder / "nodes"
 
     @property
     def trusted(self) -> Path:

@@ -26,6 +26,8 @@ class Node:
     """Where its kubelet is asked for logs."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    pods: str | None = None
+    """The range of its pods; else the controller manager chooses one."""
     finalizers: Sequence[str] = ()
 
 
@@ -57,18 +59,43 @@ class Disk:
 
 
 def manifests(nodes: Iterable[Node], *, disks: Iterable[Disk] = (), kubelet_version: str) -> Iterator[Manifest]:
-    """Every object that stands for the machines."""
+    """Every object that stands for machines that are played."""
     for node in nodes:
-        yield _node(node, kubelet_version)
+        yield {**_node(node), "status": _status(node, kubelet_version)}
+    for disk in _disks(nodes, disks):
+        yield _volume(disk, {"local": {"path": _path(disk)}})
+
+
+def manifests_of_real(nodes: Iterable[Node], *, disks: Iterable[Disk] = ()) -> Iterator[Manifest]:
+    """Every object that real kubelets find there: what a node may not say of itself, and its volumes.
+
+    Of the kind that k3s' provisioner makes: for a path of the host the kubelet changes no owner, whatever the pod's fsGroup.
+    """
+    for node in nodes:
+        # kube-proxy and the policy controller ask for it as they start, and the kubelet may still be starting.
+        yield {**_node(node), "status": {"addresses": [{"type": "InternalIP", "address": node.ipv4}]}}
+    for disk in _disks(nodes, disks):
+        yield _volume(disk, {"hostPath": {"path": _path(disk), "type": "Directory"}})
+
+
+def _disks(nodes: Iterable[Node], adopted: Iterable[Disk]) -> Iterator[Disk]:
+    for node in nodes:
         for number in range(1, VOLUMES_PER_NODE + 1):
             name = f"local-path-{node.hostname}-{number}"
-            yield _volume(Disk(name=name, storage_class="local-path", size=VOLUME_SIZE, hostname=node.hostname))
-    yield from map(_volume, disks)
+            yield Disk(name=name, storage_class="local-path", size=VOLUME_SIZE, hostname=node.hostname)
+    yield from adopted
 
 
-def _node(node: Node, kubelet_version: str) -> Manifest:
-    size = SIZES.get(node.server_type, UNKNOWN_SIZE)
-    resources = {"cpu": size.cpu, "memory": size.memory, "ephemeral-storage": "80Gi", "pods": "110"}
+def disks_of(hostname: str, nodes: Iterable[Node], adopted: Iterable[Disk]) -> list[str]:
+    """The folders that stand for volumes on that node's disk."""
+    return [_path(disk) for disk in _disks(nodes, adopted) if disk.hostname == hostname]
+
+
+def _path(disk: Disk) -> str:
+    return f"/var/lib/rancher/k3s/storage/{disk.name}"
+
+
+def _node(node: Node) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -91,33 +118,41 @@ def _node(node: Node, kubelet_version: str) -> Manifest:
                 **node.labels,
             },
         },
-        "spec": {"providerID": f"k3s://{node.hostname}"},
-        "status": {
-            "addresses": [
-                *([{"type": "InternalIP", "address": node.ipv4}] if node.ipv4 else []),
-                *([{"type": "ExternalIP", "address": node.external_ipv4}] if node.external_ipv4 else []),
-                {"type": "Hostname", "address": node.hostname},
-                {"type": "InternalDNS", "address": node.kubelet},
-            ],
-            "capacity": resources,
-            "allocatable": resources,
-            "nodeInfo": {
-                "architecture": "amd64",
-                "operatingSystem": "linux",
-                "kubeletVersion": kubelet_version,
-                "osImage": "played by kwok",
-                "containerRuntimeVersion": "kwok://",
-                "kernelVersion": "",
-                "kubeProxyVersion": "",
-                "bootID": "",
-                "machineID": "",
-                "systemUUID": "",
-            },
+        "spec": {
+            "providerID": f"k3s://{node.hostname}",
+            **({"podCIDR": node.pods, "podCIDRs": [node.pods]} if node.pods else {}),
         },
     }
 
 
-def _volume(disk: Disk) -> Manifest:
+def _status(node: Node, kubelet_version: str) -> Manifest:
+    size = SIZES.get(node.server_type, UNKNOWN_SIZE)
+    resources = {"cpu": size.cpu, "memory": size.memory, "ephemeral-storage": "80Gi", "pods": "110"}
+    return {
+        "addresses": [
+            *([{"type": "InternalIP", "address": node.ipv4}] if node.ipv4 else []),
+            *([{"type": "ExternalIP", "address": node.external_ipv4}] if node.external_ipv4 else []),
+            {"type": "Hostname", "address": node.hostname},
+            {"type": "InternalDNS", "address": node.kubelet},
+        ],
+        "capacity": resources,
+        "allocatable": resources,
+        "nodeInfo": {
+            "architecture": "amd64",
+            "operatingSystem": "linux",
+            "kubeletVersion": kubelet_version,
+            "osImage": "played by kwok",
+            "containerRuntimeVersion": "kwok://",
+            "kernelVersion": "",
+            "kubeProxyVersion": "",
+            "bootID": "",
+            "machineID": "",
+            "systemUUID": "",
+        },
+    }
+
+
+def _volume(disk: Disk, source: Manifest) -> Manifest:
     """A volume. Nothing provisions here, and a claim binds to one that is there just as well."""
     return {
         "apiVersion": "v1",
@@ -129,7 +164,7 @@ def _volume(disk: Disk) -> Manifest:
             "accessModes": ["ReadWriteOnce"],
             # Delete would leave it Failed, with no provisioner to delete it; kwok/volumes.yaml makes it free again.
             "persistentVolumeReclaimPolicy": "Retain",
-            "local": {"path": f"/var/lib/rancher/k3s/storage/{disk.name}"},
+            **source,
             "nodeAffinity": {
                 "required": {
                     "nodeSelectorTerms": [

@@ -15,6 +15,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.real import cgroups
 
 MARK = "HONEYDUE_WORLD_PROCESS"
 """Set to the world's folder for everything started here. Not HONEYDUE_WORLD, which a person's own shell may hold."""
@@ -64,8 +65,10 @@ def _carries(process: psutil.Process, mark: str, value: str) -> bool:
 
 
 def stop(layout: Layout) -> int:
-    """Ends every process of the world, and returns how many there were."""
-    return end(MARK, str(layout.folder))
+    """Ends every process of the world, and what the kernel keeps of them; returns how many there were."""
+    ended = end(MARK, str(layout.folder))
+    cgroups.remove(layout)
+    return ended
 
 
 def end(mark: str, value: str) -> int:

@@ -27,7 +27,7 @@ class Rehearsal:
     def run(self, *, fresh: bool) -> None:
         """Raises a RehearsalError where production's deployment would have failed."""
         with self._step("tools"):
-            build.build_missing(self._console)
+            build.build_missing(self._console, self._world.programs_needed())
         if fresh:
             self._world.down()
         with self._step("control plane and stack"), self._console.status("starting the world"):

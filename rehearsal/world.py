@@ -1,7 +1,6 @@
 """A world: a folder that holds a control plane, simulated clouds and a stack, from its start to its end."""
 
 import fcntl
-import hashlib
 import json
 import shutil
 import subprocess
@@ -13,26 +12,41 @@ from types import TracebackType
 from typing import Any, Self
 
 from ops import stackfile
-from rehearsal import configuration, controlplane, engine, processes
+from rehearsal import account, configuration, controlplane, engine, processes
 from rehearsal.adopted import AdoptedCluster
 from rehearsal.configuration import Stack
 from rehearsal.errors import RehearsalError
 from rehearsal.founded import FoundedCluster
 from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
-from rehearsal.loopback import ranges
 from rehearsal.placeholders import placeholder
+from rehearsal.real import cluster, network
+from rehearsal.real.cluster import RealNodes, plan
+from tools import build, programs
 
 
 class World:
     """Started by `up`, it outlives its starter until `down`; as a context manager it ends with the block, or with the process.
 
-    `project` is the folder whose program and settings are rehearsed.
+    `project` is the folder whose program and settings are rehearsed. With `real` nodes, whoever acts in the world is in its
+    network: this process moves there by `up` or `enter`, and back by `down`. None leaves an earlier world's nodes as they are.
+    `images` are archives that its nodes hold beside those they need.
     """
 
-    def __init__(self, folder: Path, *, project: Path = CHECKOUT, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        project: Path = CHECKOUT,
+        real: bool | None = None,
+        images: Sequence[Path] = (),
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.layout = Layout(folder.absolute())
         self.project = project
+        self._real = real
+        self._images = images
+        self._outside: int | None = None
         self._say = say
         self._guard: processes.Guard | None = None
         self._cluster: AdoptedCluster | None = None
@@ -55,17 +69,34 @@ class World:
         """Production's settings."""
         return self.project / f"Pulumi.{engine.STACK}.yaml"
 
+    def choose_nodes(self, *, real: bool) -> None:
+        """Of which kind its nodes shall be from the next `up` on; a RehearsalError where real ones cannot be."""
+        if real:
+            cluster.check()
+        self._real = real
+
+    def programs_needed(self) -> Sequence[programs.Program]:
+        """What must be built before it can start."""
+        return [*build.needed(), *(programs.NODES if self._wants_real(self.layout.read_record()) else ())]
+
+    def _wants_real(self, record: Record | None) -> bool:
+        return (record is not None and record.real) if self._real is None else self._real
+
     def is_up(self) -> bool:
         """Whether every program runs and the world is of this checkout's version."""
         record = self.layout.read_record()
         if record is None:
             return False
+        if record.real:
+            return cluster.runs(self.layout)
         return FoundedCluster(self.layout).runs() if record.founded else set(self.programs()) >= controlplane.NAMES
 
     def programs(self) -> Mapping[str, int]:
         """The running programs of the world and their process ids."""
         if self._is_founded():
             return FoundedCluster(self.layout).programs()
+        if self.is_real():
+            return cluster.running(self.layout)
         return {process.name(): process.pid for process in processes.running(self.layout)}
 
     def ports(self) -> Mapping[str, int]:
@@ -78,15 +109,33 @@ class World:
         source = configuration.digest(self.source)
         with self._locked():
             record = self.layout.read_record()
-            if record is None or not self.is_up():
+            if record is None or not self.is_up() or self._real not in {None, record.real}:
                 self._start(record, source)
-            elif record.config_source != source:
+                return
+            self.enter()
+            if record.config_source != source:
                 self._say("taking in the changed settings")
                 self._take_in(record, source)
+
+    def is_real(self) -> bool:
+        """Whether it has, or had, real nodes."""
+        record = self.layout.read_record()
+        return record is not None and record.real
+
+    def enter(self) -> None:
+        """Moves this thread, and what it starts, into the network of a world with real nodes; any other's is the machine's own."""
+        if self._outside is None and self.is_real():
+            self._outside = cluster.enter(self.layout)
+
+    def _leave(self) -> None:
+        if self._outside is not None:
+            network.leave(self._outside)
+            self._outside = None
 
     def down(self, *, keep: bool = False) -> bool:
         """Ends every process and removes the folder, unless it is to be kept. Whether there was anything to end."""
         with self._locked():
+            self._leave()
             ended = processes.stop(self.layout)
             if self._guard:
                 self._guard.dismiss()
@@ -145,8 +194,7 @@ class World:
 
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs, the secret ones masked."""
-        outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
-        return outputs
+        return dict(json.loads(self.pulumi("stack", "output", "--json").stdout))
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self.way_in().run(*arguments, stdin=stdin)
@@ -165,6 +213,7 @@ class World:
         stackfile.set_value(self.layout.config, path, value)
 
     def _start(self, record: Record | None, source: str) -> None:
+        self._leave()
         if processes.stop(self.layout):
             self._say("the world was half dead: its processes were ended")
         if record is None and self.layout.folder.exists():
@@ -172,7 +221,10 @@ class World:
                 self._say("the world is of another version: it starts anew")
             self._remove()
         stack = configuration.read_stack(self.source)
-        if record and record.founded != stack.founded_here:
+        with_real = self._wants_real(record)
+        if with_real:
+            cluster.check(founded_here=stack.founded_here)
+        if record and (record.founded, record.real) != (stack.founded_here, with_real):
             self._say("the cluster is another one now: the world starts anew")
             self._remove()
             record = None
@@ -180,10 +232,13 @@ class World:
         try:
             # What was set in the copy since stays, unless production's own settings have changed.
             same = record if record and record.config_source == source else None
-            ports = self._found(stack, same) if stack.founded_here else self._adopt(stack, record.ports if record else {}, same)
-            self._remember(ports, source, stack)
+            if with_real:
+                self._outside = cluster.enter(self.layout)
+            ports = self._found(stack, same) if stack.founded_here else self._adopt(stack, record.ports if record else {}, same, with_real)
+            self._remember(ports, source, stack, real=with_real)
         except BaseException:
             # Whatever went wrong, Ctrl-C included: nothing half-started is left behind.
+            self._leave()
             processes.stop(self.layout)
             raise
 
@@ -193,52 +248,44 @@ class World:
         FoundedCluster(self.layout).power_on()
         return {}
 
-    def _adopt(self, stack: Stack, preferred: Mapping[str, int], same: Record | None) -> dict[str, int]:
+    def _adopt(self, stack: Stack, preferred: Mapping[str, int], same: Record | None, with_real: bool) -> dict[str, int]:
         def prepare(ports: Mapping[str, int]) -> None:
             if same is None:
                 self._prepare_stack(stack)
             elif same.ports != ports:
                 engine.set_kubeconfig(self.layout, self.layout.kubeconfig.read_text())
 
-        self._cluster = AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks)
+        self._cluster = self._adopted(stack, with_real=with_real)
         return self._cluster.start(preferred=preferred, prepare=prepare)
+
+    def _adopted(self, stack: Stack, *, with_real: bool) -> AdoptedCluster:
+        real = RealNodes(self.layout, plan(stack, self._images)) if with_real else None
+        return AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks, real=real)
 
     def _take_in(self, record: Record, source: str) -> None:
         stack = configuration.read_stack(self.source)
-        if record.founded != stack.founded_here:
+        adopted = self._adopted(stack, with_real=record.real)
+        if record.founded != stack.founded_here or not adopted.fits():
             self._start(record, source)
             return
         self._prepare_stack(stack)
         if not stack.founded_here:
-            AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks).take_in()
-        self._remember(record.ports, source, stack)
+            adopted.take_in()
+        self._remember(record.ports, source, stack, real=record.real)
 
-    def _remember(self, ports: dict[str, int], source: str, stack: Stack) -> None:
-        self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here))
+    def _remember(self, ports: dict[str, int], source: str, stack: Stack, *, real: bool) -> None:
+        record = Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here, real=real)
+        self.layout.write_record(record)
 
     def _is_founded(self) -> bool:
         record = self.layout.read_record()
         return record is not None and record.founded
 
     def _prepare_stack(self, stack: Stack) -> None:
-        self._write_account(stack)
+        account.write(self.layout, stack)
         engine.install(self.layout)
         kubeconfig = None if stack.founded_here else self.layout.kubeconfig.read_text()
         engine.prepare_stack(self.layout, source=self.source, kubeconfig=kubeconfig)
-
-    def _write_account(self, stack: Stack) -> None:
-        """What already exists at the clouds: the addresses that the settings name, and the zone."""
-        # Here and not above: it imports a provider's SDK, which most commands do not need.
-        from infra.machines.addresses import primary_ip_name  # noqa: PLC0415
-
-        zones = {stack.domain: hashlib.sha256(stack.domain.encode()).hexdigest()[:32]}
-        if stack.founded_here:
-            servers = {"ipv4_range": str(ranges(self.layout.folder).public), "machines": FoundedCluster(self.layout).command}
-            account: Mapping[str, object] = {"zones": zones, **servers}
-        else:
-            held = {primary_ip_name(alias): node.ipv4 for alias, node in stack.nodes.items() if node.ipv4}
-            account = {"zones": zones, "addresses": held}
-        (self.layout.clouds / "account.json").write_text(json.dumps(account, indent=2))
 
     def _remove(self) -> None:
         if not self.layout.looks_like_a_world():

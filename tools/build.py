@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -120,7 +120,9 @@ class Builder:
                     self._copy(Path(self._module(program, program.module, source), file), place)
                 (product / Path(file).name).chmod(0o755)
             if not program.copies:
-                self._run(program, "build", "-ldflags", program.ldflags, "-o", f"{product}/", program.main, cwd=source)
+                self._run(
+                    program, "build", "-tags", program.tags, "-ldflags", program.ldflags, "-o", f"{product}/", program.main, cwd=source
+                )
             for was, becomes in program.renames.items():
                 (product / was).rename(product / becomes)
             os.rename(product, installed(program))
@@ -153,9 +155,10 @@ def one_at_a_time(cache: Path) -> Iterator[None]:
         yield
 
 
-def build_missing(console: Console) -> None:
+def build_missing(console: Console, chosen: Sequence[Program] | None = None) -> None:
     """Builds what the cache lacks, telling what and how long it takes. Does and says nothing when all is there."""
-    if all(installed(program).is_dir() for program in needed()):
+    chosen = needed() if chosen is None else chosen
+    if all(installed(program).is_dir() for program in chosen):
         return
     cache = cache_folder()
     try:
@@ -164,7 +167,7 @@ def build_missing(console: Console) -> None:
         raise BuildError(f"the cache folder {cache} cannot be made ({error.strerror}): set HONEYDUE_CACHE to one that can") from error
     go = check_go()
     with one_at_a_time(cache):
-        missing = [program for program in needed() if not installed(program).is_dir()]
+        missing = [program for program in chosen if not installed(program).is_dir()]
         if not missing:
             return
         check_space(cache)

@@ -28,6 +28,8 @@ class Program:
     version_flags: str = ""
     """Linker variables that are set to the version."""
     main: str = "tool"
+    tags: str = field(default="", repr=False)
+    """Build tags, separated by commas."""
     embeds: tuple[str, ...] = ()
     """Files of the module's own folder that our `main.go` embeds."""
     copies: tuple[tuple[str, str], ...] = ()
@@ -49,7 +51,7 @@ class Program:
     @property
     def key(self) -> str:
         """Changes with every byte of source, and with the kind of machine."""
-        digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}".encode())
+        digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}{self.tags}".encode())
         for file in sorted(self.folder.iterdir()):
             digest.update(file.read_bytes())
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
@@ -132,6 +134,26 @@ CHECKERS = (
 )
 """What the rendered manifests and the workflows are run through (tests/manifests, tests/workflows), and drawn with (tests/diagram)."""
 
+NODES = (
+    # The versions of the control plane's own module.
+    Program(name="kubelet", minutes=5, module="k8s.io/kubernetes", version_flags=_KUBERNETES_VERSION),
+    # k3s' fork of it, and so its network policies.
+    Program(name="kube-router", minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
+    # In a main.go of ours: with the plugins that a rehearsal's Corefile names, and none that would ask a server outside.
+    Program(name="coredns", minutes=2, module="github.com/coredns/coredns", main="."),
+    # The one that honeyDue's api image carries, with one database's driver instead of eight.
+    Program(
+        name="goose",
+        minutes=0.5,
+        module="github.com/pressly/goose/v3",
+        version_flags="-X main.version={version}",
+        tags="no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb",
+    ),
+    # Our own: what honeyDue's images hold, as far as the cluster can tell.
+    Program(name="stand-ins", minutes=2, module="github.com/hibiken/asynq", main="."),
+)
+"""What real nodes need and run; built when they are asked for."""
+
 PROGRAMS = ENGINE + WORLD + CHECKERS
 
 
@@ -147,4 +169,4 @@ def installed(program: Program) -> Path:
 
 def named(name: str) -> Program:
     """The program of that name."""
-    return next(program for program in PROGRAMS if program.name == name)
+    return next(program for program in PROGRAMS + NODES if program.name == name)

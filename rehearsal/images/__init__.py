@@ -1,0 +1,1 @@
+"""The images that real nodes run, made without a container engine."""

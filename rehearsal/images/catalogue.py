@@ -1,0 +1,126 @@
+"""The images that the cluster asks for, by the very references in the stack's settings, made of what is built and fetched here."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.schema import Images
+from rehearsal import controlplane
+from rehearsal.images import archive
+from rehearsal.images.archive import Image, Layer, write
+from tools import build, debian, programs
+from tools.build import one_at_a_time
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+UNPRIVILEGED = "10001:10001"
+REDIS = "999:999"
+PROGRAMS = ("goose", "stand-ins", "traefik")
+
+
+class Schema(IntEnum):
+    """How many of the migrations a release carries; it refuses to boot before all of them are applied."""
+
+    FIRST = 1
+    ADDITIVE = 2
+    BROKEN = 3
+
+
+def normalised(reference: str) -> str:
+    """The name in full, as kubelets ask for it: docker.io and its library are left out by people alone."""
+    host, slash, _ = reference.partition("/")
+    if not slash:
+        return f"docker.io/library/{reference}"
+    return reference if "." in host or ":" in host or host == "localhost" else f"docker.io/{reference}"
+
+
+def api(reference: str, schema: Schema) -> Image:
+    """A release of api: with goose, and with the migrations in its working folder."""
+    files = sorted(MIGRATIONS.glob("*.sql"))[:schema]
+    layers = [
+        {"/usr/local/bin/goose": controlplane.binary("goose", "goose")},
+        {f"/app/migrations/{file.name}": file for file in files},
+    ]
+    return _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
+
+
+def worker(reference: str, schema: Schema) -> Image:
+    """A release of worker, which needs the schema too."""
+    return _stand_in("worker", reference, SCHEMA_VERSION=str(int(schema)))
+
+
+def frontend(name: str, reference: str) -> Image:
+    """A release of admin or web. Its cache folder is there, and read-only unless something is mounted over it, as in Next.js' images."""
+    return _stand_in(name, reference, [{"/app/.next/cache/.keep": b""}], PORT="3000")
+
+
+def redis(reference: str) -> Image:
+    """Debian's redis, with the shell that our command and probes use."""
+    return Image(
+        reference=normalised(reference),
+        layers=[{"/": debian.root("redis")}],
+        entrypoint=["redis-server"],
+        environment={"PATH": "/usr/sbin:/usr/bin"},
+        user=REDIS,
+        folder="/data",
+    )
+
+
+def traefik(reference: str) -> Image:
+    """Traefik as a rehearsal builds it; the chart gives its arguments, and the user."""
+    return Image(
+        reference=normalised(reference),
+        layers=[{"/usr/local/bin/traefik": controlplane.binary("traefik", "traefik")}],
+        entrypoint=["/usr/local/bin/traefik"],
+    )
+
+
+def release(images: Images, schema: Schema) -> Sequence[Image]:
+    """All four of our own, of the tags in the settings."""
+    return (
+        api(images.reference("api"), schema),
+        worker(images.reference("worker"), schema),
+        frontend("admin", images.reference("admin")),
+        frontend("web", images.reference("web")),
+    )
+
+
+def archives(images: Sequence[Image], console: Console | None = None) -> Mapping[str, Path]:
+    """Each image's archive by its reference, written where the cache lacks it; a BuildError when a program cannot be built."""
+    build.build_missing(console or Console(stderr=True, soft_wrap=True), [programs.named(name) for name in PROGRAMS])
+    return {image.reference: _archive(image) for image in images}
+
+
+def _stand_in(role: str, reference: str, layers: Sequence[Layer] = (), **environment: str) -> Image:
+    program = "/usr/local/bin/stand-ins"
+    return Image(
+        reference=normalised(reference),
+        layers=[{program: controlplane.binary("stand-ins", "stand-ins")}, *layers],
+        entrypoint=[program, role],
+        environment={"PATH": "/usr/local/bin", "RELEASE": reference.rpartition(":")[2], **environment},
+        user=UNPRIVILEGED,
+        folder="/app",
+    )
+
+
+def _archive(image: Image) -> Path:
+    cache = programs.cache_folder()
+    file = cache / f"image-{_key(image)}.tar"
+    with one_at_a_time(cache):
+        if not file.exists():
+            write(image, file)
+    return file
+
+
+def _key(image: Image) -> str:
+    """Changes with every byte of the image, and with how it is written."""
+    digest = hashlib.sha256(Path(archive.__file__).read_bytes())
+    digest.update(repr(image).encode())
+    for layer in image.layers:
+        for source in layer.values():
+            # What is in the cache has its content's digest in its path.
+            if isinstance(source, Path) and not source.is_relative_to(programs.cache_folder()):
+                digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]

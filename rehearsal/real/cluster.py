@@ -1,0 +1,200 @@
+"""Real nodes of a world: their network, their machines, and what joins them to its control plane."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from rehearsal import processes
+from rehearsal.configuration import Stack
+from rehearsal.errors import RehearsalError
+from rehearsal.flags import Network, Place
+from rehearsal.images.archive import write
+from rehearsal.layout import Layout
+from rehearsal.nodes import Disk, Manifest, Node, disks_of, manifests_of_real
+from rehearsal.real import addons, identities, network, settings
+from rehearsal.real.machine import PART, PATH, Machine, part
+from tools import debian, programs
+
+NETWORK_PART = ".network"
+"""No host has such a name."""
+PROGRAMS = ("containerd", "kubelet", "kube-proxy", "kube-router")
+OF_KUBERNETES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
+TOOLS = ("unshare", "nsenter", "mount", "umount", "pivot_root")
+
+
+def enter(layout: Layout) -> int:
+    """Moves this thread into the world's network, which is made where it is not there; returns what `network.leave` takes."""
+    found = next((one for one in processes.running(layout) if part(one) == NETWORK_PART), None)
+    if found:
+        return network.enter(network.of(found.pid))
+    environment = {"PATH": PATH, PART: NETWORK_PART}
+    started = processes.start(layout, "network", ["unshare", "--net", "sleep", "infinity"], environment=environment)
+    network.await_own(started.pid)
+    before = network.enter(network.of(started.pid))
+    network.set_up()
+    return before
+
+
+def running(layout: Layout) -> Mapping[str, int]:
+    """The programs of such a world and their process ids, a node's with its name before their own."""
+    found = {}
+    for process in processes.running(layout):
+        where, name = part(process), process.name()
+        if where is None and name in OF_KUBERNETES:
+            found[name] = process.pid
+        elif name in PROGRAMS or where == NETWORK_PART:
+            found[where if where == NETWORK_PART else f"{where}/{name}"] = process.pid
+    return found
+
+
+def runs(layout: Layout) -> bool:
+    """Whether nothing of it is missing."""
+    wanted = {NETWORK_PART, *OF_KUBERNETES, *(f"{hostname}/{name}" for hostname in _hostnames(layout) for name in PROGRAMS)}
+    return wanted <= set(running(layout))
+
+
+def _hostnames(layout: Layout) -> set[str]:
+    return {folder.name for folder in layout.nodes.glob("*")}
+
+
+def check(*, founded_here: bool = False) -> None:
+    """A RehearsalError in one line where real nodes cannot be."""
+    without = "without it, rehearse with the usual nodes: NODES=kwok"
+    if founded_here:
+        raise RehearsalError("real nodes join a cluster that was there before (honeydue:cluster.founder is set); without: NODES=kwok")
+    if platform.system() != "Linux":
+        raise RehearsalError(f"real nodes need Linux; {without}")
+    if os.geteuid() != 0:
+        raise RehearsalError(f"real nodes need root, for namespaces, mounts and filter rules of their own; {without}")
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        raise RehearsalError(f"real nodes need {', '.join(missing)} of util-linux; {without}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What real nodes are made from."""
+
+    network: Network
+    dns: str
+    nodes: Sequence[Node]
+    disks: Sequence[Disk] = ()
+    outside: Mapping[str, str]
+    """Addresses of what has a name outside of the cluster."""
+    images: Sequence[Path]
+    """Archives that every node holds."""
+
+    def settings(self) -> list[settings.Setting]:
+        """Of each node, whose ranges are given as k3s gives them: to the first the first."""
+        pods = IPv4Network(self.network.pods)
+        ranges = pods.subnets(new_prefix=24)
+        return [
+            settings.Setting(
+                hostname=node.hostname,
+                address=_address(node),
+                pods=own,
+                cluster=pods,
+                services=self.network.services,
+                dns=self.dns,
+            )
+            for node, own in zip(self.nodes, ranges, strict=False)
+        ]
+
+    def manifests(self) -> Iterator[Manifest]:
+        """What the API server must hold before the kubelets come."""
+        nodes = [replace(node, pods=str(own.pods)) for node, own in zip(self.nodes, self.settings(), strict=True)]
+        yield from manifests_of_real(nodes, disks=self.disks)
+        yield from addons.manifests(dns=self.dns, outside=self.outside)
+
+
+def plan(stack: Stack, images: Sequence[Path]) -> Plan:
+    """Of production's settings."""
+    return Plan(network=stack.network, dns=stack.dns, nodes=[*stack.nodes.values()], disks=stack.disks, outside={}, images=images)
+
+
+def _address(node: Node) -> str:
+    if node.ipv4 is None:
+        raise RehearsalError(f"honeydue:nodes: {node.hostname} has no ipv4, which a real node needs")
+    return node.ipv4
+
+
+class RealNodes:
+    """Started with the world's control plane, and ended with its processes."""
+
+    def __init__(self, layout: Layout, plan: Plan) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._settings = {one.hostname: one for one in plan.settings()}
+        self._machines = {hostname: Machine(layout=layout, hostname=hostname) for hostname in self._settings}
+
+    def place(self, place: Place) -> Place:
+        """The control plane of such a world: at an address that nodes and pods reach, and asking kubelets by theirs."""
+        told = replace(self._plan.network, advertise=network.ROUTER)
+        flags = {"kube-apiserver": ["kubelet-preferred-address-types=InternalIP"]}
+        return replace(place, address=network.ROUTER, network=told, played=False, extra=flags)
+
+    def manifests(self) -> Iterable[Manifest]:
+        return self._plan.manifests()
+
+    def fits(self) -> bool:
+        """Whether the machines that are there are those of the settings."""
+        return _hostnames(self._layout) == set(self._machines) and all(
+            self._machines[name].holds(settings.files(one)) for name, one in self._settings.items()
+        )
+
+    def power_on(self) -> None:
+        """Boots all machines and gives them their images; returns when containerd answers on each."""
+        root = debian.root("node")
+        archives = [*self._own_images(root), *self._plan.images]
+        with ThreadPoolExecutor() as together:
+            for booted in [together.submit(self._power_on, n, one, root, archives) for n, one in enumerate(self._settings.values(), 1)]:
+                booted.result()
+
+    def join(self, place: Place) -> None:
+        """Starts what makes nodes of the machines, once the API server there knows them."""
+        with ThreadPoolExecutor() as together:
+            for joined in [together.submit(self._join, one, place) for one in self._settings.values()]:
+                joined.result()
+
+    def _join(self, setting: settings.Setting, place: Place) -> None:
+        machine = self._machines[setting.hostname]
+        machine.write(identities.files(setting, place))
+        machine.start("kubelet", settings.kubelet(setting))
+        proxy = machine.start("kube-proxy", settings.kube_proxy(setting))
+        # Not both at once: the policy controller inserts and deletes rules by their number in a chain.
+        machine.await_answer(settings.kube_proxy_health(setting), proxy, "kube-proxy")
+        machine.start("kube-router", settings.kube_router(setting))
+
+    def _power_on(self, number: int, setting: settings.Setting, root: Path, archives: Sequence[Path]) -> None:
+        machine = self._machines[setting.hostname]
+        machine.lay_out(root)
+        machine.write(settings.files(setting))
+        for path in disks_of(setting.hostname, self._plan.nodes, self._plan.disks):
+            folder = machine.root / path.lstrip("/")
+            folder.mkdir(parents=True, exist_ok=True)
+            # As k3s' provisioner leaves it: a pod's user may write to it though nobody changes the owner.
+            folder.chmod(0o777)
+        booted = machine.power_on(root, {name: programs.installed(programs.named(name)) for name in ("kubelet", "kube-router")})
+        network.await_own(booted.pid)
+        network.attach(
+            network.Attachment(pid=booted.pid, number=number, address=setting.address, pods=setting.pods, cluster=setting.cluster)
+        )
+        machine.await_boot(booted)
+        machine.run("iptables-restore", "--noflush", stdin=settings.masquerade(setting))
+        containerd = machine.start("containerd", ["containerd"])
+        machine.await_file(settings.CONTAINERD, containerd, "containerd")
+        for archive in archives:
+            machine.feed(archive, "ctr", "--namespace=k8s.io", "images", "import", "-")
+
+    def _own_images(self, root: Path) -> list[Path]:
+        folder = self._layout.folder / "images"
+        folder.mkdir(exist_ok=True)
+        archives = []
+        for image in addons.images(root):
+            archives.append(folder / f"{image.reference.rsplit('/', 1)[1].replace(':', '-')}.tar")
+            write(image, archives[-1])
+        return archives

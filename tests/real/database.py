@@ -1,0 +1,49 @@
+"""A database of a test's own: PostgreSQL and pgbouncer on loopback, under production's names and settings."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from infra.schema import Database
+from rehearsal import processes
+from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.outside.database import Outside
+
+PASSWORD = "rehearsal-postgresPassword"
+POOLER, DIRECT = "127.0.77.10", "127.0.77.11"
+
+
+def settings() -> Database:
+    """Production's."""
+    config = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]
+    return Database.model_validate(config["honeydue:database"])
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Outside]:
+    """It, for as long as the context lasts."""
+    layout = Layout(folder / "world")
+    layout.make_folders()
+    database = Outside(layout=layout, database=settings(), password=PASSWORD, pooler=POOLER, direct=DIRECT)
+    try:
+        database.start()
+        yield database
+    finally:
+        processes.stop(layout)
+
+
+def environment(database: Outside) -> Mapping[str, str]:
+    """As the migration's Job has it (infra/apps/migration.py)."""
+    return {
+        "PGHOST": database.direct,
+        "PGPORT": str(database.database.port),
+        "PGDATABASE": database.database.name,
+        "PGUSER": database.database.user,
+        "PGSSLMODE": database.database.ssl_mode,
+        "PGPASSWORD": database.password,
+        "GOOSE_DRIVER": "postgres",
+        "GOOSE_DBSTRING": "application_name=migrate",
+        "GOOSE_MIGRATION_DIR": "migrations",
+    }

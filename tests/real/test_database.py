@@ -1,0 +1,80 @@
+"""The database outside of the cluster behaves as Neon's: two addresses, TLS, passwords, and a pooler whose sessions are nobody's own."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rehearsal import processes
+from rehearsal.errors import RehearsalError
+from rehearsal.outside.database import Outside
+from tests.real import database
+from tests.real.standins import patiently
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Outside]:
+    with database.running(tmp_path) as started:
+        yield started
+
+
+def test_it_stands_under_both_names(outside: Outside) -> None:
+    assert outside.addresses == {
+        "ep-floral-truth-amttbc5a-pooler.c-5.us-east-1.aws.neon.tech": outside.pooler,
+        "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech": outside.direct,
+    }
+    for host in outside.addresses.values():
+        assert outside.query("SELECT current_database(), current_user", host=host) == "neondb|neondb_owner"
+
+
+def test_the_pooler_shares_its_sessions(outside: Outside) -> None:
+    # What one client sets is found by the next: why a session lock of goose's needs the direct host.
+    outside.query("SET statement_timeout = '77s'", host=outside.pooler)
+    assert outside.query("SHOW statement_timeout", host=outside.pooler) == "77s"
+    outside.query("SET statement_timeout = '77s'")
+    assert outside.query("SHOW statement_timeout") == "0"
+
+
+def test_nobody_comes_in_without_the_password_or_without_tls(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    for host in outside.addresses.values():
+        with pytest.raises(RehearsalError, match="authentication failed"):
+            replace(outside, password="rehearsal-wrong").query("SELECT 1", host=host)
+    monkeypatch.setattr("rehearsal.outside.database.SSL_MODE", "disable")
+    for host in outside.addresses.values():
+        with pytest.raises(RehearsalError, match=r"no encryption|SSL required"):
+            outside.query("SELECT 1", host=host)
+
+
+def test_what_was_written_outlives_an_outage(outside: Outside) -> None:
+    outside.query("CREATE TABLE kept (id int)")
+    outside.stop()
+    with pytest.raises(RehearsalError, match="refused"):
+        outside.query("SELECT 1")
+    outside.start()
+    assert outside.query("SELECT to_regclass('kept')", host=outside.pooler) == "kept"
+
+
+def test_it_ends_with_its_world(outside: Outside) -> None:
+    started = processes.running(outside.layout)
+    assert {one.name() for one in started} >= {"postgres", "pgbouncer"}
+    # Its own name for each, where its environment was: a child of PostgreSQL does not carry the world's mark, and follows its parent.
+    children = [child for one in started for child in one.children(recursive=True)]
+    assert children
+    processes.stop(outside.layout)
+
+    def gone() -> None:
+        assert [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+    patiently(AssertionError)(gone)
+
+
+def test_a_start_that_fails_says_where_to_look(outside: Outside) -> None:
+    outside.stop()
+    with closing(socket.socket()) as somebody:
+        somebody.bind((outside.direct, outside.database.port))
+        with pytest.raises(RehearsalError, match=r"postgresql ended while it started; its log: .*postgresql\.log"):
+            outside.start()
