@@ -49,6 +49,8 @@ class Stack:
     dns: str
     """The address of the cluster's DNS."""
     domain: str
+    images: schema.Images
+    database: schema.Database
     founded_here: bool
     """Whether the program makes the cluster, on servers that it creates."""
 
@@ -164,6 +166,8 @@ def read_stack(file: Path) -> Stack:
             context=cluster.context,
         ),
         dns=str(cluster.cluster_dns),
+        images=setting("images", TypeAdapter(schema.Images)),
+        database=setting("database", TypeAdapter(schema.Database)),
         domain=setting("domain", TypeAdapter(forms.Domain)),
         founded_here=cluster.founded_here,
     )

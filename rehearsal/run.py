@@ -8,8 +8,10 @@ from rich.console import Console
 
 from rehearsal import engine
 from rehearsal.errors import RehearsalError
+from rehearsal.ingress import chart_values
 from rehearsal.layout import COMMAND
 from rehearsal.observed import observe
+from rehearsal.real import chart
 from rehearsal.summary import Step, summary
 from rehearsal.world import World
 from tools import build
@@ -36,6 +38,9 @@ class Rehearsal:
             self._engine("preview")
         with self._step("up"):
             self._engine("up", "--yes", "--skip-preview")
+        if self._world.is_real():
+            with self._step("Traefik on every node"), self._console.status("starting Traefik, as k3s' helm-controller would"):
+                chart.install(self._world.way_in(), chart_values(self._world))
         with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
             self._expect_no_changes()
         self._console.print(summary(observe(self._world), steps=self._steps, world_option=self._world_option))

@@ -52,8 +52,13 @@ def entry_points(values: Values) -> tuple[str, ...]:
 
 def command_line(values: Values, *, listen: Mapping[str, int]) -> list[str]:
     """All flags; each entry point is on loopback, at the port that `listen` has for it."""
-    addresses = [f"--entryPoints.{name}.address={LOOPBACK}:{listen[name]}" for name in entry_points(values)]
-    return [*_DEFAULTS, *addresses, *(flag for path, value in _leaves(values) for flag in _flags(path, value))]
+    return flags(values, addresses={name: f"{LOOPBACK}:{listen[name]}" for name in entry_points(values)})
+
+
+def flags(values: Values, *, addresses: Mapping[str, str]) -> list[str]:
+    """All flags; each entry point is at its address."""
+    listening = [f"--entryPoints.{name}.address={address}" for name, address in addresses.items()]
+    return [*_DEFAULTS, *listening, *(flag for path, value in _leaves(values) for flag in _flags(path, value))]
 
 
 def _leaves(values: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,8 @@ from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
 from rehearsal.placeholders import placeholder
 from rehearsal.real import cluster, network
-from rehearsal.real.cluster import RealNodes, plan
+from rehearsal.real.cluster import RealNodes
+from rehearsal.real.plan import plan
 from tools import build, programs
 
 
@@ -259,7 +260,7 @@ class World:
         return self._cluster.start(preferred=preferred, prepare=prepare)
 
     def _adopted(self, stack: Stack, *, with_real: bool) -> AdoptedCluster:
-        real = RealNodes(self.layout, plan(stack, self._images)) if with_real else None
+        real = RealNodes(self.layout, plan(self.layout, stack, self._images)) if with_real else None
         return AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks, real=real)
 
     def _take_in(self, record: Record, source: str) -> None:

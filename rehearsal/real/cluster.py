@@ -10,12 +10,12 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from rehearsal import processes
-from rehearsal.configuration import Stack
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network, Place
 from rehearsal.images.archive import write
 from rehearsal.layout import Layout
 from rehearsal.nodes import Disk, Manifest, Node, disks_of, manifests_of_real
+from rehearsal.outside.database import Outside
 from rehearsal.real import addons, identities, network, settings
 from rehearsal.real.machine import PART, PATH, Machine, part
 from tools import debian, programs
@@ -83,8 +83,7 @@ class Plan:
     dns: str
     nodes: Sequence[Node]
     disks: Sequence[Disk] = ()
-    outside: Mapping[str, str]
-    """Addresses of what has a name outside of the cluster."""
+    outside: Outside
     images: Sequence[Path]
     """Archives that every node holds."""
 
@@ -108,12 +107,7 @@ class Plan:
         """What the API server must hold before the kubelets come."""
         nodes = [replace(node, pods=str(own.pods)) for node, own in zip(self.nodes, self.settings(), strict=True)]
         yield from manifests_of_real(nodes, disks=self.disks)
-        yield from addons.manifests(dns=self.dns, outside=self.outside)
-
-
-def plan(stack: Stack, images: Sequence[Path]) -> Plan:
-    """Of production's settings."""
-    return Plan(network=stack.network, dns=stack.dns, nodes=[*stack.nodes.values()], disks=stack.disks, outside={}, images=images)
+        yield from addons.manifests(dns=self.dns, outside=self.outside.addresses)
 
 
 def _address(node: Node) -> str:
@@ -147,12 +141,14 @@ class RealNodes:
         )
 
     def power_on(self) -> None:
-        """Boots all machines and gives them their images; returns when containerd answers on each."""
+        """Boots all machines, gives them their images, and starts what is outside of the cluster; returns when all answer."""
         root = debian.root("node")
         archives = [*self._own_images(root), *self._plan.images]
         with ThreadPoolExecutor() as together:
+            outside = together.submit(self._plan.outside.start)
             for booted in [together.submit(self._power_on, n, one, root, archives) for n, one in enumerate(self._settings.values(), 1)]:
                 booted.result()
+            outside.result()
 
     def join(self, place: Place) -> None:
         """Starts what makes nodes of the machines, once the API server there knows them."""

@@ -16,6 +16,8 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 ROUTER = "198.18.0.1"
 """The world's own address: of the range for benchmarks (RFC 2544), which is nobody's. Kubernetes takes no loopback as an endpoint."""
+POOLER, DIRECT = "198.18.0.2", "198.18.0.3"
+"""Where the database outside of the cluster is, by its two names."""
 LINK = "eth0"
 START_SECONDS = 10.0
 
@@ -75,7 +77,8 @@ def set_up() -> None:
     with IPRoute() as kernel:
         loopback = kernel.link_lookup(ifname="lo")[0]
         kernel.link("set", index=loopback, state="up")
-        kernel.addr("add", index=loopback, address=ROUTER, prefixlen=32)
+        for address in (ROUTER, POOLER, DIRECT):
+            kernel.addr("add", index=loopback, address=address, prefixlen=32)
 
 
 def attach(node: Attachment) -> None:

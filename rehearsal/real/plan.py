@@ -1,0 +1,32 @@
+"""What real nodes are made from, of production's settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rehearsal.configuration import Stack
+from rehearsal.images import catalogue
+from rehearsal.images.catalogue import Schema
+from rehearsal.layout import Layout
+from rehearsal.outside.database import Outside
+from rehearsal.placeholders import placeholder
+from rehearsal.real import chart, network
+from rehearsal.real.cluster import Plan
+
+
+def plan(layout: Layout, stack: Stack, images: Sequence[Path]) -> Plan:
+    """Nodes that hold every image which the settings name, and the archives given."""
+    needed = [*catalogue.release(stack.images, Schema.FIRST), catalogue.redis(stack.images.redis), catalogue.traefik(chart.IMAGE)]
+    return Plan(
+        network=stack.network,
+        dns=stack.dns,
+        nodes=[*stack.nodes.values()],
+        disks=stack.disks,
+        outside=Outside(
+            layout=layout,
+            database=stack.database,
+            password=str(placeholder("postgresPassword", layout.pki)),
+            pooler=network.POOLER,
+            direct=network.DIRECT,
+        ),
+        images=[*catalogue.archives(needed).values(), *images],
+    )
