@@ -29,7 +29,7 @@ TOOLS = ("unshare", "nsenter", "mount", "umount", "pivot_root")
 
 def enter(layout: Layout) -> int:
     """Moves this thread into the world's network, which is made where it is not there; returns what `network.leave` takes."""
-    found = next((one for one in processes.running(layout) if part(one) == NETWORK_PART), None)
+    found = next((one for one in processes.running(layout) if part(one)[0] == NETWORK_PART), None)
     if found:
         return network.enter(network.of(found.pid))
     environment = {"PATH": PATH, PART: NETWORK_PART}
@@ -44,7 +44,7 @@ def running(layout: Layout) -> Mapping[str, int]:
     """The programs of such a world and their process ids, a node's with its name before their own."""
     found = {}
     for process in processes.running(layout):
-        where, name = part(process), process.name()
+        where, name = part(process)
         if where is None and name in OF_KUBERNETES:
             found[name] = process.pid
         elif name in PROGRAMS or where == NETWORK_PART:
