@@ -159,11 +159,12 @@ class RealNodes:
     def _join(self, setting: settings.Setting, place: Place) -> None:
         machine = self._machines[setting.hostname]
         machine.write(identities.files(setting, place))
-        machine.start("kubelet", settings.kubelet(setting))
-        proxy = machine.start("kube-proxy", settings.kube_proxy(setting))
-        # Not both at once: the policy controller inserts and deletes rules by their number in a chain.
-        machine.await_answer(settings.kube_proxy_health(setting), proxy, "kube-proxy")
-        machine.start("kube-router", settings.kube_router(setting))
+        kubelet = machine.start("kubelet", settings.kubelet(setting))
+        # Not the policy controller beside kube-proxy: it inserts and deletes rules by their number in a chain.
+        for name, command in (("kube-proxy", settings.kube_proxy(setting)), ("kube-router", settings.kube_router(setting))):
+            machine.await_answer(settings.health(setting, name), machine.start(name, command), name)
+        # Of an earlier start the API server may still have it that the node is ready.
+        machine.await_answer(settings.health(setting, "kubelet"), kubelet, "kubelet")
 
     def _power_on(self, number: int, setting: settings.Setting, root: Path, archives: Sequence[Path]) -> None:
         machine = self._machines[setting.hostname]
