@@ -99,7 +99,10 @@ def start(image: Image, environment: Mapping[str, str], *, port: int, folder: Pa
 def refusal(image: Image, environment: Mapping[str, str], *, folder: Path) -> str:
     """What one says that does not start."""
     process = start(image, environment, port=free_port(), folder=folder)
-    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    try:
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
     assert process.returncode == 1, said
     return said
 
