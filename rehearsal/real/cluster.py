@@ -88,9 +88,9 @@ class Plan:
     """Archives that every node holds."""
 
     def settings(self) -> list[settings.Setting]:
-        """Of each node, whose ranges are given as k3s gives them: to the first the first."""
+        """Of each node."""
         pods = IPv4Network(self.network.pods)
-        ranges = pods.subnets(new_prefix=24)
+        ranges = settings.ranges(self.network.pods, len(self.nodes))
         return [
             settings.Setting(
                 hostname=node.hostname,
@@ -100,7 +100,7 @@ class Plan:
                 services=self.network.services,
                 dns=self.dns,
             )
-            for node, own in zip(self.nodes, ranges, strict=False)
+            for node, own in zip(self.nodes, ranges, strict=True)
         ]
 
     def manifests(self) -> Iterator[Manifest]:

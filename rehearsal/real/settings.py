@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from itertools import islice
 
 import yaml
 
@@ -33,6 +34,11 @@ class Setting:
     """All pods'."""
     services: str
     dns: str
+
+
+def ranges(pods: str, nodes: int) -> list[IPv4Network]:
+    """The range of each node's pods, given as k3s gives them: to the first the first, each of its default size."""
+    return [*islice(IPv4Network(pods).subnets(new_prefix=24), nodes)]
 
 
 def files(node: Setting) -> Mapping[str, str]:
