@@ -8,7 +8,7 @@ import click
 from rich.console import Console, Group
 from rich.text import Text
 
-from rehearsal import byhand, engine, layout
+from rehearsal import byhand, engine, layout, summary
 from rehearsal.errors import RehearsalError
 from rehearsal.observed import observe
 from rehearsal.real.machine import Machine
@@ -55,7 +55,7 @@ def option(world: World) -> str:
 
 def how_to_act(world: World) -> str:
     """What to type next."""
-    return f'To act in it: eval "$({layout.COMMAND}{option(world)} env)"'
+    return f"To act in it: {summary.how_to_act(option(world), real=world.is_real())}"
 
 
 def standing(world: World) -> World:

@@ -43,7 +43,8 @@ class Rehearsal:
                 chart.install(self._world.way_in(), chart_values(self._world))
         with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
             self._expect_no_changes()
-        self._console.print(summary(observe(self._world), steps=self._steps, world_option=self._world_option))
+        observed, real = observe(self._world), self._world.is_real()
+        self._console.print(summary(observed, steps=self._steps, world_option=self._world_option, real=real))
 
     def _engine(self, *arguments: str) -> None:
         self._console.rule(f"pulumi {' '.join(arguments)}", align="left")

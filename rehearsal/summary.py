@@ -23,7 +23,7 @@ class Step:
     seconds: float
 
 
-def summary(observed: Observed, *, steps: Sequence[Step], world_option: str) -> RenderableType:
+def summary(observed: Observed, *, steps: Sequence[Step], world_option: str, real: bool = False) -> RenderableType:
     """Everything worth knowing after a run."""
     return Group(
         "",
@@ -32,7 +32,7 @@ def summary(observed: Observed, *, steps: Sequence[Step], world_option: str) -> 
         task_table(observed.tasks),
         output_table(observed.outputs),
         step_table(steps, resources=observed.resources),
-        where_next(world_option),
+        where_next(world_option, real=real),
     )
 
 
@@ -81,11 +81,18 @@ def step_table(steps: Sequence[Step], *, resources: int) -> Table:
     return table
 
 
-def where_next(world_option: str) -> Text:
+def how_to_act(world_option: str, *, real: bool) -> str:
+    """The command by which a person's plain pulumi and kubectl act in a world."""
+    rehearsal = f"{COMMAND}{world_option}"
+    # A shell that is there already cannot be moved into the network that real nodes have.
+    return f"{rehearsal} shell" if real else f'eval "$({rehearsal} env)"'
+
+
+def where_next(world_option: str, *, real: bool) -> Text:
     """Commands to go on with."""
     rehearsal = f"{COMMAND}{world_option}"
     lines = (
-        (f'eval "$({rehearsal} env)"', "then plain pulumi and kubectl act in this world"),
+        (how_to_act(world_option, real=real), "then plain pulumi and kubectl act in this world"),
         (f"{rehearsal} status", "what runs"),
         (f"{rehearsal} run", "again, after a change of the program or the settings: only the change is applied"),
         (f"{rehearsal} down" if world_option else "make rehearse-down", "end it and remove it"),

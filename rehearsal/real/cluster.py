@@ -29,7 +29,7 @@ TOOLS = ("unshare", "nsenter", "mount", "umount", "pivot_root")
 
 def enter(layout: Layout) -> int:
     """Moves this thread into the world's network, which is made where it is not there; returns what `network.leave` takes."""
-    found = next((one for one in processes.running(layout) if part(one) == NETWORK_PART), None)
+    found = next((one for one in processes.running(layout) if part(one)[0] == NETWORK_PART), None)
     if found:
         return network.enter(network.of(found.pid))
     environment = {"PATH": PATH, PART: NETWORK_PART}
@@ -44,7 +44,7 @@ def running(layout: Layout) -> Mapping[str, int]:
     """The programs of such a world and their process ids, a node's with its name before their own."""
     found = {}
     for process in processes.running(layout):
-        where, name = part(process), process.name()
+        where, name = part(process)
         if where is None and name in OF_KUBERNETES:
             found[name] = process.pid
         elif name in PROGRAMS or where == NETWORK_PART:
@@ -88,9 +88,9 @@ class Plan:
     """Archives that every node holds."""
 
     def settings(self) -> list[settings.Setting]:
-        """Of each node, whose ranges are given as k3s gives them: to the first the first."""
+        """Of each node."""
         pods = IPv4Network(self.network.pods)
-        ranges = pods.subnets(new_prefix=24)
+        ranges = settings.ranges(self.network.pods, len(self.nodes))
         return [
             settings.Setting(
                 hostname=node.hostname,
@@ -100,7 +100,7 @@ class Plan:
                 services=self.network.services,
                 dns=self.dns,
             )
-            for node, own in zip(self.nodes, ranges, strict=False)
+            for node, own in zip(self.nodes, ranges, strict=True)
         ]
 
     def manifests(self) -> Iterator[Manifest]:
@@ -159,11 +159,12 @@ class RealNodes:
     def _join(self, setting: settings.Setting, place: Place) -> None:
         machine = self._machines[setting.hostname]
         machine.write(identities.files(setting, place))
-        machine.start("kubelet", settings.kubelet(setting))
-        proxy = machine.start("kube-proxy", settings.kube_proxy(setting))
-        # Not both at once: the policy controller inserts and deletes rules by their number in a chain.
-        machine.await_answer(settings.kube_proxy_health(setting), proxy, "kube-proxy")
-        machine.start("kube-router", settings.kube_router(setting))
+        kubelet = machine.start("kubelet", settings.kubelet(setting))
+        # Not the policy controller beside kube-proxy: it inserts and deletes rules by their number in a chain.
+        for name, command in (("kube-proxy", settings.kube_proxy(setting)), ("kube-router", settings.kube_router(setting))):
+            machine.await_answer(settings.health(setting, name), machine.start(name, command), name)
+        # Of an earlier start the API server may still have it that the node is ready.
+        machine.await_answer(settings.health(setting, "kubelet"), kubelet, "kubelet")
 
     def _power_on(self, number: int, setting: settings.Setting, root: Path, archives: Sequence[Path]) -> None:
         machine = self._machines[setting.hostname]

@@ -108,14 +108,10 @@ class Machine:
 
     def first(self) -> int:
         """The process id, outside, of the machine's first process; a RehearsalError when the machine is off."""
-        found = next((one for one in self.processes() if one.name() == FIRST), None)
+        found = next((one for one in processes.running(self.layout) if part(one) == (self.hostname, FIRST)), None)
         if found is None:
             raise OffError(f"node {self.hostname} is off")
         return found.pid
-
-    def processes(self) -> list[psutil.Process]:
-        """Those that were started on it from outside."""
-        return [one for one in processes.running(self.layout) if part(one) == self.hostname]
 
     def await_boot(self, booted: subprocess.Popen[bytes]) -> None:
         """Returns when it takes programs."""
@@ -167,8 +163,9 @@ class Machine:
         return ["nsenter", f"--target={self.first()}", *(f"--{one}" for one in own), "--"]
 
 
-def part(process: psutil.Process) -> str | None:
-    """The node, or what else of a world, that a process was started for."""
+def part(process: psutil.Process) -> tuple[str | None, str]:
+    """The node, or what else of a world, that a process was started for, and its name; both empty when it has just ended."""
+    # kube-proxy and the policy controller start others all the time, which end at once.
     with suppress(psutil.Error):
-        return process.environ().get(PART)
-    return None
+        return process.environ().get(PART), process.name()
+    return None, ""

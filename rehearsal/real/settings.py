@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from itertools import islice
 
 import yaml
 
@@ -15,6 +16,10 @@ STORAGE = "/var/lib/rancher/k3s/storage"
 """Where k3s' local-path provisioner keeps its volumes."""
 MTU = 1450
 """What flannel leaves a pod of 1500 bytes on a VXLAN."""
+
+
+_HEALTH = {"kubelet": 10248, "kube-proxy": 10256, "kube-router": 20244}
+"""The ports that they have everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,11 @@ class Setting:
     """All pods'."""
     services: str
     dns: str
+
+
+def ranges(pods: str, nodes: int) -> list[IPv4Network]:
+    """The range of each node's pods, given as k3s gives them: to the first the first, each of its default size."""
+    return [*islice(IPv4Network(pods).subnets(new_prefix=24), nodes)]
 
 
 def files(node: Setting) -> Mapping[str, str]:
@@ -91,6 +101,8 @@ def _kubelet_settings(node: Setting) -> Mapping[str, object]:
         "authentication": {"x509": {"clientCAFile": f"{PKI}/client-ca.crt"}},
         "tlsCertFile": f"{PKI}/serving.crt",
         "tlsPrivateKeyFile": f"{PKI}/serving.key",
+        # Asked from the world's side; the default is the node's loopback.
+        "healthzBindAddress": node.address,
         "clusterDNS": [node.dns],
         "clusterDomain": "cluster.local",
         "resolvConf": "/etc/resolv.conf",
@@ -119,7 +131,7 @@ def _kube_proxy_settings(node: Setting) -> Mapping[str, object]:
         "mode": "iptables",
         "clusterCIDR": str(node.cluster),
         "hostnameOverride": node.hostname,
-        "healthzBindAddress": f"{node.address}:10256",
+        "healthzBindAddress": f"{node.address}:{_HEALTH['kube-proxy']}",
         # How many connections are tracked is the whole machine's setting, not this node's.
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         # The default waits up to 30 s after a failure, and at least 1 s between two changes of a Service.
@@ -142,9 +154,9 @@ def kube_proxy(_: Setting) -> list[str]:
     return ["/opt/kubelet/kube-proxy", f"--config={PKI}/kube-proxy.yaml"]
 
 
-def kube_proxy_health(node: Setting) -> str:
-    """Answers with 200 as soon as all Services are in its rules."""
-    return f"http://{node.address}:10256/healthz"
+def health(node: Setting, program: str) -> str:
+    """Where that program answers with 200 when it works: kube-proxy and kube-router when their rules are in force."""
+    return f"http://{node.address}:{_HEALTH[program]}/healthz"
 
 
 def kube_router(node: Setting) -> list[str]:
