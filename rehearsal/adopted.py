@@ -41,7 +41,7 @@ class AdoptedCluster:
                 # The engine's part needs no control plane, only the address it will have; nor do machines, before they join.
                 with ThreadPoolExecutor(max_workers=2) as aside:
                     prepared = aside.submit(prepare, ports)
-                    booted = aside.submit(self._real.power_on) if self._real else None
+                    booted = aside.submit(self._real.start) if self._real else None
                     self._control_plane.start(furnish=self._furnish)
                     if self._real and booted:
                         booted.result()
@@ -63,6 +63,12 @@ class AdoptedCluster:
         """Gives a running one the nodes of changed settings."""
         self._furnish()
         Kubectl(self._layout.kubeconfig).await_ready()
+
+    def power_on(self, hostname: str, ports: Mapping[str, int]) -> None:
+        """Boots a real node that was switched off."""
+        if self._real is None:
+            raise RehearsalError("the nodes of this world are played by kwok, and always on")
+        self._real.power_on(hostname, self._place(ports))
 
     def reap(self) -> None:
         """Collects the ended programs of this process, which would stay zombies until it ends."""

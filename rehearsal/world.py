@@ -213,6 +213,11 @@ class World:
         """Changes one of the copied settings, `honeydue:images.api` say; None removes it."""
         stackfile.set_value(self.layout.config, path, value)
 
+    def power_on(self, hostname: str) -> None:
+        """Boots a real node that was switched off; it joins the cluster again, with the disk that it had."""
+        stack = configuration.read_stack(self.source)
+        self._adopted(stack, with_real=self.is_real()).power_on(hostname, self.ports())
+
     def _start(self, record: Record | None, source: str) -> None:
         self._leave()
         if processes.stop(self.layout):

@@ -3,16 +3,16 @@
 import os
 import platform
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from rehearsal import processes
 from rehearsal.errors import RehearsalError
 from rehearsal.flags import Network, Place
-from rehearsal.images.archive import write
 from rehearsal.layout import Layout
 from rehearsal.nodes import Disk, Manifest, Node, disks_of, manifests_of_real
 from rehearsal.outside.database import Outside
@@ -140,24 +140,31 @@ class RealNodes:
             self._machines[name].holds(settings.files(one)) for name, one in self._settings.items()
         )
 
-    def power_on(self) -> None:
-        """Boots all machines, gives them their images, and starts what is outside of the cluster; returns when all answer."""
-        root = debian.root("node")
-        archives = [*self._own_images(root), *self._plan.images]
+    def start(self) -> None:
+        """Boots all machines, and starts what is outside of the cluster; returns when all answer."""
         with ThreadPoolExecutor() as together:
             outside = together.submit(self._plan.outside.start)
-            for booted in [together.submit(self._power_on, n, one, root, archives) for n, one in enumerate(self._settings.values(), 1)]:
-                booted.result()
+            self._all(together, self._power_on)
             outside.result()
 
     def join(self, place: Place) -> None:
         """Starts what makes nodes of the machines, once the API server there knows them."""
         with ThreadPoolExecutor() as together:
-            for joined in [together.submit(self._join, one, place) for one in self._settings.values()]:
-                joined.result()
+            self._all(together, partial(self._join, place=place))
 
-    def _join(self, setting: settings.Setting, place: Place) -> None:
-        machine = self._machines[setting.hostname]
+    def power_on(self, hostname: str, place: Place) -> None:
+        """Boots one that was switched off, with the disk that it had."""
+        if hostname not in self._settings:
+            raise RehearsalError(f"there is no node {hostname}; there are {', '.join(self._settings)}")
+        self._power_on(hostname)
+        self._join(hostname, place)
+
+    def _all(self, together: ThreadPoolExecutor, action: Callable[[str], None]) -> None:
+        for done in [together.submit(action, hostname) for hostname in self._settings]:
+            done.result()
+
+    def _join(self, hostname: str, place: Place) -> None:
+        setting, machine = self._settings[hostname], self._machines[hostname]
         machine.write(identities.files(setting, place))
         kubelet = machine.start("kubelet", settings.kubelet(setting))
         # Not the policy controller beside kube-proxy: it inserts and deletes rules by their number in a chain.
@@ -166,8 +173,9 @@ class RealNodes:
         # Of an earlier start the API server may still have it that the node is ready.
         machine.await_answer(settings.health(setting, "kubelet"), kubelet, "kubelet")
 
-    def _power_on(self, number: int, setting: settings.Setting, root: Path, archives: Sequence[Path]) -> None:
-        machine = self._machines[setting.hostname]
+    def _power_on(self, hostname: str) -> None:
+        setting, machine = self._settings[hostname], self._machines[hostname]
+        number, root = [*self._settings].index(hostname) + 1, debian.root("node")
         machine.lay_out(root)
         machine.write(settings.files(setting))
         for path in disks_of(setting.hostname, self._plan.nodes, self._plan.disks):
@@ -184,14 +192,5 @@ class RealNodes:
         machine.run("iptables-restore", "--noflush", stdin=settings.masquerade(setting))
         containerd = machine.start("containerd", ["containerd"])
         machine.await_file(settings.CONTAINERD, containerd, "containerd")
-        for archive in archives:
+        for archive in self._plan.images:
             machine.feed(archive, "ctr", "--namespace=k8s.io", "images", "import", "-")
-
-    def _own_images(self, root: Path) -> list[Path]:
-        folder = self._layout.folder / "images"
-        folder.mkdir(exist_ok=True)
-        archives = []
-        for image in addons.images(root):
-            archives.append(folder / f"{image.reference.rsplit('/', 1)[1].replace(':', '-')}.tar")
-            write(image, archives[-1])
-        return archives

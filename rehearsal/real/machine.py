@@ -113,6 +113,10 @@ class Machine:
             raise OffError(f"node {self.hostname} is off")
         return found.pid
 
+    def power_off(self) -> None:
+        """As by a power cut: nothing on it ends in good order, and all of it ends."""
+        psutil.Process(self.first()).kill()
+
     def await_boot(self, booted: subprocess.Popen[bytes]) -> None:
         """Returns when it takes programs."""
         self._await("boot", booted, self.first)

@@ -9,20 +9,22 @@ from rehearsal.images.catalogue import Schema
 from rehearsal.layout import Layout
 from rehearsal.outside.database import Outside
 from rehearsal.placeholders import placeholder
-from rehearsal.real import chart, network
+from rehearsal.real import addons, chart, network
 from rehearsal.real.cluster import Plan
+from tools import debian
 
 
 def plan(layout: Layout, stack: Stack, images: Sequence[Path]) -> Plan:
-    """Nodes that hold every image which the settings name, and the archives given."""
+    """Nodes that hold every image which the settings name, those of the nodes' own pods, and the archives given."""
     needed = [*catalogue.release(stack.images, Schema.FIRST), catalogue.redis(stack.images.redis), catalogue.traefik(chart.IMAGE)]
+    own = addons.images(debian.root("node"))
     return Plan(
         network=stack.network,
         dns=stack.dns,
         nodes=[*stack.nodes.values()],
         disks=stack.disks,
         outside=database(layout, stack),
-        images=[*catalogue.archives(needed).values(), *images],
+        images=[*catalogue.archives([*needed, *own]).values(), *images],
     )
 
 

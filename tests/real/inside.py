@@ -15,8 +15,10 @@ from pyroute2 import IPRoute
 
 from rehearsal.layout import CHECKOUT
 from rehearsal.real.machine import Machine
-from rehearsal.real.settings import SANDBOX
 from rehearsal.world import World
+
+IMAGE = "redis:7-alpine"
+"""The one image of those that the namespace admits that can do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,8 @@ def pod(world: World, name: str, *, namespace: str, labels: Mapping[str, str]) -
             "containers": [
                 {
                     "name": "waits",
-                    "image": SANDBOX,
+                    "image": IMAGE,
+                    "command": ["sleep", "infinity"],
                     "imagePullPolicy": "Never",
                     "securityContext": {
                         "allowPrivilegeEscalation": False,

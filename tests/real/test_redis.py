@@ -42,7 +42,7 @@ def test_full_it_drops_what_is_used_least_and_is_not_killed_for_its_memory(produ
     assert settings(production, "maxmemory-policy") == "allkeys-lru"
     # Half as much again as it may hold, on other keys each time.
     count = most * 3 // 2 // VALUE_BYTES
-    cli(production, f"redis-benchmark -q -t set -n {count} -r 100000000 -d {VALUE_BYTES} -P 16 >/dev/null")
+    cli(production, f'redis-benchmark -a "$REDIS_PASSWORD" -q -t set -n {count} -r 100000000 -d {VALUE_BYTES} -P 16 >/dev/null')
     assert info(production, "evicted_keys") > 0
     assert info(production, "used_memory") <= most * 1.05
     assert cli(production, "redis-cli set wanted here") == "OK"

@@ -1,0 +1,85 @@
+"""The node with redis loses its power: the site answers, what is lost is told, pods come back elsewhere, and redis with its data.
+
+Last of these tests by its own choice of world: it takes minutes, as Kubernetes waits five of them before it gives a pod up.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from rehearsal.errors import RehearsalError
+from rehearsal.real.machine import Machine
+from rehearsal.world import World
+from tests.real.cloudflare import ADMIN, APEX, API, APP
+from tests.real.test_redis import cli
+from tests.real.visitors import Visitors
+from tests.rehearsal.cluster import items
+from tests.rehearsal.edge import Caller
+
+PATHS = {API: "/api/tasks/", APEX: "/", APP: "/tasks"}
+NOTICED_SECONDS = 120
+"""A minute without a word, and Kubernetes calls a node not ready."""
+GIVEN_UP_SECONDS = 420
+"""Five minutes more, and its pods are made anew elsewhere."""
+READY = {"type": "Ready", "status": "True"}
+
+
+def patiently(check: Callable[[], None], *, seconds: float) -> None:
+    errors = (AssertionError, OSError, RehearsalError)
+    Retrying(retry=retry_if_exception_type(errors), stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(check)
+
+
+def ready(world: World, app: str) -> list[str]:
+    """The nodes on which a pod of the app is ready."""
+    return [
+        one["spec"]["nodeName"]
+        for one in items(world, "pods", app)
+        if any(READY.items() <= condition.items() for condition in one["status"].get("conditions", []))
+    ]
+
+
+def health(caller: Caller) -> Mapping[str, str]:
+    answer = caller.get(API, "/api/health/")
+    assert answer.status == HTTPStatus.OK
+    found: Mapping[str, str] = json.loads(answer.body)
+    return found
+
+
+def test_the_site_answers_without_the_node_that_has_redis(production: World, cloudflare: Sequence[Caller]) -> None:
+    (lost,) = {one["spec"]["nodeName"] for one in items(production, "pods", "redis")}
+    addresses = {
+        one["metadata"]["name"]: one["status"]["addresses"][0]["address"] for one in production.kubectl_json("get", "nodes")["items"]
+    }
+    left = [caller for caller in cloudflare if caller.address != addresses[lost]]
+    assert cli(production, "redis-cli set survives yes") == "OK"
+
+    def noticed() -> None:
+        assert lost not in ready(production, "api")
+
+    with Visitors(left, PATHS) as visitors:
+        Machine(layout=production.layout, hostname=lost).power_off()
+        patiently(noticed, seconds=NOTICED_SECONDS)
+    assert visitors.failures == []
+    for caller in left:
+        assert health(caller)["redis"] == "down"
+
+    def elsewhere() -> None:
+        for app, count in (("api", 3), ("web", 3), ("admin", 1)):
+            found = ready(production, app)
+            assert len(found) >= count, app
+            assert lost not in found, app
+
+    patiently(elsewhere, seconds=GIVEN_UP_SECONDS)
+    assert left[0].get(ADMIN, "/").status == HTTPStatus.OK
+
+    production.power_on(lost)
+
+    def back() -> None:
+        assert cli(production, "redis-cli get survives") == "yes"
+        assert {health(caller)["redis"] for caller in cloudflare} == {"ok"}
+        # It ends while there is no redis, and is started again and again.
+        assert len(ready(production, "worker")) == 1
+
+    patiently(back, seconds=NOTICED_SECONDS)
