@@ -4,14 +4,15 @@ import asyncio
 import errno
 import sys
 from collections.abc import Awaitable
+from typing import cast
 
 
 class Echo(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        # Of asyncio's own, which do not say so to isinstance.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        assert isinstance(self._transport, asyncio.DatagramTransport)
         self._transport.sendto(data, addr)
 
 
