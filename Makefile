@@ -8,6 +8,8 @@ PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
 MEANT = $(foreach resource,$(MEAN),--mean $(resource))
+# REFRESH=1 looks where everything lives first, so that an up puts back what somebody changed by hand.
+LOOK = $(if $(REFRESH),--refresh)
 # Who plays the kubelets: kwok, unless NODES=real, whose world is another one.
 REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world real)
 # Tags of images, commits as a rule; API alone is worker's too.
@@ -59,10 +61,10 @@ adopt: .venv/ready ## the first day: take over what already exists, without touc
 	@$(OPS) adopt --stack $(STACK)
 
 preview: .venv/ready ## what an up would change in production, held against the promises; DIFF=1 shows every value
-	@$(OPS) preview --stack $(STACK) $(MEANT) $(if $(DIFF),--diff)
+	@$(OPS) preview --stack $(STACK) $(MEANT) $(LOOK) $(if $(DIFF),--diff)
 
 up: .venv/ready ## apply it; asks first, and refuses to break a promise
-	@$(OPS) up --stack $(STACK) $(MEANT)
+	@$(OPS) up --stack $(STACK) $(MEANT) $(LOOK)
 
 release: .venv/ready ## new images: make release API=<commit> WEB=<commit>; asks first, tells a failed migration's log
 	@$(OPS) release --stack $(STACK) $(TAGS)

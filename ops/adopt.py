@@ -5,17 +5,13 @@ Interrupted, it goes on where it was: what was imported is no longer looked for,
 
 import sys
 from collections.abc import Collection
-from contextlib import AbstractContextManager
 
 import click
-from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from infra.topology import ClusterSettings
 from ops import engine, report, stackfile
-from ops.cluster import Cluster
 from ops.errors import OpsError
 from ops.findings import dig
 from ops.handover import handovers
@@ -47,7 +43,7 @@ def _adopt(stack: str, *, ask: bool) -> None:
         settings = engine.settings(stack)
         plan, file = engine.plan_imports(stack, settings)
     known = Known.of(settings)
-    with _cluster(settings) as cluster:
+    with engine.cluster(stack, settings) as cluster:
         surveyor = Surveyor(known, plan, cluster)
         survey = surveyor.survey(track(surveyor.wanted, "looking for what exists", console=console, transient=True))
         unfinished = any(handovers(cluster, engine.held(stack)))
@@ -70,15 +66,10 @@ def _adopt(stack: str, *, ask: bool) -> None:
         stackfile.set_value(engine.settings_file(stack), ADOPTED, report.written(survey.adopted))
     for one in files:
         engine.import_resources(stack, one)
-    with _cluster(settings) as cluster:
+    with engine.cluster(stack, settings) as cluster:
         for handover in handovers(cluster, engine.held(stack)):
             handover.apply(cluster)
     _look_ahead(stack, survey.ids.keys())
-
-
-def _cluster(settings: engine.Settings) -> AbstractContextManager[Cluster]:
-    context = TypeAdapter(ClusterSettings).validate_python(settings["cluster"]).context
-    return Cluster.reach(str(settings["kubeconfig"]), context)
 
 
 def _look_ahead(stack: str, adopted: Collection[str]) -> None:

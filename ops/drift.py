@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
@@ -10,13 +9,10 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.text import Text
 
-from infra.topology import ClusterSettings
 from ops import drift_beside, engine
-from ops.cluster import Cluster
 from ops.drift_report import Findings, Masking, markdown, table, unchecked
 from ops.drift_rows import drifts, motions
 from ops.errors import OpsError
-from ops.findings import dig
 from ops.lookups.cloudflare import Cloudflare
 from ops.plain_text import KUBERNETES_SECRET
 from ops.plan import PlanError
@@ -73,19 +69,12 @@ def _look(stack: str, settings: Settings, *, without: Sequence[str]) -> Findings
         raise OpsError(f"stack {stack} holds nothing yet: make adopt, or make up, first")
     # First what answers at once, so that a wrong token is told before the long look.
     records = list(drift_beside.records(Cloudflare(str(settings.get("cloudflareToken"))), held))
-    with _cluster(stack, settings) as cluster:
+    with engine.cluster(stack, settings) as cluster:
         objects = drift_beside.objects(cluster, held)
     plan = engine.plan_refreshed(stack, without=without)
     if engine.checkpoint(stack) != before:
         raise OpsError(f"stack {stack} was changed during the look: an update runs. Try again when it is done")
     return Findings(drifts=[*drifts(plan, urns), *records, *objects.drifts], motions=motions(plan, urns), unseen=objects.unseen)
-
-
-def _cluster(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:
-    """The cluster by the settings' kubeconfig, or by the program's own of a cluster that it founded."""
-    kubeconfig = settings.get("kubeconfig") or engine.output(stack, "kubeconfig")
-    context = dig(settings, "cluster", "context") or ClusterSettings.model_fields["context"].default
-    return Cluster.reach(str(kubeconfig), str(context))
 
 
 def _write(file: Path | None, text: str) -> None:

@@ -5,18 +5,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from infra.topology import ClusterSettings
+from ops.cluster import Cluster
 from ops.errors import OpsError
 from ops.findings import dig
 from ops.kubeconfig import without_rights
 from ops.plan import Plan, PlanError, State
-from ops.planning import run, stream
+from ops.planning import FORCE, REFRESH, run, stream
 
 PROVIDER = "pulumi:providers:"
 Settings = Mapping[str, JsonValue]
@@ -89,13 +91,10 @@ def plan_refreshed(stack: str, *, without: Sequence[str] = ()) -> Plan:
 
     No `--expect-no-changes`: its one exit code is that of a change and of a failure.
     """
-    # With the program, so that each look is by the tokens of now and not by those the state remembers.
-    flags = ["--refresh", "--run-program", *(f"--exclude={pattern}" for pattern in without)]
-    # The dry run of a field that somebody took over with kubectl would be refused, and with it the rest of the plan.
-    return _planned(stack, flags, PULUMI_K8S_ENABLE_PATCH_FORCE="true")
+    return _planned(stack, [*REFRESH, *(f"--exclude={pattern}" for pattern in without)], FORCE)
 
 
-def _planned(stack: str, flags: Sequence[str], **environment: str) -> Plan:
+def _planned(stack: str, flags: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> Plan:
     """A plan without errors, or a PlanError."""
     # Protection is ignored as in any plan here (ops/planning.py): it is judged elsewhere.
     command = ["pulumi", "preview", "--stack", stack, "--non-interactive", "--json", "--show-sames", "--ignore-protect", *flags]
@@ -172,22 +171,15 @@ def held(stack: str) -> Sequence[State]:
     return checkpoint(stack).resources
 
 
-def outputs(stack: str) -> Mapping[str, JsonValue]:
-    """What `pulumi stack output` answers, the secret ones masked; nothing before the first `up`."""
-    found: Mapping[str, JsonValue] = json.loads(_answered(["stack", "output", "--json"], stack))
-    return found
-
-
 def output(stack: str, name: str) -> str:
     """One of the stack's outputs, a secret one opened: not to be shown."""
     return _answered(["stack", "output", name, "--show-secrets"], stack)
 
 
-def way_in(stack: str) -> tuple[str, str]:
-    """The kubeconfig that the settings hold, or else that of the cluster which the program founded, and its context: not to be shown."""
-    held = settings(stack)
+def cluster(stack: str, held: Settings) -> AbstractContextManager[Cluster]:
+    """The cluster by the kubeconfig that the settings hold, or else by that of the cluster which the program founded."""
     kubeconfig = held.get("kubeconfig") or output(stack, "kubeconfig")
-    return str(kubeconfig), TypeAdapter(ClusterSettings).validate_python(held["cluster"]).context
+    return Cluster.reach(str(kubeconfig), TypeAdapter(ClusterSettings).validate_python(held.get("cluster", {})).context)
 
 
 def _answered(arguments: Sequence[str], stack: str, *, stdin: str = "") -> str:

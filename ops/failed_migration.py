@@ -27,8 +27,7 @@ def find(stack: str) -> FailedMigration | None:
     """The stack's migration, if it failed."""
     job = next((one for one in engine.held(stack) if one.short == MIGRATION), None)
     name, namespace = (str(dig(job.inputs, "metadata", key)) if job else "" for key in ("name", "namespace"))
-    kubeconfig, context = engine.way_in(stack)
-    with Cluster.reach(kubeconfig, context) as cluster:
+    with engine.cluster(stack, engine.settings(stack)) as cluster:
         live = cluster.get("batch/v1", "Job", namespace, name) if job else None
         reason = _failure(live) if live else None
         return FailedMigration(job=name, reason=reason, log=_log(cluster, namespace, name)) if reason else None

@@ -15,37 +15,41 @@ console = Console(soft_wrap=True, highlight=False)
 stack_option = click.option("--stack", required=True, help="Which stack.")
 mean_option = click.option("--mean", "meant", metavar="RESOURCE", multiple=True, help="A resource whose loss is meant: Server::hetzner3.")
 
+refresh_option = click.option("--refresh", is_flag=True, help="Look where everything lives first: what somebody changed is put back.")
+
 
 @click.command()
 @stack_option
 @mean_option
+@refresh_option
 @click.option("--diff", is_flag=True, help="Show the engine's own diff of every value too.")
-def preview(stack: str, meant: tuple[str, ...], diff: bool) -> None:
+def preview(stack: str, meant: tuple[str, ...], refresh: bool, diff: bool) -> None:
     """What an up would change, held against the promises. Touches nothing."""
-    guarded_plan(stack, meant)
+    guarded_plan(stack, meant, refresh=refresh)
     if diff:
-        sys.exit(planning.show_diff(stack))
+        sys.exit(planning.show_diff(stack, refresh=refresh))
 
 
 @click.command()
 @stack_option
 @mean_option
+@refresh_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def up(stack: str, meant: tuple[str, ...], yes: bool) -> None:
+def up(stack: str, meant: tuple[str, ...], refresh: bool, yes: bool) -> None:
     """Preview, ask, apply."""
-    plan = guarded_plan(stack, meant)
+    plan = guarded_plan(stack, meant, refresh=refresh)
     if not yes:
         click.confirm(f"Apply this to {stack}?", abort=True)
     if shielded := [step.urn for step in plan.changes if step.short in meant and step.old and step.old.protect]:
         planning.unprotect(stack, shielded)
-    sys.exit(planning.apply(stack))
+    sys.exit(planning.apply(stack, refresh=refresh))
 
 
-def guarded_plan(stack: str, meant: Collection[str]) -> Plan:
+def guarded_plan(stack: str, meant: Collection[str], *, refresh: bool = False) -> Plan:
     """Makes the plan and shows it. Ends the command where the engine cannot make one, or where it would break a promise."""
     try:
         with console.status(f"planning {stack}"):
-            plan = planning.make_plan(stack)
+            plan = planning.make_plan(stack, refresh=refresh)
     except PlanError as error:
         raise click.ClickException(f"no plan could be made, nothing was changed.\n{error}") from None
     console.print(changes(plan))

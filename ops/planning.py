@@ -12,15 +12,21 @@ from collections.abc import Sequence
 
 from ops.plan import Plan, PlanError
 
+REFRESH = ("--refresh", "--run-program")
+"""Another look at all that the stack holds; with the program, so that it is by the tokens of now and not by those in the state."""
+FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+"""With such a look: a field that somebody took over with kubectl would be refused, and with it the rest."""
 
-def make_plan(stack: str) -> Plan:
+
+def make_plan(stack: str, *, refresh: bool = False) -> Plan:
     """What `up` would do; touches nothing. Its `errors` tell where the engine could not go on; a PlanError where it made no plan at all.
 
     Protection is ignored here: the engine would stop at the first protected resources, and the plan would not show the rest.
     """
-    command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--ignore-protect", "--non-interactive"]
+    looking = REFRESH if refresh else ()
+    command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--ignore-protect", "--non-interactive", *looking]
     # Set in somebody's shell, it makes events of the plan, one a line.
-    done = run(command, {**os.environ, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"})
+    done = run(command, {**_environment(refresh=refresh), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"})
     if not done.stdout.strip():
         raise PlanError(done.stderr.strip())
     plan = Plan.read(done.stdout)
@@ -36,14 +42,20 @@ def unprotect(stack: str, urns: Sequence[str]) -> None:
         raise PlanError(done.stderr.strip() or done.stdout.strip())
 
 
-def apply(stack: str) -> int:
+def apply(stack: str, *, refresh: bool = False) -> int:
     """`pulumi up` at the person's own terminal, protection in force; returns its exit code."""
-    return stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview"])
+    looking = REFRESH if refresh else ()
+    return stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *looking], _environment(refresh=refresh))
 
 
-def show_diff(stack: str) -> int:
+def show_diff(stack: str, *, refresh: bool = False) -> int:
     """The engine's own rich diff of every property."""
-    return stream(["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect"])
+    looking = REFRESH if refresh else ()
+    return stream(["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect", *looking], _environment(refresh=refresh))
+
+
+def _environment(*, refresh: bool) -> dict[str, str]:
+    return {**os.environ, **(FORCE if refresh else {})}
 
 
 def run(command: Sequence[str], environment: dict[str, str] | None = None, *, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -53,9 +65,9 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None, *, st
         raise PlanError("pulumi is not on PATH: `make preview` finds or builds it") from None
 
 
-def stream(command: Sequence[str]) -> int:
+def stream(command: Sequence[str], environment: dict[str, str] | None = None) -> int:
     print(shlex.join(command), flush=True)
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env=environment)
     while True:
         try:
             return process.wait()

@@ -21,12 +21,12 @@ def plan(layout: Layout, stack: Stack, images: Sequence[Path]) -> Plan:
         dns=stack.dns,
         nodes=[*stack.nodes.values()],
         disks=stack.disks,
-        outside=Outside(
-            layout=layout,
-            database=stack.database,
-            password=str(placeholder("postgresPassword", layout.pki)),
-            pooler=network.POOLER,
-            direct=network.DIRECT,
-        ),
+        outside=database(layout, stack),
         images=[*catalogue.archives(needed).values(), *images],
     )
+
+
+def database(layout: Layout, stack: Stack) -> Outside:
+    """What stands for Neon."""
+    password = str(placeholder("postgresPassword", layout.pki))
+    return Outside(layout=layout, database=stack.database, password=password, pooler=network.POOLER, direct=network.DIRECT)

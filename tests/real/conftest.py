@@ -1,15 +1,24 @@
 """What these tests need is built and fetched first; a world with real nodes, which need Linux and root."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from rehearsal.configuration import read_stack
 from rehearsal.images.archive import write
+from rehearsal.ingress import chart_values
+from rehearsal.outside.database import Outside
+from rehearsal.real import chart
+from rehearsal.real.plan import database
 from rehearsal.world import World
-from tests.unit.capture import production, run
+from tests.real.cloudflare import CLOUDFLARE, STRANGER
+from tests.real.inside import beyond
+from tests.rehearsal.edge import Caller, origin_authority, uploaded_certificate
+from tests.unit.capture import production as settings
+from tests.unit.capture import run
 from tests.unit.manifests import manifests, of
 from tools import build, programs
 
@@ -24,7 +33,7 @@ def built() -> None:
 @pytest.fixture(scope="session")
 def pods() -> Mapping[str, Any]:
     """The pod of each workload that the program declares with production's settings, by the workload's name."""
-    objects = manifests(run(production()))
+    objects = manifests(run(settings()))
     workloads = [one for kind in ("Deployment", "Job") for one in of(objects, kind)]
     return {one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in workloads}
 
@@ -41,3 +50,26 @@ def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[Wo
     """Three nodes with the cluster's DNS; nothing of honeyDue's was applied yet."""
     with World(tmp_path_factory.mktemp("worlds") / "real", real=True, images=[toolbox]) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def production(real: World) -> World:
+    """All of production, on these nodes."""
+    real.pulumi("up", "--yes", "--skip-preview")
+    chart.install(real.way_in(), chart_values(real))
+    return real
+
+
+@pytest.fixture(scope="session")
+def neon(production: World) -> Outside:
+    """The database that stands for Neon's."""
+    return database(production.layout, read_stack(production.source))
+
+
+@pytest.fixture(scope="session")
+def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[Caller]]:
+    """Cloudflare, connecting to each node."""
+    certificate = uploaded_certificate(production, tmp_path_factory.mktemp("cloudflare"))
+    trusts, nodes = origin_authority(production), production.outputs()["nodes"].values()
+    with beyond(CLOUDFLARE), beyond(STRANGER):
+        yield [Caller(port=443, trusts=trusts, certificate=certificate, address=one, source=CLOUDFLARE) for one in nodes]

@@ -59,6 +59,7 @@ class Caller:
     port: int
     trusts: str
     certificate: Path | None
+    address: str = LOOPBACK
     source: str = INSIDE
     versions: tuple[ssl.TLSVersion, ssl.TLSVersion] = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -95,8 +96,8 @@ class Connection(http.client.HTTPSConnection):
         self.close()
 
     def connect(self) -> None:
-        """To the port on loopback, whatever the host's name says."""
-        raw = socket.create_connection((LOOPBACK, self._caller.port), timeout=10, source_address=(self._caller.source, 0))
+        """To the caller's address, whatever the host's name says."""
+        raw = socket.create_connection((self._caller.address, self._caller.port), timeout=10, source_address=(self._caller.source, 0))
         self.sock = self._trust.wrap_socket(raw, server_hostname=self.host)
 
     def get(self, path: str = "/", **headers: str) -> Answer:

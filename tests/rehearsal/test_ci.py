@@ -59,7 +59,7 @@ def test_a_pull_request_is_previewed_by_the_viewer_into_one_comment(settled: Wor
     (preview,) = gitea.comments[7]
     assert "1 to update." in preview["body"]
     assert "| update | `Deployment::web` |" in preview["body"]
-    assert "25.47 EUR a month, as now" in preview["body"]
+    assert "Monthly cost: EUR 25.47" in preview["body"]
     assert snapshot(settled) == before
 
     kept = settled.layout.config.read_text()

@@ -99,7 +99,8 @@ def test_a_preview_is_one_comment_that_is_edited(gitea: Forge, tmp_path: Path, m
     assert gitea.changes == ["POST issues/7/comments", "PATCH issues/comments/2"]
     assert "1 to create, 1 to update." in preview["body"]
     assert "| update | `Service::api1` | spec.ports.port |" in preview["body"]
-    assert "25.47 EUR a month, 18.48 EUR now (net, prices of 2026-04-24)" in preview["body"]
+    # Of a plan without servers: the services alone.
+    assert "Monthly cost: EUR 4.50 (prices of 2026-04-24)" in preview["body"]
 
 
 def test_a_broken_promise_is_in_the_comment_and_fails_the_job(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"time"
 
@@ -19,16 +18,14 @@ const (
 	checksFailed = 6
 )
 
-// runWorker listens on nothing, so nobody can ask how it is: it ends by itself when redis or the database stay away.
+// runWorker listens on nothing, so nobody can ask how it is: it ends by itself when redis or the database stay away. Not at its first
+// refusal: until every node has heard of a new pod, policies refuse it.
 func runWorker(ctx context.Context) error {
 	common, err := newBackend(ctx)
 	if err != nil {
 		return err
 	}
 	defer common.close()
-	if err := common.redis.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis does not answer: %w", err)
-	}
 	server := asynq.NewServer(common.queue, asynq.Config{Concurrency: 5, ShutdownTimeout: drain, LogLevel: asynq.WarnLevel})
 	if err := server.Start(asynq.HandlerFunc(common.record)); err != nil {
 		return err
