@@ -47,11 +47,11 @@ class Machine:
         """Prepares the disk, with Debian's own settings."""
         # Its own disk, open to everybody on it.
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for link in ("bin", "lib", "lib64", "sbin"):
-            if not (self.root / link).is_symlink():
-                (self.root / link).symlink_to(f"usr/{link}")
         for folder in ("var/lib", "var/log", "var/tmp"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for link, target in {**{one: f"usr/{one}" for one in ("bin", "lib", "lib64", "sbin")}, "var/run": "../run"}.items():
+            if not (self.root / link).is_symlink():
+                (self.root / link).symlink_to(target)
         # What was changed there does not outlive a restart of the world; /var does.
         shutil.rmtree(self.root / "etc", ignore_errors=True)
         shutil.copytree(debian / "etc", self.root / "etc", symlinks=True)
@@ -155,7 +155,7 @@ class Machine:
         return processes.start(self.layout, f"{self.hostname}-{name}", ["sh", "-c", JOIN, "join", *command], environment=environment)
 
     def _groups(self) -> list[Path]:
-        return [cgroups.entry(group) for group in cgroups.create(self.layout, self.hostname)]
+        return [cgroups.entry(group) for group in cgroups.of_node(self.layout, self.hostname)]
 
     def _enter(self) -> list[str]:
         # Of the root directory nothing is said: a mount namespace has its own.
