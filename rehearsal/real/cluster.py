@@ -150,6 +150,12 @@ class RealNodes:
                 booted.result()
             outside.result()
 
+    def take_in(self) -> None:
+        """Gives running machines the images of changed settings."""
+        for machine in self._machines.values():
+            for archive in self._plan.images:
+                machine.hold(archive)
+
     def join(self, place: Place) -> None:
         """Starts what makes nodes of the machines, once the API server there knows them."""
         with ThreadPoolExecutor() as together:
@@ -185,7 +191,7 @@ class RealNodes:
         containerd = machine.start("containerd", ["containerd"])
         machine.await_file(settings.CONTAINERD, containerd, "containerd")
         for archive in archives:
-            machine.feed(archive, "ctr", "--namespace=k8s.io", "images", "import", "-")
+            machine.hold(archive)
 
     def _own_images(self, root: Path) -> list[Path]:
         folder = self._layout.folder / "images"
