@@ -60,7 +60,9 @@ class AdoptedCluster:
         return self._real is None or self._real.fits()
 
     def take_in(self) -> None:
-        """Gives a running one the nodes of changed settings."""
+        """Gives a running one the nodes of changed settings, and real ones their images."""
+        if self._real:
+            self._real.take_in()
         self._furnish()
         Kubectl(self._layout.kubeconfig).await_ready()
 

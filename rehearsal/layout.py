@@ -150,7 +150,7 @@ class Layout:
 
 def this_version() -> str:
     """Changes with the format of a world and with every pinned program."""
-    keys = " ".join(program.key for program in programs.WORLD)
+    keys = " ".join(program.key for program in programs.WORLD + programs.NODES)
     return f"{FORMAT}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
 
 

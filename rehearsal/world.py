@@ -21,7 +21,6 @@ from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
 from rehearsal.placeholders import placeholder
 from rehearsal.real import cluster, network
-from rehearsal.real.cluster import RealNodes
 from rehearsal.real.plan import plan
 from tools import build, programs
 
@@ -120,8 +119,7 @@ class World:
 
     def is_real(self) -> bool:
         """Whether it has, or had, real nodes."""
-        record = self.layout.read_record()
-        return record is not None and record.real
+        return bool((record := self.layout.read_record()) and record.real)
 
     def enter(self) -> None:
         """Moves this thread, and what it starts, into the network of a world with real nodes; any other's is the machine's own."""
@@ -265,7 +263,7 @@ class World:
         return self._cluster.start(preferred=preferred, prepare=prepare)
 
     def _adopted(self, stack: Stack, *, with_real: bool) -> AdoptedCluster:
-        real = RealNodes(self.layout, plan(self.layout, stack, self._images)) if with_real else None
+        real = cluster.RealNodes(self.layout, plan(self.layout, stack, self._images)) if with_real else None
         return AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks, real=real)
 
     def _take_in(self, record: Record, source: str) -> None:
@@ -284,8 +282,7 @@ class World:
         self.layout.write_record(record)
 
     def _is_founded(self) -> bool:
-        record = self.layout.read_record()
-        return record is not None and record.founded
+        return bool((record := self.layout.read_record()) and record.founded)
 
     def _prepare_stack(self, stack: Stack) -> None:
         account.write(self.layout, stack)

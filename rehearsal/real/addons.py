@@ -1,5 +1,6 @@
 """What a cluster with real nodes runs of its own: the DNS that k3s deploys, and the rights of a node's programs."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def manifests(*, dns: str, outside: Mapping[str, str]) -> Iterator[Manifest]:
         "metadata": {"name": "coredns", "namespace": NAMESPACE},
         "data": {"Corefile": corefile(outside)},
     }
-    yield _deployment()
+    yield _deployment(hashlib.sha256(corefile(outside).encode()).hexdigest())
     yield {
         "apiVersion": "v1",
         "kind": "Service",
@@ -88,7 +89,7 @@ def corefile(outside: Mapping[str, str]) -> str:
 """
 
 
-def _deployment() -> Manifest:
+def _deployment(told: str) -> Manifest:
     container = {
         "name": "coredns",
         "image": DNS_IMAGE,
@@ -113,7 +114,8 @@ def _deployment() -> Manifest:
         "spec": {
             "selector": {"matchLabels": _LABELS},
             "template": {
-                "metadata": {"labels": _LABELS},
+                # Of its Corefile, which it reads once: another one makes another pod.
+                "metadata": {"labels": _LABELS, "annotations": {"rehearsal/corefile": told}},
                 "spec": {
                     "serviceAccountName": "coredns",
                     "priorityClassName": "system-cluster-critical",

@@ -62,6 +62,7 @@ ln -s /proc/self/fd dev/fd
 
 pivot_root . old
 umount -l old
+rmdir old
 # The kubelet's volumes are seen by containers that were there before; no mount leaves this namespace, which was made private.
 mount --make-rshared /
 # Collects the shims whose containerd was killed, as any first process of a machine does.

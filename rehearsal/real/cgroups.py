@@ -10,7 +10,6 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 
 MOUNTS = Path("/proc/self/mounts")
-NEEDED = frozenset({"cpu", "memory", "pids"})
 REMOVE_SECONDS = 10.0
 
 
@@ -27,22 +26,23 @@ def name_of(layout: Layout) -> str:
     return f"honeydue-{hashlib.sha256(str(layout.folder).encode()).hexdigest()[:12]}"
 
 
-def create(layout: Layout, hostname: str) -> list[Path]:
+def of_node(layout: Layout, hostname: str) -> list[Path]:
     """A node's group in every hierarchy."""
-    tops = hierarchies(MOUNTS.read_text())
-    if not tops:
+    return [top / name_of(layout) / hostname for top in hierarchies(MOUNTS.read_text())]
+
+
+def create(layout: Layout, hostname: str) -> list[Path]:
+    """Likewise, made where it is not there."""
+    groups = of_node(layout, hostname)
+    if not groups:
         raise RehearsalError("real nodes need control groups, and none are mounted at /sys/fs/cgroup; without: NODES=kwok")
-    made = []
-    for top in tops:
-        group = top
-        for part in (name_of(layout), hostname):
-            _delegate(group)
-            group = group / part
-            group.mkdir(exist_ok=True)
-            _inherit(group)
-        _delegate(group)
-        made.append(group)
-    return made
+    for group in groups:
+        _delegate(group.parent.parent)
+        for one in (group.parent, group):
+            one.mkdir(exist_ok=True)
+            _inherit(one)
+            _delegate(one)
+    return groups
 
 
 def _delegate(group: Path) -> None:

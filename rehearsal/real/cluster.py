@@ -147,6 +147,12 @@ class RealNodes:
             self._all(together, self._power_on)
             outside.result()
 
+    def take_in(self) -> None:
+        """Gives running machines the images of changed settings."""
+        for machine in self._machines.values():
+            for archive in self._plan.images:
+                machine.hold(archive)
+
     def join(self, place: Place) -> None:
         """Starts what makes nodes of the machines, once the API server there knows them."""
         with ThreadPoolExecutor() as together:
@@ -193,4 +199,4 @@ class RealNodes:
         containerd = machine.start("containerd", ["containerd"])
         machine.await_file(settings.CONTAINERD, containerd, "containerd")
         for archive in self._plan.images:
-            machine.feed(archive, "ctr", "--namespace=k8s.io", "images", "import", "-")
+            machine.hold(archive)

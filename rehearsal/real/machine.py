@@ -47,11 +47,11 @@ class Machine:
         """Prepares the disk, with Debian's own settings."""
         # Its own disk, open to everybody on it.
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for link in ("bin", "lib", "lib64", "sbin"):
-            if not (self.root / link).is_symlink():
-                (self.root / link).symlink_to(f"usr/{link}")
         for folder in ("var/lib", "var/log", "var/tmp"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for link, target in {**{one: f"usr/{one}" for one in ("bin", "lib", "lib64", "sbin")}, "var/run": "../run"}.items():
+            if not (self.root / link).is_symlink():
+                (self.root / link).symlink_to(target)
         # What was changed there does not outlive a restart of the world; /var does.
         shutil.rmtree(self.root / "etc", ignore_errors=True)
         shutil.copytree(debian / "etc", self.root / "etc", symlinks=True)
@@ -100,6 +100,10 @@ class Machine:
         with file.open("rb") as content:
             done = subprocess.run(self.command(*arguments), stdin=content, capture_output=True, text=True, check=False)
         return self._said(done)
+
+    def hold(self, archive: Path) -> None:
+        """Gives it the images of an archive, by the names that pods ask for; done twice, it changes nothing."""
+        self.feed(archive, "ctr", "--namespace=k8s.io", "images", "import", "-")
 
     def _said(self, done: subprocess.CompletedProcess[str]) -> str:
         if done.returncode != 0:
@@ -159,7 +163,7 @@ class Machine:
         return processes.start(self.layout, f"{self.hostname}-{name}", ["sh", "-c", JOIN, "join", *command], environment=environment)
 
     def _groups(self) -> list[Path]:
-        return [cgroups.entry(group) for group in cgroups.create(self.layout, self.hostname)]
+        return [cgroups.entry(group) for group in cgroups.of_node(self.layout, self.hostname)]
 
     def _enter(self) -> list[str]:
         # Of the root directory nothing is said: a mount namespace has its own.

@@ -95,3 +95,4 @@ def test_traefik_runs_as_its_chart_would_run_it() -> None:
 def test_a_machine_that_is_off_takes_no_command(tmp_path: Path) -> None:
     with pytest.raises(RehearsalError, match="node absent is off"):
         Machine(layout=Layout(tmp_path), hostname="absent").run("true")
+    assert not any(group.exists() for group in cgroups.of_node(Layout(tmp_path), "absent"))
