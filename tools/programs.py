@@ -136,11 +136,11 @@ CHECKERS = (
 
 NODES = (
     # The versions of the control plane's own module.
-    Program(name="kubelet", minutes=5, module="k8s.io/kubernetes", version_flags=_KUBERNETES_VERSION),
+    Program(name="kubelet", minutes=7, module="k8s.io/kubernetes", version_flags=_KUBERNETES_VERSION),
     # k3s' fork of it, and so its network policies.
     Program(name="kube-router", minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
     # In a main.go of ours: with the plugins that a rehearsal's Corefile names, and none that would ask a server outside.
-    Program(name="coredns", minutes=2, module="github.com/coredns/coredns", main="."),
+    Program(name="coredns", minutes=1.5, module="github.com/coredns/coredns", main="."),
     # The one that honeyDue's api image carries, with one database's driver instead of eight.
     Program(
         name="goose",
