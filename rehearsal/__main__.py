@@ -111,7 +111,7 @@ def by_hand(world: World) -> None:
 def adopt(world: World) -> None:
     """Production's own `make adopt`, in the world; by-hand makes something to adopt."""
     standing(world).up()
-    with world.adopting() as (command, environment):
+    with world.operating("adopt", "--stack", engine.STACK) as (command, environment):
         sys.exit(engine.attend(command, project=world.project, env=environment))
 
 
@@ -195,6 +195,20 @@ def shell(world: World, node: str | None) -> None:
     standing(world).up()
     command = Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
     os.execvpe(command[0], command, engine.environment(world.layout))  # noqa: S606  # it takes this process' place
+
+
+@cli.command()
+@click.argument("node")
+@click.argument("state", type=click.Choice(["on", "off"]))
+@click.pass_obj
+def power(world: World, node: str, state: str) -> None:
+    """Pull the plug of a real NODE, or put it in again: its disk stays."""
+    standing(world)
+    if state == "on":
+        world.power_on(node)
+    else:
+        Machine(layout=world.layout, hostname=node).power_off()
+    console.print(f"{node} is {state}.", highlight=False)
 
 
 if __name__ == "__main__":

@@ -38,10 +38,10 @@ _FLAGS = (
 """Where a value goes."""
 
 _NO_FLAG = re.compile(
-    r"(deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext|service|updateStrategy"
+    r"(additionalArguments|deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext|service|updateStrategy"
     r"|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web|providers\.kubernetesIngress\.publishedService)(\..+)?"
 )
-"""How the pods run, objects beside them, and where they listen, which is `entry_points`."""
+"""How the pods run, objects beside them, what the chart passes on as it is, and where they listen, which is `entry_points`."""
 
 
 def entry_points(values: Values) -> tuple[str, ...]:
@@ -58,7 +58,8 @@ def command_line(values: Values, *, listen: Mapping[str, int]) -> list[str]:
 def flags(values: Values, *, addresses: Mapping[str, str]) -> list[str]:
     """All flags; each entry point is at its address."""
     listening = [f"--entryPoints.{name}.address={address}" for name, address in addresses.items()]
-    return [*_DEFAULTS, *listening, *(flag for path, value in _leaves(values) for flag in _flags(path, value))]
+    given = values.get("additionalArguments", ())
+    return [*_DEFAULTS, *listening, *given, *(flag for path, value in _leaves(values) for flag in _flags(path, value))]
 
 
 def _leaves(values: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -177,13 +177,9 @@ class World:
         with api.serving(self.layout.clouds, tokens) as endpoints:
             yield [sys.executable, "-m", "ops", *arguments], {**engine.environment(self.layout), **endpoints}
 
-    def adopting(self, *arguments: str) -> AbstractContextManager[tuple[Sequence[str], Mapping[str, str]]]:
-        """Likewise, its `adopt`."""
-        return self.operating("adopt", "--stack", engine.STACK, *arguments)
-
     def adopt(self, *, check: bool = True, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Adopts what lives in the world, unasked. With `check`, a failure is a RehearsalError with the output."""
-        with self.adopting("--yes") as (command, environment):
+        with self.operating("adopt", "--stack", engine.STACK, "--yes") as (command, environment):
             done = subprocess.run(
                 command, cwd=self.project, env={**environment, **(env or {})}, capture_output=True, text=True, check=False
             )
@@ -278,8 +274,7 @@ class World:
         self._remember(record.ports, source, stack, real=record.real)
 
     def _remember(self, ports: dict[str, int], source: str, stack: Stack, *, real: bool) -> None:
-        record = Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here, real=real)
-        self.layout.write_record(record)
+        self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here, real=real))
 
     def _is_founded(self) -> bool:
         return bool((record := self.layout.read_record()) and record.founded)

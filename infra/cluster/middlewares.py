@@ -15,7 +15,13 @@ from infra.component import Component
 from infra.edge.origin_pulls import OriginPulls
 from infra.schema import EdgeSettings, RateLimit
 
-CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, ADMIN_AUTH = "cloudflare-only", "security-headers", "rate-limit", "admin-auth"
+CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY, ADMIN_AUTH = (
+    "cloudflare-only",
+    "security-headers",
+    "rate-limit",
+    "retry",
+    "admin-auth",
+)
 ADMIN_USERS = "admin-basic-auth"
 CLIENT_AUTHORITY = "cloudflare-origin-pulls"
 ONE_YEAR = 365 * 24 * 3600
@@ -61,6 +67,14 @@ def rate_limit(limit: RateLimit) -> Spec:
             "sourceCriterion": {"requestHeaderName": "CF-Connecting-IP"},
         }
     }
+
+
+def retry() -> Spec:
+    """Another pod, where one cannot be reached: a dead node's pods count as ready until Kubernetes has missed it, a minute later.
+
+    Only what no pod was sent yet is sent again: no order is carried out twice.
+    """
+    return {"retry": {"attempts": 3}}
 
 
 def admin_auth() -> Spec:
@@ -126,6 +140,7 @@ class Middlewares(Component):
             CLOUDFLARE_ONLY: cloudflare_only(ranges),
             SECURITY_HEADERS: security_headers(),
             RATE_LIMIT: rate_limit(settings.rate_limit),
+            RETRY: retry(),
         }
         self.everywhere = references(*specs)
         made = [custom("Middleware", name, spec) for name, spec in specs.items()]

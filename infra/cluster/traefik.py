@@ -88,6 +88,8 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
             # There is no Service whose address an Ingress could be given.
             "kubernetesIngress": {**namespaces, "publishedService": {"enabled": False}},
         },
+        # How long the pod of a dead node is tried before the next one (infra/cluster/middlewares.py): 30 s otherwise.
+        "additionalArguments": ["--serversTransport.forwardingTimeouts.dialTimeout=2s"],
         "logs": logs(),
         "metrics": {"prometheus": {"entryPoint": "metrics", "addRoutersLabels": True}},
         # The API and its dashboard tell everybody's routes and middlewares.

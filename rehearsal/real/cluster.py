@@ -53,8 +53,9 @@ def running(layout: Layout) -> Mapping[str, int]:
 
 
 def runs(layout: Layout) -> bool:
-    """Whether nothing of it is missing."""
-    wanted = {NETWORK_PART, *OF_KUBERNETES, *(f"{hostname}/{name}" for hostname in _hostnames(layout) for name in PROGRAMS)}
+    """Whether nothing of it is missing but what somebody switched off."""
+    on = [hostname for hostname in _hostnames(layout) if not Machine(layout=layout, hostname=hostname).is_off()]
+    wanted = {NETWORK_PART, *OF_KUBERNETES, *(f"{hostname}/{name}" for hostname in on for name in PROGRAMS)}
     return wanted <= set(running(layout))
 
 
@@ -162,6 +163,8 @@ class RealNodes:
         """Boots one that was switched off, with the disk that it had."""
         if hostname not in self._settings:
             raise RehearsalError(f"there is no node {hostname}; there are {', '.join(self._settings)}")
+        if not self._machines[hostname].is_off():
+            raise RehearsalError(f"node {hostname} is on")
         self._power_on(hostname)
         self._join(hostname, place)
 

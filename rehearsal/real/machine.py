@@ -74,6 +74,7 @@ class Machine:
 
     def power_on(self, debian: Path, programs: Mapping[str, Path]) -> subprocess.Popen[bytes]:
         """Starts its first process; `programs` are the folders that it finds under /opt, by name."""
+        self._off.unlink(missing_ok=True)
         groups = [group / "cgroup.procs" for group in cgroups.create(self.layout, self.hostname)]
         own = ("net", "mount", "pid", "uts", "ipc", "cgroup")
         # --kill-child: whoever kills unshare, which waits outside, means the machine.
@@ -118,8 +119,19 @@ class Machine:
         return found.pid
 
     def power_off(self) -> None:
-        """As by a power cut: nothing on it ends in good order, and all of it ends."""
-        psutil.Process(self.first()).kill()
+        """As by a power cut: nothing on it ends in good order, and all of it ends. It stays off until it is powered on."""
+        first = psutil.Process(self.first())
+        self._off.touch()
+        first.kill()
+        first.wait(START_SECONDS)
+
+    def is_off(self) -> bool:
+        """Whether somebody wants it to be."""
+        return self._off.exists()
+
+    @property
+    def _off(self) -> Path:
+        return self.root / ".off"
 
     def await_boot(self, booted: subprocess.Popen[bytes]) -> None:
         """Returns when it takes programs."""

@@ -79,6 +79,8 @@ def set_up() -> None:
         kernel.link("set", index=loopback, state="up")
         for address in (ROUTER, POOLER, DIRECT):
             kernel.addr("add", index=loopback, address=address, prefixlen=32)
+        # As on the internet: who is not there, a dead node say, is silent.
+        kernel.route("add", dst="0.0.0.0/0", type="blackhole")
 
 
 def attach(node: Attachment) -> None:

@@ -25,6 +25,12 @@ from tools import build, programs
 from .toolbox import toolbox_image
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One world for all: whether everything started well is asked first, and a node is lost last."""
+    order = ["test_site", "test_node_lost"]
+    items.sort(key=lambda item: (item.path.stem == order[1]) - (item.path.stem == order[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def built() -> None:
     build.build_missing(Console(stderr=True), [*build.needed(), *programs.NODES])

@@ -12,7 +12,7 @@ from rehearsal.traefik_chart import command_line, entry_points
 from tests.unit.capture import RANGES, Capture, Registration, production, run
 from tests.unit.test_program import plain_strings, reached
 
-EVERYWHERE = ["cloudflare-only", "security-headers", "rate-limit"]
+EVERYWHERE = ["cloudflare-only", "security-headers", "rate-limit", "retry"]
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +33,14 @@ def values(program: Capture) -> dict[str, Any]:
     return found
 
 
-def test_every_ingress_is_behind_the_same_three_and_admin_behind_a_password_once_there_is_one(
-    program: Capture, with_password: Capture
-) -> None:
+def test_every_ingress_is_behind_the_same_and_admin_behind_a_password_once_there_is_one(program: Capture, with_password: Capture) -> None:
     for ingress in (*program.of("Ingress"), *with_password.of("Ingress")):
-        assert behind(ingress)[:3] == EVERYWHERE, ingress.urn
+        assert behind(ingress)[: len(EVERYWHERE)] == EVERYWHERE, ingress.urn
         annotations = ingress.inputs["metadata"]["annotations"]
         assert annotations["traefik.ingress.kubernetes.io/router.entrypoints"] == "websecure", ingress.urn
         assert annotations["traefik.ingress.kubernetes.io/router.tls"] == "true", ingress.urn
-    assert [behind(one)[3:] for one in program.of("Ingress")] == [[], [], []]
-    assert {one.name: behind(one)[3:] for one in with_password.of("Ingress")} == {
+    assert [behind(one)[len(EVERYWHERE) :] for one in program.of("Ingress")] == [[], [], []]
+    assert {one.name: behind(one)[len(EVERYWHERE) :] for one in with_password.of("Ingress")} == {
         "honeydue-api": [],
         "honeydue-admin": ["admin-auth"],
         "honeydue-web": [],
