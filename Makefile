@@ -54,6 +54,7 @@ diagram: tools ## draw docs/diagram.svg anew, after a change of what the program
 rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
 
+real: NODES = real
 real: tools ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
 	@$(VENV)/pytest tests/real
 
@@ -79,7 +80,7 @@ outdated: .venv/ready ## what has a newer version than its pin
 	@$(VENV)/python -m tools.outdated
 
 tools: .venv/ready ## build the programs a rehearsal runs, where they are missing
-	@$(VENV)/python -m tools.build
+	@$(VENV)/python -m tools.build $(if $(filter real,$(NODES)),--nodes)
 
 .venv/ready: requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python %d.%d is too old; Python 3.11 or newer is needed (PYTHON=... chooses one)" % sys.version_info[:2])'

@@ -5,6 +5,7 @@ A program is built when the cache holds no folder for the hash of those files; a
 interrupted one is simply done again. `HONEYDUE_CACHE` moves the cache.
 """
 
+import argparse
 import fcntl
 import os
 import re
@@ -20,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tools.programs import CHECKERS, ENGINE, HERE, PROGRAMS, WORLD, BuildError, Program, cache_folder, installed
+from tools.programs import CHECKERS, ENGINE, HERE, NODES, PROGRAMS, WORLD, BuildError, Program, cache_folder, installed
 
 OLDEST_GO = Version("1.26")
 FREE_GB_NEEDED = 16
@@ -188,9 +189,12 @@ def build_missing(console: Console, chosen: Sequence[Program] | None = None) -> 
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.build", description="Builds what is missing.")
+    parser.add_argument("--nodes", action="store_true", help="what real nodes run, too: together it takes less than one after the other")
+    asked = parser.parse_args()
     console = Console(stderr=True, soft_wrap=True)
     try:
-        build_missing(console)
+        build_missing(console, [*needed(), *(NODES if asked.nodes else ())])
     except BuildError as error:
         console.print(f"[red]tools:[/] {error}", highlight=False)
         return 1
