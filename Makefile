@@ -56,7 +56,7 @@ rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a re
 
 real: NODES = real
 real: tools ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
-	@$(VENV)/pytest tests/real
+	@$(VENV)/pytest tests/real -m real_nodes
 
 adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
 	@$(OPS) adopt --stack $(STACK)

@@ -72,9 +72,9 @@ def rate_limit(limit: RateLimit) -> Spec:
 def retry() -> Spec:
     """Another pod, where one cannot be reached: a dead node's pods count as ready until Kubernetes has missed it, a minute later.
 
-    Only what no pod was sent yet is sent again: no order is carried out twice.
+    Only what no pod was sent yet is sent again: no order is carried out twice. Ten times, as every third try may meet the same dead pod.
     """
-    return {"retry": {"attempts": 3}}
+    return {"retry": {"attempts": 10}}
 
 
 def admin_auth() -> Spec:

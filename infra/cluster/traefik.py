@@ -89,7 +89,7 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
             "kubernetesIngress": {**namespaces, "publishedService": {"enabled": False}},
         },
         # How long the pod of a dead node is tried before the next one (infra/cluster/middlewares.py): 30 s otherwise.
-        "additionalArguments": ["--serversTransport.forwardingTimeouts.dialTimeout=2s"],
+        "additionalArguments": ["--serversTransport.forwardingTimeouts.dialTimeout=1s"],
         "logs": logs(),
         "metrics": {"prometheus": {"entryPoint": "metrics", "addRoutersLabels": True}},
         # The API and its dashboard tell everybody's routes and middlewares.

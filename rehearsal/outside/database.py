@@ -111,6 +111,9 @@ class Outside:
             ssl="on",
             ssl_cert_file=f"'{INSIDE}/server.crt'",
             ssl_key_file=f"'{INSIDE}/server.key'",
+            # Who comes by the direct name, and who by the pooler's: its log tells.
+            log_connections="on",
+            log_line_prefix="'%h '",
             # Its library is not in our set of packages.
             jit="off",
             # Killed with its world at any moment, and thrown away with it: durable to that, not to a loss of power.

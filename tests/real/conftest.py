@@ -27,6 +27,9 @@ from .toolbox import toolbox_image
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One world for all: whether everything started well is asked first, and a node is lost last."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker("real_nodes")
     order = ["test_site", "test_node_lost"]
     items.sort(key=lambda item: (item.path.stem == order[1]) - (item.path.stem == order[0]))
 
