@@ -203,11 +203,7 @@ def shell(world: World, node: str | None) -> None:
 @click.pass_obj
 def power(world: World, node: str, state: str) -> None:
     """Pull the plug of a real NODE, or put it in again: its disk stays."""
-    standing(world)
-    if state == "on":
-        world.power_on(node)
-    else:
-        Machine(layout=world.layout, hostname=node).power_off()
+    standing(world).power(node, on=state == "on")
     console.print(f"{node} is {state}.", highlight=False)
 
 

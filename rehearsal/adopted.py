@@ -66,11 +66,14 @@ class AdoptedCluster:
         self._furnish()
         Kubectl(self._layout.kubeconfig).await_ready()
 
-    def power_on(self, hostname: str, ports: Mapping[str, int]) -> None:
-        """Boots a real node that was switched off."""
+    def power(self, hostname: str, *, on: bool, ports: Mapping[str, int]) -> None:
+        """Cuts the power of a real node, or boots it again."""
         if self._real is None:
             raise RehearsalError("the nodes of this world are played by kwok, and always on")
-        self._real.power_on(hostname, self._place(ports))
+        if on:
+            self._real.power_on(hostname, self._place(ports))
+        else:
+            self._real.power_off(hostname)
 
     def reap(self) -> None:
         """Collects the ended programs of this process, which would stay zombies until it ends."""

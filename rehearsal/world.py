@@ -207,10 +207,10 @@ class World:
         """Changes one of the copied settings, `honeydue:images.api` say; None removes it."""
         stackfile.set_value(self.layout.config, path, value)
 
-    def power_on(self, hostname: str) -> None:
-        """Boots a real node that was switched off; it joins the cluster again, with the disk that it had."""
+    def power(self, hostname: str, *, on: bool) -> None:
+        """Cuts the power of a real node; or boots it, and it joins the cluster again with the disk that it had."""
         stack = configuration.read_stack(self.source)
-        self._adopted(stack, with_real=self.is_real()).power_on(hostname, self.ports())
+        self._adopted(stack, with_real=self.is_real()).power(hostname, on=on, ports=self.ports())
 
     def _start(self, record: Record | None, source: str) -> None:
         self._leave()

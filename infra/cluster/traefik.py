@@ -88,8 +88,12 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
             # There is no Service whose address an Ingress could be given.
             "kubernetesIngress": {**namespaces, "publishedService": {"enabled": False}},
         },
-        # How long the pod of a dead node is tried before the next one (infra/cluster/middlewares.py): 30 s otherwise.
-        "additionalArguments": ["--serversTransport.forwardingTimeouts.dialTimeout=1s"],
+        "additionalArguments": [
+            # How long the pod of a dead node is tried before the next one (infra/cluster/middlewares.py): 30 s otherwise.
+            "--serversTransport.forwardingTimeouts.dialTimeout=1s",
+            # A new connection each time: on one that was kept, a request to a dead node is sent and never answered, and not tried again.
+            "--serversTransport.maxIdleConnsPerHost=-1",
+        ],
         "logs": logs(),
         "metrics": {"prometheus": {"entryPoint": "metrics", "addRoutersLabels": True}},
         # The API and its dashboard tell everybody's routes and middlewares.

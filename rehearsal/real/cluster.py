@@ -159,14 +159,27 @@ class RealNodes:
         with ThreadPoolExecutor() as together:
             self._all(together, partial(self._join, place=place))
 
+    def power_off(self, hostname: str) -> None:
+        """Cuts the power of one, which stays off until it is powered on."""
+        machine = self._named(hostname)
+        machine.first()
+        network.detach(self._number(hostname))
+        machine.power_off()
+
     def power_on(self, hostname: str, place: Place) -> None:
         """Boots one that was switched off, with the disk that it had."""
-        if hostname not in self._settings:
-            raise RehearsalError(f"there is no node {hostname}; there are {', '.join(self._settings)}")
-        if not self._machines[hostname].is_off():
+        if not self._named(hostname).is_off():
             raise RehearsalError(f"node {hostname} is on")
         self._power_on(hostname)
         self._join(hostname, place)
+
+    def _named(self, hostname: str) -> Machine:
+        if hostname not in self._machines:
+            raise RehearsalError(f"there is no node {hostname}; there are {', '.join(self._machines)}")
+        return self._machines[hostname]
+
+    def _number(self, hostname: str) -> int:
+        return [*self._settings].index(hostname) + 1
 
     def _all(self, together: ThreadPoolExecutor, action: Callable[[str], None]) -> None:
         for done in [together.submit(action, hostname) for hostname in self._settings]:
@@ -184,7 +197,7 @@ class RealNodes:
 
     def _power_on(self, hostname: str) -> None:
         setting, machine = self._settings[hostname], self._machines[hostname]
-        number, root = [*self._settings].index(hostname) + 1, debian.root("node")
+        number, root = self._number(hostname), debian.root("node")
         machine.lay_out(root)
         machine.write(settings.files(setting))
         for path in disks_of(setting.hostname, self._plan.nodes, self._plan.disks):

@@ -85,7 +85,7 @@ def set_up() -> None:
 
 def attach(node: Attachment) -> None:
     """Links a node to this namespace, and tells each how to reach the other."""
-    name = f"node{node.number}"
+    name = _link(node.number)
     with IPRoute() as kernel:
         kernel.link("add", kind="veth", ifname=name, peer={"ifname": LINK, "net_ns_pid": node.pid})
         link = kernel.link_lookup(ifname=name)[0]
@@ -106,6 +106,16 @@ def attach(node: Attachment) -> None:
         first = str(node.pods.network_address)
         kernel.addr("add", index=loopback, address=first, prefixlen=32)
         kernel.route("add", dst=str(node.cluster), gateway=ROUTER, oif=link, prefsrc=first)
+
+
+def detach(number: int) -> None:
+    """Takes the link to that node away: from now on nothing comes from it, not even a goodbye."""
+    with IPRoute() as kernel:
+        kernel.link("del", index=kernel.link_lookup(ifname=_link(number))[0])
+
+
+def _link(number: int) -> str:
+    return f"node{number}"
 
 
 def _forward() -> None:

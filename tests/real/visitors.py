@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,8 @@ class Failure:
     node: str
     host: str
     what: str
+    asked: float
+    """When, by the monotonic clock."""
 
 
 class Visitors:
@@ -54,6 +57,7 @@ class Visitors:
     def _visit(self, caller: Caller, host: str, path: str) -> None:
         connection = caller.connect(host)
         while not self._over.is_set() and (number := next(self._numbers)) < MOST:
+            asked = monotonic()
             try:
                 if connection.sock is None:
                     connection.connect()
@@ -61,9 +65,11 @@ class Visitors:
                 status = connection.get(path, CF_Connecting_IP=f"198.18.{number // 250 % 250}.{number % 250}").status
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 connection.close()
-                self._count(Failure(node=caller.address, host=host, what=repr(error)))
+                self._count(Failure(node=caller.address, host=host, what=repr(error), asked=asked))
             else:
-                self._count(None if status < http.HTTPStatus.BAD_REQUEST else Failure(node=caller.address, host=host, what=str(status)))
+                self._count(
+                    None if status < http.HTTPStatus.BAD_REQUEST else Failure(node=caller.address, host=host, what=str(status), asked=asked)
+                )
         connection.close()
 
     def _count(self, failure: Failure | None) -> None:
