@@ -8,7 +8,7 @@ VALUE_BYTES = 10_000
 
 def cli(world: World, command: str, *, password: str = "$REDIS_PASSWORD") -> str:  # noqa: S107  # a variable's name
     """In redis' own pod, in whose environment the password is."""
-    (pod,) = (one["metadata"]["name"] for one in items(world, "pods", "redis"))
+    (pod,) = (one["metadata"]["name"] for one in items(world, "pods", "redis") if "deletionTimestamp" not in one["metadata"])
     shell = f'REDISCLI_AUTH="{password}" {command}'
     return world.kubectl("exec", "-n", NAMESPACE, pod, "--", "sh", "-c", shell).strip()
 
