@@ -91,4 +91,5 @@ def test_the_site_answers_without_the_node_that_has_redis(production: World, clo
         # It ends while there is no redis, and is started again and again.
         assert len(ready(production, "worker")) == 1
 
-    patiently(back, seconds=NOTICED_SECONDS)
+    # A program that ended often is started again at intervals of up to five minutes.
+    patiently(back, seconds=GIVEN_UP_SECONDS)
