@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -46,19 +46,20 @@ def pods(world: World, namespace: str, labels: Mapping[str, str]) -> list[Place]
 
 def _place(pod: Mapping[str, Any]) -> Place:
     uid = pod["metadata"]["uid"]
-    return Place(address=pod["status"]["podIP"], process=_process(uid), node=pod["spec"]["nodeName"])
+    return Place(address=pod["status"]["podIP"], process=processes(uid)[0].pid, node=pod["spec"]["nodeName"])
 
 
-def _process(uid: str) -> int:
-    """One of the pod's processes: by its cgroup, which a kubelet names after the pod."""
-    for process in psutil.process_iter():
-        try:
-            groups = Path(f"/proc/{process.pid}/cgroup").read_text()
-        except OSError:
-            continue
-        if f"pod{uid}" in groups:
-            return process.pid
-    raise LookupError(f"no process of pod {uid} runs here")
+def processes(uid: str) -> list[psutil.Process]:
+    """All of a pod's, by their cgroup, which a kubelet names after the pod; never none."""
+    found = [process for process in psutil.process_iter() if f"pod{uid}" in _group(process.pid)]
+    assert found, f"no process of pod {uid} runs here"
+    return found
+
+
+def _group(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cgroup").read_text()
+    return ""
 
 
 @contextmanager

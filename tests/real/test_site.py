@@ -9,12 +9,16 @@ from http import HTTPStatus
 import pytest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from infra.apps.pod import UNPRIVILEGED
 from rehearsal.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP, STRANGER
-from tests.rehearsal.cluster import NAMESPACE, items
+from tests.real.inside import processes
+from tests.rehearsal.cluster import items
 from tests.rehearsal.edge import Caller
 
 PATIENCE_SECONDS = 30
+SANDBOX = 65534
+"""The user of what holds a pod's namespaces."""
 
 
 def test_everything_runs_and_nothing_had_to_be_started_twice(production: World) -> None:
@@ -63,9 +67,6 @@ def test_nobody_else_is_served(cloudflare: Sequence[Caller]) -> None:
         assert replace(caller, source=STRANGER).get(API, "/api/health/").status == HTTPStatus.FORBIDDEN
 
 
-def test_api_serves_as_who_it_is_told_to_be(production: World) -> None:
-    # No shell is in the image: what the kernel says of the process is read from outside.
-    for pod in items(production, "pods", "api"):
-        assert pod["spec"]["securityContext"]["runAsUser"] == 10001
-    log = production.kubectl("logs", "-n", NAMESPACE, "deployment/api")
-    assert "listens on :8000" in log
+def test_the_apps_run_as_the_user_they_are_given(production: World) -> None:
+    for pod in (one for app in ("api", "worker", "admin", "web") for one in items(production, "pods", app)):
+        assert {process.uids().real for process in processes(pod["metadata"]["uid"])} == {SANDBOX, UNPRIVILEGED}
