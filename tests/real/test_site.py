@@ -9,8 +9,10 @@ from http import HTTPStatus
 import pytest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from infra.apps.pod import UNPRIVILEGED
 from rehearsal.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP, STRANGER
+from tests.real.inside import processes
 from tests.rehearsal.cluster import items
 from tests.rehearsal.edge import Caller
 
@@ -61,3 +63,8 @@ def test_nobody_else_is_served(cloudflare: Sequence[Caller]) -> None:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             replace(caller, certificate=None).get(API, "/api/health/")
         assert replace(caller, source=STRANGER).get(API, "/api/health/").status == HTTPStatus.FORBIDDEN
+
+
+def test_the_apps_run_as_the_user_they_are_given(production: World) -> None:
+    for pod in (one for app in ("api", "worker", "admin", "web") for one in items(production, "pods", app)):
+        assert {process.uids().real for process in processes(pod["metadata"]["uid"])} == {UNPRIVILEGED}
