@@ -100,8 +100,7 @@ def differences(resource: str, path: str, declared: Values, found: Values) -> It
     elif isinstance(declared, str) and isinstance(found, str) and "\n" in declared + found:
         yield from _elements(resource, path, list(declared.splitlines()), list(found.splitlines()))
     else:
-        # Here at the end they are no longer the whole of a resource.
-        yield Drift(resource=resource, property=path, declared=declared, found=found)  # type: ignore[arg-type]
+        yield Drift(resource=resource, property=path, declared=declared, found=found)  # type: ignore[arg-type]  # no whole resource any more
 
 
 def _elements(resource: str, path: str, declared: list[JsonValue], found: list[JsonValue]) -> Iterator[Drift]:

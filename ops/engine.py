@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from pydantic.alias_generators import to_camel
 
 from infra.topology import ClusterSettings
+from ops import planning
 from ops.cluster import Cluster
 from ops.errors import OpsError
 from ops.findings import dig
@@ -96,9 +97,7 @@ def plan_refreshed(stack: str, *, without: Sequence[str] = ()) -> Plan:
 
 def _planned(stack: str, flags: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> Plan:
     """A plan without errors, or a PlanError."""
-    # Protection is ignored as in any plan here (ops/planning.py): it is judged elsewhere.
-    command = ["pulumi", "preview", "--stack", stack, "--non-interactive", "--json", "--show-sames", "--ignore-protect", *flags]
-    done = run(command, {**os.environ, **PLAIN_JSON, **environment})
+    done = planning.previewed(stack, flags, {**os.environ, **environment})
     plan = Plan.read(done.stdout) if done.stdout.strip() else Plan()
     if done.returncode != 0 or plan.errors:
         raise PlanError("\n".join(dict.fromkeys(plan.errors)) or _explained(done.stderr, stack))
@@ -115,7 +114,6 @@ def _with_rights(entry: Entry, kubeconfig: JsonValue) -> Entry:
 
 SECRET_MARK, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """How the engine writes that a value is secret (pulumi/sdk/go/common/resource/sig)."""
-PLAIN_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
 STREAMED_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 
 

@@ -8,7 +8,7 @@ list was not known yet. What a plan did not show, the engine's own protection st
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ops.plan import Plan, PlanError
 
@@ -18,21 +18,28 @@ FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """With such a look: a field that somebody took over with kubectl would be refused, and with it the rest."""
 
 
-def make_plan(stack: str, *, refresh: bool = False) -> Plan:
-    """What `up` would do; touches nothing. Its `errors` tell where the engine could not go on; a PlanError where it made no plan at all.
+PLAIN_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
+"""Set otherwise in somebody's shell, it makes events of the plan, one a line."""
 
-    Protection is ignored here: the engine would stop at the first protected resources, and the plan would not show the rest.
-    """
-    looking = REFRESH if refresh else ()
-    command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--ignore-protect", "--non-interactive", *looking]
-    # Set in somebody's shell, it makes events of the plan, one a line.
-    done = run(command, {**_environment(refresh=refresh), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"})
+
+def make_plan(stack: str, *, refresh: bool = False) -> Plan:
+    """What `up` would do; touches nothing. Its `errors` tell where the engine could not go on; a PlanError where it made no plan at all."""
+    done = previewed(stack, _looking(refresh=refresh), _environment(refresh=refresh))
     if not done.stdout.strip():
         raise PlanError(done.stderr.strip())
     plan = Plan.read(done.stdout)
     if done.returncode != 0 and not plan.errors:
         raise PlanError(done.stderr.strip())
     return plan
+
+
+def previewed(stack: str, flags: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """The engine's preview of all resources as JSON.
+
+    Protection is ignored here: the engine would stop at the first protected resources, and the plan would not show the rest.
+    """
+    command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--ignore-protect", "--non-interactive", *flags]
+    return run(command, {**environment, **PLAIN_JSON})
 
 
 def unprotect(stack: str, urns: Sequence[str]) -> None:
@@ -44,14 +51,17 @@ def unprotect(stack: str, urns: Sequence[str]) -> None:
 
 def apply(stack: str, *, refresh: bool = False) -> int:
     """`pulumi up` at the person's own terminal, protection in force; returns its exit code."""
-    looking = REFRESH if refresh else ()
-    return stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *looking], _environment(refresh=refresh))
+    return stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *_looking(refresh=refresh)], _environment(refresh=refresh))
 
 
 def show_diff(stack: str, *, refresh: bool = False) -> int:
     """The engine's own rich diff of every property."""
-    looking = REFRESH if refresh else ()
-    return stream(["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect", *looking], _environment(refresh=refresh))
+    command = ["pulumi", "preview", "--stack", stack, "--diff", "--ignore-protect", *_looking(refresh=refresh)]
+    return stream(command, _environment(refresh=refresh))
+
+
+def _looking(*, refresh: bool) -> Sequence[str]:
+    return REFRESH if refresh else ()
 
 
 def _environment(*, refresh: bool) -> dict[str, str]:

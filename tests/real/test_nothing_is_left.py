@@ -24,11 +24,11 @@ SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/p
 HALF_UP_SECONDS = 60
 UP = "import sys; from pathlib import Path; from rehearsal.world import World; World(Path(sys.argv[1]), real=True).up()"
 WITHIN = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from rehearsal.world import World
 with World(Path(sys.argv[1]), real=True):
-    time.sleep(600)
+    signal.pause()
 """
 
 

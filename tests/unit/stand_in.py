@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 SERVICE = "kubernetes:core/v1:Service"
-NODES = {alias: {"hostname": f"node-{alias}"} for alias in ("a", "b", "c")}
 PRICES = {"asOf": "2026-04-24", "currency": "EUR", "servers": {"cx33": 6.49}, "primaryIpv4": 0.5, "services": {"neon": 4.5}}
 
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
 "preview "*) cat "$ANSWERS/plan" ;;
-"stack output") cat "$ANSWERS/outputs" ;;
 *) echo "$*" >> "$ANSWERS/asked" ; exit "$(cat "$ANSWERS/status")" ;;
 esac
 """
@@ -25,7 +23,7 @@ esac
 def plan(*ops: str, error: str = "") -> Mapping[str, Any]:
     """A plan that does each of these to a Service of its own."""
     return {
-        "config": {"honeydue:nodes": json.dumps(NODES), "honeydue:prices": json.dumps(PRICES)},
+        "config": {"honeydue:prices": json.dumps(PRICES)},
         "steps": [_step(op, f"api{number}") for number, op in enumerate(ops)],
         "diagnostics": [{"message": error, "severity": "error"}] if error else [],
     }
@@ -46,11 +44,10 @@ def _step(op: str, name: str) -> Mapping[str, Any]:
 
 @contextmanager
 def engine(folder: Path, monkeypatch: pytest.MonkeyPatch, *, plan: Mapping[str, Any], status: int = 0) -> Iterator[Path]:
-    """It, for as long as the block runs; the file that is yielded tells what it was asked besides plans and outputs."""
+    """It, for as long as the block runs; the file that is yielded tells what it was asked besides plans."""
     answers = folder / "answers"
     answers.mkdir(exist_ok=True)
     (answers / "plan").write_text(json.dumps(plan))
-    (answers / "outputs").write_text(json.dumps({"monthlyCost": {"total": 18.48, "currency": "EUR", "asOf": "2026-04-24"}}))
     (answers / "status").write_text(str(status))
     (answers / "pulumi").write_text(SCRIPT)
     (answers / "pulumi").chmod(0o755)
