@@ -14,6 +14,7 @@ from infra.apps.web import web
 from infra.apps.worker import worker
 from infra.cluster.access import Cluster, founded
 from infra.cluster.admission import Admission
+from infra.cluster.dns import ClusterDNS
 from infra.cluster.identities import Identities
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
@@ -55,6 +56,7 @@ origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, prov
 kubeconfig = secrets.kubeconfig or founded(settings, authority, addresses=addresses.ipv4, machines=machines.servers)
 cluster = Cluster(settings.cluster.context, kubeconfig=kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
+ClusterDNS(nodes=len(settings.nodes), provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
 network = Network(settings=settings.cluster, adopted=settings.adopted, nodes=[*addresses.ipv4.values(), *between.private.values()])
 SystemNamespaces(network=network, provider=cluster.provider)

@@ -57,6 +57,7 @@ AWAITED: Resources = {
 GUARDING: Resources = {
     "": ["namespaces", "serviceaccounts"],
     "admissionregistration.k8s.io": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+    "autoscaling": ["horizontalpodautoscalers"],
     "helm.cattle.io": ["helmchartconfigs"],
     "networking.k8s.io": ["networkpolicies"],
     "rbac.authorization.k8s.io": ["clusterrolebindings", "clusterroles", "rolebindings", "roles"],

@@ -121,6 +121,15 @@ def _deployment(told: str) -> Manifest:
                     "priorityClassName": "system-cluster-critical",
                     # Not itself: it would ask itself for what it does not know.
                     "dnsPolicy": "Default",
+                    # As k3s spreads it.
+                    "topologySpreadConstraints": [
+                        {
+                            "maxSkew": 1,
+                            "topologyKey": "kubernetes.io/hostname",
+                            "whenUnsatisfiable": "DoNotSchedule",
+                            "labelSelector": {"matchLabels": _LABELS},
+                        }
+                    ],
                     "containers": [container],
                     "volumes": [{"name": "config", "configMap": {"name": "coredns"}}],
                 },

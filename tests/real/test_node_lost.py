@@ -1,4 +1,4 @@
-"""The node with redis loses its power: the site answers, what is lost is told, pods come back elsewhere.
+"""The node with redis loses its power: the site answers, what is lost is told, pods come back elsewhere, and redis with its data.
 
 It takes minutes: Kubernetes waits five of them before it gives a pod up.
 """
@@ -13,13 +13,18 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from rehearsal.errors import RehearsalError
 from rehearsal.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
+from tests.real.test_redis import cli
 from tests.real.visitors import Visitors
 from tests.rehearsal.cluster import items
 from tests.rehearsal.edge import Caller
 
 MEANWHILE = {API: "/api/tasks/", APEX: "/", APP: "/"}
 """What is answered at any moment. admin has one pod, and what web's server asks api for may meet a dead one until that is noticed."""
+NOTICED = MEANWHILE | {APP: "/tasks"}
+"""What is answered from then on."""
 ASKED = 100
+OFTEN = 30
+"""Requests that would meet a dead pod, if one in three were."""
 NOTICED_SECONDS = 120
 """A minute without a word, and Kubernetes calls a node not ready."""
 GIVEN_UP_SECONDS = 420
@@ -54,6 +59,7 @@ def test_the_site_answers_without_the_node_that_has_redis(production: World, clo
         one["metadata"]["name"]: one["status"]["addresses"][0]["address"] for one in production.kubectl_json("get", "nodes")["items"]
     }
     left = [caller for caller in cloudflare if caller.address != addresses[lost]]
+    assert cli(production, "redis-cli set survives yes") == "OK"
 
     def noticed() -> None:
         assert lost not in ready(production, "api")
@@ -68,11 +74,30 @@ def test_the_site_answers_without_the_node_that_has_redis(production: World, clo
     for caller in left:
         assert health(caller)["redis"] == "down"
 
+    def heard() -> None:
+        """By kube-proxy on each node, a moment after the API server."""
+        assert {caller.get(APP, "/tasks").status for caller in left * OFTEN} == {HTTPStatus.OK}
+
+    patiently(heard, seconds=NOTICED_SECONDS)
+
     def elsewhere() -> None:
         for app, count in (("api", 3), ("web", 3), ("admin", 1)):
             found = ready(production, app)
             assert len(found) >= count, app
             assert lost not in found, app
 
-    patiently(elsewhere, seconds=GIVEN_UP_SECONDS)
+    with Visitors(left, NOTICED) as visitors:
+        patiently(elsewhere, seconds=GIVEN_UP_SECONDS)
+    assert visitors.failures == []
     assert left[0].get(ADMIN, "/").status == HTTPStatus.OK
+
+    production.power(lost, on=True)
+
+    def back() -> None:
+        assert cli(production, "redis-cli get survives") == "yes"
+        assert {health(caller)["redis"] for caller in cloudflare} == {"ok"}
+        # It ends while there is no redis, and is started again and again.
+        assert len(ready(production, "worker")) == 1
+
+    # A program that ended often is started again at intervals of up to five minutes.
+    patiently(back, seconds=GIVEN_UP_SECONDS)

@@ -185,10 +185,15 @@ def test_every_deployment_has_a_disruption_budget_of_its_own(program: Capture) -
         assert budgets.count(deployment.inputs["spec"]["selector"]["matchLabels"]) == 1, deployment.urn
 
 
-def test_an_autoscaled_deployment_names_no_replicas(program: Capture) -> None:
-    for autoscaler in program.of("HorizontalPodAutoscaler"):
-        target = program.one("Deployment", autoscaler.inputs["spec"]["scaleTargetRef"]["name"])
-        assert "replicas" not in target.inputs["spec"]
+def test_a_deployment_names_its_replicas_or_has_an_autoscaler(program: Capture) -> None:
+    scaled = {one.inputs["spec"]["scaleTargetRef"]["name"] for one in program.of("HorizontalPodAutoscaler")}
+    for deployment in program.of("Deployment"):
+        assert ("replicas" in deployment.inputs["spec"]) != (deployment.name in scaled), deployment.urn
+
+
+def test_every_node_has_a_coredns(program: Capture) -> None:
+    spec = program.one("HorizontalPodAutoscaler", "coredns").inputs["spec"]
+    assert spec["minReplicas"] == spec["maxReplicas"] == len(program.of("Server"))
 
 
 @pytest.mark.parametrize("app", ["api", "worker"])
