@@ -1,5 +1,8 @@
 """`python -m ops`: the commands around the engine."""
 
+import os
+from tempfile import TemporaryDirectory
+
 import click
 
 from ops.adopt import adopt
@@ -11,8 +14,11 @@ from ops.release import release
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Acts on the stack that the environment's pulumi knows: production, or a rehearsal's world (`python -m rehearsal env`)."""
+    # At every run the Kubernetes provider leaves a copy of the kubeconfig among the temporary files, and the administrator's with it.
+    os.environ["TMPDIR"] = context.with_resource(TemporaryDirectory(prefix="honeydue-"))
 
 
 cli.add_command(adopt)

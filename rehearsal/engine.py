@@ -51,7 +51,8 @@ def environment(layout: Layout) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
     ours = settings(layout)
     path = os.pathsep.join([ours["PATH"], inherited.get("PATH", os.defpath)])
-    return marked(layout, {**inherited, **ours, "PATH": path})
+    # The Kubernetes provider leaves a copy of the kubeconfig there at every run.
+    return marked(layout, {**inherited, **ours, "PATH": path, "TMPDIR": str(layout.temporary)})
 
 
 def exports(layout: Layout) -> str:
@@ -64,6 +65,7 @@ def exports(layout: Layout) -> str:
 
 def install(layout: Layout) -> None:
     """Gives the world its engine, kubectl and providers."""
+    layout.temporary.mkdir(exist_ok=True)
     if programs.named("pulumi") in build.needed():
         _install_engine(layout)
     _place(layout.programs / "kubectl", lambda place: place.symlink_to(_built("kubernetes", "kubectl")))

@@ -27,7 +27,9 @@ class Kubectl:
     kubeconfig: Path
 
     def command(self, *arguments: str) -> list[str]:
-        return [str(binary("kubernetes", "kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments]
+        # What it remembers of an API server ends with it, and is not left in the person's home.
+        cache = self.kubeconfig.with_name("kubectl-cache")
+        return [str(binary("kubernetes", "kubectl")), f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *arguments]
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """Runs kubectl and returns what it printed; a RehearsalError with its own words when it failed."""

@@ -60,6 +60,10 @@ class Layout:
         return self.folder / "etcd"
 
     @property
+    def temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

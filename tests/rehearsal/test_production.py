@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 from tenacity import Retrying, stop_after_delay, wait_fixed
@@ -43,6 +44,12 @@ def test_no_secret_stands_in_state_or_output(production: World) -> None:
     said = production.pulumi("preview", "--diff", "--refresh").stdout + production.pulumi("stack", "export").stdout
     kept = said + "".join(file.read_text() for file in production.layout.backend.rglob("*.json"))
     assert [secret[:12] for secret in secrets if secret in kept or json.dumps(secret)[1:-1] in kept] == []
+
+
+def test_no_copy_of_the_kubeconfig_is_left(production: World, tmp_path: Path) -> None:
+    with production.operating("preview", "--stack", "prod") as (command, environment):
+        subprocess.run(command, cwd=production.project, env={**environment, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_destroy_is_refused_even_without_its_preview(production: World) -> None:
