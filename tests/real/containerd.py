@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from rehearsal import chroot
+from tests.real.patience import patiently
 from tools import debian
 
 CONFIGURATION = """
@@ -18,7 +17,6 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
 address = "/run/containerd.sock"
 """
-START_SECONDS = 30
 
 
 class Containerd:
@@ -47,9 +45,7 @@ def running(folder: Path) -> Iterator[Containerd]:
         command = chroot.command(debian.root("node"), "containerd", "--config", "/run/containerd.toml", folder=folder)
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        Retrying(retry=retry_if_exception_type(AssertionError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.1), reraise=True)(
-            started.ctr, "version"
-        )
+        patiently(lambda: started.ctr("version"))
         yield started
     finally:
         process.terminate()

@@ -11,21 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from infra.apps.config import database_environment
 from rehearsal import chroot, pki
 from rehearsal.images.archive import Image
 from rehearsal.outside.database import Outside
+from tests.real.patience import patiently
 from tools import debian
 
 REDIS_PASSWORD = "rehearsal-redisPassword"
 PATIENCE_SECONDS = 20
-
-
-def patiently(*errors: type[Exception]) -> Retrying:
-    """Again until it is so, for as long as a start may take."""
-    return Retrying(retry=retry_if_exception_type(errors), stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.05), reraise=True)
 
 
 def free_port() -> int:
@@ -44,7 +38,7 @@ def redis(folder: Path) -> Iterator[int]:
     arguments = ["--port", str(port), "--bind", "127.0.0.1", "--requirepass", REDIS_PASSWORD, "--dir", "/run", "--save", ""]
     process = subprocess.Popen(chroot.command(debian.root("redis"), "redis-server", *arguments, folder=folder), stdout=subprocess.DEVNULL)
     try:
-        with patiently(OSError)(socket.create_connection, ("127.0.0.1", port)):
+        with patiently(lambda: socket.create_connection(("127.0.0.1", port))):
             yield port
     finally:
         process.kill()
@@ -114,7 +108,7 @@ def running(image: Image, environment: Mapping[str, str], *, folder: Path) -> It
     process = start(image, environment, port=port, folder=folder)
     made = StandIn(process=process, port=port)
     try:
-        patiently(OSError)(made.ask, "/")
+        patiently(lambda: made.ask("/"))
         yield made
     finally:
         process.kill()

@@ -13,7 +13,7 @@ from rehearsal import processes
 from rehearsal.errors import RehearsalError
 from rehearsal.outside.database import Outside
 from tests.real import database
-from tests.real.standins import patiently
+from tests.real.patience import patiently
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_it_ends_with_its_world(outside: Outside) -> None:
     def gone() -> None:
         assert [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
-    patiently(AssertionError)(gone)
+    patiently(gone)
 
 
 def test_a_start_that_fails_says_where_to_look(outside: Outside) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from rehearsal.errors import RehearsalError
 from rehearsal.world import World
+from tests.real.patience import patiently
 from tests.rehearsal.cluster import NAMESPACE
 
 PATIENCE_SECONDS = 60
@@ -54,13 +53,7 @@ def test_a_mistake_is_told(production: World, app: str, mistake: Callable[[Pod],
         events = production.kubectl("get", "events", "-n", NAMESPACE, f"--field-selector=involvedObject.name={name}")
         assert told in events + production.kubectl("logs", "-n", NAMESPACE, name, "--tail=20", "--ignore-errors")
 
-    patiently = Retrying(
-        retry=retry_if_exception_type((AssertionError, RehearsalError)),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        wait=wait_fixed(0.5),
-        reraise=True,
-    )
     try:
-        patiently(shown)
+        patiently(shown, seconds=PATIENCE_SECONDS)
     finally:
         production.kubectl("delete", "pod", name, "-n", NAMESPACE, "--grace-period=0", "--force")

@@ -4,15 +4,13 @@ It takes minutes: Kubernetes waits five of them before it gives a pod up.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from time import monotonic
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
-from rehearsal.errors import RehearsalError
 from rehearsal.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
+from tests.real.patience import patiently
 from tests.real.test_redis import cli
 from tests.real.visitors import Visitors
 from tests.rehearsal.cluster import items
@@ -30,11 +28,6 @@ NOTICED_SECONDS = 120
 GIVEN_UP_SECONDS = 420
 """Five minutes more, and its pods are made anew elsewhere."""
 READY = {"type": "Ready", "status": "True"}
-
-
-def patiently(check: Callable[[], None], *, seconds: float) -> None:
-    errors = (AssertionError, OSError, RehearsalError)
-    Retrying(retry=retry_if_exception_type(errors), stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(check)
 
 
 def ready(world: World, app: str) -> list[str]:

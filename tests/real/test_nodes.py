@@ -4,10 +4,10 @@ import json
 
 import pytest
 import yaml
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal.errors import RehearsalError
 from rehearsal.world import World
+from tests.real.patience import patiently
 
 from .toolbox import pod
 
@@ -15,7 +15,6 @@ NAMESPACE = "trial"
 SERVE = "exec traefik --ping --entryPoints.traefik.address=:8080 --global.checkNewVersion=false"
 ASK = r"exec 3<>/dev/tcp/server.trial.svc.cluster.local/8080; printf 'GET /ping HTTP/1.0\r\n\r\n' >&3; cat <&3"
 """By the Service's name: DNS, kube-proxy and the way between two nodes are in it."""
-PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,8 +67,7 @@ def test_nodes_are_productions_own(real: World) -> None:
 
 
 def test_a_policy_lets_one_pod_through_and_refuses_the_other(real: World) -> None:
-    patiently = Retrying(stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.5), retry=retry_if_exception_type(RehearsalError))
-    assert "200 OK" in patiently(ask, real, "friend")
+    assert "200 OK" in patiently(lambda: ask(real, "friend"))
 
     with pytest.raises(RehearsalError, match=r"exit code 124|refused"):
         ask(real, "stranger")
@@ -79,8 +77,7 @@ def test_without_the_policy_the_other_is_let_through(real: World) -> None:
     kept = real.kubectl_json("get", "networkpolicy", "server", f"--namespace={NAMESPACE}")
     real.kubectl("delete", "networkpolicy", "server", f"--namespace={NAMESPACE}")
     try:
-        patiently = Retrying(stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.5), retry=retry_if_exception_type(RehearsalError))
-        assert "200 OK" in patiently(ask, real, "stranger")
+        assert "200 OK" in patiently(lambda: ask(real, "stranger"))
     finally:
         kept["metadata"] = {"name": "server", "namespace": NAMESPACE}
         real.kubectl("create", "--filename=-", stdin=json.dumps(kept))

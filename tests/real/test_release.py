@@ -4,12 +4,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from rehearsal.images.catalogue import Schema
 from rehearsal.outside.database import Outside
 from rehearsal.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
+from tests.real.patience import patiently
 from tests.real.releases import push, release
 from tests.real.visitors import Visitors
 from tests.rehearsal.cluster import rolled, snapshot
@@ -19,7 +18,6 @@ from tests.rehearsal.runbook import OPERATOR, Block, blocks, run
 PATHS = {API: "/api/tasks/", APEX: "/", APP: "/tasks", ADMIN: "/"}
 ASKED = 500
 """At least so many requests, or a lost one would be luck to see."""
-PATIENCE_SECONDS = 30
 VERSION = "SELECT version_id FROM goose_db_version ORDER BY id DESC LIMIT 1"
 
 
@@ -49,9 +47,7 @@ def test_a_release_under_constant_requests_loses_none(production: World, neon: O
         # The engine does not wait for the last of the old pods to be told to stop.
         assert rolled(before, snapshot(production)) == {"api", "worker", "admin", "web"}
 
-    Retrying(retry=retry_if_exception_type(AssertionError), stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.5), reraise=True)(
-        all_of_them
-    )
+    patiently(all_of_them)
     assert neon.query(VERSION) == str(int(Schema.ADDITIVE))
     assert {health(caller)["release"] for caller in cloudflare} == {"second-release"}
 

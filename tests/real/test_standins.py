@@ -11,7 +11,8 @@ import pytest
 from rehearsal.images.catalogue import Schema, api, frontend, worker
 from rehearsal.outside.database import Outside
 from tests.real import database, standins
-from tests.real.standins import free_port, goose, patiently, refusal, running
+from tests.real.patience import patiently
+from tests.real.standins import free_port, goose, refusal, running
 
 REGISTRY = "registry.example/honeydue"
 API = {schema: api(f"{REGISTRY}-api:{schema.name.lower()}", schema) for schema in Schema}
@@ -101,7 +102,7 @@ def test_worker_does_what_api_leaves_in_the_queue(outside: Outside, environment:
             def done() -> None:
                 assert asked.ask(path) == (200, {"id": job["id"], "release": "first"})
 
-            patiently(AssertionError)(done)
+            patiently(done)
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=standins.PATIENCE_SECONDS) == 0
         finally:
@@ -141,7 +142,7 @@ def test_api_finishes_what_it_has_before_it_ends(outside: Outside, environment: 
                     return
                 raise AssertionError("it still listens")
 
-            patiently(AssertionError, ConnectionResetError)(refused)
+            patiently(refused)
             slow.send(body[5:])
             assert slow.getresponse().status == 201
         assert asked.process.wait(timeout=standins.PATIENCE_SECONDS) == 0
