@@ -147,11 +147,6 @@ class World:
                 self._remove()
         return bool(ended) or there
 
-    def restart(self) -> None:
-        """Kills the control plane as a power cut would, and brings it back with what it held."""
-        processes.stop(self.layout)
-        self.up()
-
     def pulumi(
         self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> subprocess.CompletedProcess[str]:

@@ -12,8 +12,6 @@ SANDBOX = "honeydue.example/rehearsal/sandbox:1"
 """What holds a pod's namespaces: nothing is pulled, so it is one of our own."""
 CONTAINERD = "/run/containerd/containerd.sock"
 PKI = "/etc/kubernetes"
-STORAGE = "/var/lib/rancher/k3s/storage"
-"""Where k3s' local-path provisioner keeps its volumes."""
 MTU = 1450
 """What flannel leaves a pod of 1500 bytes on a VXLAN."""
 

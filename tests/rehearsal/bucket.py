@@ -21,6 +21,7 @@ import pulumi, pulumi_random
 password = pulumi_random.RandomPassword("password", length=32)
 pulumi.export("password", password.result)
 pulumi.export("word", pulumi.Config().require_secret("word"))
+# A gate that stays open: what opens it may do so before anybody waits.
 while not pulumi.runtime.is_dry_run() and not pathlib.Path("open").exists():
     time.sleep(0.05)
 """

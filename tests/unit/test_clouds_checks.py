@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.clouds_client import UNKNOWN_MARK, Engine, Inputs, secret
+from tests.unit.clouds_client import UNKNOWN_MARK, Engine, Inputs, ProviderError, secret
 
 FIREWALL = "hcloud:index/firewall:Firewall"
 SERVER = "hcloud:index/server:Server"
 PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
 NETWORK = "hcloud:index/network:Network"
+SSH_KEY = "hcloud:index/sshKey:SshKey"
 
 RULE = {"direction": "in", "protocol": "tcp", "port": "443", "sourceIps": ["173.245.48.0/20"]}
 
@@ -82,3 +83,12 @@ def test_the_plugin_refuses(hcloud: Engine, type_: str, inputs: Inputs, words: s
 )
 def test_the_plugin_reads_scalars_liberally(hcloud: Engine, inputs: Inputs) -> None:
     assert hcloud.reasons(SERVER, inputs) == []
+
+
+def test_an_operator_key(hcloud: Engine) -> None:
+    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII8wD1qgf9HH+Y4YiLUbtxNu3lP6XXur4ZT7Am0RODwn ops@example"
+    key = hcloud.create(SSH_KEY, {"name": "ops", "publicKey": line})
+    assert len(key.outputs["fingerprint"].split(":")) == 16
+    assert not hcloud.diff(SSH_KEY, key.inputs, {**key.inputs, "publicKey": line.replace("ops@", "dev@")}).diffs
+    with pytest.raises(ProviderError, match="no valid public key"):
+        hcloud.create(SSH_KEY, {"name": "bad", "publicKey": "not a key"})

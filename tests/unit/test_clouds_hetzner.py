@@ -15,7 +15,6 @@ from tests.unit.clouds_client import Engine, Inputs, ProviderError, Thing, accou
 FIREWALL = "hcloud:index/firewall:Firewall"
 SERVER = "hcloud:index/server:Server"
 PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
-SSH_KEY = "hcloud:index/sshKey:SshKey"
 NETWORK = "hcloud:index/network:Network"
 SUBNET = "hcloud:index/networkSubnet:NetworkSubnet"
 SERVER_NETWORK = "hcloud:index/serverNetwork:ServerNetwork"
@@ -293,12 +292,3 @@ def test_a_thing_deleted_by_hand_is_gone_for_a_refresh_and_an_error_for_an_updat
     assert hcloud.read(firewall) is None
     with pytest.raises(ProviderError, match="somebody deleted it"):
         hcloud.update(firewall, {**firewall.inputs, "labels": {"a": "b"}})
-
-
-def test_an_operator_key(hcloud: Engine) -> None:
-    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII8wD1qgf9HH+Y4YiLUbtxNu3lP6XXur4ZT7Am0RODwn ops@example"
-    key = hcloud.create(SSH_KEY, {"name": "ops", "publicKey": line})
-    assert len(key.outputs["fingerprint"].split(":")) == 16
-    assert not hcloud.diff(SSH_KEY, key.inputs, {**key.inputs, "publicKey": line.replace("ops@", "dev@")}).diffs
-    with pytest.raises(ProviderError, match="no valid public key"):
-        hcloud.create(SSH_KEY, {"name": "bad", "publicKey": "not a key"})
