@@ -1,7 +1,9 @@
 """The images that the cluster asks for, by the very references in the stack's settings, made of what is built and fetched here."""
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 
@@ -18,6 +20,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 UNPRIVILEGED = "10001:10001"
 REDIS = "999:999"
 PROGRAMS = ("goose", "stand-ins", "traefik")
+UNUSED_DAYS = 14
+"""How long an archive is kept that no world asks for. Every release makes others."""
 
 
 class Schema(IntEnum):
@@ -90,7 +94,18 @@ def release(images: Images, schema: Schema) -> Sequence[Image]:
 def archives(images: Sequence[Image], console: Console | None = None) -> Mapping[str, Path]:
     """Each image's archive by its reference, written where the cache lacks it; a BuildError when a program cannot be built."""
     build.build_missing(console or Console(stderr=True, soft_wrap=True), [programs.named(name) for name in PROGRAMS])
-    return {image.reference: _archive(image) for image in images}
+    found = {image.reference: _archive(image) for image in images}
+    with one_at_a_time(programs.cache_folder()):
+        forget_unused(programs.cache_folder())
+    return found
+
+
+def forget_unused(cache: Path) -> None:
+    """Removes what no world has asked for in so many days."""
+    oldest = time.time() - timedelta(days=UNUSED_DAYS).total_seconds()
+    for file in cache.glob("image-*.tar"):
+        if file.stat().st_mtime < oldest:
+            file.unlink()
 
 
 def _stand_in(role: str, reference: str, layers: Sequence[Layer] = (), **environment: str) -> Image:
@@ -109,7 +124,9 @@ def _archive(image: Image) -> Path:
     cache = programs.cache_folder()
     file = cache / f"image-{_key(image)}.tar"
     with one_at_a_time(cache):
-        if not file.exists():
+        if file.exists():
+            file.touch()
+        else:
             write(image, file)
     return file
 

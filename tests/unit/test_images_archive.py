@@ -3,9 +3,11 @@
 import json
 import os
 import tarfile
+import time
 from pathlib import Path
 
 from rehearsal.images.archive import Image, write
+from rehearsal.images.catalogue import forget_unused
 
 
 def image(folder: Path, **changed: object) -> Image:
@@ -66,3 +68,13 @@ def test_it_says_what_was_asked_for(tmp_path: Path) -> None:
 def test_nothing_half_written_is_left(tmp_path: Path) -> None:
     written(tmp_path, "image.tar", image(files(tmp_path / "a")))
     assert {path.name for path in tmp_path.iterdir()} == {"a", "image.tar"}
+
+
+def test_what_no_world_asked_for_in_two_weeks_is_removed(tmp_path: Path) -> None:
+    used, unused, program = tmp_path / "image-1.tar", tmp_path / "image-2.tar", tmp_path / "etcd-v3"
+    for file in (used, unused, program):
+        file.touch()
+    for old in (unused, program):
+        os.utime(old, (0, time.time() - 15 * 86400))
+    forget_unused(tmp_path)
+    assert set(tmp_path.iterdir()) == {used, program}
