@@ -56,7 +56,6 @@ origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, prov
 kubeconfig = secrets.kubeconfig or founded(settings, authority, addresses=addresses.ipv4, machines=machines.servers)
 cluster = Cluster(settings.cluster.context, kubeconfig=kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
-ClusterDNS(nodes=len(settings.nodes), provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
 network = Network(settings=settings.cluster, adopted=settings.adopted, nodes=[*addresses.ipv4.values(), *between.private.values()])
 SystemNamespaces(network=network, provider=cluster.provider)
@@ -77,6 +76,7 @@ backend = api(settings, namespace=namespace, config=config, after=[schema.job, c
 jobs = worker(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
 panel = admin(settings, namespace=namespace, config=config, api=backend)
 client = web(settings, namespace=namespace, config=config, api=backend)
+ClusterDNS(nodes=len(settings.nodes), provider=cluster.provider, after=[backend.deployment])  # by then every node has joined
 
 ingresses = Ingresses(
     [

@@ -1,5 +1,7 @@
 """The cluster's DNS on every node: k3s starts one CoreDNS, and with the node of that one no name is found for six minutes."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.autoscaling.v2 import (
@@ -27,17 +29,19 @@ def one_each(nodes: int) -> HorizontalPodAutoscalerSpecArgs:
 
 
 class ClusterDNS(Component):
-    """An autoscaler whose bounds are one number: unlike a patch of the Deployment it may come before k3s has made that."""
+    """An autoscaler whose bounds are one number: Kubernetes keeps to it, whoever sets another.
 
-    def __init__(self, *, nodes: int, provider: kubernetes.Provider) -> None:
+    Not before `after`: to a founder that is still alone the scheduler would give all of them, and move none later (docs/nodes.md).
+    """
+
+    def __init__(self, *, nodes: int, provider: kubernetes.Provider, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:ClusterDNS", "cluster-dns", provider=provider)
+        # kube-score looks for the Deployment among our own manifests; this one is k3s'.
+        exempt = {"kube-score/ignore": "horizontalpodautoscaler-has-target"}
         HorizontalPodAutoscaler(
             COREDNS,
-            # kube-score looks for the Deployment among our own manifests; this one is k3s'.
-            metadata=ObjectMetaArgs(
-                name=COREDNS, namespace="kube-system", annotations={"kube-score/ignore": "horizontalpodautoscaler-has-target"}
-            ),
+            metadata=ObjectMetaArgs(name=COREDNS, namespace="kube-system", annotations=exempt),
             spec=one_each(nodes),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         self.register_outputs({})
