@@ -14,11 +14,8 @@ from ops.release import release
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.pass_context
-def cli(context: click.Context) -> None:
+def cli() -> None:
     """Acts on the stack that the environment's pulumi knows: production, or a rehearsal's world (`python -m rehearsal env`)."""
-    # At every run the Kubernetes provider leaves a copy of the kubeconfig among the temporary files, and the administrator's with it.
-    os.environ["TMPDIR"] = context.with_resource(TemporaryDirectory(prefix="honeydue-"))
 
 
 cli.add_command(adopt)
@@ -30,4 +27,6 @@ cli.add_command(up)
 cli.add_command(release)
 
 if __name__ == "__main__":
-    cli(prog_name="python -m ops")
+    # At every run the Kubernetes provider leaves a copy of the kubeconfig, the administrator's, among the temporary files.
+    with TemporaryDirectory(prefix="honeydue-") as os.environ["TMPDIR"]:
+        cli(prog_name="python -m ops")
