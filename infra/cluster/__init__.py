@@ -1,1 +1,1 @@
-"""What Kubernetes needs before any app: access, namespaces, network policies, admission, identities, Traefik."""
+"""What Kubernetes needs around the apps: access, namespaces, network policies, admission, identities, Traefik, DNS."""
