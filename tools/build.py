@@ -175,7 +175,7 @@ def build_missing(console: Console, chosen: Sequence[Program] | None = None) -> 
         for leftover in cache.glob(".building-*"):
             shutil.rmtree(leftover)
         minutes = sum(program.minutes for program in missing)
-        console.print(f"Building {len(missing)} pinned programs from source, once: about {minutes:.0f} minutes on 2 cores, kept in {cache}")
+        console.print(f"Building {len(missing)} pinned programs from source, once: up to {minutes:.0f} minutes on 2 cores, kept in {cache}")
         builder = Builder(go=go, cache=cache)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:

@@ -22,7 +22,7 @@ class Program:
 
     name: str
     minutes: float = field(repr=False)
-    """A cold build on 2 cores, measured."""
+    """A cold build on 2 cores, measured, alone: several of them share packages."""
     module: str
     """The module whose version the program reports."""
     version_flags: str = ""
