@@ -52,7 +52,7 @@ diagram: tools ## draw docs/diagram.svg anew, after a change of what the program
 	@$(VENV)/python -m tests.diagram.picture
 
 rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
-	@$(VENV)/pytest tests/rehearsal --numprocesses 2 --dist loadfile
+	@$(VENV)/pytest tests/rehearsal --numprocesses 3 --dist loadfile
 
 real: NODES = real
 real: tools ## tests with real nodes: kubelets, containers, network policies; they need Linux and root

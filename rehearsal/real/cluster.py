@@ -24,11 +24,15 @@ NETWORK_PART = ".network"
 """No host has such a name."""
 PROGRAMS = ("containerd", "kubelet", "kube-proxy", "kube-router")
 OF_KUBERNETES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
+PACKAGES = ("node", "postgresql", "redis")
 TOOLS = ("unshare", "nsenter", "mount", "umount", "pivot_root")
 
 
 def enter(layout: Layout) -> int:
     """Moves this thread into the world's network, which is made where it is not there; returns what `network.leave` takes."""
+    # From inside, Debian's archive is out of reach.
+    for packages in PACKAGES:
+        debian.root(packages)
     found = next((one for one in processes.running(layout) if part(one)[0] == NETWORK_PART), None)
     if found:
         return network.enter(network.of(found.pid))
