@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from infra.cluster.traefik import chart_values
-from rehearsal import nodes
+from rehearsal import nodes, processes
 from rehearsal.configuration import read_stack
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.real import addons, cgroups, chart, cluster, settings
 from rehearsal.real.machine import Machine
 from rehearsal.world import World
+from tools import debian
+from tools.programs import BuildError
 
 V1 = """\
 cgroup /sys/fs/cgroup/cpu cgroup rw,relatime,cpu 0 0
@@ -96,3 +98,15 @@ def test_a_machine_that_is_off_takes_no_command(tmp_path: Path) -> None:
     with pytest.raises(RehearsalError, match="node absent is off"):
         Machine(layout=Layout(tmp_path), hostname="absent").run("true")
     assert not any(group.exists() for group in cgroups.of_node(Layout(tmp_path), "absent"))
+
+
+def test_what_has_to_be_fetched_is_fetched_before_the_world_is_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_reach(name: str) -> Path:
+        raise BuildError(f"{name} could not be fetched")
+
+    monkeypatch.setattr(debian, "root", out_of_reach)
+    before = Path("/proc/thread-self/ns/net").readlink()
+    with pytest.raises(BuildError, match="could not be fetched"):
+        cluster.enter(Layout(tmp_path))
+    assert Path("/proc/thread-self/ns/net").readlink() == before
+    assert processes.running(Layout(tmp_path)) == []
