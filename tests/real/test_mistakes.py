@@ -40,11 +40,6 @@ def another_user(pod: Pod) -> None:
     pod["spec"]["securityContext"]["runAsUser"] = 1000
 
 
-def no_way_to_dns(pod: Pod) -> None:
-    """No policy selects it but the one that denies all."""
-    pod["metadata"]["labels"] = {"app": "forgotten"}
-
-
 @pytest.mark.parametrize(
     ("app", "mistake", "told"),
     [
@@ -53,7 +48,6 @@ def no_way_to_dns(pod: Pod) -> None:
         ("web", nowhere_to_write, "read-only file system"),
         ("api", no_group_for_its_files, "the APNs key cannot be read"),
         ("redis", another_user, "Permission denied"),
-        ("api", no_way_to_dns, "hostname resolving error"),
     ],
 )
 def test_a_mistake_is_told(production: World, app: str, mistake: Callable[[Pod], None], told: str) -> None:
