@@ -70,7 +70,7 @@ def _properties(step: Step, found: State, declared: State) -> Iterator[Drift]:
     ours, theirs = masked(declared), masked(found)
     rows = [
         row
-        for row in differences(step.short, "", ours, theirs)
+        for row in differences(step.short, "", dict(ours), dict(theirs))
         # The provider is the judge: to it, two ways to write a value may be one.
         if not told or any(_within(_without_places(row.property), path) for path in told)
     ]
@@ -85,14 +85,11 @@ def _properties(step: Step, found: State, declared: State) -> Iterator[Drift]:
         yield Drift(resource=step.short, declared="ready", found="not ready")
 
 
-Values = JsonValue | Mapping[str, JsonValue]
-
-
-def differences(resource: str, path: str, declared: Values, found: Values) -> Iterator[Drift]:
+def differences(resource: str, path: str, declared: JsonValue, found: JsonValue) -> Iterator[Drift]:
     """Every place in which two values differ, as deep as they have the same shape."""
     if declared == found:
         return
-    if isinstance(declared, Mapping) and isinstance(found, Mapping):
+    if isinstance(declared, dict) and isinstance(found, dict):
         for key in sorted({*declared, *found}):
             yield from differences(resource, _joined(path, key), declared.get(key), found.get(key))
     elif isinstance(declared, list) and isinstance(found, list):
@@ -100,7 +97,7 @@ def differences(resource: str, path: str, declared: Values, found: Values) -> It
     elif isinstance(declared, str) and isinstance(found, str) and "\n" in declared + found:
         yield from _elements(resource, path, list(declared.splitlines()), list(found.splitlines()))
     else:
-        yield Drift(resource=resource, property=path, declared=declared, found=found)  # type: ignore[arg-type]  # no whole resource any more
+        yield Drift(resource=resource, property=path, declared=declared, found=found)
 
 
 def _elements(resource: str, path: str, declared: list[JsonValue], found: list[JsonValue]) -> Iterator[Drift]:
