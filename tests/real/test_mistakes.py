@@ -12,8 +12,6 @@ from tests.rehearsal.cluster import NAMESPACE
 
 PATIENCE_SECONDS = 60
 Pod = dict[str, Any]
-
-
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 

@@ -82,6 +82,7 @@ def test_the_site_answers_without_the_node_that_has_redis(production: World, clo
     with Visitors(left, NOTICED) as visitors:
         patiently(elsewhere, seconds=GIVEN_UP_SECONDS)
     assert visitors.failures == []
+    assert visitors.answered > ASKED
     assert left[0].get(ADMIN, "/").status == HTTPStatus.OK
 
     production.power(lost, on=True)
