@@ -3,7 +3,9 @@
 STACK ?= prod
 PYTHON ?= python3
 VENV := .venv/bin
-# `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or the one built here.
+# Brings the programs that are named by a purpose, where they are missing (docs/tools.md).
+TOOLS := $(VENV)/python -m tools.build
+# `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or else that of this checkout.
 PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops
 # Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
@@ -15,18 +17,19 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity diagram rehearsal-tests real adopt preview up release drift outputs outdated tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity diagram rehearsal-tests real adopt preview up release drift outputs outdated tools test-tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-rehearse: tools ## production's own configuration, previewed and applied on this machine alone; NODES=real runs its containers (Linux, root)
+rehearse: .venv/ready ## production's own configuration, previewed and applied on this machine alone; NODES=real runs its containers (Linux, root)
 	@$(REHEARSAL) run $(if $(NODES),--nodes $(NODES))
 
 rehearse-down: .venv/ready ## end the rehearsal and remove its world; that of NODES=real, too
 	@$(REHEARSAL) down
 
-test: lint unit policy manifests workflows rehearsal-tests ## format, lint, types, unit tests, the policy pack, manifests, workflows, rehearsal tests
+# What fails in seconds comes before what takes minutes.
+test: lint unit policy test-tools manifests workflows rehearsal-tests ## format, lint, types, unit tests, the policy pack, manifests, workflows, rehearsal tests
 
 lint: .venv/ready ## formatting, lint and types
 	@$(VENV)/ruff format --check .
@@ -39,23 +42,28 @@ unit: .venv/ready ## tests that need no engine, in seconds
 policy: .venv/ready policy/.venv/ready ## the policy pack, as the engine would speak to it
 	@$(VENV)/pytest tests/policy
 
-manifests: tools ## the rendered manifests through their checkers, the table of who may talk to whom, the picture
+manifests: .venv/ready ## the rendered manifests through their checkers, the table of who may talk to whom, the picture
+	@$(TOOLS) manifests diagram
 	@$(VENV)/pytest tests/manifests tests/diagram
 
-workflows: tools ## CI's workflows through actionlint, and what they may see and do
+workflows: .venv/ready ## CI's workflows through actionlint, and what they may see and do
+	@$(TOOLS) workflows
 	@$(VENV)/pytest tests/workflows
 
-connectivity: tools ## write that table anew, after a change of a network policy
+connectivity: .venv/ready ## write that table anew, after a change of a network policy
+	@$(TOOLS) manifests
 	@$(VENV)/python -m tests.manifests.connectivity
 
-diagram: tools ## draw docs/diagram.svg anew, after a change of what the program declares
+diagram: .venv/ready ## draw docs/diagram.svg anew, after a change of what the program declares
+	@$(TOOLS) diagram
 	@$(VENV)/python -m tests.diagram.picture
 
-rehearsal-tests: tools policy/.venv/ready ## tests with the real engine and a real control plane
+rehearsal-tests: .venv/ready policy/.venv/ready ## tests with the real engine and a real control plane
+	@$(TOOLS) rehearsal-tests
 	@$(VENV)/pytest tests/rehearsal --numprocesses 3 --dist loadfile
 
-real: NODES = real
-real: tools ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
+real: .venv/ready ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
+	@$(TOOLS) nodes
 	@$(VENV)/pytest tests/real -m real_nodes
 
 adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
@@ -79,8 +87,12 @@ outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 outdated: .venv/ready ## what has a newer version than its pin
 	@$(VENV)/python -m tools.outdated
 
-tools: .venv/ready ## build the programs a rehearsal runs, where they are missing
-	@$(VENV)/python -m tools.build $(if $(filter real,$(NODES)),--nodes)
+tools: .venv/ready ## bring the programs of rehearsals and tests, where they are missing; with NODES=real those of real nodes, too
+	@$(TOOLS) tests $(if $(filter real,$(NODES)),nodes)
+
+# All at once, so that there is one wait: programs share packages, which are then compiled once. `make test real` brings those of both.
+test-tools: .venv/ready
+	@$(TOOLS) tests $(if $(filter real,$(MAKECMDGOALS)),nodes)
 
 .venv/ready: requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python %d.%d is too old; Python 3.11 or newer is needed (PYTHON=... chooses one)" % sys.version_info[:2])'

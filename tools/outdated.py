@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from tools.build import check_go
-from tools.programs import HERE, NODES, PROGRAMS, BuildError, Program
+from tools.programs import HERE, PROGRAMS, BuildError, Program
+from tools.source import check_go
 
 CHECKOUT = HERE.parent
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
@@ -85,7 +85,7 @@ def _answer(command: Sequence[str], folder: Path) -> str:
 
 def main() -> int:
     try:
-        found = [*packages(CHECKOUT), *programs(PROGRAMS + NODES)]
+        found = [*packages(CHECKOUT), *programs(PROGRAMS)]
     except BuildError as error:
         print(error)
         return 1

@@ -1,66 +1,46 @@
-"""The programs that are built: each a Go module beside this file, whose `go.mod` names it and whose `go.sum` pins every byte."""
+"""The table of programs, and where the finished ones are kept.
+
+A version stands once: in the program's `go.mod`, or in requirements.txt where that module has no version of its own.
+"""
 
 import hashlib
 import os
-import platform
-import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-HERE = Path(__file__).parent
+from tools.checksums import recorded
+from tools.program import HERE, LINUX, BuildError, Origin, Program, Release, origin, this_platform
+
+__all__ = ["HERE", "BuildError", "Program"]
 
 
-class BuildError(Exception):
-    """A build that could not be done, with one line for the person who asked for it."""
+def _github(
+    repository: str, file: str, contents: Mapping[str, str], *, checksums: str = "", words: Mapping[str, str] | None = None
+) -> Release:
+    base = f"https://github.com/{repository}/releases/download/{{tag}}"
+    return Release(base=base, file=file, contents=contents, checksums=checksums, words=words or {})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Program:
-    """One module under tools/: what its build needs beyond `go build tool`, and what to expect of it."""
+def _kubernetes(*names: str) -> tuple[Release, ...]:
+    """Kubernetes publishes each program as a plain file, the servers for Linux alone."""
+    base = "https://dl.k8s.io/release/{tag}/bin/{os}/{arch}"
+    return tuple(Release(base=base, file=name, contents={"": name}, checksums=f"{name}.sha256", platforms=LINUX) for name in names)
 
-    name: str
-    minutes: float = field(repr=False)
-    """A cold build on 2 cores, measured, alone: several of them share packages."""
-    module: str
-    """The module whose version the program reports."""
-    version_flags: str = ""
-    """Linker variables that are set to the version."""
-    main: str = "tool"
-    tags: str = field(default="", repr=False)
-    """Build tags, separated by commas."""
-    embeds: tuple[str, ...] = ()
-    """Files of the module's own folder that our `main.go` embeds."""
-    copies: tuple[tuple[str, str], ...] = ()
-    """(module, file) pairs that are kept as they are; a program with copies is not compiled."""
-    renames: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def folder(self) -> Path:
-        return HERE / self.name
-
-    @property
-    def version(self) -> str:
-        """The pinned version, as `go.mod` has it."""
-        pinned = re.search(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
-        if pinned is None:
-            raise BuildError(f"tools/{self.name}/go.mod does not require {self.module}")
-        return pinned[1]
-
-    @property
-    def key(self) -> str:
-        """Changes with every byte of source, and with the kind of machine."""
-        digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}{self.tags}".encode())
-        for file in sorted(self.folder.iterdir()):
-            digest.update(file.read_bytes())
-        return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
-
-    @property
-    def ldflags(self) -> str:
-        version = self.version
-        major, minor = version.removeprefix("v").split(".")[:2]
-        return "-s -w " + self.version_flags.format(version=version, major=major, minor=minor)
+def _pulumi(*names: str) -> tuple[Release, ...]:
+    """The CLI's release, which holds its language hosts, too."""
+    return (
+        Release(
+            base="https://get.pulumi.com/releases/sdk",
+            file="pulumi-{tag}-{os}-{arch}.tar.gz",
+            contents={f"pulumi/{name}": name for name in names},
+            # Without the v, unlike the archives.
+            checksums="pulumi-{version}-checksums.txt",
+            words={"amd64": "x64"},
+        ),
+    )
 
 
 _PULUMI_VERSION = "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}"
@@ -70,13 +50,15 @@ _KUBERNETES_VERSION = " ".join(
     for part, value in (("Version", "{version}"), ("Major", "{major}"), ("Minor", "{minor}"))
 )
 
+PULUMI = Program(
+    name="pulumi",
+    minutes=3,
+    module="github.com/pulumi/pulumi/pkg/v3",
+    version_flags=_PULUMI_VERSION,
+    releases=_pulumi("pulumi"),
+)
 ENGINE = (
-    Program(
-        name="pulumi",
-        minutes=3,
-        module="github.com/pulumi/pulumi/pkg/v3",
-        version_flags=_PULUMI_VERSION,
-    ),
+    PULUMI,
     Program(
         name="pulumi-language-python",
         minutes=0.5,
@@ -84,6 +66,8 @@ ENGINE = (
         version_flags=_PULUMI_VERSION,
         # The language host starts this script, which the release ships beside the binary.
         embeds=("python/cmd/pulumi-language-python-exec",),
+        releases=_pulumi("pulumi-language-python", "pulumi-language-python-exec"),
+        released_with=PULUMI,
     ),
 )
 """What an official Pulumi on PATH replaces."""
@@ -93,10 +77,18 @@ WORLD = (
         name="pulumi-resource-kubernetes",
         minutes=7,
         module="github.com/pulumi/pulumi-kubernetes/provider/v4",
-        # The release number, which the pseudo-version of the module does not tell; requirements.txt has the same one.
-        version_flags="-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version=4.25.0",
+        package="pulumi-kubernetes",
+        version_flags="-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version={release}",
         main=".",
         embeds=("cmd/pulumi-resource-kubernetes/schema.json", "cmd/pulumi-resource-kubernetes/terraform-mapping.json"),
+        releases=(
+            _github(
+                "pulumi/pulumi-kubernetes",
+                "pulumi-resource-kubernetes-{tag}-{os}-{arch}.tar.gz",
+                {"pulumi-resource-kubernetes": "pulumi-resource-kubernetes"},
+                checksums="pulumi-kubernetes_{version}_checksums.txt",
+            ),
+        ),
     ),
     Program(
         # One module for four programs: they share most packages, so that each is built once.
@@ -104,13 +96,31 @@ WORLD = (
         minutes=4,
         module="k8s.io/kubernetes",
         version_flags=_KUBERNETES_VERSION,
+        releases=_kubernetes("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     ),
-    # With etcdctl and etcdutl: members, snapshots and their restoring are etcd's own work.
-    Program(name="etcd", minutes=1.5, module="go.etcd.io/etcd/server/v3", renames={"server": "etcd"}),
-    Program(name="kwok", minutes=1, module="sigs.k8s.io/kwok"),
-    # A real object store for etcd's snapshots: it refuses what is not signed with the right key.
-    Program(name="versitygw", minutes=2, module="github.com/versity/versitygw"),
-    Program(name="traefik", minutes=4, module="github.com/traefik/traefik/v3"),
+    Program(
+        # With etcdctl and etcdutl: members, snapshots and their restoring are etcd's own work.
+        name="etcd",
+        minutes=1.5,
+        module="go.etcd.io/etcd/server/v3",
+        renames={"server": "etcd"},
+        releases=(
+            Release(
+                base="https://github.com/etcd-io/etcd/releases/download/{tag}",
+                file="etcd-{tag}-{os}-{arch}.{ext}",
+                contents={f"etcd-{{tag}}-{{os}}-{{arch}}/{name}": name for name in ("etcd", "etcdctl", "etcdutl")},
+                checksums="SHA256SUMS",
+                extensions={"darwin": "zip"},
+            ),
+        ),
+    ),
+    Program(
+        name="kwok",
+        minutes=1,
+        module="sigs.k8s.io/kwok",
+        # No checksums are published: only versions that releases.sha256 knows are fetched.
+        releases=(_github("kubernetes-sigs/kwok", "kwok-{os}-{arch}", {"": "kwok"}),),
+    ),
     Program(
         # The custom resource definitions that k3s and its Traefik install; nothing is compiled.
         name="crds",
@@ -122,39 +132,104 @@ WORLD = (
         ),
     ),
 )
+"""What every rehearsal runs besides the engine."""
+
+TRAEFIK = Program(
+    name="traefik",
+    minutes=4,
+    module="github.com/traefik/traefik/v3",
+    releases=(
+        _github("traefik/traefik", "traefik_{tag}_{os}_{arch}.tar.gz", {"traefik": "traefik"}, checksums="traefik_{tag}_checksums.txt"),
+    ),
+)
+VERSITYGW = Program(
+    # A real object store for etcd's snapshots and the state: it refuses what is not signed with the right key.
+    name="versitygw",
+    minutes=2,
+    module="github.com/versity/versitygw",
+    releases=(
+        _github(
+            "versity/versitygw",
+            "versitygw_{tag}_{os}_{arch}.tar.gz",
+            {"versitygw_{tag}_{os}_{arch}/versitygw": "versitygw"},
+            checksums="checksums.txt",
+            words={"linux": "Linux", "darwin": "Darwin", "amd64": "x86_64"},
+        ),
+    ),
+)
+
 CHECKERS = (
-    Program(name="kube-score", minutes=0.7, module="github.com/zegl/kube-score"),
+    Program(
+        name="kube-score",
+        minutes=0.7,
+        module="github.com/zegl/kube-score",
+        releases=(
+            _github("zegl/kube-score", "kube-score_{version}_{os}_{arch}.tar.gz", {"kube-score": "kube-score"}, checksums="checksums.txt"),
+        ),
+    ),
     # The API server's own judgement of pods, in a main.go of ours.
     Program(name="pod-security", minutes=0.7, module="k8s.io/pod-security-admission", main="."),
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
     Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
-    Program(name="actionlint", minutes=0.5, module="github.com/rhysd/actionlint"),
-    # Lays out docs/diagram.svg.
-    Program(name="d2", minutes=2, module="oss.terrastruct.com/d2"),
 )
-"""What the rendered manifests and the workflows are run through (tests/manifests, tests/workflows), and drawn with (tests/diagram)."""
+"""What the rendered manifests are run through (tests/manifests)."""
+
+ACTIONLINT = Program(
+    name="actionlint",
+    minutes=0.5,
+    module="github.com/rhysd/actionlint",
+    releases=(
+        _github(
+            "rhysd/actionlint",
+            "actionlint_{version}_{os}_{arch}.tar.gz",
+            {"actionlint": "actionlint"},
+            checksums="actionlint_{version}_checksums.txt",
+        ),
+    ),
+)
+D2 = Program(
+    # Lays out docs/diagram.svg.
+    name="d2",
+    minutes=2,
+    module="oss.terrastruct.com/d2",
+    # No checksums are published: only versions that releases.sha256 knows are fetched.
+    releases=(_github("terrastruct/d2", "d2-{tag}-{os}-{arch}.tar.gz", {"d2-{tag}/bin/d2": "d2"}, words={"darwin": "macos"}),),
+)
 
 NODES = (
+    TRAEFIK,
     # The versions of the control plane's own module.
-    Program(name="kubelet", minutes=7, module="k8s.io/kubernetes", version_flags=_KUBERNETES_VERSION),
+    Program(
+        name="kubelet",
+        minutes=7,
+        module="k8s.io/kubernetes",
+        version_flags=_KUBERNETES_VERSION,
+        releases=_kubernetes("kubelet", "kube-proxy"),
+    ),
     # k3s' fork of it, and so its network policies.
     Program(name="kube-router", minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
     # In a main.go of ours: with the plugins that a rehearsal's Corefile names, and none that would ask a server outside.
     Program(name="coredns", minutes=1.5, module="github.com/coredns/coredns", main="."),
-    # The one that honeyDue's api image carries, with one database's driver instead of eight.
+    # The one that honeyDue's api image carries. Built here, it has one database's driver instead of eight.
     Program(
         name="goose",
         minutes=0.5,
         module="github.com/pressly/goose/v3",
         version_flags="-X main.version={version}",
         tags="no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb",
+        releases=(_github("pressly/goose", "goose_{os}_{arch}", {"": "goose"}, checksums="checksums.txt", words={"amd64": "x86_64"}),),
     ),
     # Our own: what honeyDue's images hold, as far as the cluster can tell.
     Program(name="stand-ins", minutes=2, module="github.com/hibiken/asynq", main="."),
 )
-"""What real nodes need and run; built when they are asked for."""
+"""What real nodes need and run, besides what every rehearsal does."""
 
-PROGRAMS = ENGINE + WORLD + CHECKERS
+PROGRAMS = (*ENGINE, *WORLD, VERSITYGW, *CHECKERS, ACTIONLINT, D2, *NODES)
+
+
+def named(name: str) -> Program:
+    """The program of that name."""
+    return next(program for program in PROGRAMS if program.name == name)
 
 
 def cache_folder() -> Path:
@@ -162,11 +237,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HONEYDUE_CACHE") or user_cache_path("honeydue")).absolute()
 
 
-def installed(program: Program) -> Path:
-    """The folder that holds the finished program, whether it is there yet or not."""
+def built_folder(program: Program) -> Path:
+    """Where the program stands when it was built here."""
     return cache_folder() / program.key
 
 
-def named(name: str) -> Program:
-    """The program of that name."""
-    return next(program for program in PROGRAMS + NODES if program.name == name)
+def release_folder(program: Program) -> Path | None:
+    """Where the program stands when it came as its vendor's release; None where there is none that could be verified."""
+    assets = program.assets(this_platform())
+    sums = [recorded(asset.url) for asset in assets]
+    if not assets or not all(known or asset.checksums for known, asset in zip(sums, assets, strict=True)):
+        return None
+    digest = hashlib.sha256(f"{assets!r} {sums}".encode()).hexdigest()
+    return cache_folder() / f"{program.name}-{program.tag}-release-{digest[:12]}"
+
+
+def installed(program: Program) -> Path:
+    """The folder that holds the finished program; where it is not there yet, the one that it will be built into."""
+    built, release = built_folder(program), release_folder(program)
+    match origin():
+        case Origin.BUILD:
+            return built
+        case Origin.RELEASE:
+            return release or built
+        case Origin.AUTO:
+            return release if release and not built.is_dir() and release.is_dir() else built

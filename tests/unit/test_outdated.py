@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_tools import stand_in
+from tests.unit.stubs import stand_in
 from tools import outdated
 from tools.outdated import packages, programs, table
 from tools.programs import named
