@@ -135,8 +135,8 @@ class _Run:
                 self._stopped.set()
                 if self._builder:
                     self._builder.stop()
-                for future in futures:
-                    future.cancel()
+                for pool in (fetching, preparing, building):
+                    pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     def _weight(self, release: Published) -> float:

@@ -71,7 +71,6 @@ class Downloads:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._folder = cache / "downloads"
-        self._folder.mkdir(exist_ok=True)
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(PARALLEL)
@@ -81,6 +80,7 @@ class Downloads:
 
         `advance` is told the address of a file, and how many bytes of it are there.
         """
+        self._folder.mkdir(exist_ok=True)
         with ThreadPoolExecutor(len(release.assets)) as pool:
             files = list(pool.map(lambda asset: self._verified(asset, release.program, advance), release.assets))
         with tempfile.TemporaryDirectory(dir=self._cache, prefix=".fetching-") as scratch:
