@@ -39,7 +39,7 @@ class Meter:
 
     @property
     def share(self) -> float:
-        """Between 0 and 1."""
+        """Of all the work, between 0 and 1."""
         return sum(self._weights[job] * share for job, share in self._done.items()) / sum(self._weights.values())
 
     @property
@@ -51,11 +51,6 @@ class Meter:
         """None before the pace is known."""
         return self.minutes_passed * (1 - self.share) / self.share if self.share >= ENOUGH else None
 
-    @property
-    def finished(self) -> int:
-        """How many jobs are done."""
-        return sum(share == 1 for share in self._done.values())
-
 
 class Report:
     """Tells a console of the jobs. Used from several threads at once."""
@@ -65,6 +60,7 @@ class Report:
         self._jobs = jobs
         self._meter = Meter({name: job.weight for name, job in jobs.items()}, clock)
         self._running: dict[str, None] = {}
+        self._finished = 0
         self._lock = threading.Lock()
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -94,11 +90,12 @@ class Report:
         """All of it is done."""
         with self._lock:
             self._running.pop(job, None)
+            self._finished += 1
             self._meter.advance(job, 1)
             self._tell(f"{job} is ready, {self._progress()}")
 
     def _progress(self) -> str:
-        counted = f"{self._meter.finished} of {len(self._jobs)}"
+        counted = f"{self._finished} of {len(self._jobs)}"
         left = self._meter.minutes_left
         if left is None or not left:
             return counted
