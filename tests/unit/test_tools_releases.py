@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.unit.capture import ROOT
 from tests.unit.stubs import alone_on_path, stand_in
 from tests.unit.vendor import Vendor, archive, serving
 from tools import build, checksums, download, programs
@@ -298,3 +300,19 @@ def test_a_line_of_the_records_that_is_none_is_named(records: Path) -> None:
     records.write_text("abc  https://example.com/file\n")
     with pytest.raises(BuildError, match=r"expected a SHA-256 and a URL in each line, not 'abc  https://example.com/file'"):
         checksums.recorded("https://example.com/file")
+
+
+ROW = re.compile(r"^\| `([\w-]+)` \| ([^|]+) \| ([^|]*) \|$", re.M)
+
+
+def test_the_page_says_how_each_program_is_verified() -> None:
+    here = Platform(os="linux", arch="amd64")
+    expected = {}
+    for one in programs.PROGRAMS:
+        files = one.assets(here)
+        sums = [checksums.recorded(file.url) for file in files]
+        fetched = files and all(known or file.checksums for known, file in zip(sums, files, strict=True))
+        expected[one.name] = ("releases.sha256" if all(sums) else "vendor's list") if fetched else "go.sum"
+    rows = ROW.findall((ROOT / "docs/tools.md").read_text())
+    assert {name: verified for name, _, verified in rows} == expected
+    assert {name for name, site, _ in rows if site == "built"} == {name for name, verified in expected.items() if verified == "go.sum"}
