@@ -1,6 +1,7 @@
 """Building the pinned programs: each way it can fail is one clear line, and nothing half-built is ever used."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -140,8 +141,41 @@ def test_what_was_finished_before_a_failure_is_kept(tmp_path: Path, monkeypatch:
     assert (programs.installed(first) / "program").exists()
 
 
+OVERLAPS = """
+case "$1" in
+env) echo go1.26.0 ;;
+list) echo "main honeydue.example/main"; echo "x honeydue.example/x" ;;
+build)
+    echo honeydue.example/x >&2
+    if mkdir "$SHARED/first"; then
+        # It compiles, and gives the other one time to begin too early.
+        timeout 0.3 sh -c 'until [ -e "$SHARED/began" ]; do :; done' && exit 1
+        echo honeydue.example/main >&2
+        # It is linked, which ends when the other one has begun to compile.
+        timeout 10 cat "$SHARED/second" || exit 1
+    else
+        touch "$SHARED/began"
+        echo > "$SHARED/second"
+    fi
+    while [ "$1" != -o ]; do shift; done
+    echo built > "$2program" ;;
+esac
+"""
+
+
+def test_one_program_compiles_while_another_is_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = modules(tmp_path, monkeypatch, "one", "two")
+    stand_in(tmp_path / "bin", "go", OVERLAPS)
+    (tmp_path / "shared").mkdir()
+    os.mkfifo(tmp_path / "shared" / "second")
+    monkeypatch.setenv("SHARED", str(tmp_path / "shared"))
+    build.build_missing(Console(file=io.StringIO()), chosen)
+    assert all((programs.installed(one) / "program").exists() for one in chosen)
+
+
 HOLDER = """
-import fcntl, sys
+import fcntl, signal, sys
+signal.alarm(10)  # whatever becomes of the test
 lock = open(sys.argv[1], "w")
 fcntl.flock(lock, fcntl.LOCK_EX)
 print("held", flush=True)

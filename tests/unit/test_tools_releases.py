@@ -252,6 +252,17 @@ def test_only_releases_where_only_they_are_asked_for(tmp_path: Path, monkeypatch
     assert "127.0.0.1:1 cannot be reached (no connection): check the network" in refusal(ETCD)
 
 
+@pytest.mark.parametrize(("mode", "again"), [("auto", False), ("release", True), ("build", False)])
+def test_a_built_program_is_taken_unless_a_release_is_asked_for(
+    mode: str, again: bool, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(vendor, ETCD)
+    programs.built_folder(ETCD).mkdir(parents=True)
+    monkeypatch.setenv("HONEYDUE_TOOLS", mode)
+    assert bool(bring(ETCD)) is again
+    assert (programs.installed(ETCD) == programs.built_folder(ETCD)) is not again
+
+
 def test_no_vendor_is_asked_where_all_is_to_be_built(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_go(tmp_path, monkeypatch)
     publish(vendor, ETCD)
