@@ -27,8 +27,8 @@ BUILDS_AT_ONCE = 2
 """One that compiles, one that is linked."""
 BUILD_FLAGS: tuple[str, ...] = ()
 """Further flags of every `go build`."""
-GB_AT_LEAST = 1.0
-GB_A_MINUTE = 0.55
+GB_AT_LEAST = 3.0
+GB_A_MINUTE = 0.3
 """Free space by the minutes that the builds take, for module sources and Go's build cache: 16 GB for all of them, until they are done."""
 
 
