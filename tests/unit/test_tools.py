@@ -207,10 +207,10 @@ def test_a_run_waits_for_another_one_that_fills_the_cache(tmp_path: Path, cache:
 
 def test_a_changed_sum_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = ETCD.key
-    shutil.copytree(ETCD.folder, tmp_path / "etcd")
+    shutil.copytree(ETCD.folder, tmp_path / ETCD.folder.name)
     monkeypatch.setattr(program, "HERE", tmp_path)
     assert ETCD.key == before
-    with (tmp_path / "etcd" / "go.sum").open("a") as sums:
+    with (tmp_path / ETCD.folder.name / "go.sum").open("a") as sums:
         sums.write("x v1.0.0 h1:x=\n")
     assert ETCD.key != before
 
