@@ -39,7 +39,12 @@ class EdgeSettings(Model):
     rate_limit: RateLimit
 
 
-App = Literal["api", "worker", "admin", "web"]
+App = Literal[
+    "api",
+    "worker",
+    "admin",
+    "web",
+]
 """The apps whose images we build."""
 
 

@@ -1,26 +1,79 @@
-"""The diffs that docs/architecture.md shows, and checkouts in which one has been applied."""
+"""What docs/architecture.md says is to be typed and edited, and copies of the program in which it was done."""
 
 import re
+import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from ops.stackfile import set_value
+
 ROOT = Path(__file__).parents[1]
-RECIPES = dict(
-    zip(
-        ("a node", "a host name", "a service", "a cluster"),
-        re.findall(r"```diff\n(.*?)```", (ROOT / "docs/architecture.md").read_text(), re.S),
-        strict=True,
-    )
-)
-PROGRAM = ("*.py", "*.yaml", "infra/**/*")
+PAGE = ROOT / "docs/architecture.md"
+EXAMPLE = ROOT / "tests/example"
+"""The program by symbolic links, with the settings of the tests: shaped like production's, and fixed."""
+SETTINGS = "Pulumi.prod.yaml"
+PROGRAM = ("__main__.py", "Pulumi.yaml", "infra/**/*", f"{EXAMPLE.relative_to(ROOT)}/{SETTINGS}")
 
 
-def applied(recipe: str, folder: Path, *, also: tuple[str, ...] = ()) -> Path:
-    """A copy of the program, and of what else is named, with that recipe in it."""
-    for file in (file for pattern in (*PROGRAM, *also) for file in ROOT.glob(pattern) if file.is_file()):
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One section of the page: commands that change the settings, and a diff of the program. Either may be empty."""
+
+    commands: Sequence[Sequence[str]]
+    """Each as a list of words, without `pulumi config`."""
+    diff: str
+
+    def apply(self, checkout: Path) -> None:
+        """Follows it in that folder.
+
+        The settings are changed here as `pulumi config` changes them; tests/rehearsal/test_recipes.py compares both.
+        """
+        for command in self.commands:
+            file, changes = _changes(command)
+            for path, value in changes.items():
+                set_value(checkout / file, path, value)
+        if self.diff:
+            apply_diff = ["git", "apply", "--unidiff-zero", "-"]
+            subprocess.run(apply_diff, cwd=checkout, input=self.diff, text=True, check=True)
+
+
+def recipe(name: str, *, instead: tuple[str, str] = ("", "")) -> Recipe:
+    """The section "To add a node" by "add a node"; `instead` replaces a name that it uses by another one."""
+    (section,) = re.findall(rf"^## To {name}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
+    section = section.replace(*instead) if instead[0] else section
+    blocks = {kind: "".join(re.findall(rf"```{kind}\n(.*?)```", section, re.S)) for kind in ("sh", "diff")}
+    lines = [shlex.split(line) for line in blocks["sh"].replace("\\\n", " ").splitlines()]
+    return Recipe(commands=[line[2:] for line in lines if line[:2] == ["pulumi", "config"]], diff=blocks["diff"])
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of the program with the settings of the tests."""
+    for file in (file for pattern in PROGRAM for file in ROOT.glob(pattern) if file.is_file()):
         copy = folder / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
-    subprocess.run(["git", "apply", "-"], cwd=folder, input=RECIPES[recipe], text=True, check=True)  # noqa: S607  # git is a prerequisite
+    shutil.copy(EXAMPLE / SETTINGS, folder)
     return folder
+
+
+def followed(name: str, folder: Path) -> Path:
+    """A copy of the program, with the settings of the tests, in which that was done."""
+    recipe(name).apply(checkout(folder))
+    return folder
+
+
+def _changes(command: Sequence[str]) -> tuple[str, Mapping[str, str | None]]:
+    """Which file a `pulumi config` command changes, and the values by path; None removes one."""
+    match command:
+        case ["set", "--path", path, value]:
+            return SETTINGS, {path: value}
+        case ["set", "--config-file", file, "--path", path, value]:
+            return file, {path: value}
+        case ["set-all", "--path", *pairs] if set(pairs[::2]) == {"--plaintext"}:
+            return SETTINGS, dict(pair.split("=", 1) for pair in pairs[1::2])
+        case ["rm-all", "--path", *paths]:
+            return SETTINGS, dict.fromkeys(paths)
+    raise AssertionError(f"pulumi config {shlex.join(command)} is not known here")

@@ -14,7 +14,12 @@ AUTOMATIC_TTL = 1
 
 def hostnames(domain: str) -> Mapping[str, str]:
     """The names the site answers to: what each is called here, and its FQDN."""
-    return {"api": f"api.{domain}", "admin": f"admin.{domain}", "app": f"app.{domain}", "apex": domain}
+    return {
+        "api": f"api.{domain}",
+        "admin": f"admin.{domain}",
+        "app": f"app.{domain}",
+        "apex": domain,
+    }
 
 
 def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:

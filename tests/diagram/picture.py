@@ -5,7 +5,8 @@ from dataclasses import replace
 from tests.diagram.apps import Apps
 from tests.diagram.d2 import around, rendered
 from tests.diagram.site import CLUSTER, edge, ingress, machines
-from tests.unit.capture import ROOT, Capture, production, run
+from tests.recipes import ROOT
+from tests.unit.capture import Capture, example_settings, run
 from tests.unit.manifests import manifests
 
 PICTURE = ROOT / "docs/diagram.svg"
@@ -26,4 +27,4 @@ def lines(program: Capture) -> list[str]:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(rendered(lines(run(production()))))
+    PICTURE.write_text(rendered(lines(run(example_settings()))))

@@ -12,13 +12,13 @@ from tests.diagram.apps import NAMESPACE
 from tests.diagram.d2 import rendered
 from tests.diagram.picture import PICTURE, lines
 from tests.manifests.connectivity import matrix, workloads
-from tests.unit.capture import Capture, everything, production, run
+from tests.unit.capture import Capture, equipped_settings, example_settings, run
 from tests.unit.manifests import manifests
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Capture:
-    return run(production())
+def example() -> Capture:
+    return run(example_settings())
 
 
 def arrows(drawn: list[str], *, dashed: bool = False) -> set[tuple[str, str, str]]:
@@ -35,30 +35,30 @@ def arrows(drawn: list[str], *, dashed: bool = False) -> set[tuple[str, str, str
 
 def changed(key: str, **values: object) -> dict[str, object]:
     """Production's settings with some values of one key replaced."""
-    settings = production()
+    settings = example_settings()
     held = settings[key]
     assert isinstance(held, dict)
     return {**settings, key: {**held, **values}}
 
 
-def test_the_picture_is_what_the_program_declares(shipped: Capture) -> None:
-    assert PICTURE.read_text() == rendered(lines(shipped)), "the program has changed: make diagram, and look at it"
+def test_the_picture_is_what_the_program_declares(example: Capture) -> None:
+    assert PICTURE.read_text() == rendered(lines(example)), "docs/diagram.svg is out of date: run make diagram, and look at it"
 
 
-def test_it_shows_the_connections_that_the_evaluator_of_policies_finds(shipped: Capture) -> None:
-    objects = manifests(shipped)
+def test_it_shows_the_connections_that_the_evaluator_of_policies_finds(example: Capture) -> None:
+    objects = manifests(example)
     apps = {one.title for one in workloads(objects)}
     allowed = {(one, other, ", ".join(ports)) for (one, other), ports in matrix(objects).items() if {one, other} <= apps and ports}
-    assert {(one, other, said) for one, other, said in arrows(lines(shipped)) if {one, other} <= apps} == allowed != set()
+    assert {(one, other, said) for one, other, said in arrows(lines(example)) if {one, other} <= apps} == allowed != set()
 
 
-def test_it_shows_who_waits_for_the_migration(shipped: Capture) -> None:
-    assert {(one, other) for one, other, _ in arrows(lines(shipped), dashed=True)} == {("migrate", "api"), ("migrate", "worker")}
+def test_it_shows_who_waits_for_the_migration(example: Capture) -> None:
+    assert {(one, other) for one, other, _ in arrows(lines(example), dashed=True)} == {("migrate", "api"), ("migrate", "worker")}
 
 
-def test_it_does_not_depend_on_the_order_of_registration(shipped: Capture) -> None:
-    shuffled = random.Random(0).sample(shipped.registrations, len(shipped.registrations))  # noqa: S311  # an order, no secret
-    assert lines(replace(shipped, registrations=tuple(shuffled))) == lines(shipped)
+def test_it_does_not_depend_on_the_order_of_registration(example: Capture) -> None:
+    shuffled = random.Random(0).sample(example.registrations, len(example.registrations))  # noqa: S311  # an order, no secret
+    assert lines(replace(example, registrations=tuple(shuffled))) == lines(example)
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,16 @@ def test_it_does_not_depend_on_the_order_of_registration(shipped: Capture) -> No
         (changed("honeydue:access", sshPort=2222), 'operator -> cluster.firewall: "2222, 6443"'),
         (changed("honeydue:database", endpoint="direct"), 'DB_HOST: "Neon\\ndirect host,\\napps" {shape: cylinder}'),
         (changed("honeydue:environment", EMAIL_PORT="465"), f'{NAMESPACE}.together -> mail: "465"'),
-        ({**everything(), "honeydue:adminBasicAuth": f"a:$2y$05${'x' * 53}"}, 'cluster.traefik."admin.": "to admin, admin-auth"'),
+        ({**equipped_settings(), "honeydue:adminBasicAuth": f"a:$2y$05${'x' * 53}"}, 'cluster.traefik."admin.": "to admin, admin-auth"'),
     ],
 )
-def test_a_change_of_the_settings_is_seen(settings: Mapping[str, object], expected: str, shipped: Capture) -> None:
-    assert expected not in lines(shipped)
+def test_a_change_of_the_settings_is_seen(settings: Mapping[str, object], expected: str, example: Capture) -> None:
+    assert expected not in lines(example)
     assert expected in lines(run(settings))
 
 
-def test_a_port_of_the_internet_that_nothing_explains_is_no_picture(shipped: Capture) -> None:
-    environment = next(one["data"] for one in manifests(shipped) if one["kind"] == "ConfigMap")
+def test_a_port_of_the_internet_that_nothing_explains_is_no_picture(example: Capture) -> None:
+    environment = next(one["data"] for one in manifests(example) if one["kind"] == "ConfigMap")
     assert outside.called(443, {}, environment) == "https"
     with pytest.raises(AssertionError, match="port 9999 of the internet"):
         outside.called(9999, {}, environment)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from tests.unit.capture import ROOT, production, run
+from tests.recipes import ROOT
+from tests.unit.capture import example_settings, run
 from tests.unit.manifests import Object, manifests, of
 from tools import programs
 
@@ -23,8 +24,8 @@ POD_RANGE = "10.42.9"
 
 HEAD = """# Who may talk to whom
 
-Computed from the NetworkPolicies that the program registers, by an evaluator of their meaning. Do not edit it: a change of a
-policy is a change of this table (`make connectivity`), and a table that is out of date fails a test.
+Computed from the NetworkPolicies that the program registers with the settings of the tests, by an evaluator of their meaning. Do not
+edit it: a change of a policy is a change of this table (`make connectivity`), and a table that is out of date fails a test.
 
 A row calls, a column is called. TCP unless it says udp; `·` is nothing at all, `all` every port. Traefik is on the hosts' own
 network: what it sends comes from a node's address, or from a node's bridge in the pod range. That range cannot be told apart
@@ -166,4 +167,4 @@ def table(objects: Sequence[Object]) -> str:
 
 
 if __name__ == "__main__":
-    TABLE.write_text(table(manifests(run(production()))))
+    TABLE.write_text(table(manifests(run(example_settings()))))

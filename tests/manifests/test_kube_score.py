@@ -43,8 +43,8 @@ def test_kube_score_finds_nothing(objects: Sequence[Object]) -> None:
     assert complaints(objects) == []
 
 
-def test_kube_score_would_find_something(objects: Sequence[Object]) -> None:
-    broken: list[Any] = copy.deepcopy(list(objects))
+def test_kube_score_would_find_something(example: Sequence[Object]) -> None:
+    broken: list[Any] = copy.deepcopy(list(example))
     for one, template in templates(broken):
         if one["metadata"]["name"] == "api":
             template["spec"]["containers"][0]["image"] = "gitea.treytartt.com/admin/honeydue-api:latest"

@@ -26,7 +26,8 @@ def violations(pods: Sequence[Object]) -> list[str]:
 
 def test_every_pod_is_restricted(objects: Sequence[Object]) -> None:
     pods = [template for _, template in templates(objects)]
-    assert violations(pods) == [""] * 6
+    assert pods
+    assert violations(pods) == [""] * len(pods)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_every_pod_is_restricted(objects: Sequence[Object]) -> None:
         ({"securityContext": {"runAsNonRoot": True}}, "seccompProfile"),
     ],
 )
-def test_a_pod_that_is_not_would_be_found(objects: Sequence[Object], change: Object, words: str) -> None:
-    pod: Any = copy.deepcopy(next(template for one, template in templates(objects) if one["metadata"]["name"] == "web"))
+def test_a_pod_that_is_not_would_be_found(example: Sequence[Object], change: Object, words: str) -> None:
+    pod: Any = copy.deepcopy(next(template for one, template in templates(example) if one["metadata"]["name"] == "web"))
     pod["spec"].update(change)
     assert words in violations([pod])[0]

@@ -9,14 +9,20 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from tests.unit.capture import ROOT, Capture, production, run
+from tests.recipes import ROOT
+from tests.unit.capture import Capture, example_settings, production_settings, run
 
 PACK = ROOT / "policy"
 
 
 @pytest.fixture(scope="module")
-def program() -> Capture:
-    return run(production())
+def production() -> Capture:
+    return run(production_settings())
+
+
+@pytest.fixture(scope="module")
+def example() -> Capture:
+    return run(example_settings())
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +63,12 @@ def test_it_names_its_policies_with_their_promises(pack: analyzer_pb2_grpc.Analy
     assert all(description.startswith("Promise ") for description in told.values())
 
 
-def test_productions_own_goal_passes(pack: analyzer_pb2_grpc.AnalyzerStub, program: Capture) -> None:
-    assert refused(pack, goal(program)) == set()
+def test_productions_own_goal_passes(pack: analyzer_pb2_grpc.AnalyzerStub, production: Capture) -> None:
+    assert refused(pack, goal(production)) == set()
 
 
-def test_each_policy_refuses_what_breaks_it(pack: analyzer_pb2_grpc.AnalyzerStub, program: Capture) -> None:
-    broken = goal(program)
+def test_each_policy_refuses_what_breaks_it(pack: analyzer_pb2_grpc.AnalyzerStub, example: Capture) -> None:
+    broken = goal(example)
     server, api, web = broken["Server::hetzner1"], broken["Deployment::api"], broken["Deployment::web"]
     server.options.protect = False
     job = broken["Job::migrate"].urn

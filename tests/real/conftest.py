@@ -16,9 +16,9 @@ from rehearsal.real.plan import database
 from rehearsal.world import World
 from tests.real.cloudflare import CLOUDFLARE, STRANGER
 from tests.real.inside import beyond
+from tests.recipes import EXAMPLE
 from tests.rehearsal.edge import Caller, origin_authority, uploaded_certificate
-from tests.unit.capture import production as settings
-from tests.unit.capture import run
+from tests.unit.capture import example_settings, run
 from tests.unit.manifests import manifests, of
 from tools import build, programs
 
@@ -41,8 +41,8 @@ def built() -> None:
 
 @pytest.fixture(scope="session")
 def pods() -> Mapping[str, Any]:
-    """The pod of each workload that the program declares with production's settings, by the workload's name."""
-    objects = manifests(run(settings()))
+    """The pod of each workload that the program declares with the settings of the tests, by the workload's name."""
+    objects = manifests(run(example_settings()))
     workloads = [one for kind in ("Deployment", "Job") for one in of(objects, kind)]
     return {one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in workloads}
 
@@ -57,7 +57,7 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[World]:
     """Three nodes with the cluster's DNS; nothing of honeyDue's was applied yet."""
-    with World(tmp_path_factory.mktemp("worlds") / "real", real=True, images=[toolbox]) as world:
+    with World(tmp_path_factory.mktemp("worlds") / "real", project=EXAMPLE, real=True, images=[toolbox]) as world:
         yield world
 
 

@@ -8,16 +8,17 @@ import yaml
 
 from infra.schema import Database
 from rehearsal import processes
-from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.layout import Layout
 from rehearsal.outside.database import Outside
+from tests.recipes import EXAMPLE
 
 PASSWORD = "rehearsal-postgresPassword"
 POOLER, DIRECT = "127.0.77.10", "127.0.77.11"
 
 
 def settings() -> Database:
-    """Production's."""
-    config = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]
+    """The tests' own."""
+    config = yaml.safe_load((EXAMPLE / "Pulumi.prod.yaml").read_text())["config"]
     return Database.model_validate(config["honeydue:database"])
 
 

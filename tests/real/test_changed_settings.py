@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from ops import stackfile
-from rehearsal.layout import CHECKOUT
 from rehearsal.real.machine import Machine
 from rehearsal.world import World
+from tests.recipes import EXAMPLE
 
 NODE = "ubuntu-8gb-nbg1-3"
 
@@ -15,7 +15,7 @@ def test_new_images_are_taken_in_and_another_address_is_another_machine(tmp_path
     project = tmp_path / "project"
     project.mkdir()
     for name in ("Pulumi.yaml", "Pulumi.prod.yaml"):
-        shutil.copy(CHECKOUT / name, project / name)
+        shutil.copy(EXAMPLE / name, project / name)
     with World(tmp_path / "world", project=project, real=True) as world:
         machine = Machine(layout=world.layout, hostname=NODE)
         first = machine.first()

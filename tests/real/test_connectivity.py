@@ -11,8 +11,7 @@ from rehearsal.world import World
 from tests.manifests import connectivity
 from tests.manifests.connectivity import API_SERVER, BRIDGE, COREDNS, ELSEWHERE, INTERNET, METADATA, METRICS, NODE, PRIVATE, STRANGER, End
 from tests.real.inside import Place, answered, beyond, bridge, listening, node, pod, pods
-from tests.unit.capture import production as settings
-from tests.unit.capture import run
+from tests.unit.capture import example_settings, run
 from tests.unit.manifests import manifests
 
 BEYOND = (PRIVATE, METADATA, INTERNET)
@@ -52,7 +51,7 @@ SERVED = (connectivity.Port(number=443),)
 
 @pytest.fixture(scope="module")
 def table(production: World) -> Iterator[Table]:
-    objects = manifests(run(settings()))
+    objects = manifests(run(example_settings()))
     with ExitStack() as made:
         found = {
             one.title: _pods(production, one, made) for one in (*connectivity.workloads(objects), STRANGER, METRICS, ELSEWHERE, COREDNS)

@@ -13,9 +13,9 @@ from infra.schema import Images
 from rehearsal.images import catalogue
 from rehearsal.images.archive import Image
 from rehearsal.images.catalogue import Schema
-from rehearsal.layout import CHECKOUT
 from tests.real import containerd
 from tests.real.containerd import Containerd
+from tests.recipes import EXAMPLE
 
 PASSWORD = "rehearsal-redisPassword"
 SERVED_AND_ASKED = 'sh -c "$1" & until sh -c "$2"; do sleep 0.1; done; redis-cli ping; kill $!; wait'
@@ -24,7 +24,7 @@ SERVED_AND_ASKED = 'sh -c "$1" & until sh -c "$2"; do sleep 0.1; done; redis-cli
 
 @pytest.fixture
 def settings() -> Images:
-    config = yaml.safe_load((CHECKOUT / "Pulumi.prod.yaml").read_text())["config"]
+    config = yaml.safe_load((EXAMPLE / "Pulumi.prod.yaml").read_text())["config"]
     return Images.model_validate(config["honeydue:images"])
 
 

@@ -10,7 +10,7 @@ from rehearsal.kubectl import Kubectl
 from rehearsal.machines.etcd import Etcd, EtcdError, Member
 from rehearsal.machines.machine import Machine
 from rehearsal.world import World
-from tests.recipes import applied
+from tests.recipes import followed
 
 HOSTNAMES = {"hetzner1": "ubuntu-8gb-nbg1-2", "hetzner2": "ubuntu-8gb-nbg1-1", "hetzner3": "ubuntu-8gb-nbg1-3"}
 PATIENCE = 120
@@ -19,7 +19,7 @@ PATIENCE = 120
 @contextmanager
 def founded(folder: Path) -> Iterator[World]:
     """The settings as docs/architecture.md changes them, on an empty account, and one `up`."""
-    with World(folder / "founded", project=applied("a cluster", folder / "project")) as world:
+    with World(folder / "founded", project=followed("found a cluster anew", folder / "project")) as world:
         world.pulumi("up", "--yes", "--skip-preview")
         yield world
 

@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from rehearsal.layout import CHECKOUT
 from rehearsal.world import World
+from tests.recipes import EXAMPLE
 
 
 def ops(world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -25,11 +25,11 @@ def ops(world: World, *arguments: str, answer: str = "", extra: Mapping[str, str
 
 
 def editable_copy(project: Path) -> Path:
-    """Production's own program, and what stands around it, in a folder where a test may change it."""
+    """The program with the settings of the tests, and what stands around it, in a folder where a test may change it."""
     for name in ("__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml"):
-        shutil.copy(CHECKOUT / name, project / name)
+        shutil.copy(EXAMPLE / name, project / name)
     for name in ("infra", "ops", "policy"):
-        shutil.copytree(CHECKOUT / name, project / name, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+        shutil.copytree(EXAMPLE / name, project / name, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
     return project
 
 

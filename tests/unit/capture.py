@@ -1,14 +1,20 @@
-"""Runs the real entry point with production's own settings under mocks, and keeps every registration with its options."""
+"""Runs the real entry point under mocks, and keeps every registration with its options.
+
+A test of a promise runs it with production's own settings, whatever they hold; one that expects values takes the settings of the tests.
+"""
 
 import asyncio
 import json
 import logging
 import runpy
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 import yaml
@@ -17,12 +23,14 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from infra.cluster import kubeconfig
 from infra.settings import SECRETS, required
+from rehearsal.placeholders import ADMIN_USERS
+from tests.recipes import EXAMPLE, ROOT
 
 # As Pulumi's own launcher does: a program that fails leaves futures nobody waits for.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
-ROOT = Path(__file__).parents[2]
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
 PLACEHOLDER = "placeholder-of-"
 TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}joinToken"
@@ -38,7 +46,7 @@ EQUIPMENT: Mapping[str, object] = {
     "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
     "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
 }
-"""What production's settings leave out for now."""
+"""What the settings of the tests leave out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,27 +73,48 @@ MADE = {
 }
 
 
-def production() -> dict[str, object]:
-    """Pulumi.prod.yaml, completed."""
+def production_settings() -> dict[str, object]:
+    """Pulumi.prod.yaml, whatever it holds, completed."""
     return completed(ROOT / "Pulumi.prod.yaml")
 
 
-def everything() -> dict[str, object]:
-    """Production's settings with all that they leave out for now."""
-    return {**production(), **EQUIPMENT}
+def example_settings() -> dict[str, object]:
+    """The settings of the tests, completed."""
+    return completed(EXAMPLE / "Pulumi.prod.yaml")
+
+
+def equipped_settings() -> dict[str, object]:
+    """The settings of the tests with all that they leave out."""
+    return {**example_settings(), **EQUIPMENT}
 
 
 def completed(settings: Path) -> dict[str, object]:
-    """A stack's settings, with a placeholder for what the repository cannot ship."""
-    shipped: dict[str, object] = yaml.safe_load(settings.read_text())["config"]
-    founded_here = "founder" in shipped["honeydue:cluster"]  # type: ignore[operator]  # a map, in the files of this repository
+    """A stack's settings, with a placeholder for what the repository cannot ship and for what is encrypted."""
+    config: Mapping[str, Any] = yaml.load(settings.read_text(), yaml.CSafeLoader)["config"]
+    shipped = {key: _decrypted(value, key.removeprefix("honeydue:")) for key, value in config.items()}
+    founded_here = "founder" in shipped["honeydue:cluster"]
     needed = required(founded_here=founded_here, snapshots="honeydue:snapshots" in shipped)
-    missing: dict[str, object] = {f"honeydue:{key}": PLACEHOLDER + key for key in needed if f"honeydue:{key}" not in shipped}
-    if "joinToken" in needed:
-        missing["honeydue:joinToken"] = TOKEN
+    missing: dict[str, object] = {f"honeydue:{key}": _placeholder(key) for key in needed}
     missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
     return missing | shipped
+
+
+def _decrypted(value: Any, key: str) -> Any:
+    """The value, with a placeholder wherever something is encrypted in it."""
+    match value:
+        case {"secure": _}:
+            return _placeholder(key)
+        case dict():
+            return {name: _decrypted(one, key) for name, one in value.items()}
+        case list():
+            return [_decrypted(one, key) for one in value]
+    return value
+
+
+def _placeholder(key: str) -> str:
+    """Of the shape that the program wants; it tells its key, so that a leak is found by searching for it."""
+    return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS}.get(key, PLACEHOLDER + key)
 
 
 class Clouds(mocks.Mocks):
@@ -166,6 +195,8 @@ class Hooks:
 class Capture:
     """All that one run of the program registered, and what it exported."""
 
+    settings: Mapping[str, Any]
+    """What it ran with, by key."""
     registrations: tuple[Registration, ...]
     outputs: Mapping[str, Any]
     secret_outputs: frozenset[str]
@@ -189,11 +220,12 @@ def run(
     servers: Collection[str] = (),
     plain_text: Collection[str] = (),
     preview: bool = False,
+    checkout: Path = ROOT,
 ) -> Capture:
     """The program once, from top to bottom; its own errors come out as they are.
 
     `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `servers` are there
-    already; `plain_text` are secret keys that somebody stored without encrypting them.
+    already; `plain_text` are secret keys that somebody stored without encrypting them; `checkout` is the folder of the program.
     """
     # The SDK's futures belong to the loop they were made on: each run has its own, and none left by a failed one.
     pulumi.runtime.settings.SETTINGS.outputs.clear()
@@ -208,20 +240,46 @@ def run(
             secret_keys=[f"honeydue:{key}" for key in SECRETS if key not in plain_text],
         )
         # A Runner keeps a context of its own; the SDK left its settings in this one.
-        runner.run(run_pulumi_func(declare), context=copy_context())
-        return runner.run(collect(recorder), context=copy_context())
+        with _imported_from(checkout), patch.object(kubeconfig, "first_ready", _first):
+            runner.run(run_pulumi_func(lambda: _declare(checkout)), context=copy_context())
+        return runner.run(collect(recorder, settings), context=copy_context())
 
 
-def declare() -> None:
-    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+def _declare(checkout: Path) -> None:
+    runpy.run_path(str(checkout / "__main__.py"), run_name="__main__")
 
 
-async def collect(recorder: Recorder) -> Capture:
+@contextmanager
+def _imported_from(checkout: Path) -> Iterator[None]:
+    """The package `infra` is that of the checkout."""
+    if checkout == ROOT:
+        yield
+        return
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "infra"}
+    for name in ours:
+        del sys.modules[name]
+    sys.path.insert(0, str(checkout))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(checkout))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "infra"]:
+            del sys.modules[name]
+        sys.modules.update(ours)
+
+
+def _first(addresses: Mapping[str, str], _: object) -> str:
+    """Under mocks there is no API server to ask whether it is ready; tests/rehearsal asks real ones."""
+    return next(iter(addresses.values()))
+
+
+async def collect(recorder: Recorder, settings: Mapping[str, object]) -> Capture:
     """What was registered, and the stack's outputs, resolved."""
     stack = pulumi.runtime.get_root_resource()
     assert isinstance(stack, Stack)
     outputs = {name: pulumi.Output.from_input(value) for name, value in stack.outputs.items()}
     return Capture(
+        settings=settings,
         # Without the stack itself, which the SDK registers in the first run of a process alone.
         registrations=tuple(one for one in recorder.registrations if one.kind != "Stack"),
         outputs={name: await output.future() for name, output in outputs.items()},

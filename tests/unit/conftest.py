@@ -2,35 +2,37 @@
 
 import pytest
 
-from infra.cluster import kubeconfig
-from tests.recipes import applied
-from tests.unit.capture import Capture, completed, everything, production, run
+from tests.recipes import followed
+from tests.unit.capture import Capture, completed, equipped_settings, example_settings, production_settings, run
 
 
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Capture:
     """Of a cluster that is founded here, as docs/architecture.md says it is done."""
-    settings = completed(applied("a cluster", tmp_path_factory.mktemp("founded")) / "Pulumi.prod.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        # Under mocks there is nobody to ask; tests/rehearsal asks real API servers.
-        patch.setattr(kubeconfig, "first_ready", lambda addresses, _: next(iter(addresses.values())))
-        return run(settings)
+    folder = followed("found a cluster anew", tmp_path_factory.mktemp("founded"))
+    return run(completed(folder / "Pulumi.prod.yaml"))
 
 
 @pytest.fixture(scope="session")
-def shipped() -> Capture:
-    """Of production's own settings."""
-    return run(production())
+def production() -> Capture:
+    """Of production's own settings, whatever they hold."""
+    return run(production_settings())
+
+
+@pytest.fixture(scope="session")
+def example() -> Capture:
+    """Of the settings of the tests."""
+    return run(example_settings())
 
 
 @pytest.fixture(scope="session")
 def equipped() -> Capture:
-    """Of production's own settings, with all that they leave out for now."""
-    return run(everything())
+    """Of the settings of the tests, with all that they leave out."""
+    return run(equipped_settings())
 
 
-@pytest.fixture(scope="session", params=["shipped", "founded", "equipped"])
+@pytest.fixture(scope="session", params=["production", "founded", "equipped"])
 def program(request: pytest.FixtureRequest) -> Capture:
-    """Each of them: a promise is kept by both."""
+    """Each of them: a promise is kept by all."""
     captured: Capture = request.getfixturevalue(request.param)
     return captured

@@ -19,7 +19,7 @@ import yaml
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from rehearsal.pki import Authority
-from tests.unit.capture import ROOT
+from tests.recipes import ROOT
 
 SCRIPTS = ROOT / "infra/machines/files"
 SECONDS = 30

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.capture import Capture, production, run
+from tests.unit.capture import Capture, example_settings, run
 
 THEIRS = {"app": "honeydue-api", "app.kubernetes.io/name": "backend"}
 VOLUME = {"claim": "data-of-redis", "storageClass": "fast", "storage": "2Gi", "volume": "pvc-1"}
@@ -14,7 +14,7 @@ ADOPTED = {"selectors": {"api": THEIRS}, "clusterIps": {"api": "10.43.167.83"}, 
 
 @pytest.fixture(scope="module")
 def adopted() -> Capture:
-    return run({**production(), "honeydue:adopted": ADOPTED})
+    return run({**example_settings(), "honeydue:adopted": ADOPTED})
 
 
 def spec(program: Capture, kind: str, name: str) -> Any:
@@ -64,10 +64,10 @@ def selectors(value: object) -> list[object]:
             return []
 
 
-def test_the_service_keeps_its_address(adopted: Capture, program: Capture) -> None:
+def test_the_service_keeps_its_address(adopted: Capture, example: Capture) -> None:
     assert spec(adopted, "Service", "api")["clusterIP"] == "10.43.167.83"
     assert "clusterIP" not in spec(adopted, "Service", "web")
-    assert "clusterIP" not in spec(program, "Service", "api")
+    assert "clusterIP" not in spec(example, "Service", "api")
 
 
 def test_redis_keeps_its_claim_and_mounts_it(adopted: Capture) -> None:
@@ -79,8 +79,8 @@ def test_redis_keeps_its_claim_and_mounts_it(adopted: Capture) -> None:
     assert {"claimName": "data-of-redis"} in [one.get("persistentVolumeClaim") for one in volumes]
 
 
-def test_nothing_else_differs(adopted: Capture, shipped: Capture) -> None:
-    before, after = objects(shipped), objects(adopted)
+def test_nothing_else_differs(adopted: Capture, example: Capture) -> None:
+    before, after = objects(example), objects(adopted)
     assert before.keys() == after.keys()
     changed = {name for (kind, name), inputs in after.items() if inputs != before[kind, name]}
     # api itself and who talks to it; redis, whose claim it is.

@@ -23,7 +23,7 @@ from infra.machines.boot import Boot
 from infra.machines.cloud_init import LIMIT, user_data
 from infra.topology import Access
 from rehearsal.pki import Authority
-from tests.unit.capture import ROOT
+from tests.recipes import ROOT
 from tests.unit.told import ACCESS, PASSWORD, Told, cluster, files, server, told, variants
 from tools.cloud_init import modules
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from ops.cost import cost
 from ops.plan import Plan
 from ops.summary import changes
-from tests.unit.capture import Capture, production
+from tests.unit.capture import Capture, example_settings
 
 STACK = "pulumi:pulumi:Stack"
 SERVER = "hcloud:index/server:Server"
@@ -27,7 +27,7 @@ def plan(*servers: dict[str, Any], before: Mapping[str, object] | None = AS_TODA
     root = {"op": "same", "urn": state["urn"], "newState": state}
     if before is not None:
         root["oldState"] = state | {"outputs": {"monthlyCost": before}}
-    prices = json.dumps(production()["honeydue:prices"])
+    prices = json.dumps(example_settings()["honeydue:prices"])
     return Plan.model_validate({"config": {"honeydue:prices": prices}, "steps": [root, *servers], **more})
 
 
@@ -66,7 +66,7 @@ def test_a_plan_that_was_not_made_to_its_end_tells_no_cost() -> None:
     assert "cost" not in said.get()
 
 
-def test_it_is_the_cost_that_the_program_puts_out(shipped: Capture) -> None:
-    servers = [server("same", one.name, one.inputs["serverType"]) for one in shipped.of("Server")]
-    assert shipped.outputs["monthlyCost"] == AS_TODAY
+def test_it_is_the_cost_that_the_program_puts_out(example: Capture) -> None:
+    servers = [server("same", one.name, one.inputs["serverType"]) for one in example.of("Server")]
+    assert example.outputs["monthlyCost"] == AS_TODAY
     assert cost(plan(*servers, before=None)) == "EUR 25.47 (prices of 2026-04-24)"

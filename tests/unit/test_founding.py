@@ -1,27 +1,24 @@
 """A cluster that is founded here: who may found it, what each node is told, and what a replacement lifts."""
 
+import copy
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 import yaml
 
-from infra.cluster import kubeconfig
 from infra.machines.authority import AUTHORITIES, full_token
-from tests.recipes import applied
-from tests.unit.capture import Capture, Registration, completed, production, run
+from tests.unit.capture import Capture, Registration, run
 
 FOUNDER = "hetzner1"
 HOSTNAMES = ("ubuntu-8gb-nbg1-1", "ubuntu-8gb-nbg1-2", "ubuntu-8gb-nbg1-3")
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    monkeypatch.setattr(kubeconfig, "first_ready", lambda addresses, _: next(iter(addresses.values())))
-    return completed(applied("a cluster", tmp_path) / "Pulumi.prod.yaml")
+def settings(founded: Capture) -> dict[str, Any]:
+    return copy.deepcopy(dict(founded.settings))
 
 
 def told(server: Registration) -> Mapping[str, str]:
@@ -50,11 +47,11 @@ def test_a_founder_that_is_replaced_founds_nothing(settings: dict[str, object]) 
     assert founders(run(settings | {"honeydue:replacing": FOUNDER})) == []
 
 
-def test_an_existing_cluster_is_never_founded_again(shipped: Capture) -> None:
-    assert founders(shipped) == []
-    for server in shipped.of("Server"):
+def test_an_existing_cluster_is_never_founded_again(example: Capture) -> None:
+    assert founders(example) == []
+    for server in example.of("Server"):
         assert "PRIVATE KEY" not in server.inputs["userData"]
-        assert production()["honeydue:joinToken"] in server.inputs["userData"]
+        assert example.settings["honeydue:joinToken"] in server.inputs["userData"]
 
 
 def test_nodes_know_the_other_servers_and_not_themselves(founded: Capture) -> None:
@@ -80,13 +77,13 @@ def test_a_replacement_lifts_the_guards_of_that_one_node_alone(settings: dict[st
     assert all(one.request.protect for one in capture.of("PrimaryIp"))
 
 
-def test_the_private_network_carries_what_the_firewall_does_not(founded: Capture, shipped: Capture) -> None:
+def test_the_private_network_carries_what_the_firewall_does_not(founded: Capture, example: Capture) -> None:
     def ports(capture: Capture) -> set[Any]:
         (firewall,) = capture.of("Firewall")
         return {rule.get("port") for rule in firewall.inputs["rules"]}
 
     assert ports(founded) == {"443", "2222", "6443", None}
-    assert ports(shipped) == {"443", "22", "6443", "2379-2380", "10250", "8472", None}
+    assert ports(example) == {"443", "22", "6443", "2379-2380", "10250", "8472", None}
     assert {network["ip"] for one in founded.of("Server") for network in one.inputs["networks"]} == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
 
 

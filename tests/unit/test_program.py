@@ -2,16 +2,16 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
-from infra.schema import DERIVED, SECRET
+from infra.edge.zone import hostnames
+from infra.schema import DERIVED, SECRET, App
 from infra.settings import REQUIRED
-from tests.unit.capture import PLACEHOLDER, Capture, Registration, production, run
+from tests.unit.capture import PLACEHOLDER, Capture, Registration, production_settings, run
 
-OUR_REGISTRY = "gitea.treytartt.com/admin/"
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 
 
@@ -61,17 +61,32 @@ def plain_strings(value: Value | Struct) -> Iterator[str]:
 
 
 def test_the_whole_cluster_is_declared(program: Capture) -> None:
-    for kind, count in {
-        "Server": 3,
-        "PrimaryIp": 3,
-        "Firewall": 1,
-        "DnsRecord": 12,
-        "Deployment": 5,
-        "Job": 1,
-        "Ingress": 3,
-        "Service": 4,
+    nodes = set(program.settings["honeydue:nodes"])
+    hosts = hostnames(program.settings["honeydue:domain"])
+    deployments = {*get_args(App), "redis"}
+    for kind, names in {
+        "Server": nodes,
+        "PrimaryIp": nodes,
+        "Firewall": {"honeydue"},
+        "DnsRecord": {f"{host}-{node}" for host in hosts for node in nodes},
+        "Deployment": deployments,
+        "Job": {"migrate"},
+        # Whatever is called by others.
+        "Service": deployments - {"worker"},
     }.items():
-        assert len(program.of(kind)) == count, kind
+        assert {one.name for one in program.of(kind)} == names, kind
+    routed = [rule["host"] for one in program.of("Ingress") for rule in one.inputs["spec"]["rules"]]
+    assert sorted(routed) == sorted(hosts.values())
+
+
+def test_the_cluster_of_the_book_is_this_large(example: Capture) -> None:
+    for kind, names in {
+        "Server": {"hetzner1", "hetzner2", "hetzner3"},
+        "Deployment": {"api", "worker", "admin", "web", "redis"},
+        "Service": {"api", "admin", "web", "redis"},
+        "Ingress": {"honeydue-api", "honeydue-admin", "honeydue-web"},
+    }.items():
+        assert names <= {one.name for one in example.of(kind)}, kind
 
 
 def test_no_urn_is_registered_twice(program: Capture) -> None:
@@ -140,10 +155,12 @@ def test_every_container_has_requests_and_limits(program: Capture) -> None:
 
 
 def test_every_image_is_pinned_and_ours_or_redis(program: Capture) -> None:
+    images = program.settings["honeydue:images"]
+    ours = images["registry"] + "/"
     for one, container in containers(program):
         name, _, tag = container["image"].rpartition(":")
         assert tag not in {"", "latest"}, one.urn
-        assert name.startswith(OUR_REGISTRY) or name == "redis", one.urn
+        assert name.startswith(ours) or container["image"] == images["redis"], one.urn
 
 
 def test_every_reference_of_a_pod_is_declared_and_comes_first(program: Capture) -> None:
@@ -203,7 +220,7 @@ def test_apps_that_need_the_schema_wait_for_the_job_itself(program: Capture, app
 
 def test_everything_comes_in_its_order(program: Capture) -> None:
     chain = [
-        program.one("Server", "hetzner1"),
+        program.of("Server")[0],
         program.one("kubernetes", "k3s"),
         program.one("Job", "migrate"),
         program.one("Deployment", "api"),
@@ -233,14 +250,16 @@ def test_the_migration_is_no_pod_of_any_service_or_deployment(program: Capture) 
 
 
 def test_the_migration_text_changes_with_the_image_alone(program: Capture) -> None:
-    settings = production()
-    settings["honeydue:database"] = {**settings["honeydue:database"], "endpoint": "direct", "name": "other"}  # type: ignore[dict-item]
-    assert run(settings).one("Job", "migrate").inputs["spec"] == program.one("Job", "migrate").inputs["spec"]
+    database = {**program.settings["honeydue:database"], "endpoint": "direct", "name": "other"}
+    assert (
+        run({**program.settings, "honeydue:database": database}).one("Job", "migrate").inputs["spec"]
+        == program.one("Job", "migrate").inputs["spec"]
+    )
 
 
-def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler(program: Capture) -> None:
-    config = program.one("ConfigMap", "honeydue-config").inputs["data"]
-    (container,) = program.one("Job", "migrate").inputs["spec"]["template"]["spec"]["containers"]
+def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler(example: Capture) -> None:
+    config = example.one("ConfigMap", "honeydue-config").inputs["data"]
+    (container,) = example.one("Job", "migrate").inputs["spec"]["template"]["spec"]["containers"]
     (host,) = (variable["valueFrom"]["configMapKeyRef"] for variable in container["env"] if variable["name"] == "PGHOST")
     assert host["name"] == "honeydue-config"
     assert config[host["key"]] == "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"
@@ -249,7 +268,7 @@ def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler
 
 def test_the_settings_know_which_variables_the_program_derives(program: Capture) -> None:
     held = set(program.one("ConfigMap", "honeydue-config").inputs["data"])
-    assert held - set(production()["honeydue:environment"]) == DERIVED  # type: ignore[call-overload]
+    assert held - set(program.settings["honeydue:environment"]) == DERIVED
 
 
 def test_the_settings_know_which_variables_are_secret(program: Capture) -> None:
@@ -259,7 +278,7 @@ def test_the_settings_know_which_variables_are_secret(program: Capture) -> None:
 def test_records_are_proxied_with_the_one_ttl_that_goes_with_it(program: Capture) -> None:
     for record in program.of("DnsRecord"):
         assert (record.inputs["proxied"], record.inputs["ttl"]) == (True, 1), record.urn
-        assert record.inputs["name"].endswith("myhoneydue.com"), record.urn
+        assert record.inputs["name"].endswith(program.settings["honeydue:domain"]), record.urn
 
 
 def test_all_ingresses_have_tls(program: Capture) -> None:
@@ -284,9 +303,9 @@ def test_outputs_are_these_and_the_kubeconfig_is_secret(program: Capture) -> Non
     assert program.secret_outputs == {"kubeconfig", "joinToken"}
 
 
-def test_the_nodes_are_told_by_alias(shipped: Capture) -> None:
-    assert shipped.outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
+def test_the_nodes_are_told_by_alias(example: Capture) -> None:
+    assert example.outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
 
 
 def test_a_first_preview_copes_with_unknown_values() -> None:
-    assert len(run(production(), preview=True).registrations) > 60
+    assert len(run(production_settings(), preview=True).registrations) > 60

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from infra.schema import Settings
 from infra.settings import EMPTY, REQUIRED, SECRETS
-from tests.unit.capture import ROOT
+from tests.recipes import EXAMPLE, ROOT
 
 DECLARED: dict[str, Any] = {
     key: declared for key, declared in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items() if ":" not in key
@@ -25,5 +25,5 @@ def test_what_only_the_operator_can_set_is_empty_until_then() -> None:
 
 
 def test_no_book_value_stands_in_a_default_too() -> None:
-    shipped = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
-    assert [key for key, declared in DECLARED.items() if "default" in declared and f"honeydue:{key}" in shipped] == []
+    example = yaml.safe_load((EXAMPLE / "Pulumi.prod.yaml").read_text())["config"]
+    assert [key for key, declared in DECLARED.items() if "default" in declared and f"honeydue:{key}" in example] == []

@@ -10,10 +10,11 @@ from infra.cluster.traefik import chart_values
 from rehearsal import nodes, processes
 from rehearsal.configuration import read_stack
 from rehearsal.errors import RehearsalError
-from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.layout import Layout
 from rehearsal.real import addons, cgroups, chart, cluster, settings
 from rehearsal.real.machine import Machine
 from rehearsal.world import World
+from tests.recipes import EXAMPLE
 from tools import debian
 from tools.programs import BuildError
 
@@ -60,7 +61,7 @@ def test_a_worlds_group_is_its_own_and_the_same_for_whoever_ends_it(tmp_path: Pa
 
 
 def test_each_node_has_its_address_and_a_range_of_its_own() -> None:
-    stack = read_stack(CHECKOUT / "Pulumi.prod.yaml")
+    stack = read_stack(EXAMPLE / "Pulumi.prod.yaml")
     given = [*stack.nodes.values()]
     ranges = [str(own) for own in settings.ranges(stack.network.pods, len(given))]
     assert ranges == ["10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24"]

@@ -10,12 +10,11 @@ from ops import stackfile
 from ops.errors import OpsError
 from rehearsal import configuration
 from rehearsal.errors import RehearsalError
-from rehearsal.layout import CHECKOUT
 from rehearsal.loopback import ranges
 from rehearsal.nodes import manifests
 from rehearsal.placeholders import placeholder
+from tests.recipes import EXAMPLE, ROOT
 
-PRODUCTION = CHECKOUT / "Pulumi.prod.yaml"
 SOURCE = """
 encryptionsalt: v1:salt-of-production
 config:
@@ -71,8 +70,14 @@ def test_a_value_is_set_by_its_path_and_removed_by_none(tmp_path: Path) -> None:
     assert "honeydue:domain" not in config
 
 
-def test_the_shipped_settings_describe_a_world() -> None:
-    stack = configuration.read_stack(PRODUCTION)
+def test_productions_settings_describe_a_world() -> None:
+    stack = configuration.read_stack(ROOT / "Pulumi.prod.yaml")
+    assert all(node.hostname for node in stack.nodes.values())
+    assert stack.domain
+
+
+def test_settings_describe_a_world() -> None:
+    stack = configuration.read_stack(EXAMPLE / "Pulumi.prod.yaml")
     assert stack.nodes["hetzner1"].hostname == "ubuntu-8gb-nbg1-2"
     assert (stack.network.pods, stack.network.services, stack.network.first_service) == ("10.42.0.0/16", "10.43.0.0/16", "10.43.0.1")
     assert stack.network.advertise in {node.ipv4 for node in stack.nodes.values()}
@@ -90,7 +95,7 @@ def test_the_shipped_settings_describe_a_world() -> None:
 )
 def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, path: str, value: object, said: str) -> None:
     copy = tmp_path / "Pulumi.prod.yaml"
-    copy.write_text(PRODUCTION.read_text())
+    copy.write_text((EXAMPLE / "Pulumi.prod.yaml").read_text())
     stackfile.set_value(copy, path, value)
     with pytest.raises(RehearsalError, match=said) as error:
         configuration.read_stack(copy)
@@ -137,7 +142,7 @@ VOLUME = {"claim": "redis-data", "storageClass": "local-path", "storage": "2Gi",
 
 def test_a_world_has_the_volume_that_production_adopted(tmp_path: Path) -> None:
     copy = tmp_path / "Pulumi.prod.yaml"
-    copy.write_text(PRODUCTION.read_text())
+    copy.write_text((EXAMPLE / "Pulumi.prod.yaml").read_text())
     assert configuration.read_stack(copy).disks == ()
     stackfile.set_value(copy, "honeydue:adopted", {"volumes": {"redis": VOLUME}})
     stack = configuration.read_stack(copy)

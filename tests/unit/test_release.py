@@ -9,17 +9,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
-from rehearsal.layout import CHECKOUT
+from tests.recipes import EXAMPLE
 from tests.unit.stand_in import engine, plan
 
-PRODUCTION = (CHECKOUT / "Pulumi.prod.yaml").read_text()
+SETTINGS = (EXAMPLE / "Pulumi.prod.yaml").read_text()
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Production's own, as a copy."""
+    """A copy of the tests' own."""
     file = tmp_path / "Pulumi.prod.yaml"
-    file.write_text(PRODUCTION)
+    file.write_text(SETTINGS)
     monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(file))
     return file
 
@@ -37,7 +37,7 @@ def release(*arguments: str, answer: str = "y\n") -> Result:
 
 def changed(file: Path) -> list[str]:
     """The lines that are new."""
-    return [line[2:].strip() for line in difflib.ndiff(PRODUCTION.splitlines(), file.read_text().splitlines()) if line.startswith("+ ")]
+    return [line[2:].strip() for line in difflib.ndiff(SETTINGS.splitlines(), file.read_text().splitlines()) if line.startswith("+ ")]
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_the_named_tags_change_and_nothing_else(settings: Path, asked: Path, arg
 
 @pytest.mark.usefixtures("settings", "asked")
 def test_what_changes_is_said_before_it_is_asked() -> None:
-    (was,) = re.findall(r"^    api: (\S+)$", PRODUCTION, re.M)
+    (was,) = re.findall(r"^    api: (\S+)$", SETTINGS, re.M)
     done = release("--api", "0a1b2c3d4e")
     assert 0 <= done.output.index(f"api: {was} → 0a1b2c3d4e") < done.output.index("Release this to prod?")
 
 
 def test_declined_the_settings_are_as_they_were(settings: Path, asked: Path) -> None:
     assert release("--api", "0a1b2c3d4e", answer="n\n").exit_code == 1
-    assert settings.read_text() == PRODUCTION
+    assert settings.read_text() == SETTINGS
     assert not asked.exists()
 
 
@@ -77,7 +77,7 @@ def test_refused_the_settings_are_as_they_were(settings: Path, tmp_path: Path, m
         done = release("--api", "0a1b2c3d4e")
     assert done.exit_code == 1
     assert "Service::api0 would be deleted" in done.output
-    assert settings.read_text() == PRODUCTION
+    assert settings.read_text() == SETTINGS
     assert not asked.exists()
 
 
@@ -86,7 +86,7 @@ def test_without_a_plan_the_settings_are_as_they_were(settings: Path, tmp_path: 
         done = release("--api", "latest")
     assert done.exit_code == 1
     assert "honeydue:images.api holds 'latest'" in done.output
-    assert settings.read_text() == PRODUCTION
+    assert settings.read_text() == SETTINGS
     assert not asked.exists()
 
 

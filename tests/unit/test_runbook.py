@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from infra.settings import SECRETS
-from tests.unit.capture import ROOT, Capture, everything, run
+from tests.recipes import ROOT
+from tests.unit.capture import Capture, equipped_settings, run
 
 ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]*)\|$", re.M)
 PAGE = (ROOT / "docs/runbook.md").read_text()
@@ -28,7 +29,7 @@ def templates(program: Capture) -> dict[str, object]:
 
 
 def rolled_by(*secrets: str, before: Capture) -> set[str]:
-    settings = everything() | {f"honeydue:{secret}": OTHER.get(secret, "another") for secret in secrets}
+    settings = equipped_settings() | {f"honeydue:{secret}": OTHER.get(secret, "another") for secret in secrets}
     now = templates(run(settings))
     return {name for name, template in templates(before).items() if now[name] != template}
 

@@ -7,12 +7,12 @@ import pulumi
 import pytest
 
 from infra.settings import REQUIRED, SettingsError
-from tests.unit.capture import PLACEHOLDER, production, run
+from tests.unit.capture import PLACEHOLDER, example_settings, run
 
 
 def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
     """What the program says to production's settings with these changes; keys are paths under honeydue:."""
-    settings: dict[str, Any] = copy.deepcopy(production())
+    settings: dict[str, Any] = copy.deepcopy(example_settings())
     for path, value in changes.items():
         key, *rest = path.split("/")
         if not rest:
@@ -95,7 +95,7 @@ def test_what_pulumi_yaml_leaves_empty_is_missing() -> None:
 
 def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
     with pytest.raises(SettingsError) as error:
-        run(production(), plain_text=("postgresPassword",))
+        run(example_settings(), plain_text=("postgresPassword",))
     assert "honeydue:postgresPassword stands in the stack's file in plain text" in str(error.value)
     assert PLACEHOLDER not in str(error.value)
 
@@ -108,7 +108,7 @@ def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
     ],
 )
 def test_what_htpasswd_prints_is_taken(users: str) -> None:
-    assert run({**production(), "honeydue:adminBasicAuth": users}).one("Secret", "admin-basic-auth")
+    assert run({**example_settings(), "honeydue:adminBasicAuth": users}).one("Secret", "admin-basic-auth")
 
 
 @pytest.mark.parametrize("users", ["hunter2", "admin:{SHA}hunter2", "admin:$2y$05$short", "admin:$2y$05$" + "a" * 53 + "\nsecond:hunter2"])
@@ -127,11 +127,11 @@ def test_no_secret_is_ever_repeated() -> None:
 
 def test_empty_cloudflare_ranges_are_refused() -> None:
     with pytest.raises(pulumi.RunError, match="0 IPv4 and 1 IPv6 ranges"):
-        run(production(), ranges={"ipv4Cidrs": [], "ipv6Cidrs": ["2400:cb00::/32"]})
+        run(example_settings(), ranges={"ipv4Cidrs": [], "ipv6Cidrs": ["2400:cb00::/32"]})
 
 
 def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
-    settings: dict[str, Any] = copy.deepcopy(production())
+    settings: dict[str, Any] = copy.deepcopy(example_settings())
     elsewhere = copy.deepcopy(settings)
     elsewhere["honeydue:nodes"]["hetzner2"]["ipv4"] = "203.0.113.9"
     with pytest.raises(pulumi.RunError, match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but Hetzner holds 203\.0\.113\.9"):
@@ -139,7 +139,7 @@ def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
 
 
 def test_a_firewall_hetzner_would_refuse_is_refused_first() -> None:
-    settings: dict[str, Any] = copy.deepcopy(production())
+    settings: dict[str, Any] = copy.deepcopy(example_settings())
     settings["honeydue:access"]["operators"] = [f"10.{number}.0.0/16" for number in range(101)]
     with pytest.raises(pulumi.RunError, match='rule "SSH from operators" has 101 source CIDRs, at most 100'):
         run(settings)

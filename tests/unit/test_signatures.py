@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from infra.settings import SettingsError
-from tests.unit.capture import COSIGN_KEY, Capture, production, run
+from tests.unit.capture import COSIGN_KEY, Capture, example_settings, run
 from tests.unit.manifests import manifests, of
 
 LABEL = "securesystemsengineering.connaisseur/webhook"
@@ -14,16 +14,16 @@ LABEL = "securesystemsengineering.connaisseur/webhook"
 
 @pytest.fixture(scope="module")
 def signed() -> Capture:
-    return run(production() | {"honeydue:cosignPublicKey": COSIGN_KEY})
+    return run(example_settings() | {"honeydue:cosignPublicKey": COSIGN_KEY})
 
 
 def namespace_labels(program: Capture) -> Any:
     return program.one("Namespace", "honeydue").inputs["metadata"]["labels"]
 
 
-def test_without_a_key_nothing_is_installed(shipped: Capture) -> None:
-    assert not [one.urn for one in shipped.registrations if one.kind == "HelmChart" or "connaisseur" in one.name]
-    assert LABEL not in namespace_labels(shipped)
+def test_without_a_key_nothing_is_installed(example: Capture) -> None:
+    assert not [one.urn for one in example.registrations if one.kind == "HelmChart" or "connaisseur" in one.name]
+    assert LABEL not in namespace_labels(example)
 
 
 def test_with_a_key_our_images_are_checked_by_it_and_strangers_refused(signed: Capture) -> None:
@@ -50,4 +50,4 @@ def test_the_login_stays_secret_and_comes_first(signed: Capture) -> None:
 
 def test_what_is_no_key_is_named() -> None:
     with pytest.raises(SettingsError, match=r"honeydue:cosignPublicKey.*a public key as cosign\.pub holds it"):
-        run(production() | {"honeydue:cosignPublicKey": "-----BEGIN PRIVATE KEY-----"})
+        run(example_settings() | {"honeydue:cosignPublicKey": "-----BEGIN PRIVATE KEY-----"})

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from infra.settings import SettingsError
-from tests.unit.capture import PLACEHOLDER, Capture, everything, run
+from tests.unit.capture import PLACEHOLDER, Capture, equipped_settings, run
 
 NAME = "k3s-etcd-snapshot-s3-config"
 KEYS = ("honeydue:snapshotKeyId", "honeydue:snapshotApplicationKey")
 
 
-def test_without_a_bucket_there_is_none(shipped: Capture) -> None:
-    assert NAME not in [one.name for one in shipped.registrations]
+def test_without_a_bucket_there_is_none(example: Capture) -> None:
+    assert NAME not in [one.name for one in example.registrations]
 
 
 def test_k3s_finds_the_bucket_at_the_store_of_the_uploads_with_a_key_of_its_own(equipped: Capture) -> None:
@@ -31,14 +31,14 @@ def test_k3s_finds_the_bucket_at_the_store_of_the_uploads_with_a_key_of_its_own(
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_bucket_needs_its_keys(key: str) -> None:
-    settings = {name: value for name, value in everything().items() if name != key}
+    settings = {name: value for name, value in equipped_settings().items() if name != key}
     with pytest.raises(SettingsError, match=rf"{key} is missing .*: pulumi config set --secret {key}"):
         run(settings)
 
 
 def test_keys_in_plain_text_are_refused() -> None:
     with pytest.raises(SettingsError, match="honeydue:snapshotKeyId stands in the stack's file in plain text"):
-        run(everything(), plain_text=["snapshotKeyId"])
+        run(equipped_settings(), plain_text=["snapshotKeyId"])
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_keys_in_plain_text_are_refused() -> None:
     ],
 )
 def test_a_bucket_that_k3s_could_not_use_is_refused(snapshots: dict[str, str], environment: dict[str, str], expected: str) -> None:
-    settings = everything()
+    settings = equipped_settings()
     held: Any = settings["honeydue:environment"]
     with pytest.raises(SettingsError, match=expected):
         run(settings | {"honeydue:snapshots": snapshots, "honeydue:environment": {**held, **environment}})

@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from infra.settings import SettingsError
-from tests.unit.capture import EQUIPMENT, Capture, everything, production, run
+from tests.unit.capture import EQUIPMENT, Capture, equipped_settings, example_settings, run
 
 UPGRADES: Mapping[str, Any] = EQUIPMENT["honeydue:upgrades"]  # type: ignore[assignment]  # a map, as written there
 
 
 def with_upgrades(**changes: object) -> Capture:
-    return run(production() | {"honeydue:upgrades": {**UPGRADES, **changes}})
+    return run(example_settings() | {"honeydue:upgrades": {**UPGRADES, **changes}})
 
 
 def kinds(program: Capture) -> set[str]:
@@ -25,15 +25,15 @@ def plan(program: Capture, name: str) -> Mapping[str, Any]:
     return spec
 
 
-def test_without_the_setting_nothing_is_installed(shipped: Capture) -> None:
-    assert kinds(shipped).isdisjoint({"HelmChart", "CustomResourceDefinition", "Plan"})
+def test_without_the_setting_nothing_is_installed(example: Capture) -> None:
+    assert kinds(example).isdisjoint({"HelmChart", "CustomResourceDefinition", "Plan"})
 
 
 @pytest.mark.parametrize(
     ("left_out", "charts"), [("k3s", {"kured"}), ("reboots", {"system-upgrade-controller"})], ids=["only reboots", "only k3s"]
 )
 def test_each_of_the_two_can_be_had_alone(left_out: str, charts: set[str]) -> None:
-    program = run(production() | {"honeydue:upgrades": {key: value for key, value in UPGRADES.items() if key != left_out}})
+    program = run(example_settings() | {"honeydue:upgrades": {key: value for key, value in UPGRADES.items() if key != left_out}})
     assert {one.name for one in program.of("HelmChart")} == charts
     assert ("Plan" in kinds(program)) == (left_out != "k3s")
 
@@ -41,7 +41,7 @@ def test_each_of_the_two_can_be_had_alone(left_out: str, charts: set[str]) -> No
 def test_servers_are_upgraded_one_at_a_time_to_the_version_that_new_nodes_get(equipped: Capture) -> None:
     spec = plan(equipped, "k3s-servers")
     assert (spec["concurrency"], spec["exclusive"]) == (1, True)
-    assert spec["version"] == production()["honeydue:cluster"]["k3sVersion"]  # type: ignore[index]  # a map, in the file
+    assert spec["version"] == equipped.settings["honeydue:cluster"]["k3sVersion"]
     assert spec["nodeSelector"]["matchExpressions"] == [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
     assert spec["window"] == {"days": ["sun"], "startTime": "02:00", "endTime": "05:00", "timeZone": "Europe/Berlin"}
 
@@ -55,7 +55,7 @@ def test_a_drain_evicts_and_forces_nothing(equipped: Capture) -> None:
 
 def test_agents_follow_the_servers_where_there_are_any(equipped: Capture) -> None:
     assert [one.name for one in equipped.of("Plan")] == ["k3s-servers"]
-    settings = everything()
+    settings = equipped_settings()
     nodes: Any = settings["honeydue:nodes"]
     joined = run(settings | {"honeydue:nodes": {**nodes, "agent1": {"hostname": "agent-1", "role": "agent"}}})
     spec = plan(joined, "k3s-agents")
