@@ -17,7 +17,7 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows connectivity diagram rehearsal-tests real adopt preview up release drift outputs outdated tools test-tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows use connectivity diagram rehearsal-tests real adopt preview up release drift outputs outdated tools test-tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ rehearse-down: .venv/ready ## end the rehearsal and remove its world; that of NO
 	@$(REHEARSAL) down
 
 # What fails in seconds comes before what takes minutes.
-test: lint unit policy test-tools manifests workflows rehearsal-tests ## format, lint, types, unit tests, the policy pack, manifests, workflows, rehearsal tests
+test: lint unit policy test-tools manifests workflows use rehearsal-tests ## all tests but those with real nodes
 
 lint: .venv/ready ## formatting, lint and types
 	@$(VENV)/ruff format --check .
@@ -37,7 +37,7 @@ lint: .venv/ready ## formatting, lint and types
 	@$(VENV)/mypy .
 
 unit: .venv/ready ## tests that need no engine, in seconds
-	@$(VENV)/pytest tests/unit
+	@$(VENV)/pytest tests/unit --numprocesses 2 --dist loadfile
 
 policy: .venv/ready policy/.venv/ready ## the policy pack, as the engine would speak to it
 	@$(VENV)/pytest tests/policy
@@ -49,6 +49,10 @@ manifests: .venv/ready ## the rendered manifests through their checkers, the tab
 workflows: .venv/ready ## CI's workflows through actionlint, and what they may see and do
 	@$(TOOLS) workflows
 	@$(VENV)/pytest tests/workflows
+
+use: .venv/ready policy/.venv/ready ## unit, policy, manifests and workflows once more, in a copy that was released, enlarged and set otherwise
+	@$(TOOLS) manifests diagram workflows
+	@$(VENV)/pytest tests/use
 
 connectivity: .venv/ready ## write that table anew, after a change of a network policy
 	@$(TOOLS) manifests

@@ -20,16 +20,17 @@ def app_of(policy: Object) -> str | None:
 
 
 def without_policy(objects: Sequence[Object]) -> list[str]:
-    """What makes pods that not exactly one policy selects by the one label that is theirs, both ways."""
+    """What makes pods that not exactly one policy selects by their labels, both ways."""
     own = [
-        (one["metadata"]["namespace"], one["spec"]["podSelector"].get("matchLabels"))
+        (one["metadata"]["namespace"], labels.items())
         for one in of(objects, "NetworkPolicy")
-        if one["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        if one["spec"]["policyTypes"] == ["Ingress", "Egress"] and (labels := one["spec"]["podSelector"].get("matchLabels"))
     ]
     return [
         one["metadata"]["name"]
         for one, template in templates(objects)
-        if own.count((one["metadata"]["namespace"], {APP: template["metadata"]["labels"].get(APP)})) != 1
+        if sum(namespace == one["metadata"]["namespace"] and labels <= template["metadata"]["labels"].items() for namespace, labels in own)
+        != 1
     ]
 
 

@@ -66,7 +66,7 @@ def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name
     tls.verify_mode = ssl.CERT_REQUIRED
     with ThreadingHTTPServer((address, kubeconfig.PORT), handler) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield
         server.shutdown()
 

@@ -237,8 +237,12 @@ def test_what_guards_a_pod_stands_before_it(program: Capture) -> None:
     guards = {one.urn for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding") for one in program.of(kind)}
     guards.add(program.one("NetworkPolicy", "honeydue-default-deny").urn)
     for one, template in pods(program):
-        policy = program.one("NetworkPolicy", template["metadata"]["labels"]["app.kubernetes.io/name"])
-        assert guards | {policy.urn} <= reached(program, one), one.urn
+        # By its selector and not by its name: what was adopted keeps labels of its own.
+        labels = template["metadata"]["labels"].items()
+        selectors = {policy.urn: policy.inputs["spec"]["podSelector"].get("matchLabels", {}) for policy in program.of("NetworkPolicy")}
+        own = {urn for urn, selector in selectors.items() if selector and selector.items() <= labels}
+        assert len(own) == 1, one.urn
+        assert guards | own <= reached(program, one), one.urn
 
 
 def test_the_migration_is_no_pod_of_any_service_or_deployment(program: Capture) -> None:

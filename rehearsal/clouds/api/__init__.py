@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving(folder: Path, tokens: Tokens) -> Iterator[Mapping[str, str]]:
     """Serves the clouds of this folder on loopback while the block runs; yields the variables that lead the clients there."""
     server = _Server(folder, tokens)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.05], daemon=True)
     thread.start()
     url = f"http://{LOOPBACK}:{server.server_port}"
     try:
