@@ -1,8 +1,8 @@
 """honeyDue's production cluster, top to bottom in the order it comes to be."""
 
-import pulumi_cloudflare
 import pulumi_hcloud
 
+from infra import sdk
 from infra.apps.admin import admin
 from infra.apps.api import api
 from infra.apps.config import AppConfig
@@ -37,7 +37,7 @@ from infra.settings import load_settings
 settings, secrets = load_settings()  # every mistake reported at once, before anything is contacted
 
 hetzner = pulumi_hcloud.Provider("hetzner", token=secrets.hetzner_token)
-cloudflare = pulumi_cloudflare.Provider("cloudflare", api_token=secrets.cloudflare_token)
+cloudflare = sdk.cloudflare.Provider("cloudflare", api_token=secrets.cloudflare_token)
 
 # Machines
 ranges = cloudflare_ranges(cloudflare)

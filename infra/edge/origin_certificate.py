@@ -1,11 +1,11 @@
 """The certificate our origin shows to Cloudflare, from Cloudflare's own Origin CA (book ch13, ch20)."""
 
 import pulumi
-import pulumi_cloudflare as cloudflare
 import pulumi_tls as tls
 
 from infra.component import Component
 from infra.schema import EdgeSettings
+from infra.sdk import cloudflare
 
 
 class OriginCertificate(Component):

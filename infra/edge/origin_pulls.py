@@ -5,11 +5,11 @@ certificate Cloudflare shows one that all of its customers share, which proves n
 """
 
 import pulumi
-import pulumi_cloudflare as cloudflare
 import pulumi_tls as tls
 
 from infra.component import Component
 from infra.schema import EdgeSettings
+from infra.sdk import cloudflare
 
 HOURS_A_DAY = 24
 RSA_BITS = 2048

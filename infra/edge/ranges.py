@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 import pulumi
-import pulumi_cloudflare as cloudflare
+
+from infra.sdk import cloudflare
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import pulumi
-import pulumi_cloudflare as cloudflare
 
 from infra.component import Component
 from infra.schema import EdgeSettings
+from infra.sdk import cloudflare
 
 AUTOMATIC_TTL = 1
 """The only TTL Cloudflare accepts for a proxied record."""
