@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib.metadata
 import importlib.util
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,7 +101,8 @@ class Package:
     @property
     def version(self) -> str:
         """The SDK's version, which is the plugin version that the program asks for."""
-        return importlib.metadata.version(f"pulumi_{self.name}")
+        # From the file that Pulumi's tools read: importlib.metadata takes longer to import than the rest of this module.
+        return str(json.loads((self._folder / "pulumi-plugin.json").read_text(encoding="utf-8"))["version"])
 
     @functools.cache  # noqa: B019 - one package lives as long as its process
     def resource(self, token: str) -> ResourceType | None:

@@ -1,10 +1,9 @@
-"""`python -m rehearsal.clouds NAME [engine-address]`: one simulated provider as a plugin process."""
+"""One simulated provider as a plugin process: it tells the engine its port and serves until the engine is gone."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from concurrent import futures
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from .catalog import NAMES, provider
+from .catalog import provider
 from .protocol import Servicer
 
 _PARENT_CHECK_SECONDS: Final = 1.0
@@ -35,20 +34,3 @@ def serve(name: str) -> None:
     while not gone.wait(_PARENT_CHECK_SECONDS) and os.getppid() == parent:
         pass
     server.stop(grace=None).wait()
-
-
-def main(arguments: list[str]) -> int:
-    """Run the plugin that the arguments name."""
-    if not arguments or arguments[0] not in NAMES:
-        print(f"usage: python -m rehearsal.clouds {{{'|'.join(NAMES)}}} [engine-address]", file=sys.stderr)
-        return 2
-    try:
-        serve(arguments[0])
-    except LookupError as missing:
-        print(missing, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

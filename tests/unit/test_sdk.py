@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.sdk import cloudflare, on_demand
+from infra.on_demand import on_demand
+from infra.sdk import cloudflare
 
 ROOT = Path(__file__).parents[2]
 RUN = """
