@@ -1,30 +1,40 @@
 """`python -m ops`: the commands around the engine."""
 
 import os
+from importlib import import_module
 from tempfile import TemporaryDirectory
 
 import click
 
-from ops.adopt import adopt
-from ops.comment import comment
-from ops.drift import drift
-from ops.guarded import preview, up
-from ops.issue import issue
-from ops.release import release
+MODULES = {
+    "adopt": "ops.adopt",
+    "comment": "ops.comment",
+    "drift": "ops.drift",
+    "issue": "ops.issue",
+    "preview": "ops.guarded",
+    "release": "ops.release",
+    "up": "ops.guarded",
+}
+"""Where each command is defined."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Imports the one command that was typed: the clients of the clouds, which some of them need, take a second to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the signature is click's
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in MODULES:
+            return None
+        command: click.Command = getattr(import_module(MODULES[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Acts on the stack that the environment's pulumi knows: production, or a rehearsal's world (`python -m rehearsal env`)."""
 
-
-cli.add_command(adopt)
-cli.add_command(comment)
-cli.add_command(drift)
-cli.add_command(issue)
-cli.add_command(preview)
-cli.add_command(up)
-cli.add_command(release)
 
 if __name__ == "__main__":
     # At every run the Kubernetes provider leaves a copy of the kubeconfig, the administrator's, among the temporary files.

@@ -55,7 +55,7 @@ def _adopt(stack: str, *, ask: bool) -> None:
         console.print("Nothing to adopt: the stack holds all that exists.")
         return
     if survey.adopted != known.adopted:
-        console.print(report.settings(survey.adopted, engine.settings_file(stack).name))
+        console.print(report.settings(survey.adopted, stackfile.settings_file(stack).name))
     if ask:
         click.confirm(
             f"Give these {len(survey.ids)} to stack {stack}? In production nothing changes but the account of who owns which field",
@@ -63,7 +63,7 @@ def _adopt(stack: str, *, ask: bool) -> None:
         )
     if survey.adopted != known.adopted:
         # Before the import: whatever is planned from then on, it must not be another selector or volume.
-        stackfile.set_value(engine.settings_file(stack), ADOPTED, report.written(survey.adopted))
+        stackfile.set_value(stackfile.settings_file(stack), ADOPTED, report.written(survey.adopted))
     for one in files:
         engine.import_resources(stack, one)
     with engine.cluster(stack, settings) as cluster:

@@ -20,6 +20,7 @@ from ops.findings import dig
 from ops.kubeconfig import without_rights
 from ops.plan import Plan, PlanError, State
 from ops.planning import FORCE, REFRESH, run, stream
+from ops.stackfile import settings_file
 
 PROVIDER = "pulumi:providers:"
 Settings = Mapping[str, JsonValue]
@@ -55,11 +56,6 @@ class ImportFile(_Model):
 class _Setting(_Model):
     value: str = ""
     object_value: JsonValue = None
-
-
-def settings_file(stack: str) -> Path:
-    """The file that the engine reads; the variable is what leads a rehearsal's engine to a copy."""
-    return Path(os.environ.get("PULUMI_OPTION_CONFIG_FILE", f"Pulumi.{stack}.yaml"))
 
 
 def settings(stack: str) -> Settings:

@@ -4,15 +4,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from ops import engine, planning, stackfile
+from ops import planning, stackfile
 from ops.errors import OpsError
-from ops.failed_migration import FailedMigration, find
 from ops.guarded import guarded_plan, stack_option
 from ops.plan import PlanError
+
+if TYPE_CHECKING:
+    from ops.failed_migration import FailedMigration
 
 IMAGES = "honeydue:images"
 
@@ -43,7 +46,7 @@ def release(stack: str, yes: bool, **tags: str | None) -> None:
 
 def release_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping[str, str]:
     """Writes the tags and has them agreed to; returns those they replace. Ends the command where they are refused or declined."""
-    file = engine.settings_file(stack)
+    file = stackfile.settings_file(stack)
     with _as_it_was_unless_agreed(file):
         before = set_images(file, tags)
         for app, tag in tags.items():
@@ -79,6 +82,9 @@ def _as_it_was_unless_agreed(file: Path) -> Iterator[None]:
 
 
 def _tell_why(stack: str, before: Mapping[str, str]) -> None:
+    # Here and not above: the Kubernetes client takes longer to import than all the rest, and a release that succeeds needs none.
+    from ops.failed_migration import find  # noqa: PLC0415
+
     try:
         failed = find(stack)
     except (OpsError, PlanError) as error:
@@ -101,6 +107,6 @@ def _tell_why(stack: str, before: Mapping[str, str]) -> None:
     )
 
 
-def _log(failed: FailedMigration) -> str:
+def _log(failed: "FailedMigration") -> str:
     words = failed.log.rstrip() if failed.log else "(its pod is gone, and the log with it)"
     return f"\nJob {failed.job}: {failed.reason}\n{words}\n"

@@ -1,5 +1,6 @@
 """A stack's settings file, read and changed as if by hand: comments, quotes and the writing of every other value stay."""
 
+import os
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ _yaml = YAML()
 _yaml.preserve_quotes = True
 # Never folds a long line: an image digest or a key would be cut.
 _yaml.width = 1_000_000
+
+
+def settings_file(stack: str) -> Path:
+    """The file that the engine reads; the variable is what leads a rehearsal's engine to a copy."""
+    return Path(os.environ.get("PULUMI_OPTION_CONFIG_FILE", f"Pulumi.{stack}.yaml"))
 
 
 def load(file: Path) -> Document:

@@ -66,6 +66,9 @@ def exports(layout: Layout) -> str:
 def install(layout: Layout) -> None:
     """Gives the world its engine, kubectl and providers."""
     layout.temporary.mkdir(exist_ok=True)
+    # The engine keeps a log of every detail of a command here, 2 MB of it, which takes a third of its CPU time in a preview and cannot
+    # be switched off. Where a file has the folder's name it goes without, and says nothing.
+    (layout.pulumi_home / "logs").touch()
     if programs.named("pulumi") in build.needed():
         _install_engine(layout)
     _place(layout.programs / "kubectl", lambda place: place.symlink_to(_built("kubernetes", "kubectl")))
