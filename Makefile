@@ -17,7 +17,7 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows use connectivity diagram rehearsal-tests real adopt preview up release drift outputs outdated tools test-tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows use connectivity diagram rehearsal-tests real bench adopt preview up release drift outputs outdated tools test-tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## tests with the real engine an
 real: .venv/ready ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
 	@$(TOOLS) nodes
 	@$(VENV)/pytest tests/real -m real_nodes
+
+bench: .venv/ready ## how long a preview and a release take, against an empty program and the book's script in the same world
+	@$(TOOLS) rehearsal
+	@$(VENV)/python -m bench
 
 adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
 	@$(OPS) adopt --stack $(STACK)

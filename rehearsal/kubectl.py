@@ -2,13 +2,14 @@
 
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from rehearsal.controlplane import binary
 from rehearsal.errors import RehearsalError
@@ -66,14 +67,30 @@ class Kubectl:
     def await_ready(self) -> None:
         """Returns when the definitions are served, the nodes are Ready and pods can be admitted."""
         waits = (
-            ("--for=condition=Established", "crd", "--all"),
             ("--for=condition=Ready", "node", "--all"),
             # The controller manager makes it; without it the API server refuses every pod.
             ("--for=create", "serviceaccount/default", "--namespace=default"),
         )
         with ThreadPoolExecutor() as together:
+            established = together.submit(self._await_definitions)
             for wait in [together.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *arguments) for arguments in waits]:
                 wait.result()
+            established.result()
+
+    def _await_definitions(self) -> None:
+        """All in one request, asked again: `kubectl wait` watches one after the other, for two seconds in all."""
+        try:
+            Retrying(retry=retry_if_result(bool), stop=stop_after_delay(READY_SECONDS), wait=wait_fixed(0.1))(self._unserved)
+        except RetryError:
+            raise RehearsalError(f"resource definitions are not served after {READY_SECONDS} s: {', '.join(self._unserved())}") from None
+
+    def _unserved(self) -> list[str]:
+        return [one["metadata"]["name"] for one in self.read("get", "crd")["items"] if not _is_established(one)]
+
+
+def _is_established(definition: Mapping[str, Any]) -> bool:
+    conditions = definition.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
 def _of_k3s() -> list[Path]:
