@@ -15,8 +15,6 @@ import atexit
 import gc
 from typing import TYPE_CHECKING
 
-import pulumi
-
 from infra.on_demand import on_demand
 
 __all__ = ["cloudflare"]
@@ -26,10 +24,6 @@ __all__ = ["cloudflare"]
 # 2 MB.
 gc.set_threshold(100_000)
 atexit.register(gc.freeze)
-
-# The SDK reports each of its own steps to the engine, which shows them with `--debug` alone: 650 calls in a run, and it waits for the
-# answer of each. That took a twelfth of a preview's CPU time. What the engine and the providers say with `--debug` stays.
-vars(pulumi.log)["debug"] = lambda *_arguments, **_options: None
 
 if TYPE_CHECKING:
     import pulumi_cloudflare as cloudflare
