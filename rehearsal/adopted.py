@@ -29,8 +29,13 @@ class AdoptedCluster:
         self._real = real
         self._control_plane: ControlPlane | None = None
 
-    def start(self, *, preferred: Mapping[str, int], prepare: Callable[[Mapping[str, int]], None]) -> dict[str, int]:
-        """Starts it, at the preferred ports where they are free, and `prepare` beside it, which is told the ports; returns them."""
+    def start(
+        self, *, preferred: Mapping[str, int], prepare: Callable[[Mapping[str, int]], None], furnished: bool = False
+    ) -> dict[str, int]:
+        """Starts it, at the preferred ports where they are free, and `prepare` beside it, which is told the ports; returns them.
+
+        `furnished` says that the cluster's data holds what k3s would give it.
+        """
         for _ in range(ATTEMPTS):
             ports = controlplane.choose_ports(preferred)
             place = self._place(ports)
@@ -42,7 +47,7 @@ class AdoptedCluster:
                 with ThreadPoolExecutor(max_workers=2) as aside:
                     prepared = aside.submit(prepare, ports)
                     booted = aside.submit(self._real.start) if self._real else None
-                    self._control_plane.start(furnish=self._furnish)
+                    self._control_plane.start(furnish=(lambda: None) if furnished else self._furnish)
                     if self._real and booted:
                         booted.result()
                         self._real.join(place)
@@ -54,6 +59,10 @@ class AdoptedCluster:
             else:
                 return ports
         raise RehearsalError(f"no free ports: taken by others {ATTEMPTS} times between choosing and using them")
+
+    def server_url(self, ports: Mapping[str, int]) -> str:
+        """Where its API server is reached with these ports."""
+        return self._place(ports).server_url
 
     def fits(self) -> bool:
         """Whether it can stay as it runs: real machines have the addresses that they were started with."""

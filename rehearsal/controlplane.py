@@ -6,6 +6,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -142,10 +143,12 @@ class ControlPlane:
         self._run("kube-apiserver", binary("kubernetes", "kube-apiserver"), self._flags.apiserver())
         # Its roles take it a second longer; the administrator needs none.
         self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz?exclude=poststarthook/rbac/bootstrap-roles"))
-        furnish()
-        self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz"))
-        self._run("kube-controller-manager", binary("kubernetes", "kube-controller-manager"), self._flags.controller_manager())
-        self._run("kube-scheduler", binary("kubernetes", "kube-scheduler"), self._flags.scheduler())
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            furnished = beside.submit(furnish)
+            self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz"))
+            self._run("kube-controller-manager", binary("kubernetes", "kube-controller-manager"), self._flags.controller_manager())
+            self._run("kube-scheduler", binary("kubernetes", "kube-scheduler"), self._flags.scheduler())
+            furnished.result()
         if not self._place.played:
             return
         # After it was furnished: without its rights kwok gives up.

@@ -143,16 +143,25 @@ def set_kubeconfig(layout: Layout, kubeconfig: str) -> None:
     _quietly(layout, ["config", "set", "--secret", f"{PROJECT}:kubeconfig"], stdin=kubeconfig)
 
 
+def move(layout: Layout, *, before: str, now: str) -> None:
+    """Tells settings and state that the API server's URL is another one, so that the next preview shows no change."""
+    set_kubeconfig(layout, layout.kubeconfig.read_text())
+    exported = _quietly(layout, ["stack", "export", "--show-secrets"])
+    if before in exported:
+        _quietly(layout, ["stack", "import"], stdin=exported.replace(before, now))
+
+
 def _set_secrets(layout: Layout, missing: Sequence[Missing]) -> None:
     pairs = [f"{one.path}={placeholder(one.key, layout.pki)}" for one in missing if one.key != "kubeconfig"]
     if pairs:
         _quietly(layout, ["config", "set-all", "--path", *(part for pair in pairs for part in ("--secret", pair))])
 
 
-def _quietly(layout: Layout, arguments: Sequence[str], *, stdin: str = "") -> None:
+def _quietly(layout: Layout, arguments: Sequence[str], *, stdin: str = "") -> str:
     done = run(layout, [*arguments, "--non-interactive"], project=layout.folder, stdin=stdin)
     if done.returncode != 0:
         raise RehearsalError(f"pulumi {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
 
 
 def run(

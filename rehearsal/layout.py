@@ -39,6 +39,8 @@ class Record:
     """Whether the program makes the cluster; else it was there before."""
     real: bool = False
     """Whether its nodes run containers; else kwok plays them."""
+    cloned: bool = False
+    """Whether it is a clone that was never started: its ports are still those of the original."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A world: a folder that holds a control plane, simulated clouds and a stack, from its start to its end."""
 
-import fcntl
 import json
 import shutil
 import subprocess
@@ -14,11 +13,13 @@ from typing import Any, Self
 from ops import stackfile
 from rehearsal import account, configuration, controlplane, engine, processes
 from rehearsal.adopted import AdoptedCluster
+from rehearsal.cloning import copy_world
 from rehearsal.configuration import Stack
 from rehearsal.errors import RehearsalError
 from rehearsal.founded import FoundedCluster
 from rehearsal.kubectl import Kubectl
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
+from rehearsal.locks import locked
 from rehearsal.placeholders import placeholder
 from rehearsal.real import cluster, network
 from rehearsal.real.plan import plan
@@ -107,7 +108,7 @@ class World:
     def up(self) -> None:
         """Makes the world stand: starts it, mends a half-dead one, or takes in changed settings. Done twice, it does nothing."""
         source = configuration.digest(self.source)
-        with self._locked():
+        with locked(self.layout.lock):
             record = self.layout.read_record()
             if record is None or not self.is_up() or self._real not in {None, record.real}:
                 self._start(record, source)
@@ -133,7 +134,8 @@ class World:
 
     def down(self, *, keep: bool = False) -> bool:
         """Ends every process and removes the folder, unless it is to be kept. Whether there was anything to end."""
-        with self._locked():
+        # One command at a time starts or ends a world.
+        with locked(self.layout.lock):
             self._leave()
             ended = processes.stop(self.layout)
             if self._guard:
@@ -207,6 +209,14 @@ class World:
         stack = configuration.read_stack(self.source)
         self._adopted(stack, with_real=self.is_real()).power(hostname, on=on, ports=self.ports())
 
+    def clone(self, folder: Path, *, project: Path | None = None) -> "World":
+        """A stopped copy of this stopped world in another folder. It starts at ports of its own, and its state follows them.
+
+        `project` is the copy's, if it is not this world's.
+        """
+        copy_world(self.layout, Layout(folder.absolute()))
+        return World(folder, project=project or self.project)
+
     def _start(self, record: Record | None, source: str) -> None:
         self._leave()
         if processes.stop(self.layout):
@@ -229,7 +239,7 @@ class World:
             same = record if record and record.config_source == source else None
             if with_real:
                 self._outside = cluster.enter(self.layout)
-            ports = self._found(stack, same) if stack.founded_here else self._adopt(stack, record.ports if record else {}, same, with_real)
+            ports = self._found(stack, same) if stack.founded_here else self._adopt(stack, record, same, with_real)
             self._remember(ports, source, stack, real=with_real)
         except BaseException:
             # Whatever went wrong, Ctrl-C included: nothing half-started is left behind.
@@ -243,15 +253,18 @@ class World:
         FoundedCluster(self.layout).power_on()
         return {}
 
-    def _adopt(self, stack: Stack, preferred: Mapping[str, int], same: Record | None, with_real: bool) -> dict[str, int]:
+    def _adopt(self, stack: Stack, record: Record | None, same: Record | None, with_real: bool) -> dict[str, int]:
+        cluster = self._cluster = self._adopted(stack, with_real=with_real)
+
         def prepare(ports: Mapping[str, int]) -> None:
+            if record and record.ports != ports:
+                engine.move(self.layout, before=cluster.server_url(record.ports), now=cluster.server_url(ports))
             if same is None:
                 self._prepare_stack(stack)
-            elif same.ports != ports:
-                engine.set_kubeconfig(self.layout, self.layout.kubeconfig.read_text())
 
-        self._cluster = self._adopted(stack, with_real=with_real)
-        return self._cluster.start(preferred=preferred, prepare=prepare)
+        # The ports of a clone's original may be in use, by another clone of it for one.
+        preferred = record.ports if record and not record.cloned else {}
+        return cluster.start(preferred=preferred, prepare=prepare, furnished=bool(same and same.cloned))
 
     def _adopted(self, stack: Stack, *, with_real: bool) -> AdoptedCluster:
         real = cluster.RealNodes(self.layout, plan(self.layout, stack, self._images)) if with_real else None
@@ -284,11 +297,3 @@ class World:
         if not self.layout.looks_like_a_world():
             raise RehearsalError(f"{self.layout.folder} holds something else than a world: not removed")
         shutil.rmtree(self.layout.folder)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One command at a time starts or ends a world."""
-        self.layout.lock.parent.mkdir(parents=True, exist_ok=True)
-        with self.layout.lock.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

@@ -1,0 +1,115 @@
+"""What makes a template another one, and how long it is kept."""
+
+import importlib.util
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rehearsal import template
+from rehearsal.template import Template
+from rehearsal.world import World
+from tools import build, programs
+
+CHECKOUT = {
+    "__main__.py": "program",
+    "Pulumi.yaml": "project",
+    "Pulumi.prod.yaml": "settings",
+    "infra/edge/zone.py": "program",
+    "ops/adopt.py": "command",
+    "rehearsal/world.py": "world",
+    "rehearsal/kwok/pods.yaml": "stage",
+    "requirements.txt": "pulumi==1",
+    "constraints.txt": "grpcio==1",
+}
+OTHERS = {"README.md": "text", "tests/unit/test_one.py": "test", "infra/__pycache__/zone.pyc": "compiled"}
+"""Files that no prepared world depends on."""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "checkout"
+    for name, text in (CHECKOUT | OTHERS).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.setattr(template, "CHECKOUT", folder)
+    return folder
+
+
+def preparation(file: Path, text: str) -> Callable[[World], None]:
+    """The function of a module with this text."""
+    file.write_text(f"def prepare(world):\n    {text}\n")
+    spec = importlib.util.spec_from_file_location("preparation", file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    prepare: Callable[[World], None] = module.prepare
+    return prepare
+
+
+def key(checkout: Path, *, name: str = "one", text: str = "pass") -> str:
+    return Template(name=name, prepare=preparation(checkout.parent / "preparation.py", text), project=checkout).key
+
+
+def test_the_same_gives_the_same_key(checkout: Path) -> None:
+    assert key(checkout) == key(checkout)
+
+
+@pytest.mark.parametrize("name", CHECKOUT)
+def test_a_change_of_program_settings_requirements_or_rehearsal_makes_another_template(checkout: Path, name: str) -> None:
+    before = key(checkout)
+    (checkout / name).write_text("changed")
+    assert key(checkout) != before
+
+
+@pytest.mark.parametrize("added", ["infra/new.py", "rehearsal/clouds/new.py"])
+def test_a_new_file_makes_another_template(checkout: Path, added: str) -> None:
+    before = key(checkout)
+    (checkout / added).parent.mkdir(exist_ok=True)
+    (checkout / added).write_text("")
+    assert key(checkout) != before
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_change_elsewhere_keeps_the_template(checkout: Path, name: str) -> None:
+    before = key(checkout)
+    (checkout / name).write_text("changed")
+    assert key(checkout) == before
+
+
+def test_another_preparation_or_name_makes_another_template(checkout: Path) -> None:
+    assert len({key(checkout), key(checkout, text="world.up()"), key(checkout, name="two")}) == 3
+
+
+@pytest.mark.parametrize("program", programs.ENGINE + programs.WORLD, ids=lambda program: program.name)
+def test_another_pin_of_a_tool_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch, program: programs.Program) -> None:
+    monkeypatch.setattr(build, "official_pulumi", lambda: None)
+    shutil.copytree(programs.HERE, checkout / "tools")
+    monkeypatch.setattr(programs, "HERE", checkout / "tools")
+    before = key(checkout)
+    with (checkout / "tools" / program.name / "go.sum").open("a") as pins:
+        pins.write("another h1:pin=\n")
+    assert key(checkout) != before
+
+
+def test_another_official_engine_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "official_pulumi", lambda: None)
+    before = key(checkout)
+    monkeypatch.setattr(build, "official_pulumi", lambda: "v3.260.0")
+    assert key(checkout) != before
+
+
+def test_a_template_that_nobody_used_in_two_weeks_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HONEYDUE_CACHE", str(tmp_path))
+    old, new = template.folder() / "one-0123", template.folder() / "one-4567"
+    for place in (old, new):
+        (place / "pki").mkdir(parents=True)
+    days = (template.UNUSED_DAYS + 1) * 24 * 60 * 60
+    os.utime(old, (time.time() - days, time.time() - days))
+    template.remove_unused()
+    assert (old.exists(), new.exists()) == (False, True)
+    assert [one for one in template.folder().iterdir() if one.is_dir()] == [new]
