@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,12 @@ from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from ops import stackfile
 from ops.plan import Plan
-from rehearsal import byhand
 from rehearsal.clouds import existing
 from rehearsal.clouds.store import Store
 from rehearsal.world import World
 from tests.rehearsal.cluster import NAMESPACE, everything, items
 from tests.rehearsal.operator import ops
+from tests.rehearsal.templates import BY_HAND
 from tests.rehearsal.watching import Watching
 
 SERVER = "hcloud:index/server:Server"
@@ -152,9 +153,9 @@ def test_the_first_up_restarts_what_was_announced_and_loses_nothing(adopted: Ado
 
 
 @pytest.fixture
-def another(empty: World) -> World:
-    byhand.build(empty)
-    return empty
+def another(tmp_path: Path) -> Iterator[World]:
+    with BY_HAND.clone(tmp_path / "another") as world:
+        yield world
 
 
 def start(world: World, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:

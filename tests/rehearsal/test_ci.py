@@ -18,8 +18,7 @@ from tests.unit.forge import REPOSITORY, TOKEN, Forge
 
 @pytest.fixture
 def settled(production: World) -> Iterator[World]:
-    """The world with nothing left to do, and the administrator's again afterwards."""
-    production.pulumi("up", "--yes", "--skip-preview")
+    """The world, and the administrator's again afterwards."""
     yield production
     engine.set_kubeconfig(production.layout, production.layout.kubeconfig.read_text())
 

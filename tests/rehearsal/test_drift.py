@@ -10,7 +10,6 @@ import pytest
 import yaml
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from ops.planning import FORCE
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.clouds.existing import provision
 from rehearsal.clouds.store import Store
@@ -61,30 +60,21 @@ def zone(world: World) -> str:
     return id_
 
 
-@pytest.fixture(scope="module")
-def settled(production: World) -> Iterator[World]:
-    """Afterwards all stands as it is declared, for the other tests of this world."""
-    account = read_account(production.layout.clouds)
-    yield production
-    write_account(production.layout.clouds, account)
-    production.pulumi("up", "--yes", "--skip-preview", "--refresh", env=FORCE)
-
-
-def test_what_moves_by_itself_is_no_drift(settled: World, tmp_path: Path) -> None:
-    settled.kubectl("scale", "-n", NAMESPACE, "deployment/api", "--replicas=5")
-    settled.kubectl("delete", "-n", NAMESPACE, "job", "--all")
-    settled.kubectl("delete", "-n", NAMESPACE, "pod", "-l", "app.kubernetes.io/name=web", "--wait=false")
+def test_what_moves_by_itself_is_no_drift(production: World, tmp_path: Path) -> None:
+    production.kubectl("scale", "-n", NAMESPACE, "deployment/api", "--replicas=5")
+    production.kubectl("delete", "-n", NAMESPACE, "job", "--all")
+    production.kubectl("delete", "-n", NAMESPACE, "pod", "-l", "app.kubernetes.io/name=web", "--wait=false")
     provision(
-        settled.layout.clouds,
+        production.layout.clouds,
         RECORD,
-        {"zoneId": zone(settled), "name": "myhoneydue.com", "type": "TXT", "content": '"v=spf1 -all"', "ttl": 1},
+        {"zoneId": zone(production), "name": "myhoneydue.com", "type": "TXT", "content": '"v=spf1 -all"', "ttl": 1},
     )
-    before = state(settled)
-    found = look(settled, tmp_path)
+    before = state(production)
+    found = look(production, tmp_path)
     assert found.status == 0, found.said
     assert "No drift of stack prod" in found.said
     assert "Job::migrate was cleaned up after it was done" in found.said
-    assert state(settled) == before
+    assert state(production) == before
 
 
 def drift_away(world: World) -> None:
@@ -133,11 +123,11 @@ def token(world: World) -> str:
 
 
 @pytest.fixture(scope="module")
-def drifted(settled: World, tmp_path_factory: pytest.TempPathFactory) -> Look:
-    drift_away(settled)
-    before = state(settled)
-    found = look(settled, tmp_path_factory.mktemp("look"))
-    assert state(settled) == before
+def drifted(production: World, tmp_path_factory: pytest.TempPathFactory) -> Look:
+    drift_away(production)
+    before = state(production)
+    found = look(production, tmp_path_factory.mktemp("look"))
+    assert state(production) == before
     return found
 
 
@@ -165,29 +155,29 @@ def test_all_drift_is_told_and_nothing_else(drifted: Look) -> None:
     }
 
 
-def test_no_secret_is_told(settled: World, drifted: Look) -> None:
+def test_no_secret_is_told(production: World, drifted: Look) -> None:
     assert HIDDEN not in drifted.said
-    assert token(settled) not in drifted.said
+    assert token(production) not in drifted.said
 
 
-def test_an_up_with_refresh_puts_back_what_was_declared(settled: World, drifted: Look, tmp_path: Path) -> None:
+def test_an_up_with_refresh_puts_back_what_was_declared(production: World, drifted: Look, tmp_path: Path) -> None:
     assert drifted.rows
-    settled.kubectl("delete", "-n", NAMESPACE, "configmap/by-hand", "daemonset/by-hand")
-    with Store(settled.layout.clouds / "cloudflare.json").transaction() as held:
+    production.kubectl("delete", "-n", NAMESPACE, "configmap/by-hand", "daemonset/by-hand")
+    with Store(production.layout.clouds / "cloudflare.json").transaction() as held:
         (id_,) = (id_ for id_, one in held.of(RECORD).items() if one["name"] == "direct.myhoneydue.com")
         del held.of(RECORD)[id_]
-    done = ops(settled, "up", "--stack", "prod", "--refresh", "--yes")
+    done = ops(production, "up", "--stack", "prod", "--refresh", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = look(settled, tmp_path)
+    found = look(production, tmp_path)
     assert found.status == 0, found.said
 
 
 @pytest.fixture
-def world(settled: World) -> Iterator[World]:
+def world(production: World) -> Iterator[World]:
     """As it was, before and after."""
-    kept = settled.layout.config.read_text()
-    yield settled
-    settled.layout.config.write_text(kept)
+    kept = production.layout.config.read_text()
+    yield production
+    production.layout.config.write_text(kept)
 
 
 def test_a_refused_token_is_no_drift(world: World, tmp_path: Path) -> None:

@@ -35,13 +35,6 @@ def acting_as(world: World, account: str) -> Iterator[None]:
         engine.set_kubeconfig(world.layout, world.layout.kubeconfig.read_text())
 
 
-@pytest.fixture(scope="module")
-def settled(production: World) -> World:
-    """The world with nothing left to do."""
-    production.pulumi("up", "--yes", "--skip-preview")
-    return production
-
-
 def changes(world: World, *arguments: str) -> dict[str, str]:
     """What a preview would do, by resource; that another kubeconfig is in use is a change of the provider, and no other."""
     said = json.loads(world.pulumi("preview", "--json", *arguments).stdout)
@@ -58,58 +51,58 @@ def may(world: World, account: str, *question: str) -> bool:
         return False
 
 
-def test_the_deployer_brings_the_stack_up_to_date_and_releases(settled: World) -> None:
-    with acting_as(settled, "deployer"):
-        assert changes(settled, "--refresh") == {}
-        settled.pulumi("up", "--yes", "--skip-preview")
-        settled.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
-        before = snapshot(settled)
-        settled.set_config("honeydue:images.api", "released-by-ci")
-        settled.set_config("honeydue:images.web", "released-by-ci")
-        settled.set_config("honeydue:environment.EMAIL_PORT", "2525")
-        settled.pulumi("up", "--yes", "--skip-preview")
-        after = snapshot(settled)
+def test_the_deployer_brings_the_stack_up_to_date_and_releases(production: World) -> None:
+    with acting_as(production, "deployer"):
+        assert changes(production, "--refresh") == {}
+        production.pulumi("up", "--yes", "--skip-preview")
+        production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+        before = snapshot(production)
+        production.set_config("honeydue:images.api", "released-by-ci")
+        production.set_config("honeydue:images.web", "released-by-ci")
+        production.set_config("honeydue:environment.EMAIL_PORT", "2525")
+        production.pulumi("up", "--yes", "--skip-preview")
+        after = snapshot(production)
     assert rolled(before, after) == {"api", "worker", "web"}
     assert len(after.jobs - before.jobs) == 1
-    assert all(one["status"].get("succeeded") == 1 for one in items(settled, "jobs"))
+    assert all(one["status"].get("succeeded") == 1 for one in items(production, "jobs"))
 
 
-def test_the_deployer_cannot_touch_what_guards_the_product(settled: World) -> None:
-    with acting_as(settled, "deployer"):
-        settled.set_config("honeydue:images.redis", "valkey:8")  # another repository: a change of admission
-        refused = settled.pulumi("up", "--yes", "--skip-preview", check=False)
-        settled.set_config("honeydue:images.redis", "redis:7-alpine")
+def test_the_deployer_cannot_touch_what_guards_the_product(production: World) -> None:
+    with acting_as(production, "deployer"):
+        production.set_config("honeydue:images.redis", "valkey:8")  # another repository: a change of admission
+        refused = production.pulumi("up", "--yes", "--skip-preview", check=False)
+        production.set_config("honeydue:images.redis", "redis:7-alpine")
     assert refused.returncode != 0
     assert 'cannot patch resource "validatingadmissionpolicies"' in refused.stdout + refused.stderr
 
 
-def test_the_reader_previews_a_release_and_finds_drift(settled: World) -> None:
-    settled.pulumi("up", "--yes", "--skip-preview")
-    with acting_as(settled, "viewer"):
-        assert changes(settled, "--refresh", *NO_SECRETS) == {}
-        settled.set_config("honeydue:images.web", "seen-by-the-reader")
-        assert [urn.split("::")[-1] for urn in changes(settled, *NO_SECRETS)] == ["web"]
-        settled.set_config("honeydue:images.web", "released-by-ci")
-        settled.kubectl("scale", "deployment/admin", "--replicas=2", f"--namespace={NAMESPACE}")
-        drifted = ops(settled, "drift", "--stack", "prod", "--without-secrets")
-    settled.kubectl("scale", "deployment/admin", "--replicas=1", f"--namespace={NAMESPACE}")
+def test_the_reader_previews_a_release_and_finds_drift(production: World) -> None:
+    production.pulumi("up", "--yes", "--skip-preview")
+    with acting_as(production, "viewer"):
+        assert changes(production, "--refresh", *NO_SECRETS) == {}
+        production.set_config("honeydue:images.web", "seen-by-the-reader")
+        assert [urn.split("::")[-1] for urn in changes(production, *NO_SECRETS)] == ["web"]
+        production.set_config("honeydue:images.web", "released-by-ci")
+        production.kubectl("scale", "deployment/admin", "--replicas=2", f"--namespace={NAMESPACE}")
+        drifted = ops(production, "drift", "--stack", "prod", "--without-secrets")
+    production.kubectl("scale", "deployment/admin", "--replicas=1", f"--namespace={NAMESPACE}")
     assert drifted.returncode == 2, drifted.stdout
     assert re.search(r"Deployment::admin +spec\.replicas +1 +2", drifted.stdout)
 
 
-def test_the_reader_changes_nothing(settled: World) -> None:
-    before = snapshot(settled)
-    with acting_as(settled, "viewer"):
-        settled.set_config("honeydue:images.web", "wished-by-the-reader")
-        refused = settled.pulumi("up", "--yes", "--skip-preview", check=False)
-        settled.set_config("honeydue:images.web", "released-by-ci")
+def test_the_reader_changes_nothing(production: World) -> None:
+    before = snapshot(production)
+    with acting_as(production, "viewer"):
+        production.set_config("honeydue:images.web", "wished-by-the-reader")
+        refused = production.pulumi("up", "--yes", "--skip-preview", check=False)
+        production.set_config("honeydue:images.web", "released-by-ci")
     assert refused.returncode != 0
     assert 'cannot patch resource "deployments"' in refused.stdout + refused.stderr
-    assert snapshot(settled) == before
+    assert snapshot(production) == before
 
 
 @pytest.mark.parametrize("account", ["deployer", "viewer"])
-def test_neither_climbs(settled: World, account: str) -> None:
+def test_neither_climbs(production: World, account: str) -> None:
     inside = f"--namespace={NAMESPACE}"
     for refused in (
         ("create", "pods", inside),
@@ -123,6 +116,6 @@ def test_neither_climbs(settled: World, account: str) -> None:
         ("patch", "namespaces"),
         ("impersonate", "users"),
     ):
-        assert not may(settled, account, *refused), refused
-    assert may(settled, account, "get", "deployments", inside)
-    assert may(settled, account, "get", "secrets", inside) == (account == "deployer")
+        assert not may(production, account, *refused), refused
+    assert may(production, account, "get", "deployments", inside)
+    assert may(production, account, "get", "secrets", inside) == (account == "deployer")

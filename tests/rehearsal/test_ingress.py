@@ -15,15 +15,15 @@ import pytest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal import pki
-from rehearsal.clouds.account import Account, IpRanges, read_account, write_account
 from rehearsal.ingress import NAME, Ingress
 from rehearsal.placeholders import placeholder
 from rehearsal.stub import CSP, CSP_PATH
 from rehearsal.world import World
 from tests.rehearsal.edge import INSIDE, OUTSIDE, Answer, Caller, origin_authority, uploaded_certificate
+from tests.rehearsal.templates import INGRESS
+from tests.rehearsal.templates import RATE_LIMIT_BURST as BURST
 
 API, APEX, ADMIN, APP = "api.myhoneydue.com", "myhoneydue.com", "admin.myhoneydue.com", "app.myhoneydue.com"
-BURST = 10
 CHANGE_SECONDS = 30
 REFUSED = (ssl.SSLError, ConnectionError)
 
@@ -72,23 +72,16 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("ingress")
-    with World(folder / "world") as world:
-        held = read_account(world.layout.clouds)
-        ranges = IpRanges([*held.ip_ranges.ipv4_cidrs, f"{INSIDE}/32"], held.ip_ranges.ipv6_cidrs)
-        write_account(world.layout.clouds, Account(held.addresses, held.zones, ranges))
-        # Low, so that a slow machine too gets over it.
-        world.set_config("honeydue:edge.rateLimit", {"average": 1, "burst": BURST, "period": "2s"})
-        world.pulumi("up", "--yes", "--skip-preview")
-        with Ingress(world) as ingress:
-            cloudflare = Caller(
-                port=ingress.ports["websecure"], trusts=origin_authority(world), certificate=uploaded_certificate(world, folder)
-            )
+    with INGRESS.clone(folder / "world") as world, Ingress(world) as ingress:
+        cloudflare = Caller(
+            port=ingress.ports["websecure"], trusts=origin_authority(world), certificate=uploaded_certificate(world, folder)
+        )
 
-            def serves() -> None:
-                assert {ask(cloudflare, host).status for host in (API, APEX, ADMIN, APP)} == {200}
+        def serves() -> None:
+            assert {ask(cloudflare, host).status for host in (API, APEX, ADMIN, APP)} == {200}
 
-            eventually(serves)
-            yield Site(world=world, ingress=ingress, cloudflare=cloudflare)
+        eventually(serves)
+        yield Site(world=world, ingress=ingress, cloudflare=cloudflare)
 
 
 @pytest.mark.parametrize(

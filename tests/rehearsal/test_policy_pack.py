@@ -7,8 +7,8 @@ language, and so it is given a language of its own here; the pack, and what pass
 from pathlib import Path
 
 from rehearsal.layout import CHECKOUT
-from rehearsal.world import World
 from tests.rehearsal.operator import edit, editable_copy
+from tests.rehearsal.templates import EMPTY
 
 LANGUAGE = "rehearsed"
 
@@ -16,7 +16,7 @@ LANGUAGE = "rehearsed"
 def test_the_engine_asks_the_pack_and_obeys_it(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
-    with World(tmp_path / "policed", project=editable_copy(project)) as world:
+    with EMPTY.clone(tmp_path / "policed", project=editable_copy(project)) as world:
         edit(world, "policy/PulumiPolicy.yaml", "name: python", f"name: {LANGUAGE}")
         starter = world.layout.pulumi_home / "plugins" / f"analyzer-policy-{LANGUAGE}-v0.0.1" / f"pulumi-analyzer-policy-{LANGUAGE}"
         starter.parent.mkdir(parents=True)

@@ -3,12 +3,17 @@
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from rehearsal.world import World
 from tests.rehearsal.cluster import items
+from tests.rehearsal.operator import ops
+from tests.rehearsal.templates import EMPTY
 
 
 def account(world: World) -> Path:
@@ -32,7 +37,6 @@ def test_everything_stands(production: World) -> None:
 
 
 def test_a_second_up_changes_nothing_and_a_refresh_finds_nothing(production: World) -> None:
-    production.pulumi("up", "--yes", "--skip-preview")
     production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     production.pulumi("preview", "--refresh", "--expect-no-changes")
 
@@ -69,36 +73,61 @@ def test_destroy_is_refused_even_without_its_preview(production: World) -> None:
     assert urns(production) == before
 
 
-def test_all_mistakes_are_shown_once_and_nothing_is_contacted(empty: World) -> None:
-    empty.set_config("honeydue:domian", "x")
-    empty.set_config("honeydue:nodes.hetzner1.ipv4", "178.104.247.300")
-    refused = empty.pulumi("preview", check=False)
+def test_all_mistakes_are_shown_once_and_nothing_is_contacted(tmp_path: Path) -> None:
+    # Never started: there is no API server to contact.
+    stopped = EMPTY.clone(tmp_path / "stopped")
+    stopped.set_config("honeydue:domian", "x")
+    stopped.set_config("honeydue:nodes.hetzner1.ipv4", "178.104.247.300")
+    refused = stopped.pulumi("preview", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert "2 to mend in the settings of stack prod; nothing was contacted" in said
     assert "Traceback" not in said
-    assert list(empty.layout.clouds.glob("*.json")) == [account(empty)]
+    assert list(stopped.layout.clouds.glob("*.json")) == [account(stopped)]
 
 
-def test_empty_cloudflare_ranges_are_refused(empty: World) -> None:
-    account(empty).write_text(json.dumps(json.loads(account(empty).read_text()) | {"ip_ranges": {"ipv4_cidrs": [], "ipv6_cidrs": []}}))
-    refused = empty.pulumi("preview", check=False)
+@pytest.fixture(scope="module")
+def unapplied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world in which nothing was applied yet; the last of its tests applies a part."""
+    with EMPTY.clone(tmp_path_factory.mktemp("worlds") / "unapplied") as world:
+        yield world
+
+
+@contextmanager
+def holding(world: World, **values: object) -> Iterator[None]:
+    """With these values in the account, for the length of the block."""
+    file = account(world)
+    held = file.read_text()
+    file.write_text(json.dumps(json.loads(held) | values))
+    try:
+        yield
+    finally:
+        file.write_text(held)
+
+
+def test_a_first_plan_passes(unapplied: World) -> None:
+    shown = ops(unapplied, "preview", "--stack", "prod")
+    assert shown.returncode == 0, shown.stdout
+
+
+def test_empty_cloudflare_ranges_are_refused(unapplied: World) -> None:
+    with holding(unapplied, ip_ranges={"ipv4_cidrs": [], "ipv6_cidrs": []}):
+        refused = unapplied.pulumi("preview", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert "0 IPv4 and 0 IPv6 ranges" in said
     assert "Traceback" not in said
 
 
-def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(empty: World) -> None:
-    held = json.loads(account(empty).read_text())
-    held["addresses"]["hetzner2-ipv4"] = "203.0.113.9"
-    account(empty).write_text(json.dumps(held))
-    refused = empty.pulumi("up", "--yes", "--skip-preview", check=False)
+def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(unapplied: World) -> None:
+    addresses = json.loads(account(unapplied).read_text())["addresses"]
+    with holding(unapplied, addresses={**addresses, "hetzner2-ipv4": "203.0.113.9"}):
+        refused = unapplied.pulumi("up", "--yes", "--skip-preview", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert "honeydue:nodes.hetzner2.ipv4 expects 178.105.32.198, but Hetzner holds 203.0.113.9" in said
     assert "Traceback" not in said
-    created = urns(empty)
+    created = urns(unapplied)
     assert any("PrimaryIp::hetzner2" in urn for urn in created)
     assert [urn for urn in created if "firewall:Firewall" in urn or ("DnsRecord" in urn and urn.endswith("hetzner2"))] == []
 

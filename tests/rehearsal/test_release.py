@@ -11,71 +11,64 @@ LOG = (STAGES / "pod.log").read_text().partition(" F ")[2].strip()
 """What every pod of a world says."""
 
 
-@pytest.fixture(scope="module")
-def settled(production: World) -> World:
-    """The world with nothing left to do."""
-    production.pulumi("up", "--yes", "--skip-preview")
-    return production
-
-
 def images(world: World, app: str) -> set[str]:
     return {one["spec"]["containers"][0]["image"].rpartition(":")[2] for one in items(world, "pods", app)}
 
 
-def test_a_release_is_one_command_and_a_yes(settled: World) -> None:
-    before = snapshot(settled)
-    done = ops(settled, "release", "--stack", "prod", "--api", "released-1", answer="y\n")
+def test_a_release_is_one_command_and_a_yes(production: World) -> None:
+    before = snapshot(production)
+    done = ops(production, "release", "--stack", "prod", "--api", "released-1", answer="y\n")
     assert done.returncode == 0, done.stdout
-    assert rolled(before, snapshot(settled)) == {"api", "worker"}
-    assert images(settled, "api") == images(settled, "worker") == {"released-1"}
-    settled.pulumi("preview", "--expect-no-changes")
+    assert rolled(before, snapshot(production)) == {"api", "worker"}
+    assert images(production, "api") == images(production, "worker") == {"released-1"}
+    production.pulumi("preview", "--expect-no-changes")
 
 
 @pytest.mark.parametrize(("answer", "node"), [("n\n", "kept"), ("y\n", "removed")], ids=["declined", "refused"])
-def test_what_is_not_agreed_to_leaves_settings_and_pods_as_they_were(settled: World, answer: str, node: str) -> None:
-    kept = settled.layout.config.read_text()
+def test_what_is_not_agreed_to_leaves_settings_and_pods_as_they_were(production: World, answer: str, node: str) -> None:
+    kept = production.layout.config.read_text()
     if node == "removed":
         # Somebody's other change, which would be applied together with the release.
-        settled.set_config("honeydue:nodes.hetzner3", None)
-    was, before = settled.layout.config.read_text(), snapshot(settled)
+        production.set_config("honeydue:nodes.hetzner3", None)
+    was, before = production.layout.config.read_text(), snapshot(production)
     try:
-        done = ops(settled, "release", "--stack", "prod", "--web", "never-released", answer=answer)
+        done = ops(production, "release", "--stack", "prod", "--web", "never-released", answer=answer)
         assert done.returncode == 1
         assert ("Server::hetzner3 would be deleted" in done.stdout) == (node == "removed")
-        assert settled.layout.config.read_text() == was
-        assert snapshot(settled) == before
+        assert production.layout.config.read_text() == was
+        assert snapshot(production) == before
     finally:
-        settled.layout.config.write_text(kept)
+        production.layout.config.write_text(kept)
 
 
-def test_a_failed_migration_keeps_the_old_pods_and_tells_its_log_and_both_ways_on(settled: World) -> None:
-    was, before = settled.layout.config.read_text(), snapshot(settled)
-    (tag,) = images(settled, "api")
-    failed = ops(settled, "release", "--stack", "prod", "--api", "bad-migration-2", "--yes")
+def test_a_failed_migration_keeps_the_old_pods_and_tells_its_log_and_both_ways_on(production: World) -> None:
+    was, before = production.layout.config.read_text(), snapshot(production)
+    (tag,) = images(production, "api")
+    failed = ops(production, "release", "--stack", "prod", "--api", "bad-migration-2", "--yes")
     assert failed.returncode != 0
     assert "Traceback" not in failed.stdout
-    (job,) = (one["metadata"]["name"] for one in items(settled, "jobs") if one["metadata"]["uid"] not in before.jobs)
+    (job,) = (one["metadata"]["name"] for one in items(production, "jobs") if one["metadata"]["uid"] not in before.jobs)
     told = failed.stdout.partition(f"Job {job}: BackoffLimitExceeded")[2]
     assert LOG in told
     assert "make release STACK=prod API=<its commit>" in told
-    after = snapshot(settled)
+    after = snapshot(production)
     assert (after.pods, after.generations) == (before.pods, before.generations)
 
     # The way back that it tells.
     assert f"make release STACK=prod API={tag} WORKER={tag}" in told
-    back = ops(settled, "release", "--stack", "prod", "--api", tag, "--worker", tag, "--yes")
+    back = ops(production, "release", "--stack", "prod", "--api", tag, "--worker", tag, "--yes")
     assert back.returncode == 0, back.stdout
-    after = snapshot(settled)
+    after = snapshot(production)
     assert (after.pods, after.generations) == (before.pods, before.generations)
-    assert settled.layout.config.read_text() == was
+    assert production.layout.config.read_text() == was
 
 
-def test_a_migration_that_was_ended_by_its_deadline_has_no_log(settled: World) -> None:
-    settled.set_config("honeydue:database.migrationDeadlineSeconds", 10)
-    (tag,) = images(settled, "api")
-    failed = ops(settled, "release", "--stack", "prod", "--api", "hanging-migration-2", "--yes")
-    settled.set_config("honeydue:database.migrationDeadlineSeconds", 600)
+def test_a_migration_that_was_ended_by_its_deadline_has_no_log(production: World) -> None:
+    production.set_config("honeydue:database.migrationDeadlineSeconds", 10)
+    (tag,) = images(production, "api")
+    failed = ops(production, "release", "--stack", "prod", "--api", "hanging-migration-2", "--yes")
+    production.set_config("honeydue:database.migrationDeadlineSeconds", 600)
     assert failed.returncode != 0
     told = failed.stdout.partition("DeadlineExceeded: ")[2]
     assert "its pod is gone" in told
-    assert ops(settled, "release", "--stack", "prod", "--api", tag, "--yes").returncode == 0
+    assert ops(production, "release", "--stack", "prod", "--api", tag, "--yes").returncode == 0

@@ -118,8 +118,6 @@ SECTIONS: dict[str, Section] = {
 
 @pytest.mark.parametrize("heading", SECTIONS)
 def test_the_section_does_what_it_says(production: World, heading: str) -> None:
-    # What another test left unapplied is none of this page's doing.
-    production.pulumi("up", "--yes", "--skip-preview")
     SECTIONS[heading](production, heading)
 
 

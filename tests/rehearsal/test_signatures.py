@@ -9,7 +9,6 @@ from rehearsal.world import World
 
 
 def test_a_key_installs_the_controller_and_restarts_nothing(production: World) -> None:
-    production.pulumi("up", "--yes", "--skip-preview")
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     key = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
     production.set_config("honeydue:cosignPublicKey", key)

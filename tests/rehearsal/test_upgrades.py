@@ -13,15 +13,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from rehearsal.errors import RehearsalError
 from rehearsal.world import World
 from tests.rehearsal.cluster import APP, NAMESPACE, items
+from tests.rehearsal.templates import UPGRADES
 
-SETTINGS: Mapping[str, object] = {
-    "honeydue:upgrades": {
-        "window": {"start": "02:00", "end": "05:00", "timeZone": "Europe/Berlin"},
-        "k3s": ["sun"],
-        "reboots": ["tue", "thu"],
-    },
-    "honeydue:snapshots": {"bucket": "honeyDueSnapshots"},
-}
 DRAIN = ("--ignore-daemonsets", "--delete-emptydir-data")
 """As the plans and kured drain; no force, and no way around disruption budgets."""
 LEAST = 2
@@ -32,14 +25,7 @@ eventually = retry(stop=stop_after_delay(60), wait=wait_fixed(0.2), retry=retry_
 
 @pytest.fixture(scope="module")
 def upgrading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world of its own: what is installed here is protected, and stays."""
-    with World(tmp_path_factory.mktemp("worlds") / "upgrading") as world:
-        for key, value in SETTINGS.items():
-            world.set_config(key, value)
-        for key in ("snapshotKeyId", "snapshotApplicationKey"):
-            world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"rehearsal-{key}")
-        world.pulumi("preview")
-        world.pulumi("up", "--yes", "--skip-preview")
+    with UPGRADES.clone(tmp_path_factory.mktemp("worlds") / "upgrading") as world:
         yield world
 
 
