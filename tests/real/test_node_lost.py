@@ -5,8 +5,11 @@ It takes minutes: Kubernetes waits five of them before it gives a pod up.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic
+
+import pytest
 
 from rehearsal.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
@@ -46,46 +49,63 @@ def health(caller: Caller) -> Mapping[str, str]:
     return found
 
 
-def test_the_site_answers_without_the_node_that_has_redis(production: World, cloudflare: Sequence[Caller]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """The node that has redis, and those through which visitors still come."""
+
+    hostname: str
+    left: Sequence[Caller]
+
+
+@pytest.fixture(scope="module")
+def loss(production: World, cloudflare: Sequence[Caller]) -> Loss:
     (lost,) = {one["spec"]["nodeName"] for one in items(production, "pods", "redis")}
     addresses = {
         one["metadata"]["name"]: one["status"]["addresses"][0]["address"] for one in production.kubectl_json("get", "nodes")["items"]
     }
-    left = [caller for caller in cloudflare if caller.address != addresses[lost]]
+    return Loss(hostname=lost, left=[caller for caller in cloudflare if caller.address != addresses[lost]])
+
+
+# The tests below are the steps of one loss, in their order.
+def test_the_site_answers_without_the_node_that_has_redis(production: World, loss: Loss) -> None:
     assert cli(production, "redis-cli set survives yes") == "OK"
 
     def noticed() -> None:
-        assert lost not in ready(production, "api")
+        assert loss.hostname not in ready(production, "api")
 
-    with Visitors(left, MEANWHILE) as visitors:
-        production.power(lost, on=False)
+    with Visitors(loss.left, MEANWHILE) as visitors:
+        production.power(loss.hostname, on=False)
         dead = monotonic()
         patiently(noticed, seconds=NOTICED_SECONDS)
     # What the node was at work on when it died is lost, and nothing else.
     assert [one for one in visitors.failures if one.asked > dead] == []
     assert visitors.answered > ASKED
-    for caller in left:
+    for caller in loss.left:
         assert health(caller)["redis"] == "down"
 
     def heard() -> None:
         """By kube-proxy on each node, a moment after the API server."""
-        assert {caller.get(APP, "/tasks").status for caller in left * OFTEN} == {HTTPStatus.OK}
+        assert {caller.get(APP, "/tasks").status for caller in [*loss.left] * OFTEN} == {HTTPStatus.OK}
 
     patiently(heard, seconds=NOTICED_SECONDS)
 
+
+def test_its_pods_are_made_anew_elsewhere_and_no_request_is_lost_meanwhile(production: World, loss: Loss) -> None:
     def elsewhere() -> None:
         for app, count in (("api", 3), ("web", 3), ("admin", 1)):
             found = ready(production, app)
             assert len(found) >= count, app
-            assert lost not in found, app
+            assert loss.hostname not in found, app
 
-    with Visitors(left, NOTICED) as visitors:
+    with Visitors(loss.left, NOTICED) as visitors:
         patiently(elsewhere, seconds=GIVEN_UP_SECONDS)
     assert visitors.failures == []
     assert visitors.answered > ASKED
-    assert left[0].get(ADMIN, "/").status == HTTPStatus.OK
+    assert loss.left[0].get(ADMIN, "/").status == HTTPStatus.OK
 
-    production.power(lost, on=True)
+
+def test_redis_has_its_data_again_when_its_node_is_back(production: World, cloudflare: Sequence[Caller], loss: Loss) -> None:
+    production.power(loss.hostname, on=True)
 
     def back() -> None:
         assert cli(production, "redis-cli get survives") == "yes"
