@@ -18,7 +18,7 @@ from pathlib import Path
 from rehearsal.layout import CHECKOUT, this_version
 from rehearsal.locks import locked
 from rehearsal.world import World
-from tools import build, programs
+from tools import official, programs
 
 UNUSED_DAYS = 14
 """How long a template is kept that no test asks for. Every change of the program makes others."""
@@ -50,7 +50,8 @@ class Template:
     @property
     def key(self) -> str:
         """Changes with the program, its settings, the requirements, the tools, the rehearsal's code and the preparation's code."""
-        engine = build.official_pulumi() or " ".join(program.key for program in programs.ENGINE)
+        replaced = official.usable()
+        engine = replaced.version if replaced else " ".join(program.key for program in programs.ENGINE)
         digest = hashlib.sha256(f"{self.name} {this_version()} {engine} {sys.version}".encode())
         preparation = Path(inspect.getfile(self.prepare))
         for name, file in [*_files(self.project, PROGRAM), *_files(CHECKOUT, TOOLS), ("preparation", preparation)]:

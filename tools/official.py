@@ -47,9 +47,10 @@ def official() -> Official | None:
     return Official(path=found, version=_version(found), runs_python=shutil.which("pulumi-language-python") is not None)
 
 
-def usable() -> bool:
-    """Whether an official Pulumi replaces the engine of this checkout."""
-    return (found := official()) is not None and not found.problem
+def usable() -> Official | None:
+    """The official Pulumi that replaces the engine of this checkout; None where there is none, or one that cannot be used."""
+    found = official()
+    return found if found and not found.problem else None
 
 
 def notice() -> str:

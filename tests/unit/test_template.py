@@ -12,7 +12,8 @@ import pytest
 from rehearsal import template
 from rehearsal.template import Template
 from rehearsal.world import World
-from tools import build, programs
+from tools import official, programs
+from tools import program as tools_program
 
 CHECKOUT = {
     "__main__.py": "program",
@@ -87,19 +88,19 @@ def test_another_preparation_or_name_makes_another_template(checkout: Path) -> N
 
 @pytest.mark.parametrize("program", programs.ENGINE + programs.WORLD, ids=lambda program: program.name)
 def test_another_pin_of_a_tool_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch, program: programs.Program) -> None:
-    monkeypatch.setattr(build, "official_pulumi", lambda: None)
+    monkeypatch.setattr(official, "usable", lambda: None)
     shutil.copytree(programs.HERE, checkout / "tools")
-    monkeypatch.setattr(programs, "HERE", checkout / "tools")
+    monkeypatch.setattr(tools_program, "HERE", checkout / "tools")
     before = key(checkout)
-    with (checkout / "tools" / program.name / "go.sum").open("a") as pins:
+    with (program.folder / "go.sum").open("a") as pins:
         pins.write("another h1:pin=\n")
     assert key(checkout) != before
 
 
 def test_another_official_engine_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "official_pulumi", lambda: None)
+    monkeypatch.setattr(official, "usable", lambda: None)
     before = key(checkout)
-    monkeypatch.setattr(build, "official_pulumi", lambda: "v3.260.0")
+    monkeypatch.setattr(official, "usable", lambda: official.Official(path="pulumi", version="v3.260.0", runs_python=True))
     assert key(checkout) != before
 
 

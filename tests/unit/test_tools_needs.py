@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.capture import ROOT
+from tests.recipes import ROOT
 from tests.unit.stubs import alone_on_path, stand_in
 from tools import build, official, programs
 from tools.needs import Purpose

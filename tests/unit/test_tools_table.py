@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.capture import ROOT
+from tests.recipes import ROOT
 from tools import checksums, programs
 from tools.program import PLATFORMS, BuildError, Platform, this_platform
 
