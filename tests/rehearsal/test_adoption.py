@@ -104,11 +104,11 @@ def test_a_second_adoption_does_nothing(adopted: Adoption) -> None:
 
 
 def test_the_account_of_fields_names_nobody_but_controllers_and_the_program(adopted: Adoption) -> None:
-    kinds = "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets"
+    kinds, adopted_ids = "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets", known(adopted.world).values()
     managers = {
         entry["manager"]
         for one in adopted.world.kubectl_json("get", kinds, "-n", NAMESPACE, "--show-managed-fields")["items"]
-        if f"honeydue/{one['metadata']['name']}" in known(adopted.world).values()
+        if f"honeydue/{one['metadata']['name']}" in adopted_ids
         for entry in one["metadata"]["managedFields"]
     }
     assert {manager for manager in managers if manager.startswith("kubectl")} == set()
