@@ -64,7 +64,7 @@ diagram: .venv/ready ## draw docs/diagram.svg anew, after a change of what the p
 
 rehearsal-tests: .venv/ready policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(TOOLS) rehearsal-tests
-	@$(VENV)/pytest tests/rehearsal --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(VENV)/pytest tests/rehearsal --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 real: .venv/ready ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
 	@$(TOOLS) nodes

@@ -1,4 +1,4 @@
-"""The release as the deployment book's script does it with kubectl: a fresh migration Job, and then the images (ch16, 03-deploy.sh)."""
+"""The release as the deployment book's script does it with kubectl: a fresh migration Job, and then the images (03-deploy.sh)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
 from rehearsal.world import World
 
 NAMESPACE = "honeydue"
+SETTLE_SECONDS = 20
 APP = "app.kubernetes.io/name"
 
 
@@ -52,6 +55,11 @@ class Snapshot:
 
 
 def snapshot(world: World) -> Snapshot:
+    """Taken as soon as no old pod is left: the engine returns when the new ones are ready, a moment before the last old one goes."""
+    surplus = retry_if_result(lambda deployments: any(one["status"].get("replicas") != one["spec"]["replicas"] for one in deployments))
+    # A rollout that does not end is reported as it is.
+    patiently = Retrying(retry=surplus, stop=stop_after_delay(SETTLE_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None)
+    patiently(items, world, "deployments")
     pods: dict[str, set[str]] = {}
     for pod in items(world, "pods"):
         if pod["metadata"]["labels"][APP] != "migrate" and "deletionTimestamp" not in pod["metadata"]:

@@ -43,7 +43,9 @@ def patiently() -> Retrying:
 def members(world: World, alias: str) -> Sequence[Member]:
     """Whom the etcd of that machine calls its cluster."""
     server = machine(world, alias).root / "var/lib/rancher/k3s/server"
-    address = kubectl(world, alias).read("config", "view")["clusters"][0]["cluster"]["server"].removesuffix(":6443")
+    clusters = kubectl(world, alias).read("config", "view")["clusters"]
+    assert clusters, f"{alias} has not written its kubeconfig yet"
+    address = clusters[0]["cluster"]["server"].removesuffix(":6443")
     return Etcd(url=f"{address}:2379", pki=server / "tls").members()
 
 

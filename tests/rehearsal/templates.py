@@ -4,6 +4,7 @@ from rehearsal import byhand
 from rehearsal.clouds.account import Account, IpRanges, read_account, write_account
 from rehearsal.template import Template
 from rehearsal.world import World
+from tests.recipes import EXAMPLE
 from tests.rehearsal.edge import INSIDE
 
 RATE_LIMIT_BURST = 10
@@ -47,8 +48,9 @@ def apply_upgrades(world: World) -> None:
     apply(world)
 
 
-EMPTY = Template(name="empty", prepare=start)
-PRODUCTION = Template(name="production", prepare=apply)
-BY_HAND = Template(name="by-hand", prepare=byhand.build)
-INGRESS = Template(name="ingress", prepare=apply_for_ingress)
-UPGRADES = Template(name="upgrades", prepare=apply_upgrades)
+# Of the tests' own settings, which hold what tests expect; production's may change with every release.
+EMPTY = Template(name="empty", prepare=start, project=EXAMPLE)
+PRODUCTION = Template(name="production", prepare=apply, project=EXAMPLE)
+BY_HAND = Template(name="by-hand", prepare=byhand.build, project=EXAMPLE)
+INGRESS = Template(name="ingress", prepare=apply_for_ingress, project=EXAMPLE)
+UPGRADES = Template(name="upgrades", prepare=apply_upgrades, project=EXAMPLE)

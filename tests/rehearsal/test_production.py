@@ -36,6 +36,13 @@ def test_everything_stands(production: World) -> None:
     assert outputs["kubeconfig"] == "[secret]"
 
 
+def test_productions_own_settings_apply_whatever_they_hold(tmp_path: Path) -> None:
+    """All other worlds of these tests have the tests' own settings."""
+    with World(tmp_path / "own") as world:
+        world.pulumi("up", "--yes", "--skip-preview")
+        world.pulumi("preview", "--expect-no-changes")
+
+
 def test_a_second_up_changes_nothing_and_a_refresh_finds_nothing(production: World) -> None:
     production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     production.pulumi("preview", "--refresh", "--expect-no-changes")
