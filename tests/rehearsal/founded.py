@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from rehearsal.errors import RehearsalError
 from rehearsal.kubectl import Kubectl
 from rehearsal.machines.etcd import Etcd, EtcdError, Member
 from rehearsal.machines.machine import Machine
@@ -34,9 +35,12 @@ def kubectl(world: World, alias: str) -> Kubectl:
 
 
 def patiently() -> Retrying:
-    """Until what is asserted inside is true."""
+    """Until what is asserted inside is true. An API server that starts refuses connections for a while."""
     return Retrying(
-        retry=retry_if_exception_type((AssertionError, EtcdError)), stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.5), reraise=True
+        retry=retry_if_exception_type((AssertionError, EtcdError, RehearsalError)),
+        stop=stop_after_delay(PATIENCE),
+        wait=wait_fixed(0.5),
+        reraise=True,
     )
 
 

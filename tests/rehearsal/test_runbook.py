@@ -21,10 +21,10 @@ def rehearse(world: World, heading: str, **told: str) -> list[str]:
     return [run(world, block, told) for block in blocks(PAGE, heading) if block.where == "operator"]
 
 
-def rolls(world: World, before: Snapshot, expected: set[str]) -> bool:
-    """Whether these alone have new pods, and no migration ran."""
+def assert_rolled(world: World, before: Snapshot, expected: set[str]) -> None:
+    """These alone have new pods, and no migration ran."""
     after = snapshot(world)
-    return (rolled(before, after), untouched(before, after), after.jobs) == (expected, ALL - expected, before.jobs)
+    assert (rolled(before, after), untouched(before, after), after.jobs) == (expected, ALL - expected, before.jobs)
 
 
 def database_host(world: World) -> str:
@@ -52,14 +52,14 @@ def to_the_direct_host(world: World, heading: str) -> None:
     (said,) = rehearse(world, heading)
     assert said.endswith(database_host(world))
     assert "-pooler" not in database_host(world)
-    assert rolls(world, before, BACKEND)
+    assert_rolled(world, before, BACKEND)
 
 
 def to_the_pooler(world: World, heading: str) -> None:
     before = snapshot(world)
     rehearse(world, heading)
     assert "-pooler" in database_host(world)
-    assert rolls(world, before, BACKEND)
+    assert_rolled(world, before, BACKEND)
 
 
 def migrate(world: World, heading: str) -> None:
@@ -95,13 +95,13 @@ def renew(world: World, heading: str) -> None:
     before, old = snapshot(world), certificate()
     rehearse(world, heading)
     assert certificate() != old
-    assert rolls(world, before, set())
+    assert_rolled(world, before, set())
 
 
 def rotate(world: World, heading: str) -> None:
     before = snapshot(world)
     rehearse(world, heading)
-    assert rolls(world, before, BACKEND | {"redis"})
+    assert_rolled(world, before, BACKEND | {"redis"})
 
 
 SECTIONS: dict[str, Section] = {
