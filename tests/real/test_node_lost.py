@@ -32,6 +32,9 @@ GIVEN_UP_SECONDS = 420
 """Five minutes more, and its pods are made anew elsewhere."""
 READY = {"type": "Ready", "status": "True"}
 
+# The sum of what is waited for, where nothing is as quick as it usually is.
+pytestmark = pytest.mark.timeout(1500)
+
 
 def ready(world: World, app: str) -> list[str]:
     """The nodes on which a pod of the app is ready."""
