@@ -67,7 +67,7 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## tests with the real engine an
 	@$(VENV)/pytest tests/rehearsal --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 real: .venv/ready ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
-	@$(TOOLS) nodes
+	@$(TOOLS) nodes manifests
 	@$(VENV)/pytest tests/real -m real_nodes --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 bench: .venv/ready ## how long a preview and a release take, against an empty program and the book's script in the same world

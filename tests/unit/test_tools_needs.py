@@ -77,7 +77,10 @@ def test_make_test_brings_at_once_what_its_parts_need() -> None:
         ("tools", ["tests"]),
         ("tools NODES=real", ["tests nodes"]),
         # All of it in one go, after the checks that take seconds; the others then find nothing to do.
-        ("test real", ["tests nodes", "manifests diagram", "workflows", "manifests diagram workflows", "rehearsal-tests", "nodes"]),
+        (
+            "test real",
+            ["tests nodes", "manifests diagram", "workflows", "manifests diagram workflows", "rehearsal-tests", "nodes manifests"],
+        ),
     ],
 )
 def test_a_target_brings_what_it_runs(targets: str, expected: list[str]) -> None:
