@@ -68,7 +68,8 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## tests with the real engine an
 
 real: .venv/ready ## tests with real nodes: kubelets, containers, network policies; they need Linux and root
 	@$(TOOLS) nodes manifests
-	@$(VENV)/pytest tests/real -m real_nodes --numprocesses 3 --dist loadscope --no-loadscope-reorder
+	@$(VENV)/pytest tests/real -m "real_nodes and alone"
+	@$(VENV)/pytest tests/real -m "real_nodes and not alone" --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 bench: .venv/ready ## how long a preview and a release take, against an empty program and the book's script in the same world
 	@$(TOOLS) rehearsal

@@ -25,7 +25,11 @@ from tools import build, programs
 
 from .toolbox import toolbox_image
 
+LOST_NODE = "test_node_lost"
 WITHOUT_PRODUCTION = ("test_changed_settings", "test_database", "test_images", "test_nothing_is_left", "test_standins")
+
+BESIDE_OTHERS = (LOST_NODE, *WITHOUT_PRODUCTION)
+"""The other modules run alone: with a second world on two cores, a release under constant requests lost two of them to time-outs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,19 +37,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker("real_nodes")
-    order = ["test_node_lost", "test_site"]
+            if item.path.stem not in BESIDE_OTHERS:
+                item.add_marker("alone")
+    order = [LOST_NODE, "test_site"]
     items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else len(order))
 
 
 class ByWorld(LoadScopeScheduling):  # type: ignore[misc]  # xdist says nothing of its types
-    """Three groups for three workers: a world that loses a node and mostly waits, a world for all others, and what needs neither.
+    """Groups for the workers: a world that loses a node and mostly waits, a world for all others, and what needs neither.
 
     Not `--dist loadgroup`: xdist 3.8 adds a group's name to an attribute that pytest 9 no longer reads.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         module = Path(nodeid.partition("::")[0]).stem
-        if module == "test_node_lost":
+        if module == LOST_NODE:
             return "lost node"
         return "without production" if module in WITHOUT_PRODUCTION else "production"
 
