@@ -56,9 +56,9 @@ class Snapshot:
 
 def snapshot(world: World) -> Snapshot:
     """Taken as soon as no old pod is left: the engine returns when the new ones are ready, a moment before the last old one goes."""
-    surplus = retry_if_result(lambda deployments: any(one["status"].get("replicas") != one["spec"]["replicas"] for one in deployments))
+    rolling = retry_if_result(lambda deployments: any(map(_is_rolling, deployments)))
     # A rollout that does not end is reported as it is.
-    patiently = Retrying(retry=surplus, stop=stop_after_delay(SETTLE_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None)
+    patiently = Retrying(retry=rolling, stop=stop_after_delay(SETTLE_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None)
     patiently(items, world, "deployments")
     pods: dict[str, set[str]] = {}
     for pod in items(world, "pods"):
@@ -69,6 +69,13 @@ def snapshot(world: World) -> Snapshot:
         generations={one["metadata"]["name"]: one["metadata"]["generation"] for one in items(world, "deployments")},
         jobs=frozenset(one["metadata"]["uid"] for one in items(world, "jobs")),
     )
+
+
+def _is_rolling(deployment: Mapping[str, Any]) -> bool:
+    """Whether its status is of an older text, or counts another pod than the new ones."""
+    status, replicas = deployment["status"], deployment["spec"]["replicas"]
+    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return not seen or status.get("replicas") != replicas or status.get("updatedReplicas") != replicas
 
 
 def rolled(before: Snapshot, after: Snapshot) -> set[str]:
