@@ -1,9 +1,12 @@
 """The programs that most tests look at, each run once."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.recipes import followed
 from tests.unit.capture import Capture, completed, equipped_settings, example_settings, production_settings, run
+from tools import checksums
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,12 @@ def program(request: pytest.FixtureRequest) -> Capture:
     """Each of them: a promise is kept by all."""
     captured: Capture = request.getfixturevalue(request.param)
     return captured
+
+
+@pytest.fixture
+def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The recorded checksums, of which there are none to begin with."""
+    file = tmp_path / "releases.sha256"
+    file.write_text("# none\n")
+    monkeypatch.setattr(checksums, "RECORDS", file)
+    return file

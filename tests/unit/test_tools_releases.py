@@ -13,21 +13,12 @@ from rich.console import Console
 
 from tests.unit.stubs import alone_on_path, stand_in
 from tests.unit.vendor import Vendor, archive, serving
-from tools import build, checksums, download, programs
+from tools import build, download, programs
 from tools.program import Asset, BuildError, Program, this_platform
 
 ETCD, KUBERNETES, PULUMI, PYTHON = map(programs.named, ("etcd", "kubernetes", "pulumi", "pulumi-language-python"))
 CONTENT = b"".join(hashlib.sha256(bytes([number])).digest() for number in range(100))
 """Which no archive makes smaller."""
-
-
-@pytest.fixture
-def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The recorded checksums, of which there are none to begin with."""
-    file = tmp_path / "releases.sha256"
-    file.write_text("# none\n")
-    monkeypatch.setattr(checksums, "RECORDS", file)
-    return file
 
 
 @pytest.fixture

@@ -10,15 +10,6 @@ from tools import checksums, programs
 from tools.program import PLATFORMS, BuildError, Platform, this_platform
 
 
-@pytest.fixture
-def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The recorded checksums, of which there are none to begin with."""
-    file = tmp_path / "releases.sha256"
-    file.write_text("# none\n")
-    monkeypatch.setattr(checksums, "RECORDS", file)
-    return file
-
-
 def test_a_program_whose_release_nobody_can_verify_is_built(records: Path) -> None:
     kwok = programs.named("kwok")
     assert programs.release_folder(kwok) is None
