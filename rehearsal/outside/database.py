@@ -143,16 +143,24 @@ class Outside:
 
     def _finish(self, *command: str, words: str | None = None) -> None:
         done = subprocess.run(
-            self._inside(*command), input=words, env=_environment(), capture_output=True, text=True, check=False, cwd=self.layout.folder
+            self._inside(*command),
+            input=words,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.layout.folder,
         )
         if done.returncode != 0:
             raise RehearsalError(f"the database could not be made: {done.stderr.strip()}")
 
     def _inside(self, *command: str) -> list[str]:
-        return chroot.command(debian.root("postgresql"), *command, folder=self.folder, user=USER)
+        # The first process of its own PID namespace: the kernel ends PostgreSQL's children with it, before its own end is seen.
+        alone = ["unshare", "--pid", "--fork"]
+        return [*alone, *chroot.command(debian.root("postgresql"), *command, folder=self.folder, user=USER)]
 
     def _serve(self, name: str, host: str, *command: str) -> None:
-        process = processes.start(self.layout, name, self._inside(*command), environment=_environment() | {MARK: str(self.folder)})
+        process = processes.start(self.layout, name, self._inside(*command), environment=self._environment() | {MARK: str(self.folder)})
         log = self.layout.logs / f"{name}.log"
 
         def ask() -> None:
@@ -168,7 +176,7 @@ class Outside:
             raise RehearsalError(f"{name} does not answer at {host} after {START_SECONDS:.0f} s; its log: {log}") from error
 
     def _ask(self, text: str, host: str) -> subprocess.CompletedProcess[str]:
-        environment = _environment() | {
+        environment = self._environment() | {
             "PGHOST": host,
             "PGPORT": str(self.database.port),
             "PGDATABASE": self.database.name,
@@ -180,6 +188,10 @@ class Outside:
         command = self._inside(f"{PROGRAMS}/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", text)
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=self.layout.folder)
 
+    def _environment(self) -> dict[str, str]:
+        # Nothing of the person's own: PGDATA or a locale that is not here would lead the programs elsewhere.
+        return processes.marked(self.layout, {"PATH": os.environ["PATH"]})
+
     def _write(self, name: str, text: str) -> None:
         file = self.folder / name
         pki.write_private(file, text.encode())
@@ -187,11 +199,6 @@ class Outside:
 
     def _own(self, file: Path) -> None:
         os.chown(file, USER, USER)
-
-
-def _environment() -> dict[str, str]:
-    # Nothing of the person's own: PGDATA or a locale that is not here would lead the programs elsewhere.
-    return {"PATH": os.environ["PATH"]}
 
 
 def _settings(**values: object) -> str:

@@ -1,8 +1,10 @@
 """The database outside of the cluster behaves as Neon's: two addresses, TLS, passwords, and a pooler whose sessions are nobody's own."""
 
-import socket
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,18 @@ import pytest
 
 from rehearsal import processes
 from rehearsal.errors import RehearsalError
+from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.outside.database import Outside
 from tests.real import database
 from tests.real.patience import patiently
+
+MAKE = """
+import sys
+from pathlib import Path
+from tests.real import database
+with database.running(Path(sys.argv[1])):
+    pass
+"""
 
 
 @pytest.fixture
@@ -49,6 +60,32 @@ def test_nobody_comes_in_without_the_password_or_without_tls(outside: Outside, m
             outside.query("SELECT 1", host=host)
 
 
+def test_a_world_ends_a_database_that_is_being_made(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "world")
+    layout.make_folders()
+    starter = subprocess.Popen([sys.executable, "-c", MAKE, str(tmp_path)], cwd=CHECKOUT, start_new_session=True)
+
+    def initializing() -> None:
+        assert "initdb" in programs_in(layout.folder)
+
+    patiently(initializing)
+    starter.kill()
+    starter.wait()
+    processes.stop(layout)
+    # At once: whoever still writes there fails the removal of the folder.
+    assert programs_in(layout.folder) == []
+
+
+def programs_in(folder: Path) -> list[str]:
+    """The programs that have this folder mounted, with or without a world's mark."""
+    mounted = []
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):
+            if str(folder) in Path(f"/proc/{process.pid}/mountinfo").read_text():
+                mounted.append(process.name())
+    return mounted
+
+
 def test_what_was_written_outlives_an_outage(outside: Outside) -> None:
     outside.query("CREATE TABLE kept (id int)")
     outside.stop()
@@ -61,20 +98,15 @@ def test_what_was_written_outlives_an_outage(outside: Outside) -> None:
 def test_it_ends_with_its_world(outside: Outside) -> None:
     started = processes.running(outside.layout)
     assert {one.name() for one in started} >= {"postgres", "pgbouncer"}
-    # Its own name for each, where its environment was: a child of PostgreSQL does not carry the world's mark, and follows its parent.
+    # Its own name for each, where its environment was: a child of PostgreSQL does not carry the world's mark.
     children = [child for one in started for child in one.children(recursive=True)]
     assert children
     processes.stop(outside.layout)
-
-    def gone() -> None:
-        assert [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
-
-    patiently(gone)
+    assert [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_a_start_that_fails_says_where_to_look(outside: Outside) -> None:
     outside.stop()
-    with closing(socket.socket()) as somebody:
-        somebody.bind((outside.direct, outside.database.port))
-        with pytest.raises(RehearsalError, match=r"postgresql ended while it started; its log: .*postgresql\.log"):
-            outside.start()
+    shutil.rmtree(outside.folder / "data" / "global")
+    with pytest.raises(RehearsalError, match=r"postgresql ended while it started; its log: .*postgresql\.log"):
+        outside.start()
