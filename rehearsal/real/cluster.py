@@ -25,6 +25,8 @@ NETWORK_PART = ".network"
 PROGRAMS = ("containerd", "kubelet", "kube-proxy", "kube-router")
 OF_KUBERNETES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
 PACKAGES = ("node", "postgresql", "redis")
+TOLERATION_SECONDS = 60
+"""How long a pod stays bound to a node that is not ready or unreachable."""
 TOOLS = ("unshare", "nsenter", "mount", "umount", "pivot_root")
 
 
@@ -133,7 +135,14 @@ class RealNodes:
     def place(self, place: Place) -> Place:
         """The control plane of such a world: at an address that nodes and pods reach, and asking kubelets by theirs."""
         told = replace(self._plan.network, advertise=network.ROUTER)
-        flags = {"kube-apiserver": ["kubelet-preferred-address-types=InternalIP"]}
+        flags = {
+            "kube-apiserver": [
+                "kubelet-preferred-address-types=InternalIP",
+                # Kubernetes' default, and production's, is 300 s. A rehearsal of a lost node shows the same after one minute.
+                f"default-not-ready-toleration-seconds={TOLERATION_SECONDS}",
+                f"default-unreachable-toleration-seconds={TOLERATION_SECONDS}",
+            ]
+        }
         return replace(place, address=network.ROUTER, network=told, played=False, extra=flags)
 
     def manifests(self) -> Iterable[Manifest]:
