@@ -45,7 +45,9 @@ addresses = NodeAddresses(settings.nodes, hetzner=hetzner)
 between = NodeNetwork(settings, public=addresses, hetzner=hetzner)
 firewall = Firewall(settings, web_from=ranges, nodes=addresses.ipv4, hetzner=hetzner)
 authority = Authority(existing=secrets.join_token)
-machines = Machines(settings, addresses=addresses, network=between, firewall=firewall, authority=authority, hetzner=hetzner)
+machines = Machines(
+    settings, addresses=addresses, network=between, firewall=firewall, authority=authority, hetzner=hetzner
+)
 
 # Edge
 zone = Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
@@ -57,14 +59,20 @@ kubeconfig = secrets.kubeconfig or founded(settings, authority, addresses=addres
 cluster = Cluster(settings.cluster.context, kubeconfig=kubeconfig, after=[machines])
 traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
 admission = Admission(settings.images, provider=cluster.provider)
-network = Network(settings=settings.cluster, adopted=settings.adopted, nodes=[*addresses.ipv4.values(), *between.private.values()])
+network = Network(
+    settings=settings.cluster, adopted=settings.adopted, nodes=[*addresses.ipv4.values(), *between.private.values()]
+)
 SystemNamespaces(network=network, provider=cluster.provider)
 namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
 Identities(settings, namespace=namespace, provider=cluster.provider)
 Upgrades(settings, provider=cluster.provider)  # of k3s, and reboots; off while no days are set
 Snapshots(settings, secrets, provider=cluster.provider)  # of etcd; to the nodes' disks alone while no bucket is set
 middlewares = Middlewares(
-    settings.edge, ranges=ranges.all, origin_pulls=origin_pulls, admin_users=secrets.admin_basic_auth, namespace=namespace
+    settings.edge,
+    ranges=ranges.all,
+    origin_pulls=origin_pulls,
+    admin_users=secrets.admin_basic_auth,
+    namespace=namespace,
 )
 
 # Apps
@@ -76,7 +84,9 @@ backend = api(settings, namespace=namespace, config=config, after=[schema.job, c
 jobs = worker(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
 panel = admin(settings, namespace=namespace, config=config, api=backend)
 client = web(settings, namespace=namespace, config=config, api=backend)
-ClusterDNS(nodes=len(settings.nodes), provider=cluster.provider, after=[backend.deployment])  # by then every node has joined
+ClusterDNS(
+    nodes=len(settings.nodes), provider=cluster.provider, after=[backend.deployment]
+)  # by then every node has joined
 
 ingresses = Ingresses(
     [

@@ -22,7 +22,9 @@ console = Console(soft_wrap=True, highlight=False)
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, help="How often each is measured, after one that is not counted.")
+@click.option(
+    "--rounds", default=5, show_default=True, help="How often each is measured, after one that is not counted."
+)
 def bench(rounds: int) -> None:
     """Preview against an empty program's, release against the deployment book's script."""
     table = Table("what", "measured", "seconds", "against", "seconds", "ratio", box=None, pad_edge=False)
@@ -67,7 +69,17 @@ def _release(world: World) -> Callable[[int], Cost]:
     env = {**engine.environment(world.layout), **FORCE}
 
     def release(number: int) -> Cost:
-        command = [sys.executable, "-m", "ops", "release", "--stack", engine.STACK, "--api", f"program-{number}", "--yes"]
+        command = [
+            sys.executable,
+            "-m",
+            "ops",
+            "release",
+            "--stack",
+            engine.STACK,
+            "--api",
+            f"program-{number}",
+            "--yes",
+        ]
         return cost(lambda: run(command, cwd=str(world.project), env=env))
 
     return release

@@ -31,7 +31,9 @@ class Script:
         (job,) = world.kubectl_json("get", "jobs", f"--namespace={NAMESPACE}")["items"]
         deployments = [world.kubectl_json("get", "deployment", app, f"--namespace={NAMESPACE}") for app in BACKEND]
         images = [one["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[0] for one in deployments]
-        return cls(world=world, migration=job["spec"]["template"]["spec"], images=dict(zip(BACKEND, images, strict=True)))
+        return cls(
+            world=world, migration=job["spec"]["template"]["spec"], images=dict(zip(BACKEND, images, strict=True))
+        )
 
     def release(self, tag: str) -> None:
         """Migrates and rolls out a tag. Ends when every pod of it is ready."""

@@ -37,15 +37,23 @@ def known_zone(value: str) -> str:
 
 
 Email = Annotated[str, like(r"[^@\s]+@[^@\s]+", "an e-mail address")]
-Hostname = Annotated[str, like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of small letters, digits and hyphens")]
+Hostname = Annotated[
+    str, like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of small letters, digits and hyphens")
+]
 Domain = Annotated[str, like(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a full domain name in small letters")]
 # A tag that moves would change what runs without a release.
 Tag = Annotated[str, like(r"(?!latest$)\w[\w.-]{0,62}", 'an image tag other than "latest", such as a git commit,')]
 Image = Annotated[str, like(r"[a-z0-9./_-]+:(?!latest$)\w[\w.-]{0,62}", 'an image with a tag other than "latest"')]
 Quantity = Annotated[str, like(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
-PublicKey = Annotated[str, like(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")]
+PublicKey = Annotated[
+    str, like(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")
+]
 PublicKeyPem = Annotated[
-    str, like(r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", "a public key as cosign.pub holds it (PEM)")
+    str,
+    like(
+        r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*",
+        "a public key as cosign.pub holds it (PEM)",
+    ),
 ]
 Duration = Annotated[str, like(r"[1-9][0-9]*(ms|s|m|h)", 'a duration such as "1s"')]
 K3sVersion = Annotated[str, like(r"v1\.\d+\.\d+\+k3s\d+", 'a release of k3s such as "v1.34.6+k3s1"')]

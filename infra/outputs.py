@@ -17,7 +17,9 @@ from infra.schema import App, Settings
 
 def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:
     """A snippet for ~/.ssh/config."""
-    return "\n".join(f"Host {alias}\n  HostName {address}\n  Port {port}\n  User root" for alias, address in nodes.items())
+    return "\n".join(
+        f"Host {alias}\n  HostName {address}\n  Port {port}\n  User root" for alias, address in nodes.items()
+    )
 
 
 def monthly_cost(settings: Settings) -> Mapping[str, object]:
@@ -40,12 +42,17 @@ def export_outputs(
 ) -> None:
     """Exports all outputs; the kubeconfig and the token, without which no snapshot can be restored, are secret."""
     pulumi.export("nodes", addresses.ipv4)
-    pulumi.export("sshConfig", pulumi.Output.all(**addresses.ipv4).apply(lambda nodes: ssh_config(nodes, port=settings.access.ssh_port)))
+    pulumi.export(
+        "sshConfig",
+        pulumi.Output.all(**addresses.ipv4).apply(lambda nodes: ssh_config(nodes, port=settings.access.ssh_port)),
+    )
     pulumi.export("kubeconfig", cluster.kubeconfig)
     pulumi.export("joinToken", authority.token)
     pulumi.export("urls", {name: f"https://{host}" for name, host in zone.hosts.items()})
     pulumi.export("firewallId", firewall.id)
     pulumi.export("cloudflareRanges", ranges.all)
     pulumi.export("originCertificateExpiry", certificate.expires_on)
-    pulumi.export("images", {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis})
+    pulumi.export(
+        "images", {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis}
+    )
     pulumi.export("monthlyCost", monthly_cost(settings))

@@ -109,7 +109,9 @@ class Database(Model):
     @classmethod
     def _is_the_pooler(cls, value: str) -> str:
         if not value.split(".", maxsplit=1)[0].endswith("-pooler"):
-            raise ValueError("is Neon's direct host; give the pooler's, whose first label ends in -pooler (the direct one follows from it)")
+            raise ValueError(
+                "is Neon's direct host; give the pooler's, whose first label ends in -pooler (the direct one follows from it)"
+            )
         return value
 
     @property
@@ -141,7 +143,9 @@ class Prices(Model):
 
     def month(self, server_types: Iterable[str]) -> float:
         """A month of these servers, each with its address, and of the services."""
-        return round(sum(self.servers[one] + self.primary_ipv4 for one in server_types) + sum(self.services.values()), 2)
+        return round(
+            sum(self.servers[one] + self.primary_ipv4 for one in server_types) + sum(self.services.values()), 2
+        )
 
 
 DERIVED = {
@@ -162,7 +166,15 @@ DERIVED = {
     "APNS_AUTH_KEY_PATH",
 }
 """Variables that follow from other settings (infra/apps/config.py); given twice, one of the two would silently win."""
-SECRET = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "ADMIN_PASSWORD", "EMAIL_HOST_PASSWORD", "B2_KEY_ID", "B2_APP_KEY"}
+SECRET = {
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "SECRET_KEY",
+    "ADMIN_PASSWORD",
+    "EMAIL_HOST_PASSWORD",
+    "B2_KEY_ID",
+    "B2_APP_KEY",
+}
 """Variables whose place is the Secret; here they would stand in plain text."""
 MAIL_PORT = "EMAIL_PORT"
 STORE_ENDPOINT, STORE_REGION, UPLOADS = "B2_ENDPOINT", "B2_REGION", "B2_BUCKET_NAME"
@@ -207,12 +219,20 @@ class Settings(Model):
     @classmethod
     def _of_these_nodes(cls, value: ClusterSettings, info: ValidationInfo) -> ClusterSettings:
         nodes: Mapping[str, Node] = info.data.get("nodes", {})
-        if nodes and value.founder is not None and (value.founder not in nodes or nodes[value.founder].role != "server"):
-            raise ValueError(f"founder {value.founder} is no server of this stack; its servers are {', '.join(servers(nodes))}")
+        if (
+            nodes
+            and value.founder is not None
+            and (value.founder not in nodes or nodes[value.founder].role != "server")
+        ):
+            raise ValueError(
+                f"founder {value.founder} is no server of this stack; its servers are {', '.join(servers(nodes))}"
+            )
         if value.network == "private":
             outside = [alias for alias, node in nodes.items() if node.private_ipv4 not in value.private_range]
             if outside:
-                raise ValueError(f"network private needs a privateIpv4 in {value.private_range} for {', '.join(outside)}")
+                raise ValueError(
+                    f"network private needs a privateIpv4 in {value.private_range} for {', '.join(outside)}"
+                )
         return value
 
     @field_validator("replacing")
@@ -242,7 +262,9 @@ class Settings(Model):
     @classmethod
     def _a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         if not value.get(MAIL_PORT, "").isdecimal():
-            raise ValueError(f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail")
+            raise ValueError(
+                f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail"
+            )
         return value
 
     @field_validator("snapshots")
@@ -252,11 +274,17 @@ class Settings(Model):
         if value is None or environment is None:
             return value
         if missing := [name for name in (STORE_ENDPOINT, STORE_REGION) if not environment.get(name)]:
-            raise ValueError(f"needs {' and '.join(missing)} in honeydue:environment: snapshots go to the same object store")
+            raise ValueError(
+                f"needs {' and '.join(missing)} in honeydue:environment: snapshots go to the same object store"
+            )
         if "/" in environment[STORE_ENDPOINT]:
-            raise ValueError(f"needs {STORE_ENDPOINT} in honeydue:environment to be a host name without https://, as k3s reads it")
+            raise ValueError(
+                f"needs {STORE_ENDPOINT} in honeydue:environment to be a host name without https://, as k3s reads it"
+            )
         if value.bucket == environment.get(UPLOADS):
-            raise ValueError(f"bucket {value.bucket} is that of the uploads: whoever reads those would read every Secret")
+            raise ValueError(
+                f"bucket {value.bucket} is that of the uploads: whoever reads those would read every Secret"
+            )
         return value
 
     @property
@@ -274,7 +302,11 @@ class Settings(Model):
     def _pinned_to_a_node(cls, value: RedisSettings, info: ValidationInfo) -> RedisSettings:
         # As they were written: a mistake in one of them must not hide this one.
         written = (info.context or {}).get("nodes")
-        known = [node.get("hostname") for node in written.values() if isinstance(node, Mapping)] if isinstance(written, Mapping) else []
+        known = (
+            [node.get("hostname") for node in written.values() if isinstance(node, Mapping)]
+            if isinstance(written, Mapping)
+            else []
+        )
         if known and value.node not in known:
             raise ValueError(f"node {value.node} is no node of this stack; its nodes are {', '.join(map(str, known))}")
         return value

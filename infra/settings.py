@@ -44,11 +44,21 @@ class Secrets:
     b2_key_id: Annotated[pulumi.Output[str], "Backblaze application key id"]
     b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
     apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file", " < AuthKey.p8"]
-    kubeconfig: Annotated[pulumi.Output[str] | None, "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"] = None
-    join_token: Annotated[pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"] = None
-    admin_basic_auth: Annotated[pulumi.Output[str] | None, "users of the password before the admin panel", " < users.htpasswd"] = None
-    snapshot_key_id: Annotated[pulumi.Output[str] | None, "Backblaze application key id of the bucket of the snapshots"] = None
-    snapshot_application_key: Annotated[pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"] = None
+    kubeconfig: Annotated[
+        pulumi.Output[str] | None, "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"
+    ] = None
+    join_token: Annotated[
+        pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"
+    ] = None
+    admin_basic_auth: Annotated[
+        pulumi.Output[str] | None, "users of the password before the admin panel", " < users.htpasswd"
+    ] = None
+    snapshot_key_id: Annotated[
+        pulumi.Output[str] | None, "Backblaze application key id of the bucket of the snapshots"
+    ] = None
+    snapshot_application_key: Annotated[
+        pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +89,19 @@ OF_SNAPSHOTS = ("snapshotKeyId", "snapshotApplicationKey")
 
 REQUIRED: Mapping[str, Key] = {
     **{key: secret for key, secret in SECRETS.items() if not secret.optional or key in OF_AN_EXISTING_CLUSTER},
-    "adminEmail": Key(what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False),
-    "emailUser": Key(what="Fastmail account that sends", command=f"pulumi config set {PROJECT}:emailUser", secret=False),
-    "registryUsername": Key(what="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False),
+    "adminEmail": Key(
+        what="first administrator's address", command=f"pulumi config set {PROJECT}:adminEmail", secret=False
+    ),
+    "emailUser": Key(
+        what="Fastmail account that sends", command=f"pulumi config set {PROJECT}:emailUser", secret=False
+    ),
+    "registryUsername": Key(
+        what="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False
+    ),
     "sshKeys": Key(
-        what="operators' public keys", command=f"pulumi config set --path '{PROJECT}:sshKeys.NAME' 'ssh-ed25519 …'", secret=False
+        what="operators' public keys",
+        command=f"pulumi config set --path '{PROJECT}:sshKeys.NAME' 'ssh-ed25519 …'",
+        secret=False,
     ),
 }
 """What the repository cannot ship: the operator sets it once, a rehearsal puts placeholders."""
@@ -112,14 +130,20 @@ def load_settings() -> tuple[Settings, Secrets]:
     """Reads and checks the stack's configuration; a SettingsError names every mistake at once."""
     config = pulumi.Config(PROJECT)
     # Pulumi.yaml gives "" or {} to what only the operator can set.
-    held = {key.removeprefix(f"{PROJECT}:") for key, value in CONFIG.get().items() if key.startswith(f"{PROJECT}:") and value not in EMPTY}
+    held = {
+        key.removeprefix(f"{PROJECT}:")
+        for key, value in CONFIG.get().items()
+        if key.startswith(f"{PROJECT}:") and value not in EMPTY
+    }
     shapes = {to_camel(name): shape for name, shape in Settings.model_fields.items()}
 
     cluster = config.get_object("cluster") if "cluster" in held else None
     founded_here = isinstance(cluster, Mapping) and bool(cluster.get("founder"))
     needed = required(founded_here=founded_here, snapshots="snapshots" in held)
 
-    mistakes = [f"{PROJECT}:{key} is missing ({what.what}): {what.command}" for key, what in needed.items() if key not in held]
+    mistakes = [
+        f"{PROJECT}:{key} is missing ({what.what}): {what.command}" for key, what in needed.items() if key not in held
+    ]
     mistakes += [
         f"{PROJECT}:{key} is of another cluster than the one that {PROJECT}:cluster.founder founds: pulumi config rm {PROJECT}:{key}"
         for key in OF_AN_EXISTING_CLUSTER
@@ -146,13 +170,22 @@ def load_settings() -> tuple[Settings, Secrets]:
     try:
         settings = Settings.model_validate(values, context=values)
     except ValidationError as error:
-        mistakes += [_readable(details) for details in error.errors() if details["loc"][0] not in REQUIRED or details["loc"][0] in held]
+        mistakes += [
+            _readable(details)
+            for details in error.errors()
+            if details["loc"][0] not in REQUIRED or details["loc"][0] in held
+        ]
     if mistakes:
         raise SettingsError(
-            f"{len(mistakes)} to mend in the settings of stack {pulumi.get_stack()}; nothing was contacted.\n  " + "\n  ".join(mistakes)
+            f"{len(mistakes)} to mend in the settings of stack {pulumi.get_stack()}; nothing was contacted.\n  "
+            + "\n  ".join(mistakes)
         )
     return settings, Secrets(
-        **{declared.name: config.require_secret(key) for declared in fields(Secrets) if (key := to_camel(declared.name)) in held}
+        **{
+            declared.name: config.require_secret(key)
+            for declared in fields(Secrets)
+            if (key := to_camel(declared.name)) in held
+        }
     )
 
 

@@ -24,7 +24,9 @@ class Window(Model):
     def _the_same_day(cls, value: str, info: ValidationInfo) -> str:
         start = info.data.get("start")
         if start is not None and value <= start:
-            raise ValueError(f"must be after start, {start}: both programs look at one day at a time, and would never begin")
+            raise ValueError(
+                f"must be after start, {start}: both programs look at one day at a time, and would never begin"
+            )
         return value
 
 

@@ -79,9 +79,15 @@ def _look_ahead(stack: str, adopted: Collection[str]) -> None:
     planned = [(str(dig(one, *STEP, "op")), str(dig(one, *STEP, "urn"))) for one in events if dig(one, *STEP)]
     wrong = sorted(short_name(urn) for op, urn in planned if op in LOSING or (op == "create" and urn in adopted))
     if wrong:
-        raise OpsError(f"taken over, but the next up would replace {', '.join(wrong)}: do not run it. `make preview DIFF=1` shows why")
-    counts = {op: sum(one == op for one, urn in planned if "pulumi:providers" not in urn) for op in ("update", "create")}
-    console.print(f"Taken over. The next up updates {counts['update']} and creates {counts['create']}; it replaces nothing.")
+        raise OpsError(
+            f"taken over, but the next up would replace {', '.join(wrong)}: do not run it. `make preview DIFF=1` shows why"
+        )
+    counts = {
+        op: sum(one == op for one, urn in planned if "pulumi:providers" not in urn) for op in ("update", "create")
+    }
+    console.print(
+        f"Taken over. The next up updates {counts['update']} and creates {counts['create']}; it replaces nothing."
+    )
     console.print(report.restarting(list(restarts(events))))
     console.print(report.losing(list(lost_keys(events))))
     console.print(f"Look at all of it with make preview STACK={stack}, then make up STACK={stack}.")

@@ -35,8 +35,16 @@ def places(states: Sequence[State]) -> Sequence[Place]:
     """Where the program's own objects are."""
     ours = [state for state in states if state.type.startswith(KUBERNETES)]
     namespaces = {str(dig(one.inputs, "metadata", "name")) for one in ours if one.type == NAMESPACE}
-    kinds = {(str(dig(one.inputs, "apiVersion")), str(dig(one.inputs, "kind"))) for one in ours if dig(one.inputs, "metadata", "namespace")}
-    return sorted(Place(namespace=namespace, api_version=version, kind=kind) for namespace in namespaces for version, kind in kinds)
+    kinds = {
+        (str(dig(one.inputs, "apiVersion")), str(dig(one.inputs, "kind")))
+        for one in ours
+        if dig(one.inputs, "metadata", "namespace")
+    }
+    return sorted(
+        Place(namespace=namespace, api_version=version, kind=kind)
+        for namespace in namespaces
+        for version, kind in kinds
+    )
 
 
 def strangers(cluster: Cluster, place: Place, states: Sequence[State], ids: Mapping[str, str]) -> Iterator[str]:

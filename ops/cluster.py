@@ -11,7 +11,13 @@ import urllib3
 import yaml
 from kubernetes import config
 from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import DynamicApiError, ForbiddenError, NotFoundError, ResourceNotFoundError, UnauthorizedError
+from kubernetes.dynamic.exceptions import (
+    DynamicApiError,
+    ForbiddenError,
+    NotFoundError,
+    ResourceNotFoundError,
+    UnauthorizedError,
+)
 
 from infra.settings import SECRETS
 from ops.errors import NotAllowedError, OpsError
@@ -39,7 +45,9 @@ class Cluster:
         except (yaml.YAMLError, config.ConfigException, AttributeError, TypeError) as error:
             # The whole text of a YAML error would show the secret.
             what = error if isinstance(error, config.ConfigException) else "it is no kubeconfig"
-            raise OpsError(f"honeydue:kubeconfig does not lead to context {context} ({what}): {SECRETS['kubeconfig'].command}") from None
+            raise OpsError(
+                f"honeydue:kubeconfig does not lead to context {context} ({what}): {SECRETS['kubeconfig'].command}"
+            ) from None
         # urllib3's own retries would take a minute to say that nobody listens.
         api.configuration.retries = False
         server = str(api.configuration.host)

@@ -32,7 +32,9 @@ def cost(plan: Plan) -> str:
     if plan.errors or PRICES not in plan.config:
         return ""
     # A replaced server has several steps, and is paid for once.
-    servers = {step.urn: str(step.new.inputs["serverType"]) for step in plan.steps if step.new and step.new.type == SERVER}
+    servers = {
+        step.urn: str(step.new.inputs["serverType"]) for step in plan.steps if step.new and step.new.type == SERVER
+    }
     prices = Prices.model_validate_json(plan.config[PRICES])
     after = Cost(total=prices.month(servers.values()), currency=prices.currency, asOf=prices.as_of)
     before = _before(plan)

@@ -37,8 +37,12 @@ class _Command(click.Command):
 
 @click.command(cls=_Command)
 @click.option("--stack", required=True, help="Which stack.")
-@click.option("--markdown", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there too, as CI shows it.")
-@click.option("--without-secrets", is_flag=True, help="Leave out Kubernetes' Secrets, which the viewer's account may not read.")
+@click.option(
+    "--markdown", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there too, as CI shows it."
+)
+@click.option(
+    "--without-secrets", is_flag=True, help="Leave out Kubernetes' Secrets, which the viewer's account may not read."
+)
 def drift(stack: str, file: Path | None, without_secrets: bool) -> None:
     """Whether what runs is what is declared. Ends with 0 when it is, with 2 on drift, with 1 when nobody could look."""
     masking = Masking({})
@@ -46,7 +50,9 @@ def drift(stack: str, file: Path | None, without_secrets: bool) -> None:
         settings = engine.settings(stack)
         masking = Masking(settings)
         with console.status(f"looking at all that stack {stack} holds"):
-            findings = _look(stack, settings, without=[f"urn:pulumi:{stack}::**{KUBERNETES_SECRET}::*"] if without_secrets else [])
+            findings = _look(
+                stack, settings, without=[f"urn:pulumi:{stack}::**{KUBERNETES_SECRET}::*"] if without_secrets else []
+            )
     except (OpsError, PlanError) as error:
         why = masking(str(error))
         console.print(Text.assemble(("drift: ", "red"), f"could not be checked. {why}"))
@@ -74,7 +80,9 @@ def _look(stack: str, settings: Settings, *, without: Sequence[str]) -> Findings
     plan = engine.plan_refreshed(stack, without=without)
     if engine.checkpoint(stack) != before:
         raise OpsError(f"stack {stack} was changed during the look: an update runs. Try again when it is done")
-    return Findings(drifts=[*drifts(plan, urns), *records, *objects.drifts], motions=motions(plan, urns), unseen=objects.unseen)
+    return Findings(
+        drifts=[*drifts(plan, urns), *records, *objects.drifts], motions=motions(plan, urns), unseen=objects.unseen
+    )
 
 
 def _write(file: Path | None, text: str) -> None:

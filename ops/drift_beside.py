@@ -15,7 +15,13 @@ from ops.findings import dig
 from ops.lookups.cloudflare import Cloudflare
 from ops.plan import State
 
-RUNNING = [("v1", "Pod"), ("apps/v1", "DaemonSet"), ("apps/v1", "ReplicaSet"), ("apps/v1", "StatefulSet"), ("batch/v1", "CronJob")]
+RUNNING = [
+    ("v1", "Pod"),
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "ReplicaSet"),
+    ("apps/v1", "StatefulSet"),
+    ("batch/v1", "CronJob"),
+]
 """What the program does not use, and others run things by."""
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 LEADING = ("A", "AAAA", "CNAME")
@@ -50,7 +56,11 @@ def records(cloudflare: Cloudflare, held: Sequence[State]) -> Iterator[Drift]:
     names, addresses = ({dig(state.outputs, key) for state in ours} for key in ("name", "content"))
     for zone in sorted({str(dig(state.outputs, "zoneId")) for state in ours}):
         for record in cloudflare.records(zone):
-            if record.type in LEADING and record.id not in ids and (record.name in names or record.content in addresses):
+            if (
+                record.type in LEADING
+                and record.id not in ids
+                and (record.name in names or record.content in addresses)
+            ):
                 yield _undeclared(f"{record.type} record {record.name} → {record.content}")
 
 

@@ -105,7 +105,13 @@ def _text(value: JsonValue, masking: Masking) -> str:
         case list():
             return ", ".join(_text(one, masking) for one in value)
         case dict():
-            return "{" + ", ".join(f"{key}: {_text(one, masking)}" for key, one in value.items() if one not in (None, "", [], {})) + "}"
+            return (
+                "{"
+                + ", ".join(
+                    f"{key}: {_text(one, masking)}" for key, one in value.items() if one not in (None, "", [], {})
+                )
+                + "}"
+            )
         case _:
             # Masked before anything is cut off or put together.
             return " ".join(masking(str(value)).split())

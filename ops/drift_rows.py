@@ -80,7 +80,9 @@ def _properties(step: Step, found: State, declared: State) -> Iterator[Drift]:
     for path in dict.fromkeys(path for path in told if not any(_within(path, one) for one in seen)):
         # Alike to us: both are masked, or the difference is in what the cloud computes.
         hidden = MASK in json.dumps([ours.get(_top(path)), theirs.get(_top(path))])
-        yield Drift(resource=step.short, property=path, declared=MASK if hidden else "as declared", found="another value")
+        yield Drift(
+            resource=step.short, property=path, declared=MASK if hidden else "as declared", found="another value"
+        )
     if not told and not rows:
         yield Drift(resource=step.short, declared="ready", found="not ready")
 

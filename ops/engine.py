@@ -77,10 +77,14 @@ def plan_imports(stack: str, settings: Settings) -> tuple[Plan, ImportFile]:
         shutil.copyfile(settings_file(stack), copy)
         if isinstance(kubeconfig, str) and isinstance(context, str) and kubeconfig:
             planner = without_rights(kubeconfig, context)
-            _answered(["config", "set", "--secret", "honeydue:kubeconfig", "--config-file", str(copy)], stack, stdin=planner)
+            _answered(
+                ["config", "set", "--secret", "honeydue:kubeconfig", "--config-file", str(copy)], stack, stdin=planner
+            )
         plan = _planned(stack, ["--import-file", str(file), "--config-file", str(copy)])
         entries = ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
-        return plan, entries.model_copy(update={"resources": [_with_rights(one, kubeconfig) for one in entries.resources]})
+        return plan, entries.model_copy(
+            update={"resources": [_with_rights(one, kubeconfig) for one in entries.resources]}
+        )
 
 
 def plan_refreshed(stack: str, *, without: Sequence[str] = ()) -> Plan:
@@ -120,14 +124,19 @@ def previewed(stack: str) -> Iterator[JsonValue]:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0:
         said = [one["diagnosticEvent"] for one in events if "diagnosticEvent" in one]
-        raise PlanError("\n".join(one["message"].strip() for one in said if one["severity"] == "error") or _explained(done.stderr, stack))
+        raise PlanError(
+            "\n".join(one["message"].strip() for one in said if one["severity"] == "error")
+            or _explained(done.stderr, stack)
+        )
     yield from events
 
 
 def import_resources(stack: str, file: ImportFile) -> None:
     """Takes over what the file names, at the person's own terminal; what is done when it is interrupted stays done."""
     with _written(file) as path:
-        status = stream(["pulumi", "import", "--stack", stack, "--file", path, "--generate-code=false", "--yes", "--skip-preview"])
+        status = stream(
+            ["pulumi", "import", "--stack", stack, "--file", path, "--generate-code=false", "--yes", "--skip-preview"]
+        )
     if status != 0:
         raise OpsError("the import ended as shown above; what was imported stays so. Run it again to go on")
 
@@ -157,7 +166,9 @@ def checkpoint(stack: str) -> Checkpoint:
     try:
         return Checkpoint.model_validate(exported.get("deployment") or {})
     except ValidationError as error:
-        raise OpsError(f"the stack's state cannot be read: {error.error_count()} parts of it have another form") from None
+        raise OpsError(
+            f"the stack's state cannot be read: {error.error_count()} parts of it have another form"
+        ) from None
 
 
 def held(stack: str) -> Sequence[State]:
@@ -190,5 +201,7 @@ def _explained(said: str, stack: str) -> str:
     if "PULUMI_ACCESS_TOKEN" in said or "pulumi login" in said:
         return "you are not logged in to where the state lives: pulumi login"
     if "passphrase" in said:
-        return "the stack's secrets need their passphrase: set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE"
+        return (
+            "the stack's secrets need their passphrase: set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE"
+        )
     return said.strip().removeprefix("error: ")

@@ -40,6 +40,10 @@ def _failure(job: Object) -> str | None:
 
 
 def _log(cluster: Cluster, namespace: str, job: str) -> str | None:
-    pods = [one for one in cluster.list("v1", "Pod", namespace) if one["metadata"].get("labels", {}).get(JOB_OF_A_POD) == job]
+    pods = [
+        one
+        for one in cluster.list("v1", "Pod", namespace)
+        if one["metadata"].get("labels", {}).get(JOB_OF_A_POD) == job
+    ]
     newest = max(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]), default=None)
     return cluster.log(namespace, newest["metadata"]["name"], lines=LINES) if newest else None

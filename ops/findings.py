@@ -56,7 +56,9 @@ class Finding:
             case [(id_, note)]:
                 return cls.found(id_, note)
             case several:
-                return cls.ambiguous(f"{len(several)} {what}: " + ", ".join(f"{note} (id {id_})" for id_, note in several))
+                return cls.ambiguous(
+                    f"{len(several)} {what}: " + ", ".join(f"{note} (id {id_})" for id_, note in several)
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,13 @@ class Wanted:
 
     @classmethod
     def of(cls, step: Step) -> Self:
-        return cls(urn=step.urn, type=step.state.type, name=step.state.name, inputs=step.state.inputs, dependencies=step.state.dependencies)
+        return cls(
+            urn=step.urn,
+            type=step.state.type,
+            name=step.state.name,
+            inputs=step.state.inputs,
+            dependencies=step.state.dependencies,
+        )
 
     @property
     def short(self) -> str:

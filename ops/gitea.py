@@ -56,7 +56,9 @@ class Gitea:
         """The repository whose job this is. The token comes by the environment alone: every user of a machine can read arguments."""
         names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
         if missing := [name for name in names if not os.environ.get(name)]:
-            raise OpsError(f"{', '.join(missing)} not set: this is for a job of Gitea Actions, which sets them (docs/ci.md)")
+            raise OpsError(
+                f"{', '.join(missing)} not set: this is for a job of Gitea Actions, which sets them (docs/ci.md)"
+            )
         return cls(*(os.environ[name] for name in names))
 
     def __enter__(self) -> Self:
@@ -102,7 +104,9 @@ class Gitea:
             answer = self._session.request(method, f"{self._repository}/{path}", json=sent, timeout=TIMEOUT_SECONDS)
             found: object = answer.json() if answer.ok else None
         except requests.RequestException as error:
-            raise OpsError(f"Gitea at {self._host} does not answer ({type(error).__name__}); run the job again") from None
+            raise OpsError(
+                f"Gitea at {self._host} does not answer ({type(error).__name__}); run the job again"
+            ) from None
         if not answer.ok:
             said = MEANING.get(answer.status_code, answer.reason)
             raise OpsError(f"Gitea at {self._host} answers {answer.status_code} to {method} {path}: {said}")

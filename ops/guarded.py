@@ -13,9 +13,13 @@ from ops.summary import changes, refusal
 
 console = Console(soft_wrap=True, highlight=False)
 stack_option = click.option("--stack", required=True, help="Which stack.")
-mean_option = click.option("--mean", "meant", metavar="RESOURCE", multiple=True, help="A resource whose loss is meant: Server::hetzner3.")
+mean_option = click.option(
+    "--mean", "meant", metavar="RESOURCE", multiple=True, help="A resource whose loss is meant: Server::hetzner3."
+)
 
-refresh_option = click.option("--refresh", is_flag=True, help="Look where everything lives first: what somebody changed is put back.")
+refresh_option = click.option(
+    "--refresh", is_flag=True, help="Look where everything lives first: what somebody changed is put back."
+)
 
 
 @click.command()
@@ -57,7 +61,9 @@ def guarded_plan(stack: str, meant: Collection[str], *, refresh: bool = False) -
     if violations:
         console.print(refusal(violations, stack=stack))
     if plan.errors:
-        raise click.ClickException("the plan could not be made to its end, nothing was changed.\n" + "\n".join(plan.errors))
+        raise click.ClickException(
+            "the plan could not be made to its end, nothing was changed.\n" + "\n".join(plan.errors)
+        )
     if violations:
         sys.exit(1)
     return plan

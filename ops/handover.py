@@ -49,7 +49,12 @@ def handovers(cluster: Cluster, held: Iterable[State]) -> Iterator[Handover]:
             yield Handover(live=live, fields=fields)
 
 
-_PLACE = {"version": ("apiVersion",), "kind": ("kind",), "namespace": ("metadata", "namespace"), "name": ("metadata", "name")}
+_PLACE = {
+    "version": ("apiVersion",),
+    "kind": ("kind",),
+    "namespace": ("metadata", "namespace"),
+    "name": ("metadata", "name"),
+}
 
 
 def given_to(manager: str, version: str, managed: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -60,7 +65,11 @@ def given_to(manager: str, version: str, managed: Sequence[Mapping[str, Any]]) -
     former = [one for one in managed if _gives_way(one) and one["apiVersion"] == version]
     if not former:
         return []
-    ours = [one for one in managed if one["manager"] == manager and one["operation"] == "Apply" and not one.get("subresource")]
+    ours = [
+        one
+        for one in managed
+        if one["manager"] == manager and one["operation"] == "Apply" and not one.get("subresource")
+    ]
     merged: dict[str, Any] = {}
     for one in [*ours, *former]:
         merged = _union(merged, one[FIELDS])

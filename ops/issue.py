@@ -14,7 +14,12 @@ FOUND = 2
 
 @click.command()
 @click.option("--title", required=True, help="The issue is known by it.")
-@click.option("--status", type=int, required=True, help="What the check ended with: 0 nothing found, 2 something, else it could not check.")
+@click.option(
+    "--status",
+    type=int,
+    required=True,
+    help="What the check ended with: 0 nothing found, 2 something, else it could not check.",
+)
 @click.argument("report", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def issue(title: str, status: int, report: Path) -> None:
     """Open or edit the issue with a check's REPORT, or close it. Ends with 1 where the check could not be made: nothing is known then."""

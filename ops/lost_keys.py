@@ -19,6 +19,10 @@ def lost_keys(events: Iterable[JsonValue]) -> Iterator[str]:
         if not isinstance(step, Mapping) or step.get("op") != "update" or step.get("type") not in HOLDERS:
             continue
         diff = step.get("detailedDiff")
-        gone = [path for path, change in (diff.items() if isinstance(diff, Mapping) else ()) if dig(change, "diffKind") == "delete"]
+        gone = [
+            path
+            for path, change in (diff.items() if isinstance(diff, Mapping) else ())
+            if dig(change, "diffKind") == "delete"
+        ]
         if keys := sorted(found[1] or found[2] for path in gone if (found := _KEY.fullmatch(path))):
             yield f"{short_name(str(step['urn']))}: {', '.join(keys)}"

@@ -6,7 +6,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
-LOSING = frozenset({"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "remove-pending-replace"})
+LOSING = frozenset(
+    {"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "remove-pending-replace"}
+)
 """Operations after which what lived is gone, with or without a successor (pulumi/pkg/v3/resource/deploy/step.go)."""
 UNTOUCHED = frozenset({"same", "read", "refresh"})
 _OWN = "pulumi:"
@@ -122,7 +124,9 @@ class Plan(_Model):
             return cls.model_validate_json(answer)
         except ValidationError as error:
             # Its text would show what the answer holds.
-            where = ", ".join(".".join(map(str, one["loc"])) or one["type"] for one in error.errors(include_input=False)[:3])
+            where = ", ".join(
+                ".".join(map(str, one["loc"])) or one["type"] for one in error.errors(include_input=False)[:3]
+            )
             raise PlanError(f"what the engine answered is no plan ({where})") from None
 
     @property

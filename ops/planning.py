@@ -38,7 +38,17 @@ def previewed(stack: str, flags: Sequence[str], environment: Mapping[str, str]) 
 
     Protection is ignored here: the engine would stop at the first protected resources, and the plan would not show the rest.
     """
-    command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--ignore-protect", "--non-interactive", *flags]
+    command = [
+        "pulumi",
+        "preview",
+        "--stack",
+        stack,
+        "--json",
+        "--show-sames",
+        "--ignore-protect",
+        "--non-interactive",
+        *flags,
+    ]
     return run(command, {**environment, **PLAIN_JSON})
 
 
@@ -51,7 +61,10 @@ def unprotect(stack: str, urns: Sequence[str]) -> None:
 
 def apply(stack: str, *, refresh: bool = False) -> int:
     """`pulumi up` at the person's own terminal, protection in force; returns its exit code."""
-    return stream(["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *_looking(refresh=refresh)], _environment(refresh=refresh))
+    return stream(
+        ["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *_looking(refresh=refresh)],
+        _environment(refresh=refresh),
+    )
 
 
 def show_diff(stack: str, *, refresh: bool = False) -> int:
@@ -68,7 +81,9 @@ def _environment(*, refresh: bool) -> dict[str, str]:
     return {**os.environ, **(FORCE if refresh else {})}
 
 
-def run(command: Sequence[str], environment: dict[str, str] | None = None, *, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], environment: dict[str, str] | None = None, *, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
     except FileNotFoundError:

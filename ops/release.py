@@ -24,7 +24,11 @@ console = Console(soft_wrap=True, highlight=False)
 
 @click.command()
 @stack_option
-@click.option("--api", metavar="TAG", help="Of api, and of worker too unless that is given: one repository builds both (book, 12b2f9d).")
+@click.option(
+    "--api",
+    metavar="TAG",
+    help="Of api, and of worker too unless that is given: one repository builds both (book, 12b2f9d).",
+)
 @click.option("--worker", metavar="TAG")
 @click.option("--admin", metavar="TAG")
 @click.option("--web", metavar="TAG")
@@ -62,7 +66,9 @@ def set_images(file: Path, tags: Mapping[str, str]) -> Mapping[str, str]:
     """Writes the tags and returns those they replace."""
     images = stackfile.load(file).get("config", {}).get(IMAGES, {})
     if missing := tags.keys() - images.keys():
-        raise OpsError(f"{file.name} has no {', '.join(f'{IMAGES}.{app}' for app in sorted(missing))}: see Pulumi.yaml for what it holds")
+        raise OpsError(
+            f"{file.name} has no {', '.join(f'{IMAGES}.{app}' for app in sorted(missing))}: see Pulumi.yaml for what it holds"
+        )
     before = {app: str(images[app]) for app in tags}
     for app, tag in tags.items():
         stackfile.set_value(file, f"{IMAGES}.{app}", tag)

@@ -24,7 +24,9 @@ def found(survey: Survey) -> RenderableType:
     for heading in ("resource", "", "where, or what happens instead"):
         table.add_column(heading, overflow="fold")
     order = list(Verdict)
-    for urn, finding in sorted(survey.findings.items(), key=lambda one: (order.index(one[1].verdict), short_name(one[0]))):
+    for urn, finding in sorted(
+        survey.findings.items(), key=lambda one: (order.index(one[1].verdict), short_name(one[0]))
+    ):
         verdict = Text(finding.verdict.value, style=STYLES[finding.verdict])
         table.add_row(short_name(urn), verdict, finding.note or finding.id)
     return Group(table, _counted(survey.findings), *_beside(survey.beside))
@@ -56,7 +58,9 @@ def losing(found: Sequence[str]) -> RenderableType:
     """Keys of the running configuration that the program does not know."""
     if not found:
         return Text("Every key of the running configuration stays.")
-    words = "The next up takes away these keys; what an app still reads, give to honeydue:environment or the program first:"
+    words = (
+        "The next up takes away these keys; what an app still reads, give to honeydue:environment or the program first:"
+    )
     return Group(Text(words, style="bold"), *(Text(f"  {one}") for one in found))
 
 

@@ -22,7 +22,11 @@ class Restart:
 
     def __str__(self) -> str:
         pods = f"{self.pods} pod{'' if self.pods == 1 else 's'}"
-        how = "one at a time, none lost before its successor is ready" if self.one_by_one else "it stops before its successor starts"
+        how = (
+            "one at a time, none lost before its successor is ready"
+            if self.one_by_one
+            else "it stops before its successor starts"
+        )
         return f"{self.name} ({pods}, {how}): {', '.join(self.because)}"
 
 

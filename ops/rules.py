@@ -69,7 +69,13 @@ def all_is_protected(plan: Plan) -> Iterator[Violation]:
     """Promise 3, the plan after this one: what loses its protection now could be deleted next time without a word."""
     for step in plan.steps:
         # By hand from the state is no violation: the program puts it back with the next `up`.
-        if step.new and step.new.real and not step.new.protect and step.new.type not in EXPENDABLE and not _announced(step, plan):
+        if (
+            step.new
+            and step.new.real
+            and not step.new.protect
+            and step.new.type not in EXPENDABLE
+            and not _announced(step, plan)
+        ):
             yield Violation(
                 resource=step.short,
                 rule=all_is_protected.__name__,
@@ -81,7 +87,11 @@ def all_is_protected(plan: Plan) -> Iterator[Violation]:
 
 def one_server_at_a_time(plan: Plan) -> Iterator[Violation]:
     """Promise 3, and etcd's majority: of three servers two must run at any moment, so a plan stops one at most. Not to be excused."""
-    stopped = [step for step in plan.changes if step.state.type == SERVER and (step.loses or STOPPING & set(map(_top, step.changed)))]
+    stopped = [
+        step
+        for step in plan.changes
+        if step.state.type == SERVER and (step.loses or STOPPING & set(map(_top, step.changed)))
+    ]
     if len(stopped) > 1:
         for step in stopped:
             yield Violation(
@@ -163,7 +173,8 @@ def check(plan: Plan, *, meant: Collection[str] = (), rules: Sequence[Rule] = RU
             resource=name,
             rule=check.__name__,
             reason="was meant, but this plan does not lose it",
-            how="take it out of MEAN, and look at the plan again" + (f"; it loses {', '.join(sorted(excusable))}" if excusable else ""),
+            how="take it out of MEAN, and look at the plan again"
+            + (f"; it loses {', '.join(sorted(excusable))}" if excusable else ""),
         )
         for name in meant
         if name not in excusable

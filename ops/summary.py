@@ -11,7 +11,13 @@ from ops.cost import cost
 from ops.plan import Plan, Step
 from ops.rules import DEPLOYMENT, Violation
 
-SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[red]±[/]", "import": "[blue]=[/]"}
+SYMBOLS = {
+    "create": "[green]+[/]",
+    "update": "[yellow]~[/]",
+    "delete": "[red]-[/]",
+    "replace": "[red]±[/]",
+    "import": "[blue]=[/]",
+}
 SHOWN = 4
 """Paths in a line; `--diff` shows all, with their values."""
 
@@ -34,13 +40,19 @@ def changes(plan: Plan) -> RenderableType:
 def differs(step: Step) -> str:
     paths = list(dict.fromkeys(re.sub(r"\[\d+\]", "", path) for path in step.changed))
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    restarts = step.state.type == DEPLOYMENT and step.op == "update" and any(path.startswith("spec.template") for path in paths)
+    restarts = (
+        step.state.type == DEPLOYMENT
+        and step.op == "update"
+        and any(path.startswith("spec.template") for path in paths)
+    )
     return ", ".join(paths[:SHOWN]) + more + (" (its pods roll)" if restarts else "")
 
 
 def refusal(violations: Sequence[Violation], *, stack: str) -> RenderableType:
     """Every promise that would be broken: the resource, why, and what to do."""
-    lines: list[RenderableType] = [Text(f"Refused, nothing was changed: {len(violations)} to mend or to mean.", style="red")]
+    lines: list[RenderableType] = [
+        Text(f"Refused, nothing was changed: {len(violations)} to mend or to mean.", style="red")
+    ]
     for one in violations:
         lines.append(Text.assemble(("  " + one.resource, "bold"), " ", one.reason))
         lines.append(Text("    " + one.how, style="dim"))

@@ -60,7 +60,9 @@ class Known:
             )
         except (KeyError, ValidationError) as error:
             # Only what the program itself has already accepted gets here.
-            raise OpsError(f"the stack's settings changed while they were read ({type(error).__name__}); run it again") from None
+            raise OpsError(
+                f"the stack's settings changed while they were read ({type(error).__name__}); run it again"
+            ) from None
 
 
 class Surveyor:
@@ -119,7 +121,9 @@ def import_files(file: ImportFile, plan: Plan, ids: Mapping[str, str]) -> Sequen
         return urns[entry.type, entry.own_name]
 
     groups = [entry for entry in file.resources if entry.component]
-    found = [entry.model_copy(update={"id": ids[urn(entry)]}) for entry in file.resources if entry.id and urn(entry) in ids]
+    found = [
+        entry.model_copy(update={"id": ids[urn(entry)]}) for entry in file.resources if entry.id and urn(entry) in ids
+    ]
     providers = [entry for entry in file.resources if entry.type.startswith(PROVIDER)]
     table = {**file.name_table, **{entry.name: urn(entry) for entry in groups}}
     return [

@@ -33,7 +33,9 @@ def policy(rule: Rule) -> StackValidationPolicy:
         for violation in rule(plan):
             report(f"{violation.resource} {violation.reason}: {violation.how}", urns[violation.resource])
 
-    return StackValidationPolicy(name=rule.__name__.replace("_", "-"), description=inspect.getdoc(rule) or rule.__name__, validate=validate)
+    return StackValidationPolicy(
+        name=rule.__name__.replace("_", "-"), description=inspect.getdoc(rule) or rule.__name__, validate=validate
+    )
 
 
 def goal(resources: Sequence[PolicyResource]) -> Plan:

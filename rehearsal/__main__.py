@@ -39,7 +39,9 @@ class Cli(click.Group):
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--world", "name", metavar="NAME", help=f"Which world; else the one of this shell (see env), else {DEFAULT}.")
+@click.option(
+    "--world", "name", metavar="NAME", help=f"Which world; else the one of this shell (see env), else {DEFAULT}."
+)
 @click.pass_context
 def cli(context: click.Context, name: str | None) -> None:
     """Runs production's own configuration in a world on this machine: real engine, real control plane, simulated clouds."""
@@ -103,7 +105,10 @@ def by_hand(world: World) -> None:
     with errors.status("starting the world"):
         world.up()
     byhand.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))
-    console.print(f"Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}", highlight=False)
+    console.print(
+        f"Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}",
+        highlight=False,
+    )
 
 
 @cli.command()
@@ -193,7 +198,9 @@ def env(world: World) -> None:
 def shell(world: World, node: str | None) -> None:
     """A shell in the world, where a plain pulumi and kubectl act in it; on a real NODE, one of that machine."""
     standing(world).up()
-    command = Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
+    command = (
+        Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
+    )
     os.execvpe(command[0], command, engine.environment(world.layout))  # noqa: S606  # it takes this process' place
 
 

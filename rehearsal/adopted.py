@@ -21,7 +21,13 @@ class AdoptedCluster:
     """Its nodes are played by the control plane, unless they are real ones."""
 
     def __init__(
-        self, layout: Layout, *, network: Network, nodes: Iterable[Node], disks: Iterable[Disk], real: RealNodes | None = None
+        self,
+        layout: Layout,
+        *,
+        network: Network,
+        nodes: Iterable[Node],
+        disks: Iterable[Disk],
+        real: RealNodes | None = None,
     ) -> None:
         self._layout = layout
         self._network = network
@@ -41,7 +47,9 @@ class AdoptedCluster:
             place = self._place(ports)
             controlplane.create_certificates(place)
             controlplane.write_kubeconfigs(place, self._layout.kubeconfig)
-            self._control_plane = ControlPlane(place, logs=self._layout.logs, run=partial(processes.start, self._layout))
+            self._control_plane = ControlPlane(
+                place, logs=self._layout.logs, run=partial(processes.start, self._layout)
+            )
             try:
                 # The engine's part needs no control plane, only the address it will have; nor do machines, before they join.
                 with ThreadPoolExecutor(max_workers=2) as aside:

@@ -21,7 +21,9 @@ def copy_world(original: Layout, copy: Layout) -> None:
     if record is None:
         raise RehearsalError(f"{original.folder} holds no world of this version, and cannot be cloned")
     if record.founded or record.real:
-        raise RehearsalError(f"the world in {original.folder} cannot be cloned: its etcd and its nodes are bound to their addresses")
+        raise RehearsalError(
+            f"the world in {original.folder} cannot be cloned: its etcd and its nodes are bound to their addresses"
+        )
     copy.make_folders()
     for kept in (original.pki, original.etcd, original.clouds, original.backend):
         shutil.copytree(kept, copy.folder / kept.name, copy_function=_copy_sparse, dirs_exist_ok=True)

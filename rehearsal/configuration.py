@@ -156,7 +156,9 @@ def read_stack(file: Path) -> Stack:
         },
         # Production's own volume is nowhere but in production: one of its name stands for it.
         disks=tuple(
-            Disk(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node) for one in volumes if one.volume
+            Disk(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node)
+            for one in volumes
+            if one.volume
         ),
         network=Network(
             pods=str(cluster.pod_cidr),

@@ -53,7 +53,9 @@ def _free_port(preferred: int, held: ExitStack) -> int:
     candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         # A program that was killed a moment ago may hold its port a little longer.
-        patiently = Retrying(retry=retry_if_exception_type(OSError), stop=stop_after_delay(PORT_SECONDS), wait=wait_fixed(0.05))
+        patiently = Retrying(
+            retry=retry_if_exception_type(OSError), stop=stop_after_delay(PORT_SECONDS), wait=wait_fixed(0.05)
+        )
         patiently(candidate.bind, (LOOPBACK, preferred))
     except RetryError:
         candidate.bind((LOOPBACK, 0))
@@ -75,7 +77,13 @@ def create_certificates(place: Place) -> None:
     pki.Authority.kept(folder, "etcd/peer-ca").issue(folder, "etcd/peer", common_name="etcd-peer", hosts=members)
 
     server = pki.Authority.kept(folder, "server-ca")
-    names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
     addresses = dict.fromkeys([place.address, network.advertise, network.first_service, *place.hosts])
     server.issue(folder, "apiserver", common_name="kube-apiserver", hosts=[*addresses, *names])
     server.issue(folder, "kwok", common_name="kubelet", hosts=dict.fromkeys([KUBELETS, place.address]))
@@ -113,7 +121,9 @@ class ControlPlane:
     `run` starts a program under a name, its words in `<logs>/<name>.log`.
     """
 
-    def __init__(self, place: Place, *, logs: Path, run: Callable[[str, Sequence[str]], subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self, place: Place, *, logs: Path, run: Callable[[str, Sequence[str]], subprocess.Popen[bytes]]
+    ) -> None:
         self._place = place
         self._logs = logs
         self._start_program = run
@@ -133,10 +143,16 @@ class ControlPlane:
 
         Returns when it answers, which a learner does before it is promoted.
         """
-        self._run("etcd", binary("etcd", "etcd"), {**self._flags.etcd(members), **({"force-new-cluster": "true"} if alone else {})})
+        self._run(
+            "etcd",
+            binary("etcd", "etcd"),
+            {**self._flags.etcd(members), **({"force-new-cluster": "true"} if alone else {})},
+        )
         # A member alone leads at once and must; one that joins may still be learning.
         path = "/health?serializable=true" if members else "/health"
-        self._await("etcd", lambda: self._ask(f"{self._place.etcd_url}{path}", authority="etcd/server-ca", client="etcd/client"))
+        self._await(
+            "etcd", lambda: self._ask(f"{self._place.etcd_url}{path}", authority="etcd/server-ca", client="etcd/client")
+        )
 
     def start_kubernetes(self, *, furnish: Callable[[], None]) -> None:
         """All the others."""
@@ -146,7 +162,11 @@ class ControlPlane:
         with ThreadPoolExecutor(max_workers=1) as beside:
             furnished = beside.submit(furnish)
             self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz"))
-            self._run("kube-controller-manager", binary("kubernetes", "kube-controller-manager"), self._flags.controller_manager())
+            self._run(
+                "kube-controller-manager",
+                binary("kubernetes", "kube-controller-manager"),
+                self._flags.controller_manager(),
+            )
             self._run("kube-scheduler", binary("kubernetes", "kube-scheduler"), self._flags.scheduler())
             furnished.result()
         if not self._place.played:
@@ -174,7 +194,9 @@ class ControlPlane:
 
     def _run(self, name: str, program: Path, given: Mapping[str, object]) -> None:
         self._log(name).unlink(missing_ok=True)
-        self._started[name] = self._start_program(name, [str(program), *(f"--{flag}={value}" for flag, value in given.items())])
+        self._started[name] = self._start_program(
+            name, [str(program), *(f"--{flag}={value}" for flag, value in given.items())]
+        )
 
     def _await(self, name: str, ready: Callable[[], None]) -> None:
         def attempt() -> None:
@@ -183,9 +205,15 @@ class ControlPlane:
             ready()
 
         try:
-            Retrying(retry=retry_if_exception_type(_NotReadyError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05))(attempt)
+            Retrying(
+                retry=retry_if_exception_type(_NotReadyError),
+                stop=stop_after_delay(START_SECONDS),
+                wait=wait_fixed(0.05),
+            )(attempt)
         except RetryError as error:
-            raise RehearsalError(f"{name} is not ready after {START_SECONDS:.0f} s; its log: {self._log(name)}") from error
+            raise RehearsalError(
+                f"{name} is not ready after {START_SECONDS:.0f} s; its log: {self._log(name)}"
+            ) from error
 
     def _ended(self, name: str) -> Exception:
         log = self._log(name)

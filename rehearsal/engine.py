@@ -76,7 +76,9 @@ def install(layout: Layout) -> None:
     _place(_plugin(layout, "kubernetes"), lambda place: place.symlink_to(kubernetes))
     for provider in SIMULATED:
         command = shlex.join([sys.executable, "-m", "rehearsal.clouds", provider])
-        _place_script(_plugin(layout, provider), f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(CHECKOUT))} exec {command} "$@"\n')
+        _place_script(
+            _plugin(layout, provider), f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(CHECKOUT))} exec {command} "$@"\n'
+        )
 
 
 def _install_engine(layout: Layout) -> None:
@@ -187,7 +189,9 @@ def run(
     )
 
 
-def start(layout: Layout, arguments: Sequence[str], *, project: Path, extra: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def start(
+    layout: Layout, arguments: Sequence[str], *, project: Path, extra: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Starts a pulumi command, its words in a pipe."""
     return subprocess.Popen(
         [_pulumi(layout), *arguments],

@@ -94,7 +94,11 @@ class Flags:
             # A rehearsal's data may be lost with the machine's power; waiting for the disk costs half of every write.
             "unsafe-no-fsync": "true",
             # Alone, it would wait a whole election timeout for others before it leads; among others, it shares two cores with them.
-            **({"heartbeat-interval": 50, "election-timeout": 250} if self._place.node is None else {"election-timeout": 2000}),
+            **(
+                {"heartbeat-interval": 50, "election-timeout": 250}
+                if self._place.node is None
+                else {"election-timeout": 2000}
+            ),
             "log-level": "warn",
             **self._extra("etcd"),
         }
@@ -177,7 +181,11 @@ class Flags:
             # There is one of it, and a lease that a killed one left would have to expire first.
             return {"leader-elect": "false"}
         # Shorter than the usual 15 s: a rehearsal kills leaders, and waits for the next one.
-        return {"leader-elect-lease-duration": "6s", "leader-elect-renew-deadline": "4s", "leader-elect-retry-period": "1s"}
+        return {
+            "leader-elect-lease-duration": "6s",
+            "leader-elect-renew-deadline": "4s",
+            "leader-elect-retry-period": "1s",
+        }
 
     def kwok(self) -> Mapping[str, object]:
         place = self._place

@@ -52,15 +52,21 @@ class FoundedCluster:
         written, changed = self._layout.kubeconfig, engine.last_change(self._layout)
         if written.exists() and changed and written.stat().st_mtime > changed:
             return
-        told = engine.run(self._layout, ["stack", "output", "kubeconfig", "--show-secrets"], project=self._layout.folder)
+        told = engine.run(
+            self._layout, ["stack", "output", "kubeconfig", "--show-secrets"], project=self._layout.folder
+        )
         if told.returncode != 0:
             raise RehearsalError("the program has not founded its cluster yet: pulumi up does")
         write_private(written, told.stdout.encode())
 
 
 def _await_api(machine: Machine) -> None:
-    patiently = Retrying(retry=retry_if_exception_type(RehearsalError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5))
+    patiently = Retrying(
+        retry=retry_if_exception_type(RehearsalError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5)
+    )
     try:
         patiently(Kubectl(machine.kubeconfig).run, "get", "--raw=/readyz")
     except RetryError as error:
-        raise RehearsalError(f"{machine.name} does not answer after {START_SECONDS:.0f} s; its logs: {machine.logs}") from error
+        raise RehearsalError(
+            f"{machine.name} does not answer after {START_SECONDS:.0f} s; its logs: {machine.logs}"
+        ) from error

@@ -64,10 +64,15 @@ class Ingress:
             NAME,
             [str(controlplane.binary(NAME, NAME)), *command_line(values, listen=self.ports)],
             # Nothing of the person's own: a Kubernetes or a proxy setting would lead it elsewhere.
-            environment={"KUBECONFIG": str(self._world.layout.pki / f"{NAME}.kubeconfig"), "HTTP_PROXY": self._stub.url},
+            environment={
+                "KUBECONFIG": str(self._world.layout.pki / f"{NAME}.kubeconfig"),
+                "HTTP_PROXY": self._stub.url,
+            },
         )
         try:
-            Retrying(retry=retry_if_exception_type(OSError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05))(self._ping)
+            Retrying(
+                retry=retry_if_exception_type(OSError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05)
+            )(self._ping)
         except RetryError as error:
             raise RehearsalError(f"Traefik is not ready after {START_SECONDS:.0f} s; its log: {self.log}") from error
 

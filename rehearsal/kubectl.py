@@ -30,7 +30,12 @@ class Kubectl:
     def command(self, *arguments: str) -> list[str]:
         # What it remembers of an API server ends with it, and is not left in the person's home.
         cache = self.kubeconfig.with_name("kubectl-cache")
-        return [str(binary("kubernetes", "kubectl")), f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *arguments]
+        return [
+            str(binary("kubernetes", "kubectl")),
+            f"--kubeconfig={self.kubeconfig}",
+            f"--cache-dir={cache}",
+            *arguments,
+        ]
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """Runs kubectl and returns what it printed; a RehearsalError with its own words when it failed."""
@@ -50,7 +55,9 @@ class Kubectl:
         sources = ["-", *map(str, files)]
         given = yaml.safe_dump_all(objects) or ""
         chosen = [source for source in sources if source != "-" or given]
-        self.run("apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given)
+        self.run(
+            "apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given
+        )
 
     def furnish(self, machines: Iterable[Manifest]) -> None:
         """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes and their volumes."""
@@ -73,16 +80,22 @@ class Kubectl:
         )
         with ThreadPoolExecutor() as together:
             established = together.submit(self._await_definitions)
-            for wait in [together.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *arguments) for arguments in waits]:
+            for wait in [
+                together.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *arguments) for arguments in waits
+            ]:
                 wait.result()
             established.result()
 
     def _await_definitions(self) -> None:
         """All in one request, asked again: `kubectl wait` watches one after the other, for two seconds in all."""
         try:
-            Retrying(retry=retry_if_result(bool), stop=stop_after_delay(READY_SECONDS), wait=wait_fixed(0.1))(self._unserved)
+            Retrying(retry=retry_if_result(bool), stop=stop_after_delay(READY_SECONDS), wait=wait_fixed(0.1))(
+                self._unserved
+            )
         except RetryError:
-            raise RehearsalError(f"resource definitions are not served after {READY_SECONDS} s: {', '.join(self._unserved())}") from None
+            raise RehearsalError(
+                f"resource definitions are not served after {READY_SECONDS} s: {', '.join(self._unserved())}"
+            ) from None
 
     def _unserved(self) -> list[str]:
         return [one["metadata"]["name"] for one in self.read("get", "crd")["items"] if not _is_established(one)]

@@ -168,7 +168,11 @@ def _volume(disk: Disk, source: Manifest) -> Manifest:
             "nodeAffinity": {
                 "required": {
                     "nodeSelectorTerms": [
-                        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [disk.hostname]}]}
+                        {
+                            "matchExpressions": [
+                                {"key": "kubernetes.io/hostname", "operator": "In", "values": [disk.hostname]}
+                            ]
+                        }
                     ]
                 }
             },

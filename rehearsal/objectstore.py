@@ -27,7 +27,9 @@ class ObjectStore:
 
     endpoint: str
 
-    def __init__(self, layout: Layout, *, region: str, bucket: str, access_key: str, secret_key: str, read_only: bool = False) -> None:
+    def __init__(
+        self, layout: Layout, *, region: str, bucket: str, access_key: str, secret_key: str, read_only: bool = False
+    ) -> None:
         self._layout = layout
         self._read_only = read_only
         self._environment = {"ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key, "VGW_REGION": region}
@@ -38,7 +40,9 @@ class ObjectStore:
         folder = self._layout.trusted.parent
         # The gateway's folders are its buckets.
         (folder / "data" / self._bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
-        issued = pki.Authority.kept(folder, self._layout.trusted.stem).issue(folder, "server", common_name=NAME, hosts=[LOOPBACK])
+        issued = pki.Authority.kept(folder, self._layout.trusted.stem).issue(
+            folder, "server", common_name=NAME, hosts=[LOOPBACK]
+        )
         with closing(socket.socket()) as chosen:
             chosen.bind((LOOPBACK, 0))
             self.endpoint = f"{LOOPBACK}:{chosen.getsockname()[1]}"
@@ -47,10 +51,19 @@ class ObjectStore:
             listen.append("--readonly")
         sidecar = folder / "metadata"
         sidecar.mkdir(mode=0o700, exist_ok=True)
-        command = [str(controlplane.binary(NAME, NAME)), *listen, "posix", "--sidecar", str(sidecar), str(folder / "data")]
+        command = [
+            str(controlplane.binary(NAME, NAME)),
+            *listen,
+            "posix",
+            "--sidecar",
+            str(sidecar),
+            str(folder / "data"),
+        ]
         self._process = processes.start(self._layout, NAME, command, environment=self._environment)
         try:
-            Retrying(retry=retry_if_exception_type(OSError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05))(self._ask)
+            Retrying(
+                retry=retry_if_exception_type(OSError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05)
+            )(self._ask)
         except RetryError as error:
             raise RehearsalError(f"the object store is not ready; its log: {self._layout.logs / NAME}.log") from error
         return self

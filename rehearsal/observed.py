@@ -63,10 +63,16 @@ def observe(world: World) -> Observed:
     found = world.kubectl_json("get", f"nodes,jobs,{AUTOSCALERS},{WORKLOADS}", "--all-namespaces")["items"]
     deployment = json.loads(world.pulumi("stack", "export").stdout).get("deployment") or {}
     resources = deployment.get("resources") or []
-    outputs: Mapping[str, Any] = next((one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
+    outputs: Mapping[str, Any] = next(
+        (one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {}
+    )
     return Observed(
         machines=machines(world, [one for one in found if one["kind"] == "Node"], outputs.get("nodes")),
-        workloads=[workload(one, least(one, found)) for one in found if one["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}],
+        workloads=[
+            workload(one, least(one, found))
+            for one in found
+            if one["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}
+        ],
         tasks=[task(one) for one in found if one["kind"] == "Job"],
         outputs={name: "[secret]" if _is_secret(value) else value for name, value in outputs.items()},
         resources=len(resources),
@@ -111,8 +117,12 @@ def workload(found: Object, at_least: int = 0) -> Workload:
         namespace=found["metadata"]["namespace"],
         name=found["metadata"]["name"],
         ready=status.get("numberReady" if of_daemons else "readyReplicas", 0),
-        wanted=status.get("desiredNumberScheduled", 0) if of_daemons else max(found["spec"].get("replicas", 1), at_least),
-        tags=tuple(container["image"].rpartition("/")[2] for container in found["spec"]["template"]["spec"]["containers"]),
+        wanted=status.get("desiredNumberScheduled", 0)
+        if of_daemons
+        else max(found["spec"].get("replicas", 1), at_least),
+        tags=tuple(
+            container["image"].rpartition("/")[2] for container in found["spec"]["template"]["spec"]["containers"]
+        ),
     )
 
 
@@ -135,7 +145,14 @@ def task(found: Object) -> Task:
 
 
 def _condition(found: Object, kind: str) -> str | None:
-    return next((condition["status"] for condition in found.get("status", {}).get("conditions", []) if condition["type"] == kind), None)
+    return next(
+        (
+            condition["status"]
+            for condition in found.get("status", {}).get("conditions", [])
+            if condition["type"] == kind
+        ),
+        None,
+    )
 
 
 def _is_secret(value: object) -> bool:

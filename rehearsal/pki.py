@@ -76,7 +76,9 @@ class Authority:
         files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return cls(files=files, _certificate=certificate, _key=key)
 
-    def issue(self, folder: Path, name: str, *, common_name: str, organization: str | None = None, hosts: Iterable[str] = ()) -> Identity:
+    def issue(
+        self, folder: Path, name: str, *, common_name: str, organization: str | None = None, hosts: Iterable[str] = ()
+    ) -> Identity:
         """A certificate for a client, and for a server at `hosts` when there are any."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [_general_name(host) for host in hosts]
@@ -102,12 +104,16 @@ def keep_key(file: Path) -> None:
     if not file.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         # The API server takes the public half from it, of this format alone.
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
         write_private(file, pem)
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def write_private(file: Path, content: bytes) -> None:
@@ -127,11 +133,19 @@ def kubeconfig(*, server: str, authority: Identity, client: Identity, context: s
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": context, "cluster": {"server": server, "certificate-authority-data": inline(authority.certificate)}}],
+            "clusters": [
+                {
+                    "name": context,
+                    "cluster": {"server": server, "certificate-authority-data": inline(authority.certificate)},
+                }
+            ],
             "users": [
                 {
                     "name": context,
-                    "user": {"client-certificate-data": inline(client.certificate), "client-key-data": inline(client.key)},
+                    "user": {
+                        "client-certificate-data": inline(client.certificate),
+                        "client-key-data": inline(client.key),
+                    },
                 }
             ],
             "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],

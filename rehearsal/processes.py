@@ -27,12 +27,18 @@ def marked(layout: Layout, environment: Mapping[str, str] | None = None) -> dict
     return {**(os.environ if environment is None else environment), MARK: str(layout.folder)}
 
 
-def start(layout: Layout, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    layout: Layout, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Starts a program that outlives its starter, its words in `logs/<name>.log`."""
-    return start_detached(command, log=layout.logs / f"{name}.log", folder=layout.folder, environment=marked(layout, environment))
+    return start_detached(
+        command, log=layout.logs / f"{name}.log", folder=layout.folder, environment=marked(layout, environment)
+    )
 
 
-def start_detached(command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_detached(
+    command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Starts a program in exactly this environment."""
     with log.open("ab") as words:
         return subprocess.Popen(
@@ -55,7 +61,9 @@ def running(layout: Layout) -> list[psutil.Process]:
 def carrying(mark: str, value: str) -> list[psutil.Process]:
     """Every living process that has this in its environment, the one that asks and its parents excepted."""
     asking = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [process for process in psutil.process_iter() if process.pid not in asking and _carries(process, mark, value)]
+    return [
+        process for process in psutil.process_iter() if process.pid not in asking and _carries(process, mark, value)
+    ]
 
 
 def _carries(process: psutil.Process, mark: str, value: str) -> bool:
@@ -89,7 +97,9 @@ def end(mark: str, value: str) -> int:
 def _all_gone(processes: Sequence[psutil.Process]) -> bool:
     # Asked again and again: an ended child of a living starter stays a zombie, and to wait for its end would take for ever.
     try:
-        Retrying(retry=retry_if_result(bool), stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.02))(_alive, processes)
+        Retrying(retry=retry_if_result(bool), stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.02))(
+            _alive, processes
+        )
     except RetryError:
         return False
     return True

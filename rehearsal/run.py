@@ -39,7 +39,10 @@ class Rehearsal:
         with self._step("up"):
             self._engine("up", "--yes", "--skip-preview")
         if self._world.is_real():
-            with self._step("Traefik on every node"), self._console.status("starting Traefik, as k3s' helm-controller would"):
+            with (
+                self._step("Traefik on every node"),
+                self._console.status("starting Traefik, as k3s' helm-controller would"),
+            ):
                 chart.install(self._world.way_in(), chart_values(self._world))
         with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
             self._expect_no_changes()
@@ -51,7 +54,9 @@ class Rehearsal:
         status = engine.stream(self._world.layout, arguments, project=self._world.project)
         if status != 0:
             again = f"{COMMAND}{self._world_option} run"
-            raise RehearsalError(f"pulumi {arguments[0]} failed as shown above; the world still stands. After mending it: {again}")
+            raise RehearsalError(
+                f"pulumi {arguments[0]} failed as shown above; the world still stands. After mending it: {again}"
+            )
 
     def _expect_no_changes(self) -> None:
         done = self._world.pulumi("preview", "--expect-no-changes", "--diff", check=False)

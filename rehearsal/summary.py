@@ -40,7 +40,11 @@ def machine_table(machines: Iterable[Machine]) -> Table:
     table = _table("Nodes", "alias", "hostname", "address", "type", "state")
     for one in machines:
         table.add_row(
-            one.alias, one.hostname, one.address, one.server_type, _verdict("ready" if one.ready else "not ready", good=one.ready)
+            one.alias,
+            one.hostname,
+            one.address,
+            one.server_type,
+            _verdict("ready" if one.ready else "not ready", good=one.ready),
         )
     return table
 
@@ -98,7 +102,9 @@ def where_next(world_option: str, *, real: bool) -> Text:
         (f"{rehearsal} down" if world_option else "make rehearse-down", "end it and remove it"),
     )
     width = max(len(command) for command, _ in lines)
-    return Text("\n").join(Text.assemble("  ", (command.ljust(width), "bold"), "  ", (meaning, "dim")) for command, meaning in lines)
+    return Text("\n").join(
+        Text.assemble("  ", (command.ljust(width), "bold"), "  ", (meaning, "dim")) for command, meaning in lines
+    )
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -28,7 +28,10 @@ _DEFAULTS = (
 """What the chart says unless it is told otherwise."""
 
 _FLAGS = (
-    (r"(global\.\w+|api\.dashboard|metrics\.prometheus\.\w+|providers\.kubernetes(?:CRD|Ingress)\.(?:namespaces|allow\w+))", r"\1"),
+    (
+        r"(global\.\w+|api\.dashboard|metrics\.prometheus\.\w+|providers\.kubernetes(?:CRD|Ingress)\.(?:namespaces|allow\w+))",
+        r"\1",
+    ),
     (r"ports\.(\w+\.forwardedHeaders\.trustedIPs)", r"entryPoints.\1"),
     (r"logs\.general\.(format|level)", r"log.\1"),
     (r"logs\.access\.enabled", r"accesslog"),
@@ -79,7 +82,9 @@ def _flags(path: str, value: object) -> Iterator[str]:
             if value is not False or path == "global.checkNewVersion":
                 yield f"--{found.expand(flag)}={_written(value)}"
             return
-    raise RehearsalError(f"Traefik's values set {path}: rehearsal/traefik_chart.py does not know what the chart makes of it")
+    raise RehearsalError(
+        f"Traefik's values set {path}: rehearsal/traefik_chart.py does not know what the chart makes of it"
+    )
 
 
 def _written(value: object) -> str:

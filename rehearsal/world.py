@@ -62,7 +62,9 @@ class World:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.down()
 
     @property
@@ -155,7 +157,9 @@ class World:
         """Runs a pulumi command in the world. With `check`, one that fails is a RehearsalError with its output."""
         done = engine.run(self.layout, arguments, project=self.project, extra=env, timeout=timeout)
         if check and done.returncode != 0:
-            raise RehearsalError(f"pulumi {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise RehearsalError(
+                f"pulumi {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
         return done
 
     def start_pulumi(self, *arguments: str) -> subprocess.Popen[str]:
@@ -169,7 +173,8 @@ class World:
         from rehearsal.clouds import api  # noqa: PLC0415
 
         tokens = api.Tokens(
-            hetzner=str(placeholder("hetznerToken", self.layout.pki)), cloudflare=str(placeholder("cloudflareToken", self.layout.pki))
+            hetzner=str(placeholder("hetznerToken", self.layout.pki)),
+            cloudflare=str(placeholder("cloudflareToken", self.layout.pki)),
         )
         with api.serving(self.layout.clouds, tokens) as endpoints:
             yield [sys.executable, "-m", "ops", *arguments], {**engine.environment(self.layout), **endpoints}
@@ -178,7 +183,12 @@ class World:
         """Adopts what lives in the world, unasked. With `check`, a failure is a RehearsalError with the output."""
         with self.operating("adopt", "--stack", engine.STACK, "--yes") as (command, environment):
             done = subprocess.run(
-                command, cwd=self.project, env={**environment, **(env or {})}, capture_output=True, text=True, check=False
+                command,
+                cwd=self.project,
+                env={**environment, **(env or {})},
+                capture_output=True,
+                text=True,
+                check=False,
             )
         if check and done.returncode != 0:
             raise RehearsalError(f"adopt ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -268,7 +278,9 @@ class World:
 
     def _adopted(self, stack: Stack, *, with_real: bool) -> AdoptedCluster:
         real = cluster.RealNodes(self.layout, plan(self.layout, stack, self._images)) if with_real else None
-        return AdoptedCluster(self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks, real=real)
+        return AdoptedCluster(
+            self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks, real=real
+        )
 
     def _take_in(self, record: Record, source: str) -> None:
         stack = configuration.read_stack(self.source)
@@ -282,7 +294,9 @@ class World:
         self._remember(record.ports, source, stack, real=record.real)
 
     def _remember(self, ports: dict[str, int], source: str, stack: Stack, *, real: bool) -> None:
-        self.layout.write_record(Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here, real=real))
+        self.layout.write_record(
+            Record(made_by=this_version(), ports=ports, config_source=source, founded=stack.founded_here, real=real)
+        )
 
     def _is_founded(self) -> bool:
         return bool((record := self.layout.read_record()) and record.founded)

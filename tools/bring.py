@@ -61,7 +61,9 @@ def _sweep(cache: Path) -> None:
 def _planned(missing: Sequence[Program], console: Console) -> Plan:
     """Asks the vendors' sites, and tells the console in one line what is built because they cannot be reached."""
     chosen = origin()
-    releases = [] if chosen is Origin.BUILD else [published(one, folder) for one in missing if (folder := release_folder(one))]
+    releases = (
+        [] if chosen is Origin.BUILD else [published(one, folder) for one in missing if (folder := release_folder(one))]
+    )
     answers = download.probe(address for release in releases for address in release.addresses)
     fetched = [release for release in releases if all(answers[address].published for address in release.addresses)]
     if len(fetched) < len(releases):
@@ -73,9 +75,13 @@ def _planned(missing: Sequence[Program], console: Console) -> Plan:
         say(console, f"{problem}: building {len(releases) - len(fetched)} of these programs from source instead")
     names = {release.program.name for release in fetched}
     # The longest first, so that no core waits for the last one alone.
-    built = sorted((one for one in missing if one.name not in names and not one.wheel), key=lambda program: -program.minutes)
+    built = sorted(
+        (one for one in missing if one.name not in names and not one.wheel), key=lambda program: -program.minutes
+    )
     unpacked = [one for one in missing if one.wheel]
-    return Plan(fetched=fetched, unpacked=unpacked, built=built, sizes={url: answer.size for url, answer in answers.items()})
+    return Plan(
+        fetched=fetched, unpacked=unpacked, built=built, sizes={url: answer.size for url, answer in answers.items()}
+    )
 
 
 def _problem(releases: Sequence[Published], answers: Mapping[str, Answer]) -> str:
@@ -111,7 +117,10 @@ class _Run:
         self._stopped = threading.Event()
 
     def run(self, console: Console) -> None:
-        jobs = {_title(release.program): Job(verb="fetching", weight=self._weight(release)) for release in self._plan.fetched}
+        jobs = {
+            _title(release.program): Job(verb="fetching", weight=self._weight(release))
+            for release in self._plan.fetched
+        }
         jobs |= {_title(program): Job(verb="fetching", weight=program.minutes) for program in self._plan.unpacked}
         jobs |= {_title(program): Job(verb="building", weight=program.minutes) for program in self._plan.built}
         with Report(console, jobs) as report:
@@ -123,10 +132,14 @@ class _Run:
     def _all(self, report: Report) -> None:
         with ExitStack() as pools:
             # Left, they wait for what still runs.
-            fetching = pools.enter_context(ThreadPoolExecutor(max(1, len(self._plan.fetched) + len(self._plan.unpacked))))
+            fetching = pools.enter_context(
+                ThreadPoolExecutor(max(1, len(self._plan.fetched) + len(self._plan.unpacked)))
+            )
             preparing = pools.enter_context(ThreadPoolExecutor(1))
             building = pools.enter_context(ThreadPoolExecutor(BUILDS_AT_ONCE))
-            futures: list[Future[None]] = [fetching.submit(self._fetch, release, report) for release in self._plan.fetched]
+            futures: list[Future[None]] = [
+                fetching.submit(self._fetch, release, report) for release in self._plan.fetched
+            ]
             futures += [fetching.submit(self._unpack, program, report) for program in self._plan.unpacked]
             for program in self._plan.built:
                 if self._builder is None:
@@ -149,7 +162,10 @@ class _Run:
         return max(0.05, sum(self._plan.sizes[address] for address in release.addresses) / 1e6 / MB_A_MINUTE)
 
     def _fetch(self, release: Published, report: Report) -> None:
-        total, there = max(1, sum(self._plan.sizes[address] for address in release.addresses)), dict.fromkeys(release.addresses, 0)
+        total, there = (
+            max(1, sum(self._plan.sizes[address] for address in release.addresses)),
+            dict.fromkeys(release.addresses, 0),
+        )
 
         def advance(address: str, size: int) -> None:
             self._check()

@@ -56,7 +56,9 @@ def build_missing(console: Console, chosen: Sequence[Program] | None = None) -> 
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BuildError(f"the cache folder {cache} cannot be made ({error.strerror}): set HONEYDUE_CACHE to one that can") from error
+        raise BuildError(
+            f"the cache folder {cache} cannot be made ({error.strerror}): set HONEYDUE_CACHE to one that can"
+        ) from error
     try:
         with one_at_a_time(cache, lambda: say(console, f"Waiting for another run that fills {cache}")):
             if missing := [program for program in chosen if not installed(program).is_dir()]:

@@ -38,7 +38,11 @@ UNREAD = ("usr/share/doc/", "usr/share/info/", "usr/share/lintian/", "usr/share/
 ALTERNATIVES = {
     "usr/bin/awk": "mawk",
     # nft: the one that Debian's own alternatives choose.
-    **{f"usr/sbin/{name}{part}": f"{name}-nft{part}" for name in ("iptables", "ip6tables") for part in ("", "-save", "-restore")},
+    **{
+        f"usr/sbin/{name}{part}": f"{name}-nft{part}"
+        for name in ("iptables", "ip6tables")
+        for part in ("", "-save", "-restore")
+    },
 }
 """What `update-alternatives` would link, where the package is there."""
 
@@ -129,7 +133,9 @@ def root(name: str, console: Console | None = None) -> Path:
         return target
     packages = locked(chosen)
     if any(not package.path.endswith("_all.deb") for package in packages) and platform.machine() != MACHINE:
-        raise BuildError(f"Debian's packages of {name} are pinned for {MACHINE} machines, and this one is {platform.machine()}")
+        raise BuildError(
+            f"Debian's packages of {name} are pinned for {MACHINE} machines, and this one is {platform.machine()}"
+        )
     cache.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(cache):
         if not target.is_dir():
@@ -147,8 +153,16 @@ def _fill(folder: Path, packages: Sequence[Package], console: Console) -> None:
     for name in MERGED:
         (folder / "usr" / name).mkdir(parents=True)
         (folder / name).symlink_to(f"usr/{name}")
-    console.print(f"Fetching {len(packages)} pinned packages of Debian, once: kept in {folder.parent.parent}", highlight=False)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console.print(
+        f"Fetching {len(packages)} pinned packages of Debian, once: kept in {folder.parent.parent}", highlight=False
+    )
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with requests.Session() as session, Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=len(packages))
         for package in packages:
@@ -209,7 +223,9 @@ def _settle(folder: Path, chosen: PackageSet) -> None:
         if (folder / link).with_name(target).exists():
             (folder / link).symlink_to(target)
     users = {"root": 0, **chosen.users, "nobody": 65534}
-    (folder / "etc/passwd").write_text("".join(f"{name}:x:{number}:{number}::/:/bin/sh\n" for name, number in users.items()))
+    (folder / "etc/passwd").write_text(
+        "".join(f"{name}:x:{number}:{number}::/:/bin/sh\n" for name, number in users.items())
+    )
     (folder / "etc/group").write_text("".join(f"{name}:x:{number}:\n" for name, number in users.items()))
 
 

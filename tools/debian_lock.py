@@ -55,7 +55,9 @@ def lock(chosen: PackageSet, folder: Path) -> str:
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise BuildError(f"{url} is not what apt's signed lists say it is")
             path = url.split("/", 3)[3]
-            lines.append(str(Package(path=path, sha256=sha256, sha1=hashlib.sha1(content, usedforsecurity=False).hexdigest())))
+            lines.append(
+                str(Package(path=path, sha256=sha256, sha1=hashlib.sha1(content, usedforsecurity=False).hexdigest()))
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -85,7 +87,9 @@ def prepare(folder: Path) -> None:
     """apt's own sources and its picture of an empty machine; fetches the lists."""
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
-    (folder / "sources.list").write_text("".join(f"deb [signed-by={KEYS}] {url} {suite} main\n" for url, suite in SOURCES))
+    (folder / "sources.list").write_text(
+        "".join(f"deb [signed-by={KEYS}] {url} {suite} main\n" for url, suite in SOURCES)
+    )
     (folder / "status").write_text(
         "\n".join(
             # Of a version above any other, and good for a dependency on `perl:any` too.
@@ -116,7 +120,9 @@ def main() -> int:
 
 def _asked_for(names: Sequence[str]) -> Sequence[PackageSet]:
     if unknown := set(names) - {one.name for one in SETS}:
-        raise BuildError(f"no set of packages is named {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in SETS)}")
+        raise BuildError(
+            f"no set of packages is named {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in SETS)}"
+        )
     return [named(name) for name in names] or SETS
 
 

@@ -83,12 +83,16 @@ def probe(urls: Iterable[str]) -> Mapping[str, Answer]:
 def _ask(url: str) -> Answer:
     try:
         # One byte of the file itself: a site's front page says nothing of its downloads, and not every store answers HEAD.
-        with requests.get(url, headers={**_HEADERS, "Range": "bytes=0-0"}, stream=True, timeout=PROBE_SECONDS) as answer:
+        with requests.get(
+            url, headers={**_HEADERS, "Range": "bytes=0-0"}, stream=True, timeout=PROBE_SECONDS
+        ) as answer:
             if answer.status_code in _GONE:
                 return Answer(reachable=True)
             if not answer.ok:
                 return Answer(reachable=False, reason=f"HTTP {answer.status_code}")
-            total = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length", "")
+            total = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get(
+                "Content-Length", ""
+            )
             return Answer(reachable=True, published=True, size=int(total) if total.isdigit() else 0)
     except requests.RequestException as error:
         return Answer(reachable=False, reason=_brief(error))
@@ -143,7 +147,9 @@ def _response(url: str, *, start: int = 0) -> requests.Response:
     try:
         answer = requests.get(url, headers=headers, stream=True, timeout=(PROBE_SECONDS, STALL_SECONDS))
     except requests.RequestException as error:
-        raise _InterruptedError(f"{host(url)} cannot be reached ({_brief(error)}): check the network, then run it again") from error
+        raise _InterruptedError(
+            f"{host(url)} cannot be reached ({_brief(error)}): check the network, then run it again"
+        ) from error
     if answer.ok or answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return answer
     answer.close()

@@ -66,7 +66,9 @@ def _pinned(program: Program, module: str, version: str) -> str:
     sums = (program.folder / "go.sum").read_text()
     pinned = re.search(rf"^{re.escape(module)} {re.escape(version)} (h1:\S+)$", sums, re.M)
     if pinned is None:
-        raise BuildError(f"tools/{program.name}/go.sum has no hash of {module} {version}: run `go mod tidy` in tools/{program.name}")
+        raise BuildError(
+            f"tools/{program.name}/go.sum has no hash of {module} {version}: run `go mod tidy` in tools/{program.name}"
+        )
     return pinned[1]
 
 

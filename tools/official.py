@@ -64,6 +64,8 @@ def _version(pulumi: str) -> str:
     # Without a look for newer versions, which needs the network.
     quietly = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        return subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False, env=quietly, timeout=30).stdout.strip()
+        return subprocess.run(
+            [pulumi, "version"], capture_output=True, text=True, check=False, env=quietly, timeout=30
+        ).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""

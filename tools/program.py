@@ -11,7 +11,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE.parent / "requirements.txt"
-DISK_FULL = "the disk is full: free some space, or set HONEYDUE_CACHE to a folder on a larger disk; what was finished is kept"
+DISK_FULL = (
+    "the disk is full: free some space, or set HONEYDUE_CACHE to a folder on a larger disk; what was finished is kept"
+)
 INTERRUPTED = "tools: interrupted; what was finished is kept, run it again to go on"
 
 
@@ -182,7 +184,9 @@ class Program:
     def ldflags(self) -> str:
         version = self.version
         major, minor = version.removeprefix("v").split(".")[:2]
-        return "-s -w " + self.version_flags.format(version=version, major=major, minor=minor, release=self.tag.removeprefix("v"))
+        return "-s -w " + self.version_flags.format(
+            version=version, major=major, minor=minor, release=self.tag.removeprefix("v")
+        )
 
     def assets(self, where: Platform) -> Sequence[Asset]:
         """The files of its release for that platform; none where the vendor does not publish all of them."""

@@ -17,7 +17,12 @@ __all__ = ["HERE", "BuildError", "Program"]
 
 
 def _github(
-    repository: str, file: str, contents: Mapping[str, str], *, checksums: str = "", words: Mapping[str, str] | None = None
+    repository: str,
+    file: str,
+    contents: Mapping[str, str],
+    *,
+    checksums: str = "",
+    words: Mapping[str, str] | None = None,
 ) -> Release:
     base = f"https://github.com/{repository}/releases/download/{{tag}}"
     return Release(base=base, file=file, contents=contents, checksums=checksums, words=words or {})
@@ -26,7 +31,10 @@ def _github(
 def _kubernetes(*names: str) -> tuple[Release, ...]:
     """Kubernetes publishes each program as a plain file, the servers for Linux alone."""
     base = "https://dl.k8s.io/release/{tag}/bin/{os}/{arch}"
-    return tuple(Release(base=base, file=name, contents={"": name}, checksums=f"{name}.sha256", platforms=LINUX) for name in names)
+    return tuple(
+        Release(base=base, file=name, contents={"": name}, checksums=f"{name}.sha256", platforms=LINUX)
+        for name in names
+    )
 
 
 def _commands(*names: str) -> tuple[str, ...]:
@@ -134,7 +142,10 @@ WORLD = (
         minutes=0.2,
         module="github.com/traefik/traefik/v3",
         copies=(
-            ("github.com/traefik/traefik/v3", "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"),
+            (
+                "github.com/traefik/traefik/v3",
+                "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml",
+            ),
             ("github.com/k3s-io/helm-controller", "pkg/crds/yaml/generated"),
         ),
     ),
@@ -164,11 +175,22 @@ CHECKERS = (
         minutes=0.7,
         module="github.com/zegl/kube-score",
         releases=(
-            _github("zegl/kube-score", "kube-score_{version}_{os}_{arch}.tar.gz", {"kube-score": "kube-score"}, checksums="checksums.txt"),
+            _github(
+                "zegl/kube-score",
+                "kube-score_{version}_{os}_{arch}.tar.gz",
+                {"kube-score": "kube-score"},
+                checksums="checksums.txt",
+            ),
         ),
     ),
     # The API server's own judgement of pods, in a main.go of ours.
-    Program(name="pod-security", minutes=0.2, module="k8s.io/pod-security-admission", shares="kubernetes", packages=("./pod-security",)),
+    Program(
+        name="pod-security",
+        minutes=0.2,
+        module="k8s.io/pod-security-admission",
+        shares="kubernetes",
+        packages=("./pod-security",),
+    ),
     # Our main.go around cyclonus' evaluator, which answers what network policies allow.
     Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", packages=(".",)),
 )
@@ -212,7 +234,15 @@ NODES = (
         module="github.com/pressly/goose/v3",
         version_flags="-X main.version={version}",
         tags="no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb",
-        releases=(_github("pressly/goose", "goose_{os}_{arch}", {"": "goose"}, checksums="checksums.txt", words={"amd64": "x86_64"}),),
+        releases=(
+            _github(
+                "pressly/goose",
+                "goose_{os}_{arch}",
+                {"": "goose"},
+                checksums="checksums.txt",
+                words={"amd64": "x86_64"},
+            ),
+        ),
     ),
     # Our own: what honeyDue's images hold, as far as the cluster can tell.
     Program(name="stand-ins", minutes=2, module="github.com/hibiken/asynq", packages=(".",)),

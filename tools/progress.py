@@ -67,13 +67,20 @@ class Report:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.fields[left]}:"), TextColumn("{task.description}", markup=False))
+            columns = (
+                SpinnerColumn(),
+                BarColumn(),
+                TextColumn("{task.fields[left]}:"),
+                TextColumn("{task.description}", markup=False),
+            )
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar.start()
             self._task = self._bar.add_task("", total=1, left="")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar:
             self._bar.stop()
 
@@ -109,4 +116,9 @@ class Report:
     def _draw(self) -> None:
         if self._bar:
             running = ", ".join(f"{self._jobs[job].verb} {job}" for job in self._running)
-            self._bar.update(self._task, completed=self._meter.share, description=running or "downloading sources", left=self._progress())
+            self._bar.update(
+                self._task,
+                completed=self._meter.share,
+                description=running or "downloading sources",
+                left=self._progress(),
+            )

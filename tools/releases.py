@@ -138,7 +138,9 @@ def unpack(file: Path, asset: Asset, folder: Path) -> None:
         for path, name in asset.contents.items():
             source = member(path)
             if source is None:
-                raise BuildError(f"{asset.url} has no file {path}: the vendor arranged the release anew, so set HONEYDUE_TOOLS=build")
+                raise BuildError(
+                    f"{asset.url} has no file {path}: the vendor arranged the release anew, so set HONEYDUE_TOOLS=build"
+                )
             with source, (folder / name).open("wb") as target:
                 shutil.copyfileobj(source, target)
             (folder / name).chmod(0o755)

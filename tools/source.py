@@ -48,7 +48,10 @@ def check_go() -> str:
 
 def check_space(folder: Path, programs: Sequence[Program]) -> None:
     """A BuildError where the folder's disk has less room than building these programs takes."""
-    free, needed = shutil.disk_usage(folder).free / 1e9, GB_AT_LEAST + GB_A_MINUTE * sum(program.minutes for program in programs)
+    free, needed = (
+        shutil.disk_usage(folder).free / 1e9,
+        GB_AT_LEAST + GB_A_MINUTE * sum(program.minutes for program in programs),
+    )
     if free < needed:
         raise BuildError(
             f"only {free:.0f} GB free in {folder}; building {len(programs)} programs needs {needed:.0f} GB for a while (1 GB stays): "
@@ -62,7 +65,10 @@ _REASONS = (
         r"dial tcp|no such host|i/o timeout|connection refused|connection reset|TLS handshake|proxyconnect|50[234] |GOPROXY list is not",
         "the Go module proxy could not be reached: check the network, or GOPROXY",
     ),
-    (r"checksum mismatch|SECURITY ERROR", "a download does not match go.sum: it is not what was reviewed, so it is not built"),
+    (
+        r"checksum mismatch|SECURITY ERROR",
+        "a download does not match go.sum: it is not what was reviewed, so it is not built",
+    ),
 )
 
 
@@ -130,9 +136,23 @@ class Builder:
         if program.copies:
             return Prepared(scratch=scratch, packages=0, commands=frozenset())
         # It downloads the modules of these packages, and no others.
-        listed = self._run(program, source, "list", "-deps", "-tags", program.tags, "-f", "{{.Name}} {{.ImportPath}}", *program.packages)
+        listed = self._run(
+            program,
+            source,
+            "list",
+            "-deps",
+            "-tags",
+            program.tags,
+            "-f",
+            "{{.Name}} {{.ImportPath}}",
+            *program.packages,
+        )
         packages = [line.split() for line in listed.splitlines()]
-        return Prepared(scratch=scratch, packages=len(packages), commands=frozenset(path for name, path in packages if name == "main"))
+        return Prepared(
+            scratch=scratch,
+            packages=len(packages),
+            commands=frozenset(path for name, path in packages if name == "main"),
+        )
 
     def build(self, program: Program, prepared: Prepared, folder: Path, advance: Callable[[float], None]) -> None:
         """Makes the program's folder; raises BuildError. `advance` is told the share of the packages that are compiled."""
@@ -156,7 +176,17 @@ class Builder:
 
     def _compile(self, program: Program, prepared: Prepared, advance: Callable[[float], None]) -> None:
         # -v: each package is named when its turn comes. Those that the build cache has are not.
-        flags = ("-v", *BUILD_FLAGS, "-tags", program.tags, "-ldflags", program.ldflags, "-o", f"{prepared.product}/", *program.packages)
+        flags = (
+            "-v",
+            *BUILD_FLAGS,
+            "-tags",
+            program.tags,
+            "-ldflags",
+            program.ldflags,
+            "-o",
+            f"{prepared.product}/",
+            *program.packages,
+        )
         lines, commands = [], set(prepared.commands)
         with self._compiling_turn() as give_up_turn, self._started(prepared.source, "build", *flags) as process:
             advance(0)
@@ -191,7 +221,12 @@ class Builder:
             if self._stopped:
                 raise BuildError("stopped, as another program failed")
             process = subprocess.Popen(
-                [self._go, *arguments], cwd=folder, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                [self._go, *arguments],
+                cwd=folder,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
             )
             self._running.add(process)
         try:

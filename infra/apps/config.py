@@ -67,16 +67,22 @@ def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
 def docker_config(*, registry: str, username: str, password: str) -> str:
     """The content of a registry pull Secret."""
     login = base64.b64encode(f"{username}:{password}".encode()).decode()
-    return json.dumps({"auths": {registry: {"username": username, "password": password, "auth": login}}}, sort_keys=True)
+    return json.dumps(
+        {"auths": {registry: {"username": username, "password": password, "auth": login}}}, sort_keys=True
+    )
 
 
-def pull_secret(name: str, settings: Settings, secrets: Secrets, *, namespace: pulumi.Input[str], parent: pulumi.Resource) -> Secret:
+def pull_secret(
+    name: str, settings: Settings, secrets: Secrets, *, namespace: pulumi.Input[str], parent: pulumi.Resource
+) -> Secret:
     """What kubelets, and whoever checks signatures, read images with."""
     host = settings.images.registry.split("/", 1)[0]
     login = secrets.registry_password.apply(
         lambda password: docker_config(registry=host, username=settings.registry_username, password=password)
     )
-    return secret(name, {".dockerconfigjson": login}, namespace=namespace, parent=parent, type_="kubernetes.io/dockerconfigjson")
+    return secret(
+        name, {".dockerconfigjson": login}, namespace=namespace, parent=parent, type_="kubernetes.io/dockerconfigjson"
+    )
 
 
 def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
@@ -85,7 +91,9 @@ def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
     def digest(values: list[dict[str, str]]) -> str:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
-    return pulumi.Output.all(*[pulumi.Output.all(**dict(part)) for part in parts]).apply(lambda values: digest(list(values)))
+    return pulumi.Output.all(*[pulumi.Output.all(**dict(part)) for part in parts]).apply(
+        lambda values: digest(list(values))
+    )
 
 
 class AppConfig(Component):

@@ -10,7 +10,9 @@ from infra.apps.workload import Workload
 from infra.schema import Settings
 
 
-def frontend(name: Literal["admin", "web"], settings: Settings, *, api: Workload, exempt: Mapping[str, str] | None = None) -> Pod:
+def frontend(
+    name: Literal["admin", "web"], settings: Settings, *, api: Workload, exempt: Mapping[str, str] | None = None
+) -> Pod:
     """Browsers call api by its public name; the server side calls it inside the cluster."""
     return Pod(
         name=name,

@@ -39,7 +39,9 @@ class Route:
 
 def ingress_spec(route: Route) -> IngressSpecArgs:
     """Every path of every host to the one Service."""
-    backend = IngressBackendArgs(service=IngressServiceBackendArgs(name=route.to.name, port=ServiceBackendPortArgs(number=route.to.port)))
+    backend = IngressBackendArgs(
+        service=IngressServiceBackendArgs(name=route.to.name, port=ServiceBackendPortArgs(number=route.to.port))
+    )
     paths = HTTPIngressRuleValueArgs(paths=[HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)])
     return IngressSpecArgs(
         ingress_class_name="traefik",
@@ -62,7 +64,9 @@ def annotations(middlewares: Sequence[str]) -> Mapping[str, str]:
 class Ingresses(Component):
     """The TLS Secret and one Ingress per route."""
 
-    def __init__(self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate, middlewares: Middlewares) -> None:
+    def __init__(
+        self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate, middlewares: Middlewares
+    ) -> None:
         super().__init__("apps:Ingresses", "ingresses", provider=namespace.provider)
         content = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
         shown = secret(TLS_SECRET, content, namespace=namespace.name, parent=self, type_="kubernetes.io/tls")

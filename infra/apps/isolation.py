@@ -16,7 +16,12 @@ def isolate(pod: Pod, *, namespace: Namespace, parent: pulumi.Resource) -> Netwo
         pod.name,
         metadata=ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod, selector)),
         spec=app_policy(
-            pod.name, port=pod.port, callers=pod.reached_from, routed=pod.routed, calls=pod.talks_to, network=namespace.network
+            pod.name,
+            port=pod.port,
+            callers=pod.reached_from,
+            routed=pod.routed,
+            calls=pod.talks_to,
+            network=namespace.network,
         ),
         opts=pulumi.ResourceOptions(parent=parent),
     )

@@ -38,7 +38,10 @@ def connection_environment() -> list[EnvVarArgs]:
     """Where goose connects: the direct host, as a session lock does not survive the pooler; the password stays in its Secret."""
     return [
         *(
-            EnvVarArgs(name=name, value_from=EnvVarSourceArgs(config_map_key_ref=ConfigMapKeySelectorArgs(name=CONFIG_MAP, key=key)))
+            EnvVarArgs(
+                name=name,
+                value_from=EnvVarSourceArgs(config_map_key_ref=ConfigMapKeySelectorArgs(name=CONFIG_MAP, key=key)),
+            )
             for name, key in CONNECTION.items()
         ),
         EnvVarArgs(
@@ -73,7 +76,9 @@ def job_spec(pod: Pod, selector: Labels, *, deadline_seconds: int) -> JobSpecArg
         # One try: goose rolls a failed file back, and the same file fails again.
         backoff_limit=0,
         active_deadline_seconds=deadline_seconds,
-        template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels(pod, selector)), spec=pod_spec(pod, selector)),
+        template=PodTemplateSpecArgs(
+            metadata=ObjectMetaArgs(labels=labels(pod, selector)), spec=pod_spec(pod, selector)
+        ),
     )
 
 

@@ -173,7 +173,9 @@ def _mounts(pod: Pod) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
         volumes.append(VolumeArgs(name=secret, secret=SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)))
         mounts.append(VolumeMountArgs(name=secret, mount_path=path, read_only=True))
     for path, claim in pod.claims.items():
-        volumes.append(VolumeArgs(name=claim, persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=claim)))
+        volumes.append(
+            VolumeArgs(name=claim, persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=claim))
+        )
         mounts.append(VolumeMountArgs(name=claim, mount_path=path))
     return volumes, mounts
 
@@ -194,7 +196,9 @@ def _container(pod: Pod, mounts: list[VolumeMountArgs]) -> ContainerArgs:
         readiness_probe=pod.probes.ask(every=5, failures=3) if pod.probes else None,
         # Far more patient than readiness: a slow database takes a pod out of rotation, it must not kill it.
         liveness_probe=pod.probes.ask(every=15, failures=6) if pod.probes else None,
-        lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=DRAIN_SECONDS))) if served else None,
+        lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=DRAIN_SECONDS)))
+        if served
+        else None,
         resources=pod.resources.args(),
         security_context=SecurityContextArgs(
             allow_privilege_escalation=False,

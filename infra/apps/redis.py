@@ -44,7 +44,9 @@ def claim_spec(settings: RedisSettings, adopted: Volume | None) -> PersistentVol
         access_modes=["ReadWriteOnce"],
         storage_class_name=adopted.storage_class if adopted else "local-path",
         volume_name=adopted.volume if adopted else None,
-        resources=VolumeResourceRequirementsArgs(requests={"storage": adopted.storage if adopted else settings.storage}),
+        resources=VolumeResourceRequirementsArgs(
+            requests={"storage": adopted.storage if adopted else settings.storage}
+        ),
     )
 
 

@@ -82,7 +82,9 @@ class Signatures(Component):
         policy = NetworkPolicy(
             NAME,
             # kube-score looks for its pods among our manifests; the chart makes them.
-            metadata=ObjectMetaArgs(name=NAME, namespace=HOME, annotations={"kube-score/ignore": "networkpolicy-targets-pod"}),
+            metadata=ObjectMetaArgs(
+                name=NAME, namespace=HOME, annotations={"kube-score/ignore": "networkpolicy-targets-pod"}
+            ),
             spec=webhook_policy(namespace.network),
             opts=child,
         )

@@ -12,7 +12,9 @@ from infra.cluster.namespace import Namespace
 from infra.schema import Settings
 
 
-def worker(settings: Settings, *, namespace: Namespace, config: AppConfig, after: Sequence[pulumi.Resource]) -> Workload:
+def worker(
+    settings: Settings, *, namespace: Namespace, config: AppConfig, after: Sequence[pulumi.Resource]
+) -> Workload:
     """One, and never two at once: each would run Asynq's schedule. It listens on nothing, so it exits when it is unwell."""
     pod = Pod(
         name="worker",

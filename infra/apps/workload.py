@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
+from pulumi_kubernetes.apps.v1 import (
+    Deployment,
+    DeploymentSpecArgs,
+    DeploymentStrategyArgs,
+    RollingUpdateDeploymentArgs,
+)
 from pulumi_kubernetes.autoscaling.v2 import (
     CrossVersionObjectReferenceArgs,
     HorizontalPodAutoscaler,
@@ -31,7 +36,9 @@ def strategy(pod: Pod) -> DeploymentStrategyArgs:
     """Apps that may overlap roll one at a time without losing one; a singleton stops before its successor starts."""
     if pod.singleton:
         return DeploymentStrategyArgs(type="Recreate")
-    return DeploymentStrategyArgs(type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0))
+    return DeploymentStrategyArgs(
+        type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
+    )
 
 
 def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> DeploymentSpecArgs:
@@ -44,7 +51,9 @@ def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> Dep
         selector=LabelSelectorArgs(match_labels=selector),
         strategy=strategy(pod),
         template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(labels=labels(pod, selector), annotations={"honeydue/reads": pod.reads} if pod.reads else {}),
+            metadata=ObjectMetaArgs(
+                labels=labels(pod, selector), annotations={"honeydue/reads": pod.reads} if pod.reads else {}
+            ),
             spec=pod_spec(pod, selector),
         ),
     )
@@ -104,7 +113,9 @@ class Workload(Component):
     name: str
     port: int | None
 
-    def __init__(self, pod: Pod, *, scale: int | Autoscaling, namespace: Namespace, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(
+        self, pod: Pod, *, scale: int | Autoscaling, namespace: Namespace, after: Sequence[pulumi.Resource]
+    ) -> None:
         super().__init__("apps:Workload", pod.name, provider=namespace.provider)
         child = pulumi.ResourceOptions(parent=self)
         self.name = pod.name
@@ -113,7 +124,9 @@ class Workload(Component):
         selector = adopted.selector(pod.name)
 
         def named(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
-            return ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod, selector), annotations=annotations)
+            return ObjectMetaArgs(
+                name=pod.name, namespace=namespace.name, labels=labels(pod, selector), annotations=annotations
+            )
 
         account = ServiceAccount(pod.name, metadata=named(), automount_service_account_token=False, opts=child)
         policy = isolate(pod, namespace=namespace, parent=self)

@@ -14,7 +14,11 @@ from infra.topology import servers
 
 
 def founded(
-    settings: Settings, authority: Authority, *, addresses: Mapping[str, pulumi.Output[str]], machines: Mapping[str, hcloud.Server]
+    settings: Settings,
+    authority: Authority,
+    *,
+    addresses: Mapping[str, pulumi.Output[str]],
+    machines: Mapping[str, hcloud.Server],
 ) -> pulumi.Output[str]:
     """The kubeconfig of a cluster that this program founds: known when the servers stand, and good when one of them answers."""
     if authority.administrator is None:

@@ -51,7 +51,11 @@ def _rules(resources: Mapping[str, Sequence[str]]) -> MatchResourcesArgs:
     return MatchResourcesArgs(
         resource_rules=[
             NamedRuleWithOperationsArgs(
-                api_groups=[group], api_versions=["*"], operations=["CREATE", "UPDATE"], resources=list(names), scope="Namespaced"
+                api_groups=[group],
+                api_versions=["*"],
+                operations=["CREATE", "UPDATE"],
+                resources=list(names),
+                scope="Namespaced",
             )
             for group, names in resources.items()
         ]
@@ -114,7 +118,10 @@ def pod_policy(images: Images) -> ValidatingAdmissionPolicySpecArgs:
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=_rules(MAKES_PODS),
-        variables=[VariableArgs(name="pod", expression=POD.strip()), VariableArgs(name="containers", expression=CONTAINERS.strip())],
+        variables=[
+            VariableArgs(name="pod", expression=POD.strip()),
+            VariableArgs(name="containers", expression=CONTAINERS.strip()),
+        ],
         validations=[from_known_registries(images), pinned(), *off_the_node()],
     )
 

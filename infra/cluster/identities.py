@@ -72,7 +72,10 @@ LOOKED_UP: Resources = {"storage.k8s.io": ["storageclasses"]}
 
 def rules(resources: Resources, *verbs: str) -> list[PolicyRuleArgs]:
     """The same verbs on each."""
-    return [PolicyRuleArgs(api_groups=[group], resources=list(names), verbs=list(verbs)) for group, names in resources.items()]
+    return [
+        PolicyRuleArgs(api_groups=[group], resources=list(names), verbs=list(verbs))
+        for group, names in resources.items()
+    ]
 
 
 def deployer_rules() -> list[PolicyRuleArgs]:
@@ -96,7 +99,9 @@ def guard_rules(settings: Settings) -> list[PolicyRuleArgs]:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
     # By name: beside them are k3s' own.
     names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
-    named = [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
+    named = (
+        [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
+    )
     return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get"), *rules(optional, "get"), *named]
 
 
@@ -109,7 +114,10 @@ class Identities(Component):
         guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(settings), opts=child)
         for name, allowed in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
             ServiceAccount(
-                f"{HOME}-{name}", metadata=ObjectMetaArgs(name=name, namespace=HOME), automount_service_account_token=False, opts=child
+                f"{HOME}-{name}",
+                metadata=ObjectMetaArgs(name=name, namespace=HOME),
+                automount_service_account_token=False,
+                opts=child,
             )
             subjects = [SubjectArgs(kind="ServiceAccount", name=name, namespace=HOME)]
             there = ObjectMetaArgs(name=name, namespace=namespace.name)

@@ -96,9 +96,13 @@ def reachable(addresses: Mapping[str, str], administrator: Administrator) -> str
     except SilentError:
         if pulumi.runtime.is_dry_run():
             return next(iter(addresses.values()))
-    pulumi.log.info(f"Waiting for Kubernetes on {', '.join(addresses)}; a new server takes some minutes to its first answer.")
+    pulumi.log.info(
+        f"Waiting for Kubernetes on {', '.join(addresses)}; a new server takes some minutes to its first answer."
+    )
     patiently = Retrying(
-        retry=retry_if_exception_type(SilentError), stop=stop_after_delay(FIRST_BOOT_SECONDS), wait=wait_fixed(PAUSE_SECONDS)
+        retry=retry_if_exception_type(SilentError),
+        stop=stop_after_delay(FIRST_BOOT_SECONDS),
+        wait=wait_fixed(PAUSE_SECONDS),
     )
     try:
         return patiently(first_ready, addresses, administrator)

@@ -90,7 +90,9 @@ def tls_options(settings: EdgeSettings) -> Spec:
         "sniStrict": True,
         "clientAuth": {
             "secretNames": [CLIENT_AUTHORITY],
-            "clientAuthType": "RequireAndVerifyClientCert" if settings.client_certificate == "required" else "VerifyClientCertIfGiven",
+            "clientAuthType": "RequireAndVerifyClientCert"
+            if settings.client_certificate == "required"
+            else "VerifyClientCertIfGiven",
         },
     }
 

@@ -32,7 +32,9 @@ def tokenless(namespace: pulumi.Input[str], name: str, opts: pulumi.ResourceOpti
     )
 
 
-def policy(namespace: pulumi.Input[str], name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions) -> NetworkPolicy:
+def policy(
+    namespace: pulumi.Input[str], name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions
+) -> NetworkPolicy:
     """One NetworkPolicy; its name in the stack tells the namespace, as several have one of the same name."""
     where = namespace if isinstance(namespace, str) else NAMESPACE
     # kube-score looks for the pods among our own manifests; those of Kubernetes' namespaces are not ours, or there are none yet.
@@ -54,7 +56,9 @@ class Namespace(Component):
     network: Network
     provider: kubernetes.Provider
 
-    def __init__(self, *, network: Network, provider: kubernetes.Provider, signed: bool, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(
+        self, *, network: Network, provider: kubernetes.Provider, signed: bool, after: Sequence[pulumi.Resource]
+    ) -> None:
         super().__init__("cluster:Namespace", "namespace", provider=provider)
         levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         if signed:

@@ -116,7 +116,9 @@ def app_policy(
     """
     ingress = []
     if port is not None and callers:
-        ingress.append(NetworkPolicyIngressRuleArgs(from_=[_pods(caller, network) for caller in callers], ports=_ports(port)))
+        ingress.append(
+            NetworkPolicyIngressRuleArgs(from_=[_pods(caller, network) for caller in callers], ports=_ports(port))
+        )
     if port is not None and routed:
         ingress.append(from_hosts(port, network))
     # Whoever calls anybody finds it by name.
@@ -149,7 +151,10 @@ def inside_namespace() -> NetworkPolicySpecArgs:
 
 def serve_dns(network: Network) -> NetworkPolicySpecArgs:
     """CoreDNS answers every pod, and the hosts (k3s hardening guide, which lets everybody in)."""
-    everybody = [NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs()), *(_block(cidr) for cidr in network.hosts)]
+    everybody = [
+        NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs()),
+        *(_block(cidr) for cidr in network.hosts),
+    ]
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),
         policy_types=["Ingress"],

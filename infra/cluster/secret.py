@@ -8,7 +8,12 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 
 def secret(
-    name: str, content: Mapping[str, pulumi.Input[str]], *, namespace: pulumi.Input[str], parent: pulumi.Resource, type_: str = "Opaque"
+    name: str,
+    content: Mapping[str, pulumi.Input[str]],
+    *,
+    namespace: pulumi.Input[str],
+    parent: pulumi.Resource,
+    type_: str = "Opaque",
 ) -> Secret:
     """A Secret of this content and nothing else."""
     return Secret(

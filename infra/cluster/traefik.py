@@ -42,7 +42,12 @@ def security() -> Mapping[str, object]:
     cannot use (no ambient capabilities, KEP-2763), and the sysctl that frees low ports is refused to pods on the host network.
     """
     return {
-        "podSecurityContext": {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False, "seccompProfile": {"type": "RuntimeDefault"}},
+        "podSecurityContext": {
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "runAsNonRoot": False,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
@@ -60,7 +65,10 @@ def logs() -> Mapping[str, object]:
             "format": "json",
             "fields": {
                 "general": {"defaultmode": "keep", "names": {"ClientUsername": "drop"}},
-                "headers": {"defaultmode": "drop", "names": {"Cf-Connecting-Ip": "keep", "Cf-Ray": "keep", "User-Agent": "keep"}},
+                "headers": {
+                    "defaultmode": "drop",
+                    "names": {"Cf-Connecting-Ip": "keep", "Cf-Ray": "keep", "User-Agent": "keep"},
+                },
             },
         },
     }
@@ -72,7 +80,10 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
     namespaces = {"namespaces": [NAMESPACE], "allowExternalNameServices": False}
     return {
         # No disruption budget: a drain leaves DaemonSets alone, and a budget cannot count them.
-        "deployment": {"kind": "DaemonSet", "podAnnotations": {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)}},
+        "deployment": {
+            "kind": "DaemonSet",
+            "podAnnotations": {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)},
+        },
         "hostNetwork": True,
         # On the host network two pods of one node cannot hold port 443 at once.
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},

@@ -87,7 +87,9 @@ def plan_definition() -> CustomResourceDefinitionSpecArgs:
                 served=True,
                 storage=True,
                 schema=CustomResourceValidationArgs(
-                    open_apiv3_schema=JSONSchemaPropsArgs(type="object", properties={"spec": anything, "status": anything})
+                    open_apiv3_schema=JSONSchemaPropsArgs(
+                        type="object", properties={"spec": anything, "status": anything}
+                    )
                 ),
                 subresources=CustomResourceSubresourcesArgs(status={}),
             )
@@ -95,7 +97,9 @@ def plan_definition() -> CustomResourceDefinitionSpecArgs:
     )
 
 
-def plan(*, version: str, window: Window, days: Iterable[str], role: str, after: str | None = None) -> Mapping[str, object]:
+def plan(
+    *, version: str, window: Window, days: Iterable[str], role: str, after: str | None = None
+) -> Mapping[str, object]:
     """An upgrade of all nodes of one role, when the plan `after` has reached all of its own."""
     return {
         "version": version,
@@ -104,7 +108,10 @@ def plan(*, version: str, window: Window, days: Iterable[str], role: str, after:
         "exclusive": True,
         "nodeSelector": {
             "matchExpressions": [
-                {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists" if role == "server" else "DoesNotExist"}
+                {
+                    "key": "node-role.kubernetes.io/control-plane",
+                    "operator": "Exists" if role == "server" else "DoesNotExist",
+                }
             ]
         },
         "serviceAccountName": CONTROLLER.name,
@@ -151,7 +158,8 @@ class Upgrades(Component):
             HOME,
             # The controller's jobs replace a program of the node.
             metadata=ObjectMetaArgs(
-                name=HOME, labels={f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("enforce", "audit", "warn")}
+                name=HOME,
+                labels={f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("enforce", "audit", "warn")},
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

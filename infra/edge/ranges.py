@@ -24,7 +24,10 @@ class CloudflareRanges:
 def canonical(cidrs: Iterable[str]) -> tuple[str, ...]:
     """The same networks as Hetzner writes them, sorted."""
     return tuple(
-        str(network) for network in sorted({ip_network(cidr, strict=False) for cidr in cidrs}, key=lambda network: network.network_address)
+        str(network)
+        for network in sorted(
+            {ip_network(cidr, strict=False) for cidr in cidrs}, key=lambda network: network.network_address
+        )
     )
 
 

@@ -39,7 +39,12 @@ class Zone(Component):
     hosts: Mapping[str, str]
 
     def __init__(
-        self, domain: str, settings: EdgeSettings, *, origins: Mapping[str, pulumi.Output[str]], provider: cloudflare.Provider
+        self,
+        domain: str,
+        settings: EdgeSettings,
+        *,
+        origins: Mapping[str, pulumi.Output[str]],
+        provider: cloudflare.Provider,
     ) -> None:
         super().__init__("edge:Zone", "zone", provider=provider)
         self.id = cloudflare.get_zone(

@@ -52,6 +52,8 @@ class NodeAddresses(Component):
             )
             for alias, node in nodes.items()
         }
-        self.ipv4 = {alias: ip.ip_address.apply(partial(expect_address, alias, nodes[alias].ipv4)) for alias, ip in held.items()}
+        self.ipv4 = {
+            alias: ip.ip_address.apply(partial(expect_address, alias, nodes[alias].ipv4)) for alias, ip in held.items()
+        }
         self.ids = {alias: ip.id.apply(int) for alias, ip in held.items()}
         self.register_outputs({"ipv4": self.ipv4})

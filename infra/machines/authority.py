@@ -62,7 +62,9 @@ class Authority(Component):
         }
         password = random.RandomPassword("k3s-token", length=TOKEN_LENGTH, special=False, opts=self.child)
         self.token = pulumi.Output.secret(
-            pulumi.Output.all(certificates["server-ca"].cert_pem, password.result).apply(lambda parts: full_token(*parts))
+            pulumi.Output.all(certificates["server-ca"].cert_pem, password.result).apply(
+                lambda parts: full_token(*parts)
+            )
         )
         self.administrator = self._administrator(keys["client-ca"], certificates["client-ca"])
 
@@ -85,7 +87,9 @@ class Authority(Component):
             opts=self.child,
         )
 
-    def _administrator(self, authority_key: tls.PrivateKey, authority: tls.SelfSignedCert) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+    def _administrator(
+        self, authority_key: tls.PrivateKey, authority: tls.SelfSignedCert
+    ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         key = tls.PrivateKey("administrator", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child)
         request = tls.CertRequest(
             "administrator",

@@ -31,7 +31,9 @@ class Rule:
     port: str | None = None
 
 
-def rules(*, access: Access, web_from: CloudflareRanges, nodes: Sequence[pulumi.Input[str]], flannel_backend: str) -> list[Rule]:
+def rules(
+    *, access: Access, web_from: CloudflareRanges, nodes: Sequence[pulumi.Input[str]], flannel_backend: str
+) -> list[Rule]:
     """Every rule, in the order it is shown. `nodes` are the nodes' own CIDRs; none where they talk on a private network.
 
     Hetzner's firewall never sees a private network (https://docs.hetzner.com/cloud/firewalls/faq/): rules for it would be decoration.
@@ -40,12 +42,22 @@ def rules(*, access: Access, web_from: CloudflareRanges, nodes: Sequence[pulumi.
     always = [
         Rule(description="HTTPS from Cloudflare alone", protocol="tcp", port="443", sources=web_from.all),
         Rule(description="SSH from operators", protocol="tcp", port=str(access.ssh_port), sources=operators),
-        Rule(description="Kubernetes API from operators and nodes", protocol="tcp", port="6443", sources=[*operators, *nodes]),
+        Rule(
+            description="Kubernetes API from operators and nodes",
+            protocol="tcp",
+            port="6443",
+            sources=[*operators, *nodes],
+        ),
     ]
     between = [
         Rule(description="etcd between nodes", protocol="tcp", port="2379-2380", sources=nodes),
         Rule(description="kubelet between nodes", protocol="tcp", port="10250", sources=nodes),
-        Rule(description=f"Flannel {flannel_backend} between nodes", protocol="udp", port=OVERLAY_PORTS[flannel_backend], sources=nodes),
+        Rule(
+            description=f"Flannel {flannel_backend} between nodes",
+            protocol="udp",
+            port=OVERLAY_PORTS[flannel_backend],
+            sources=nodes,
+        ),
     ]
     ping = Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE)
     return [*always, *(between if nodes else []), ping]
@@ -63,7 +75,9 @@ def check_limits(wanted: Sequence[Rule]) -> None:
     if (effective := sum(len(rule.sources) for rule in wanted)) > EFFECTIVE_RULES:
         excess.append(f"{effective} rules times sources, at most {EFFECTIVE_RULES} are allowed")
     if excess:
-        raise pulumi.RunError("Hetzner would refuse the firewall: " + "; ".join(excess) + ". Shorten honeydue:access.operators.")
+        raise pulumi.RunError(
+            "Hetzner would refuse the firewall: " + "; ".join(excess) + ". Shorten honeydue:access.operators."
+        )
 
 
 class Firewall(Component):
@@ -94,14 +108,19 @@ class Firewall(Component):
         check_limits(wanted)
         if settings.access.open_to_the_world:
             pulumi.log.warn(
-                "honeydue:access.operators lets the whole world reach SSH and the Kubernetes API; narrow it to your own CIDRs.", self
+                "honeydue:access.operators lets the whole world reach SSH and the Kubernetes API; narrow it to your own CIDRs.",
+                self,
             )
         firewall = hcloud.Firewall(
             "honeydue",
             name="honeydue",
             rules=[
                 hcloud.FirewallRuleArgs(
-                    direction="in", protocol=rule.protocol, port=rule.port, source_ips=list(rule.sources), description=rule.description
+                    direction="in",
+                    protocol=rule.protocol,
+                    port=rule.port,
+                    source_ips=list(rule.sources),
+                    description=rule.description,
                 )
                 for rule in wanted
             ],

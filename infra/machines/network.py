@@ -41,7 +41,11 @@ class NodeNetwork(Component):
             return
         child = pulumi.ResourceOptions(parent=self)
         network = hcloud.Network(
-            "honeydue", name="honeydue", ip_range=str(settings.cluster.private_range), delete_protection=True, opts=child
+            "honeydue",
+            name="honeydue",
+            ip_range=str(settings.cluster.private_range),
+            delete_protection=True,
+            opts=child,
         )
         self.subnet = hcloud.NetworkSubnet(
             "nodes",
@@ -52,5 +56,7 @@ class NodeNetwork(Component):
             opts=child,
         ).id
         # Hetzner keeps no firewall between them: what may pass is the business of the nodes and of network policies.
-        self.private = {alias: pulumi.Output.from_input(str(node.private_ipv4)) for alias, node in settings.nodes.items()}
+        self.private = {
+            alias: pulumi.Output.from_input(str(node.private_ipv4)) for alias, node in settings.nodes.items()
+        }
         self.addresses = self.private

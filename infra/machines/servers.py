@@ -85,11 +85,15 @@ class Machines(Component):
                 keep_disk=True,
                 image=node.image,
                 location=node.location,
-                public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv4=addresses.ids[alias], ipv6_enabled=True)],
+                public_nets=[
+                    hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv4=addresses.ids[alias], ipv6_enabled=True)
+                ],
                 # Inline and not an attachment of its own: it is there at the first boot and goes with its server. And set at creation
                 # alone, as the provider would replace the server at every `up` for what it reads back; another private address in the
                 # settings cuts no living node off.
-                networks=None if network.subnet is None else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
+                networks=None
+                if network.subnet is None
+                else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
                 firewall_ids=[firewall.id],
                 ssh_keys=[key.id for key in keys],
                 placement_group_id=spread.id.apply(int),
@@ -130,7 +134,9 @@ class Machines(Component):
         return pulumi.Output.secret(
             told.apply(
                 lambda parts: user_data(
-                    Boot(hostname=node.hostname, role=node.role, founds=founds, **parts), cluster=settings.cluster, access=settings.access
+                    Boot(hostname=node.hostname, role=node.role, founds=founds, **parts),
+                    cluster=settings.cluster,
+                    access=settings.access,
                 )
             )
         )

@@ -40,7 +40,9 @@ class Cloudflare:
         return {
             "cloudflare:index/dnsRecord:DnsRecord": self._asked(self._record),
             "cloudflare:index/zoneSetting:ZoneSetting": self._asked(self._setting),
-            "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": self._asked(self._origin_pulls),
+            "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": self._asked(
+                self._origin_pulls
+            ),
             "cloudflare:index/originCaCertificate:OriginCaCertificate": origin_certificate,
             "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate": client_certificate,
         }
@@ -68,8 +70,12 @@ class Cloudflare:
             return Finding.missing()
         alike = list(self._client.dns.records.list(zone_id=zone, name={"exact": name}))
         if any(one.type == "CNAME" for one in alike) and type_ != "CNAME":
-            return Finding.ambiguous(f"{name} is a CNAME, beside which no {type_} record can be: remove it when the site may be away")
-        fitting = {f"{zone}/{one.id}": f"{name} → {content}" for one in alike if (one.type, one.content) == (type_, content)}
+            return Finding.ambiguous(
+                f"{name} is a CNAME, beside which no {type_} record can be: remove it when the site may be away"
+            )
+        fitting = {
+            f"{zone}/{one.id}": f"{name} → {content}" for one in alike if (one.type, one.content) == (type_, content)
+        }
         return Finding.one_of(fitting, "records are the same")
 
     def _setting(self, wanted: Wanted, zone: str) -> Finding:
@@ -87,7 +93,9 @@ class Cloudflare:
             yield
         except (cloudflare.AuthenticationError, cloudflare.PermissionDeniedError) as error:
             how = SECRETS["cloudflareToken"].command
-            raise OpsError(f"Cloudflare refuses the token in honeydue:cloudflareToken ({error.status_code}): {how}") from None
+            raise OpsError(
+                f"Cloudflare refuses the token in honeydue:cloudflareToken ({error.status_code}): {how}"
+            ) from None
         except cloudflare.APIStatusError as error:
             said = ", ".join(one.message for one in error.errors if one.message) or error.message
             raise OpsError(f"Cloudflare's API answers {error.status_code}: {said}") from None

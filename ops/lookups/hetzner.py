@@ -41,7 +41,9 @@ class Hetzner:
             "hcloud:index/primaryIp:PrimaryIp": self._asked(self._address),
             "hcloud:index/server:Server": self._asked(self._server),
             "hcloud:index/sshKey:SshKey": self._asked(self._ssh_key),
-            "hcloud:index/firewall:Firewall": self._asked(lambda wanted: self._by_name(wanted, client.firewalls.get_all)),
+            "hcloud:index/firewall:Firewall": self._asked(
+                lambda wanted: self._by_name(wanted, client.firewalls.get_all)
+            ),
             "hcloud:index/network:Network": self._asked(lambda wanted: self._by_name(wanted, client.networks.get_all)),
             "hcloud:index/networkSubnet:NetworkSubnet": self._asked(self._subnet),
             "hcloud:index/placementGroup:PlacementGroup": self._asked(
@@ -58,7 +60,9 @@ class Hetzner:
 
     def _by_name(self, wanted: Wanted, get_all: Callable[..., list]) -> Finding:  # type: ignore[type-arg]  # each client has a list of its own
         name = wanted.text("name")
-        return Finding.one_of({str(one.id): one.name for one in get_all(name=name)} if name else {}, f"are called {name}")
+        return Finding.one_of(
+            {str(one.id): one.name for one in get_all(name=name)} if name else {}, f"are called {name}"
+        )
 
     def _expected(self, wanted: Wanted) -> str | None:
         node = self._nodes.get(wanted.name)
@@ -85,7 +89,10 @@ class Hetzner:
         wished = wanted.text("ipRange")
         networks = self._client.networks.get_all()
         fitting = {
-            f"{one.id}-{wished}": f"{wished} of {one.name}" for one in networks for net in one.subnets or () if net.ip_range == wished
+            f"{one.id}-{wished}": f"{wished} of {one.name}"
+            for one in networks
+            for net in one.subnets or ()
+            if net.ip_range == wished
         }
         return Finding.one_of(fitting, f"have the range {wished}")
 
@@ -109,7 +116,9 @@ class Hetzner:
                 raise OpsError(f"Hetzner refuses the token in honeydue:hetznerToken ({error.message}): {how}") from None
             raise OpsError(f"Hetzner's API answers {error.message} ({error.code})") from None
         except requests.RequestException as error:
-            raise OpsError(f"Hetzner's API cannot be reached at {self._endpoint} ({type(error).__name__}); try again") from None
+            raise OpsError(
+                f"Hetzner's API cannot be reached at {self._endpoint} ({type(error).__name__}); try again"
+            ) from None
 
 
 def fingerprint(public_key: str) -> str:

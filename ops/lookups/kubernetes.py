@@ -35,7 +35,9 @@ class Kubernetes:
 
     @property
     def adopted(self) -> Adopted:
-        return Adopted.model_validate({"selectors": self._selectors, "clusterIps": self._cluster_ips, "volumes": self._volumes})
+        return Adopted.model_validate(
+            {"selectors": self._selectors, "clusterIps": self._cluster_ips, "volumes": self._volumes}
+        )
 
     def _object(self, wanted: Wanted) -> Finding:
         if wanted.type.endswith("Patch"):
@@ -62,11 +64,15 @@ class Kubernetes:
         if live is None:
             for kind in OTHER_WORKLOADS:
                 if self._live(wanted, kind=kind):
-                    return Finding.ambiguous(f"runs as a {kind}, and the program declares a Deployment: two would run side by side")
+                    return Finding.ambiguous(
+                        f"runs as a {kind}, and the program declares a Deployment: two would run side by side"
+                    )
             return Finding.missing()
         selector = live["spec"]["selector"]
         if selector.get("matchExpressions"):
-            return Finding.ambiguous("selects its pods by expressions, which the program cannot repeat: make it anew with matchLabels")
+            return Finding.ambiguous(
+                "selects its pods by expressions, which the program cannot repeat: make it anew with matchLabels"
+            )
         if selector["matchLabels"] == dig(wanted.inputs, "spec", "selector", "matchLabels"):
             return self._finding(live)
         self._selectors[wanted.name] = selector["matchLabels"]

@@ -32,7 +32,9 @@ def apply(world: World, certificate: TlsPair) -> None:
     _create_secrets(world, certificate)
     _apply(world, "configmap.yaml", "rbac.yaml", "network-policies.yaml", "redis", "traefik-helmchartconfig.yaml")
     _apply(world, "migrate")
-    world.kubectl("wait", "-n", NAMESPACE, "--for=condition=Complete", "job/honeydue-migrate", f"--timeout={ROLLOUT_SECONDS}s")
+    world.kubectl(
+        "wait", "-n", NAMESPACE, "--for=condition=Complete", "job/honeydue-migrate", f"--timeout={ROLLOUT_SECONDS}s"
+    )
     _apply(world, *APPS, "pod-disruption-budgets.yaml", "ingress")
 
 
@@ -61,7 +63,11 @@ def _create_secrets(world: World, certificate: TlsPair) -> None:
     create("generic", "honeydue-secrets", *(f"--from-literal={name}={held(key)}" for name, key in SECRET_KEYS.items()))
     create("generic", "honeydue-apns-key", f"--from-literal=apns_auth_key.p8={held('apnsKey')}")
     registry, _, _ = settings["honeydue:images"]["registry"].partition("/")
-    login = {"server": registry, "username": settings["honeydue:registryUsername"], "password": held("registryPassword")}
+    login = {
+        "server": registry,
+        "username": settings["honeydue:registryUsername"],
+        "password": held("registryPassword"),
+    }
     create("docker-registry", "gitea-credentials", *(f"--docker-{what}={value}" for what, value in login.items()))
     with TemporaryDirectory() as downloads:
         key, crt = Path(downloads) / "origin.key", Path(downloads) / "origin.pem"

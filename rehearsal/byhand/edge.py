@@ -35,7 +35,11 @@ def set_up(clouds: Path, domain: str, nodes: Sequence[Node]) -> TlsPair:
     for name in NAMES:
         fqdn = domain if name == "@" else f"{name}.{domain}"
         for node in nodes:
-            provision(clouds, RECORD, {"zoneId": zone, "name": fqdn, "type": "A", "content": node.ipv4, "proxied": True, "ttl": 1})
+            provision(
+                clouds,
+                RECORD,
+                {"zoneId": zone, "name": fqdn, "type": "A", "content": node.ipv4, "proxied": True, "ttl": 1},
+            )
     pair = _certify(clouds, domain)
     # Flexible until the certificate was installed (ch20, 2026-04-24).
     for mode in ("flexible", "strict"):
@@ -59,5 +63,7 @@ def _certify(clouds: Path, domain: str) -> TlsPair:
     )
     return TlsPair(
         certificate=state(clouds, "cloudflare").of(CERTIFICATE)[id_]["certificate"],
-        private_key=key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(),
+        private_key=key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
     )

@@ -21,7 +21,9 @@ def order(layout: Layout, nodes: Iterable[Node]) -> None:
     ordered = sorted(nodes, key=lambda node: node.hostname)
     account = read_account(layout.clouds)
     # The addresses are the servers' own: under another name, a new primary IP gets another address.
-    write_account(layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in ordered if node.ipv4}))
+    write_account(
+        layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in ordered if node.ipv4})
+    )
     keys = [
         provision(layout.clouds, "hcloud:index/sshKey:SshKey", {"name": f"{name}@workstation", "publicKey": public_key})
         for name, public_key in load(layout.config)["config"]["honeydue:sshKeys"].items()
@@ -30,5 +32,11 @@ def order(layout: Layout, nodes: Iterable[Node]) -> None:
         provision(
             layout.clouds,
             "hcloud:index/server:Server",
-            {"name": node.hostname, "serverType": node.server_type, "image": IMAGE, "location": node.location, "sshKeys": keys},
+            {
+                "name": node.hostname,
+                "serverType": node.server_type,
+                "image": IMAGE,
+                "location": node.location,
+                "sshKeys": keys,
+            },
         )

@@ -93,7 +93,9 @@ def read_account(folder: Path) -> Account:
         ipv4_range=raw.get("ipv4_range", IPV4_RANGE),
         machines=raw.get("machines", ()),
         zones=raw.get("zones", {}),
-        ip_ranges=IpRanges(ranges.get("ipv4_cidrs", ()), ranges.get("ipv6_cidrs", ())) if ranges is not None else IpRanges(),
+        ip_ranges=IpRanges(ranges.get("ipv4_cidrs", ()), ranges.get("ipv6_cidrs", ()))
+        if ranges is not None
+        else IpRanges(),
     )
 
 

@@ -76,11 +76,18 @@ class _Sdk2(_Checker):
                 # Inside a set Terraform cannot point at an element, only at the whole.
                 inner = shown if plain in self.kind.sets else f"{shown}[{index}]"
                 yield from self._value(
-                    part, shape.item, path=f"{path}[{index}]", terraform=f"{terraform}.{index}", plain=plain, shown=inner
+                    part,
+                    shape.item,
+                    path=f"{path}[{index}]",
+                    terraform=f"{terraform}.{index}",
+                    plain=plain,
+                    shown=inner,
                 )
         elif isinstance(shape, ObjectOf) and isinstance(value, dict):
             fields = self.package.nested(shape.cls)
-            yield from self._fields(value, fields, path=f"{path}.", terraform=f"{terraform}.", plain=f"{plain}.", shown=shown)
+            yield from self._fields(
+                value, fields, path=f"{path}.", terraform=f"{terraform}.", plain=f"{plain}.", shown=shown
+            )
         elif isinstance(shape, MapOf) and isinstance(value, dict):
             yield from self._validated(value, plain, shown)
         elif isinstance(shape, MapOf | ObjectOf):
@@ -158,7 +165,9 @@ class _Framework(_Checker):
             for where, part, fields in self._blocks(value, argument.shape, f"{path}{key}"):
                 yield from self._missing(part, fields, path=f"{where}.", plain=f"{plain}{key}.")
 
-    def _invalid(self, values: Props, arguments: Mapping[str, Argument], *, path: str, terraform: str, plain: str) -> Iterator[str]:
+    def _invalid(
+        self, values: Props, arguments: Mapping[str, Argument], *, path: str, terraform: str, plain: str
+    ) -> Iterator[str]:
         for key, argument in arguments.items():
             value = values.get(key)
             if value is None or value is UNKNOWN:
@@ -210,4 +219,6 @@ def _go_got(value: Value, choices: tuple[str | float, ...]) -> str:
 
 
 def _type_name(value: Value) -> str:
-    return {bool: "bool", int: "number", float: "number", str: "string", list: "list", dict: "map"}.get(type(value), "value")
+    return {bool: "bool", int: "number", float: "number", str: "string", list: "list", dict: "map"}.get(
+        type(value), "value"
+    )

@@ -93,7 +93,9 @@ class Provider:
         hidden = properties.secret | inputs.secret | kind.secrets
         if not kind.remembers:
             if not properties.values:
-                raise RefusedError(f"{token} {id_!r} cannot be imported: it exists nowhere but in the state of the stack that made it.")
+                raise RefusedError(
+                    f"{token} {id_!r} cannot be imported: it exists nowhere but in the state of the stack that made it."
+                )
             return Found(id_, Bag(properties.values, hidden), Bag(inputs.values, inputs.secret))
         with self._cloud() as cloud:
             key = kind.key(id_, prior)
@@ -116,7 +118,9 @@ class Provider:
             key = kind.key(id_, old.values)
             live = cloud.of(token).get(key) or kind.given(cloud, key, old.values)
             if live is None:
-                raise RefusedError(f"{token} {id_} is gone: somebody deleted it. `pulumi up --refresh` notices and makes it anew.")
+                raise RefusedError(
+                    f"{token} {id_} is gone: somebody deleted it. `pulumi up --refresh` notices and makes it anew."
+                )
             kind.admit(cloud, key, wanted)
             kept = self._after(kind, resource, live, wanted)
             kept.update(kind.refresh(cloud, key, kept, live))
@@ -170,7 +174,11 @@ class Provider:
 
     @staticmethod
     def _kept(kind: Kind, values: Props) -> Props:
-        hashed = {name: kept(values[name]) for name, kept in kind.stored.items() if values.get(name) and not holds_unknown(values[name])}
+        hashed = {
+            name: kept(values[name])
+            for name, kept in kind.stored.items()
+            if values.get(name) and not holds_unknown(values[name])
+        }
         return {**values, **hashed}
 
     @staticmethod
@@ -188,7 +196,9 @@ class Provider:
                 kept: Value = said if name in kind.untold or same(said, is_, name, kind) else is_
             else:
                 # What the program never mentioned shows only where it departs from the default: that is drift.
-                unsaid = (same(is_, default, name, kind) and not argument.required) or (name in kind.computed and not importing)
+                unsaid = (same(is_, default, name, kind) and not argument.required) or (
+                    name in kind.computed and not importing
+                )
                 kept = None if unsaid or (importing and name in kind.untold) else is_
             if kept is not None:
                 found[name] = kept

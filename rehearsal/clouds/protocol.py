@@ -49,11 +49,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=self._provider.package.version)
 
-    def GetSchema(self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext) -> provider_pb2.GetSchemaResponse:
+    def GetSchema(
+        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.GetSchemaResponse:
         package = self._provider.package
         return provider_pb2.GetSchemaResponse(schema=f'{{"name": "{package.name}", "version": "{package.version}"}}')
 
-    def CheckConfig(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
@@ -62,7 +66,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some if changed else none)
 
-    def Configure(self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext) -> provider_pb2.ConfigureResponse:
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=False)
 
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
@@ -106,7 +112,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         inputs = decode(request.news)
         with _errors(context, inputs):
-            made = self._provider.update(_named(request)[0], request.id, decode(request.olds), inputs, preview=request.preview)
+            made = self._provider.update(
+                _named(request)[0], request.id, decode(request.olds), inputs, preview=request.preview
+            )
         return provider_pb2.UpdateResponse(properties=encode(made.values, made.secret))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
@@ -143,7 +151,9 @@ def _diff_response(found: list[Difference], *, delete_first: bool) -> provider_p
         replaces=sorted({difference.top for difference in found if difference.replaces}),
         diffs=sorted({difference.top for difference in found}),
         detailedDiff={
-            difference.path: provider_pb2.PropertyDiff(kind=_KINDS[difference.change, difference.replaces], inputDiff=True)
+            difference.path: provider_pb2.PropertyDiff(
+                kind=_KINDS[difference.change, difference.replaces], inputDiff=True
+            )
             for difference in found
         },
         hasDetailedDiff=True,

@@ -19,8 +19,34 @@ from .values import UNKNOWN, Props
 _SPECIAL: Final = "!@#$%&*()-_=+[]{}<>:?"
 
 _ADVERBS: Final = ("firmly", "gently", "happily", "mildly", "openly", "plainly", "quietly", "rarely")
-_ADJECTIVES: Final = ("able", "brave", "calm", "eager", "fair", "great", "handy", "lucky", "proper", "quick", "sure", "wise")
-_ANIMALS: Final = ("badger", "crane", "dove", "falcon", "gecko", "heron", "ibex", "koala", "lemur", "otter", "raven", "stork")
+_ADJECTIVES: Final = (
+    "able",
+    "brave",
+    "calm",
+    "eager",
+    "fair",
+    "great",
+    "handy",
+    "lucky",
+    "proper",
+    "quick",
+    "sure",
+    "wise",
+)
+_ANIMALS: Final = (
+    "badger",
+    "crane",
+    "dove",
+    "falcon",
+    "gecko",
+    "heron",
+    "ibex",
+    "koala",
+    "lemur",
+    "otter",
+    "raven",
+    "stork",
+)
 
 _CLASSES: Final = {
     "lower": string.ascii_lowercase,
@@ -33,7 +59,9 @@ _CLASSES: Final = {
 def _alphabets(props: Props) -> dict[str, str]:
     special = props.get("overrideSpecial") or _SPECIAL
     wanted = {**props, "numeric": props.get("numeric", True) and props.get("number", True)}
-    return {name: special if name == "special" else letters for name, letters in _CLASSES.items() if wanted.get(name, True)}
+    return {
+        name: special if name == "special" else letters for name, letters in _CLASSES.items() if wanted.get(name, True)
+    }
 
 
 def _minimum(props: Props, name: str) -> int:
@@ -79,7 +107,12 @@ def _id(_: Cloud, props: Props) -> Made:
     raw = secrets.token_bytes(int(props["byteLength"]))
     prefix = props.get("prefix") or ""
     url = base64.urlsafe_b64encode(raw).decode().rstrip("=")
-    forms = {"b64Url": url, "b64Std": base64.b64encode(raw).decode(), "hex": raw.hex(), "dec": str(int.from_bytes(raw, "big"))}
+    forms = {
+        "b64Url": url,
+        "b64Std": base64.b64encode(raw).decode(),
+        "hex": raw.hex(),
+        "dec": str(int.from_bytes(raw, "big")),
+    }
     return Made(url, {name: f"{prefix}{value}" for name, value in forms.items()})
 
 

@@ -143,7 +143,9 @@ def _class_source(source: str, cls: str) -> str:
     return source[start.start() : end.start() if end else len(source)]
 
 
-_GETTER = re.compile(r'@pulumi\.getter(?:\(name="(\w+)"\))?\n(?:    @[^\n]*\n(?:        [^\n]*\n)*)*    def (\w+)\(self\)')
+_GETTER = re.compile(
+    r'@pulumi\.getter(?:\(name="(\w+)"\))?\n(?:    @[^\n]*\n(?:        [^\n]*\n)*)*    def (\w+)\(self\)'
+)
 
 
 def _getters(source: str) -> dict[str, str]:
@@ -152,7 +154,9 @@ def _getters(source: str) -> dict[str, str]:
 
 def _arguments(source: str) -> Mapping[str, Argument]:
     wire_names = {attribute: wire for wire, attribute in _getters(source).items()}
-    init = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    init = next(
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    )
     documented = _descriptions(ast.get_docstring(init) or "")
     arguments: dict[str, Argument] = {}
     for arg, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
@@ -164,7 +168,9 @@ def _arguments(source: str) -> Mapping[str, Argument]:
 
 def _descriptions(docstring: str) -> dict[str, tuple[str, tuple[str | float, ...]]]:
     found: dict[str, tuple[str, tuple[str | float, ...]]] = {}
-    for hit in re.finditer(r"^:param (?P<type>.*?) ?(?P<name>\w+): (?P<text>.*(?:\n[ \t]+.*|\n(?!:param))*)", docstring, re.MULTILINE):
+    for hit in re.finditer(
+        r"^:param (?P<type>.*?) ?(?P<name>\w+): (?P<text>.*(?:\n[ \t]+.*|\n(?!:param))*)", docstring, re.MULTILINE
+    ):
         words = " ".join(line.strip() for line in hit["text"].splitlines()).strip()
         listed = re.search(r"Available values: (.*?)\.(?:\s|$)", words + " ")
         found[hit["name"]] = (words, _choices(listed.group(1)) if listed else ())

@@ -98,7 +98,11 @@ def canonical(value: Value, path: str, kind: Kind) -> Value:
         return sorted(parts, key=_order) if path in kind.sets else parts
     if isinstance(value, dict):
         whole = {**_block_defaults(path, kind), **value}
-        return {name: canonical(part, f"{path}.{name}", kind) for name, part in whole.items() if part is not None and part != []}
+        return {
+            name: canonical(part, f"{path}.{name}", kind)
+            for name, part in whole.items()
+            if part is not None and part != []
+        }
     return value
 
 
@@ -115,11 +119,16 @@ def without_chosen(old: Value, new: Value, path: str, kind: Kind) -> Value:
         return old
     chosen = {name.removeprefix(f"{path}.") for name in kind.computed if name.startswith(f"{path}.")}
     unsaid = {name for name in chosen if not any(isinstance(part, dict) and name in part for part in new)}
-    return [{name: value for name, value in part.items() if name not in unsaid} if isinstance(part, dict) else part for part in old]
+    return [
+        {name: value for name, value in part.items() if name not in unsaid} if isinstance(part, dict) else part
+        for part in old
+    ]
 
 
 def _block_defaults(path: str, kind: Kind) -> Props:
-    return {name.removeprefix(f"{path}."): value for name, value in kind.defaults.items() if name.startswith(f"{path}.")}
+    return {
+        name.removeprefix(f"{path}."): value for name, value in kind.defaults.items() if name.startswith(f"{path}.")
+    }
 
 
 def _order(value: Value) -> str:

@@ -75,7 +75,9 @@ class Store:
         except FileNotFoundError:
             return State()
         except json.JSONDecodeError as broken:
-            raise BrokenStateError(f"{self.path} is no JSON ({broken}): mend it, or remove it to begin with an empty cloud") from broken
+            raise BrokenStateError(
+                f"{self.path} is no JSON ({broken}): mend it, or remove it to begin with an empty cloud"
+            ) from broken
         return State(resources=raw.get("resources", {}), own=raw.get("own", {}))
 
     def _save(self, state: State) -> None:

@@ -153,7 +153,9 @@ def _encode(value: Value) -> struct_pb2.Value:  # noqa: PLR0911 - one per kind o
     if isinstance(value, list | tuple):
         return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_encode(part) for part in value]))
     if isinstance(value, Mapping):
-        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields={name: _encode(part) for name, part in value.items()}))
+        return struct_pb2.Value(
+            struct_value=struct_pb2.Struct(fields={name: _encode(part) for name, part in value.items()})
+        )
     raise TypeError(f"{type(value).__name__} has no wire form")
 
 

@@ -45,7 +45,10 @@ def create_encryption(server: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     resources = [{"resources": ["secrets"], "providers": providers}]
     write_private(
-        file, json.dumps({"kind": "EncryptionConfiguration", "apiVersion": "apiserver.config.k8s.io/v1", "resources": resources}).encode()
+        file,
+        json.dumps(
+            {"kind": "EncryptionConfiguration", "apiVersion": "apiserver.config.k8s.io/v1", "resources": resources}
+        ).encode(),
     )
 
 
@@ -73,7 +76,9 @@ def ask(address: str, config: Config) -> str:
     if config.authority_hash and hashlib.sha256(authority).hexdigest() != config.authority_hash:
         raise RehearsalError(f"token CA hash does not match the Cluster CA certificate hash: of {address}")
     credentials = base64.b64encode(f"server:{config.password}".encode()).decode()
-    request = urllib.request.Request(f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"})  # noqa: S310  # always https
+    request = urllib.request.Request(  # noqa: S310  # always https
+        f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"}
+    )
     trusting = ssl.create_default_context(cadata=authority.decode())
     with urllib.request.urlopen(request, context=trusting, timeout=ASK_SECONDS) as reply:  # noqa: S310  # always https
         answer: str = reply.read().decode()

@@ -39,7 +39,10 @@ def write_files(config: Mapping[str, Any], root: Path) -> None:
 
 def commands(config: Mapping[str, Any]) -> list[Sequence[str]]:
     """What is run at the end of the first boot, as words."""
-    return [shlex.split(command) if isinstance(command, str) else [str(word) for word in command] for command in config.get("runcmd", [])]
+    return [
+        shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+        for command in config.get("runcmd", [])
+    ]
 
 
 def _content(file: Mapping[str, Any]) -> bytes:

@@ -53,7 +53,11 @@ class Config:
     def bucket_flags(self) -> Mapping[str, str]:
         """What is told of the snapshots' bucket itself, and not where that is told."""
         elsewhere = {"etcd-s3", "etcd-s3-config-secret"}
-        return {name: str(value) for name, value in self.values.items() if name.startswith("etcd-s3") and name not in elsewhere}
+        return {
+            name: str(value)
+            for name, value in self.values.items()
+            if name.startswith("etcd-s3") and name not in elsewhere
+        }
 
     @property
     def password(self) -> str:

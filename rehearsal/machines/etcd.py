@@ -100,7 +100,10 @@ class Etcd:
 def _patiently() -> Retrying:
     # Refused while another is learning, or while a member is away.
     return Retrying(
-        retry=retry_if_exception_type(EtcdError), stop=stop_after_delay(JOIN_SECONDS), wait=wait_fixed(PAUSE_SECONDS), reraise=True
+        retry=retry_if_exception_type(EtcdError),
+        stop=stop_after_delay(JOIN_SECONDS),
+        wait=wait_fixed(PAUSE_SECONDS),
+        reraise=True,
     )
 
 

@@ -72,7 +72,9 @@ class Server:
             control_plane.start_kubernetes(furnish=kubectl.furnish_early if founds else lambda: None)
             registration.Cleaner(kubectl, Etcd(url=place.etcd_url, pki=place.pki)).start()
             # Beside the rest: a name that is another machine's is asked for again for ever, and the control plane goes on meanwhile.
-            threading.Thread(target=self._register, args=[place, kubectl.furnish_late if founds else None], daemon=True).start()
+            threading.Thread(
+                target=self._register, args=[place, kubectl.furnish_late if founds else None], daemon=True
+            ).start()
             while (ended := control_plane.ended()) is None:
                 time.sleep(WATCH_SECONDS)
             raise RehearsalError(f"{ended} ended")
@@ -82,7 +84,9 @@ class Server:
     def reset(self, snapshot: str | None) -> None:
         """Makes this member the only one of its cluster, with the data it has or that of a snapshot, and ends."""
         if self._config.is_set("server"):
-            raise RehearsalError("cannot perform cluster-reset while server URL is set - remove server from configuration before resetting")
+            raise RehearsalError(
+                "cannot perform cluster-reset while server URL is set - remove server from configuration before resetting"
+            )
         if self._machine.running():
             raise RehearsalError("k3s runs on this machine: systemctl stop k3s")
         if self._reset_flag.exists():
@@ -186,7 +190,9 @@ class Server:
 
     def _listen(self, place: Place) -> None:
         supervisor = Supervisor(self._folder, self._config.password)
-        supervisor.listen(place.address, SUPERVISOR_PORT, certificate=place.pki / "apiserver.crt", key=place.pki / "apiserver.key")
+        supervisor.listen(
+            place.address, SUPERVISOR_PORT, certificate=place.pki / "apiserver.crt", key=place.pki / "apiserver.key"
+        )
         if (public := self._machine.server.ipv4) != place.address:
             forward(public, place.address, PORTS["apiserver"])
 

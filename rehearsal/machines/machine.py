@@ -113,7 +113,9 @@ class Machine:
         steps = " && ".join([*before, service])
         loop = f"while :; do {steps}; sleep 1; done"
         command = ["/bin/sh", "-c", loop]
-        processes.start_detached(command, log=self.logs / "k3s.log", folder=self.folder, environment={**self.environment(), **self._mark})
+        processes.start_detached(
+            command, log=self.logs / "k3s.log", folder=self.folder, environment={**self.environment(), **self._mark}
+        )
 
     def stop(self) -> int:
         """Ends all that runs, as a power cut would; the disk stays. Returns how many processes there were."""
@@ -151,9 +153,14 @@ class Machine:
         lines = (self.root / UNIT).read_text().splitlines()
         before = [line.partition("=")[2] for line in lines if line.startswith("ExecStartPre=")]
         (service,) = (line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
-        environment = [file for line in lines if line.startswith("EnvironmentFile=") for file in (line.partition("=")[2],)]
+        environment = [
+            file for line in lines if line.startswith("EnvironmentFile=") for file in (line.partition("=")[2],)
+        ]
         sources = [f". {shlex.quote(str(self.root) + file)}" for file in environment]
-        return [*sources, *(f"{self.root}{command}" for command in before if command.startswith("/usr/local/"))], f"{self.root}{service}"
+        return [
+            *sources,
+            *(f"{self.root}{command}" for command in before if command.startswith("/usr/local/")),
+        ], f"{self.root}{service}"
 
     def _install_programs(self) -> None:
         # Every name of the cluster's nodes leads here; what k3s answers on the port of the API has one of its own.
@@ -169,7 +176,9 @@ class Machine:
         # The download that the node's own installer makes, of whatever release it asks for.
         version = re.search(r"^K3S_VERSION='?([^'\n]+)", (self.root / "etc/honeydue/node.env").read_text(), re.M)
         release = self._releases / (version[1] if version else "unknown")
-        k3s = _script(release / "k3s", K3S.format(python=python, kubectl=shlex.quote(str(binary("kubernetes", "kubectl")))))
+        k3s = _script(
+            release / "k3s", K3S.format(python=python, kubectl=shlex.quote(str(binary("kubernetes", "kubectl"))))
+        )
         (release / "sha256sum-amd64.txt").write_text(f"{hashlib.sha256(k3s.read_bytes()).hexdigest()}  k3s\n")
 
     @property

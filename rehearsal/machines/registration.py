@@ -38,7 +38,9 @@ def password(root: Path) -> str:
 
 def register(kubectl: Kubectl, node: Node, own_password: str) -> None:
     """Makes the Node, or finds its own; while the name is another machine's it is refused, and asks again for ever, as k3s does."""
-    for attempt in Retrying(retry=retry_if_exception_type(RehearsalError), wait=wait_fixed(RETRY_SECONDS), before_sleep=_say):
+    for attempt in Retrying(
+        retry=retry_if_exception_type(RehearsalError), wait=wait_fixed(RETRY_SECONDS), before_sleep=_say
+    ):
         with attempt:
             _prove(kubectl, node.hostname, hashlib.sha256(own_password.encode()).hexdigest())
             kubectl.apply(manifests([node], kubelet_version=KUBERNETES.version))
@@ -100,8 +102,12 @@ class Cleaner(threading.Thread):
         if MEMBER_FINALIZER in left:
             self._etcd.remove(annotations[NODE_NAME], annotations[NODE_ADDRESS])
         if PASSWORD_FINALIZER in left:
-            self._kubectl.run("delete", "secret", _secret(metadata["name"]), "--namespace=kube-system", "--ignore-not-found")
+            self._kubectl.run(
+                "delete", "secret", _secret(metadata["name"]), "--namespace=kube-system", "--ignore-not-found"
+            )
         kept = [one for one in left if one not in {MEMBER_FINALIZER, PASSWORD_FINALIZER}]
         if kept != left:
-            patch = json.dumps({"metadata": {"finalizers": kept or None, "resourceVersion": metadata["resourceVersion"]}})
+            patch = json.dumps(
+                {"metadata": {"finalizers": kept or None, "resourceVersion": metadata["resourceVersion"]}}
+            )
             self._kubectl.run("patch", "node", metadata["name"], "--type=merge", f"--patch={patch}")

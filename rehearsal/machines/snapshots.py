@@ -107,7 +107,11 @@ def restore(file: Path, place: Place) -> None:
             file = Path(archive.extract(archive.namelist()[0], file.parent))
     if place.data.exists():
         place.data.rename(place.data.with_name(f"etcd-old-{int(time.time())}"))
-    member = [f"--name={place.name}", f"--initial-cluster={place.name}={place.peer_url}", f"--initial-advertise-peer-urls={place.peer_url}"]
+    member = [
+        f"--name={place.name}",
+        f"--initial-cluster={place.name}={place.peer_url}",
+        f"--initial-advertise-peer-urls={place.peer_url}",
+    ]
     command = [str(binary("etcd", "etcdutl")), "snapshot", "restore", str(file), f"--data-dir={place.data}", *member]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

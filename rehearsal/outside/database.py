@@ -87,7 +87,12 @@ class Outside:
         self._finish(f"{PROGRAMS}/initdb", "-D", f"{INSIDE}/data.new", *owner, *plain)
         # Alone with its files, before it listens: nobody sees a server without the database.
         self._finish(
-            f"{PROGRAMS}/postgres", "--single", "-D", f"{INSIDE}/data.new", "postgres", words=f'CREATE DATABASE "{self.database.name}";\n'
+            f"{PROGRAMS}/postgres",
+            "--single",
+            "-D",
+            f"{INSIDE}/data.new",
+            "postgres",
+            words=f'CREATE DATABASE "{self.database.name}";\n',
         )
         # By rename: what an interrupted start left is not taken for a database.
         (self.folder / "data.new").rename(self.folder / "data")
@@ -160,7 +165,9 @@ class Outside:
         return [*alone, *chroot.command(debian.root("postgresql"), *command, folder=self.folder, user=USER)]
 
     def _serve(self, name: str, host: str, *command: str) -> None:
-        process = processes.start(self.layout, name, self._inside(*command), environment=self._environment() | {MARK: str(self.folder)})
+        process = processes.start(
+            self.layout, name, self._inside(*command), environment=self._environment() | {MARK: str(self.folder)}
+        )
         log = self.layout.logs / f"{name}.log"
 
         def ask() -> None:
@@ -171,9 +178,15 @@ class Outside:
                 raise _NotReadyError(said.stderr.strip())
 
         try:
-            Retrying(retry=retry_if_exception_type(_NotReadyError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.1))(ask)
+            Retrying(
+                retry=retry_if_exception_type(_NotReadyError),
+                stop=stop_after_delay(START_SECONDS),
+                wait=wait_fixed(0.1),
+            )(ask)
         except RetryError as error:
-            raise RehearsalError(f"{name} does not answer at {host} after {START_SECONDS:.0f} s; its log: {log}") from error
+            raise RehearsalError(
+                f"{name} does not answer at {host} after {START_SECONDS:.0f} s; its log: {log}"
+            ) from error
 
     def _ask(self, text: str, host: str) -> subprocess.CompletedProcess[str]:
         environment = self._environment() | {
@@ -186,7 +199,9 @@ class Outside:
             "PGCONNECT_TIMEOUT": str(QUERY_SECONDS),
         }
         command = self._inside(f"{PROGRAMS}/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", text)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=self.layout.folder)
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, cwd=self.layout.folder
+        )
 
     def _environment(self) -> dict[str, str]:
         # Nothing of the person's own: PGDATA or a locale that is not here would lead the programs elsewhere.

@@ -40,12 +40,24 @@ _SLEEP = ("/usr/bin/sleep", "/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-
 
 def manifests(*, dns: str, outside: Mapping[str, str]) -> Iterator[Manifest]:
     """`dns` is the address of its Service, `outside` the addresses of what has a name outside of the cluster."""
-    yield from _rights(KUBE_ROUTER, kind="User", rules=[_may_see("", "namespaces", "nodes", "pods", "services", "endpoints"), *_POLICIES])
+    yield from _rights(
+        KUBE_ROUTER,
+        kind="User",
+        rules=[_may_see("", "namespaces", "nodes", "pods", "services", "endpoints"), *_POLICIES],
+    )
     # Who asks a kubelet for logs, as the API server does.
-    yield _binding("rehearsal:apiserver-kubelet", role="system:kubelet-api-admin", kind="User", name="kube-apiserver-kubelet-client")
+    yield _binding(
+        "rehearsal:apiserver-kubelet",
+        role="system:kubelet-api-admin",
+        kind="User",
+        name="kube-apiserver-kubelet-client",
+    )
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "coredns", "namespace": NAMESPACE}}
     yield from _rights(
-        "system:coredns", kind="ServiceAccount", name="coredns", rules=[_may_see("", "namespaces", "pods", "services"), _SLICES]
+        "system:coredns",
+        kind="ServiceAccount",
+        name="coredns",
+        rules=[_may_see("", "namespaces", "pods", "services"), _SLICES],
     )
     yield {
         "apiVersion": "v1",
@@ -147,13 +159,22 @@ _POLICIES = [_SLICES, _may_see("networking.k8s.io", "networkpolicies")]
 
 
 def _rights(role: str, *, kind: str, rules: Sequence[Manifest], name: str | None = None) -> Iterator[Manifest]:
-    yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": role}, "rules": [*rules]}
+    yield {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": role},
+        "rules": [*rules],
+    }
     yield _binding(role, role=role, kind=kind, name=name or role)
 
 
 def _binding(binding: str, *, role: str, kind: str, name: str) -> Manifest:
     group = "rbac.authorization.k8s.io"
-    subject = {"kind": kind, "name": name, **({"namespace": NAMESPACE} if kind == "ServiceAccount" else {"apiGroup": group})}
+    subject = {
+        "kind": kind,
+        "name": name,
+        **({"namespace": NAMESPACE} if kind == "ServiceAccount" else {"apiGroup": group}),
+    }
     return {
         "apiVersion": f"{group}/v1",
         "kind": "ClusterRoleBinding",

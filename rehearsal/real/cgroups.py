@@ -35,7 +35,9 @@ def create(layout: Layout, hostname: str) -> list[Path]:
     """Likewise, made where it is not there."""
     groups = of_node(layout, hostname)
     if not groups:
-        raise RehearsalError("real nodes need control groups, and none are mounted at /sys/fs/cgroup; without: NODES=kwok")
+        raise RehearsalError(
+            "real nodes need control groups, and none are mounted at /sys/fs/cgroup; without: NODES=kwok"
+        )
     for group in groups:
         _delegate(group.parent.parent)
         for one in (group.parent, group):
@@ -71,7 +73,9 @@ def remove(layout: Layout) -> None:
         world = top / name_of(layout)
         if world.exists():
             # The kernel tells that a group is empty a little after its last process has ended.
-            patiently = Retrying(retry=retry_if_exception_type(OSError), stop=stop_after_delay(REMOVE_SECONDS), wait=wait_fixed(0.05))
+            patiently = Retrying(
+                retry=retry_if_exception_type(OSError), stop=stop_after_delay(REMOVE_SECONDS), wait=wait_fixed(0.05)
+            )
             patiently(_remove, world)
 
 

@@ -87,7 +87,9 @@ def _container(values: Values) -> Manifest:
         "name": NAME,
         "image": IMAGE,
         "imagePullPolicy": "IfNotPresent",
-        "args": flags(values, addresses={name: f"{port.get('hostIP', '')}:{port['port']}/tcp" for name, port in ports.items()}),
+        "args": flags(
+            values, addresses={name: f"{port.get('hostIP', '')}:{port['port']}/tcp" for name, port in ports.items()}
+        ),
         "resources": values["resources"],
         "securityContext": values["securityContext"],
         "readinessProbe": {**probe, "failureThreshold": 1},

@@ -73,7 +73,9 @@ def check(*, founded_here: bool = False) -> None:
     """A RehearsalError in one line where real nodes cannot be."""
     without = "without it, rehearse with the usual nodes: NODES=kwok"
     if founded_here:
-        raise RehearsalError("real nodes join a cluster that was there before (honeydue:cluster.founder is set); without: NODES=kwok")
+        raise RehearsalError(
+            "real nodes join a cluster that was there before (honeydue:cluster.founder is set); without: NODES=kwok"
+        )
     if platform.system() != "Linux":
         raise RehearsalError(f"real nodes need Linux; {without}")
     if os.geteuid() != 0:
@@ -203,7 +205,10 @@ class RealNodes:
         machine.write(identities.files(setting, place))
         kubelet = machine.start("kubelet", settings.kubelet(setting))
         # Not the policy controller beside kube-proxy: it inserts and deletes rules by their number in a chain.
-        for name, command in (("kube-proxy", settings.kube_proxy(setting)), ("kube-router", settings.kube_router(setting))):
+        for name, command in (
+            ("kube-proxy", settings.kube_proxy(setting)),
+            ("kube-router", settings.kube_router(setting)),
+        ):
             machine.await_answer(settings.health(setting, name), machine.start(name, command), name)
         # Of an earlier start the API server may still have it that the node is ready.
         machine.await_answer(settings.health(setting, "kubelet"), kubelet, "kubelet")
@@ -218,10 +223,14 @@ class RealNodes:
             folder.mkdir(parents=True, exist_ok=True)
             # As k3s' provisioner leaves it: a pod's user may write to it though nobody changes the owner.
             folder.chmod(0o777)
-        booted = machine.power_on(root, {name: programs.installed(programs.named(name)) for name in ("kubelet", "kube-router")})
+        booted = machine.power_on(
+            root, {name: programs.installed(programs.named(name)) for name in ("kubelet", "kube-router")}
+        )
         network.await_own(booted.pid)
         network.attach(
-            network.Attachment(pid=booted.pid, number=number, address=setting.address, pods=setting.pods, cluster=setting.cluster)
+            network.Attachment(
+                pid=booted.pid, number=number, address=setting.address, pods=setting.pods, cluster=setting.cluster
+            )
         )
         machine.await_boot(booted)
         machine.run("iptables-restore", "--noflush", stdin=settings.masquerade(setting))

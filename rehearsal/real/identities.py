@@ -16,7 +16,9 @@ def files(node: Setting, place: Place) -> Mapping[str, str]:
     serving = server.issue(folder, "serving", common_name=node.hostname, hosts=[node.hostname, node.address])
     clients = {
         # A node may read and change what is its own alone (NodeRestriction), and is known by this name.
-        "kubelet": client.issue(folder, "kubelet", common_name=f"system:node:{node.hostname}", organization="system:nodes"),
+        "kubelet": client.issue(
+            folder, "kubelet", common_name=f"system:node:{node.hostname}", organization="system:nodes"
+        ),
         "kube-proxy": client.issue(folder, "kube-proxy", common_name="system:kube-proxy"),
         "kube-router": client.issue(folder, "kube-router", common_name=KUBE_ROUTER),
     }

@@ -49,7 +49,10 @@ class Machine:
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
         for folder in ("var/lib", "var/log", "var/tmp"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        for link, target in {**{one: f"usr/{one}" for one in ("bin", "lib", "lib64", "sbin")}, "var/run": "../run"}.items():
+        for link, target in {
+            **{one: f"usr/{one}" for one in ("bin", "lib", "lib64", "sbin")},
+            "var/run": "../run",
+        }.items():
             if not (self.root / link).is_symlink():
                 (self.root / link).symlink_to(target)
         # What was changed there does not outlive a restart of the world; /var does.
@@ -80,7 +83,9 @@ class Machine:
         # --kill-child: whoever kills unshare, which waits outside, means the machine.
         unshare = ["unshare", *(f"--{one}" for one in own), "--fork", "--kill-child"]
         folders = [f"{name}={folder}" for name, folder in programs.items()]
-        return self._start("boot", [*unshare, "sh", str(BOOT), str(self.root), str(debian), self.hostname, *folders], groups)
+        return self._start(
+            "boot", [*unshare, "sh", str(BOOT), str(self.root), str(debian), self.hostname, *folders], groups
+        )
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Starts a program on the running machine, its words in the world's `logs/<hostname>-<name>.log`."""
@@ -154,10 +159,16 @@ class Machine:
         def attempt() -> None:
             if started.poll() is not None:
                 words = self.log(name).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-                raise RehearsalError(f"{name} of {self.hostname} ended while it started: {words[-1][:300]} (its log: {self.log(name)})")
+                raise RehearsalError(
+                    f"{name} of {self.hostname} ended while it started: {words[-1][:300]} (its log: {self.log(name)})"
+                )
             look()
 
-        waiting = Retrying(retry=retry_if_exception_type((OffError, OSError)), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05))
+        waiting = Retrying(
+            retry=retry_if_exception_type((OffError, OSError)),
+            stop=stop_after_delay(START_SECONDS),
+            wait=wait_fixed(0.05),
+        )
         try:
             waiting(attempt)
         except RetryError as error:
@@ -172,7 +183,9 @@ class Machine:
         self.log(name).unlink(missing_ok=True)
         # Nothing of the operator's own environment: no token, no proxy.
         environment = {"PATH": PATH, PART: self.hostname, "GROUPS_TO_JOIN": " ".join(map(str, groups))}
-        return processes.start(self.layout, f"{self.hostname}-{name}", ["sh", "-c", JOIN, "join", *command], environment=environment)
+        return processes.start(
+            self.layout, f"{self.hostname}-{name}", ["sh", "-c", JOIN, "join", *command], environment=environment
+        )
 
     def _groups(self) -> list[Path]:
         return [cgroups.entry(group) for group in cgroups.of_node(self.layout, self.hostname)]

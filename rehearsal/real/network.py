@@ -44,7 +44,9 @@ def of(pid: int) -> Path:
 def await_own(pid: int) -> None:
     """Returns when that process has left our network namespace for its own."""
     ours = os.stat("/proc/thread-self/ns/net").st_ino
-    patiently = Retrying(retry=retry_if_result(lambda inode: inode == ours), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.01))
+    patiently = Retrying(
+        retry=retry_if_result(lambda inode: inode == ours), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.01)
+    )
     patiently(lambda: of(pid).stat().st_ino)
 
 

@@ -16,7 +16,11 @@ from tools import debian
 
 def plan(layout: Layout, stack: Stack, images: Sequence[Path]) -> Plan:
     """Nodes that hold every image which the settings name, those of the nodes' own pods, and the archives given."""
-    needed = [*catalogue.release(stack.images, Schema.FIRST), catalogue.redis(stack.images.redis), catalogue.traefik(chart.IMAGE)]
+    needed = [
+        *catalogue.release(stack.images, Schema.FIRST),
+        catalogue.redis(stack.images.redis),
+        catalogue.traefik(chart.IMAGE),
+    ]
     own = addons.images(debian.root("node"))
     return Plan(
         network=stack.network,
@@ -31,4 +35,6 @@ def plan(layout: Layout, stack: Stack, images: Sequence[Path]) -> Plan:
 def database(layout: Layout, stack: Stack) -> Outside:
     """What stands for Neon."""
     password = str(placeholder("postgresPassword", layout.pki))
-    return Outside(layout=layout, database=stack.database, password=password, pooler=network.POOLER, direct=network.DIRECT)
+    return Outside(
+        layout=layout, database=stack.database, password=password, pooler=network.POOLER, direct=network.DIRECT
+    )

@@ -112,7 +112,12 @@ def _kubelet_settings(node: Setting) -> Mapping[str, object]:
         "enforceNodeAllocatable": [],
         # The disk is this machine's: how full it is says nothing of the node, and an image that is removed cannot be pulled again.
         "imageGCHighThresholdPercent": 100,
-        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%"},
+        "evictionHard": {
+            "memory.available": "50Mi",
+            "nodefs.available": "1%",
+            "nodefs.inodesFree": "1%",
+            "imagefs.available": "1%",
+        },
         # The default is below /usr, which is read-only.
         "volumePluginDir": "/var/lib/kubelet/plugins",
         # A rehearsal waits for every change; the defaults are for large clusters.

@@ -57,14 +57,19 @@ class Apps:
 
     def _awaited_by(self, name: str) -> frozenset[str]:
         """The Jobs that must be complete before it."""
-        (one,) = (one for one in self._program.registrations if one.name == name and one.kind == self._made[name]["kind"])
+        (one,) = (
+            one for one in self._program.registrations if one.name == name and one.kind == self._made[name]["kind"]
+        )
         jobs = {job.urn: job.name for job in self._program.of("Job")}
         return frozenset(jobs[urn] for urn in one.request.dependencies if urn in jobs)
 
     def _alike(self, name: str) -> bool:
         """Whether another has the very same ties, and so the same box around it; only those that wait for a Job have one."""
         ties = self._calls[name], self._waits[name]
-        return bool(self._waits[name]) and sum((self._calls[other], self._waits[other]) == ties for other in self._made) > 1
+        return (
+            bool(self._waits[name])
+            and sum((self._calls[other], self._waits[other]) == ties for other in self._made) > 1
+        )
 
     def _group(self, name: str) -> str:
         return f"{NAMESPACE}.{TOGETHER}" if self._alike(name) else self._place(name)
@@ -76,15 +81,24 @@ class Apps:
         made = self._made[name]
         if made["kind"] == "Job":
             return f"{name}\nJob of each release"
-        scaled = [one["spec"] for one in self._objects if one["kind"] == "HorizontalPodAutoscaler" and one["metadata"]["name"] == name]
-        count = "{minReplicas} to {maxReplicas}".format_map(scaled[0]) if scaled else str(made["spec"].get("replicas", 1))
+        scaled = [
+            one["spec"]
+            for one in self._objects
+            if one["kind"] == "HorizontalPodAutoscaler" and one["metadata"]["name"] == name
+        ]
+        count = (
+            "{minReplicas} to {maxReplicas}".format_map(scaled[0]) if scaled else str(made["spec"].get("replicas", 1))
+        )
         volume = self._volume(name)
         return f"{name} × {count}" + (f"\n{volume} volume" if volume else "")
 
     def _volume(self, name: str) -> str:
         """The size of what it keeps."""
         claims = {
-            one["metadata"]["name"]: one["spec"]["resources"]["requests"]["storage"] for one in of(self._objects, "PersistentVolumeClaim")
+            one["metadata"]["name"]: one["spec"]["resources"]["requests"]["storage"]
+            for one in of(self._objects, "PersistentVolumeClaim")
         }
         volumes = self._made[name]["spec"]["template"]["spec"].get("volumes", [])
-        return ", ".join(claims[one["persistentVolumeClaim"]["claimName"]] for one in volumes if "persistentVolumeClaim" in one)
+        return ", ".join(
+            claims[one["persistentVolumeClaim"]["claimName"]] for one in volumes if "persistentVolumeClaim" in one
+        )

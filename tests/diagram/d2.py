@@ -51,6 +51,8 @@ def rendered(lines: Sequence[str]) -> str:
     """The picture as SVG, with its own fonts in it."""
     program = programs.installed(D2) / D2.name
     source = HEAD + "\n".join(lines)
-    done = subprocess.run([program, *LAYOUT, *LOOKS, "-", "-"], input=source, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, *LAYOUT, *LOOKS, "-", "-"], input=source, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout

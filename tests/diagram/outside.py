@@ -12,7 +12,11 @@ DIRECT, POOLER = "DB_DIRECT_HOST", "DB_HOST"
 def called(port: int, pod: Object, environment: Mapping[str, str]) -> str:
     """The box that a pod reaches by this port of the internet; fails where nothing in the configuration explains it."""
     if port == int(environment["DB_PORT"]):
-        named = {one["valueFrom"]["configMapKeyRef"]["key"] for one in pod.get("env", []) if "configMapKeyRef" in one.get("valueFrom", {})}
+        named = {
+            one["valueFrom"]["configMapKeyRef"]["key"]
+            for one in pod.get("env", [])
+            if "configMapKeyRef" in one.get("valueFrom", {})
+        }
         # One that names the direct host itself does not take the other, which whoever reads the whole map does.
         return DIRECT if DIRECT in named else POOLER
     if port == int(environment["EMAIL_PORT"]):

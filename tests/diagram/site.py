@@ -51,7 +51,11 @@ def edge(program: Capture) -> Iterator[str]:
 def machines(program: Capture) -> Iterator[str]:
     """The firewall, who passes it by hand, and the nodes with where their images come from."""
     rules = program.one("Firewall", "honeydue").inputs["rules"]
-    yield from table(FIREWALL, "Firewall", [(f"{one.get('port') or ''} {one['protocol']}".strip(), one["description"]) for one in rules])
+    yield from table(
+        FIREWALL,
+        "Firewall",
+        [(f"{one.get('port') or ''} {one['protocol']}".strip(), one["description"]) for one in rules],
+    )
     yield box("operator", "Operator")
     yield arrow("operator", FIREWALL, ", ".join(one["port"] for one in rules if "operators" in one["description"]))
     servers = program.of("Server")
@@ -76,7 +80,9 @@ def ingress(program: Capture, objects: Sequence[Object]) -> Iterator[str]:
     leads = []
     for one in routes:
         hosts = short((rule["host"] for rule in one["spec"]["rules"]), program)
-        leads.append((hosts, ", ".join([f"to {_app(one)[0]}", *(name for name in _middlewares(one) if name not in everywhere)])))
+        leads.append(
+            (hosts, ", ".join([f"to {_app(one)[0]}", *(name for name in _middlewares(one) if name not in everywhere)]))
+        )
     rows = [("client certificate", demand), ("before all", ", ".join(everywhere)), *leads]
     yield from table(TRAEFIK, "Traefik on every node" if kind == "DaemonSet" else f"Traefik, a {kind}", rows)
     yield arrow(FIREWALL, TRAEFIK, "443")

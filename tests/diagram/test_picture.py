@@ -30,7 +30,12 @@ def arrows(drawn: list[str], *, dashed: bool = False) -> set[tuple[str, str, str
     def each(place: str) -> list[str]:
         return [one for one in inside if one.startswith(f"{place}.")] or [place]
 
-    return {(a.rpartition(".")[2], b.rpartition(".")[2], said) for one, other, said in ends for a in each(one) for b in each(other)}
+    return {
+        (a.rpartition(".")[2], b.rpartition(".")[2], said)
+        for one, other, said in ends
+        for a in each(one)
+        for b in each(other)
+    }
 
 
 def changed(key: str, **values: object) -> dict[str, object]:
@@ -42,18 +47,29 @@ def changed(key: str, **values: object) -> dict[str, object]:
 
 
 def test_the_picture_is_what_the_program_declares(example: Capture) -> None:
-    assert PICTURE.read_text() == rendered(lines(example)), "docs/diagram.svg is out of date: run make diagram, and look at it"
+    assert PICTURE.read_text() == rendered(lines(example)), (
+        "docs/diagram.svg is out of date: run make diagram, and look at it"
+    )
 
 
 def test_it_shows_the_connections_that_the_evaluator_of_policies_finds(example: Capture) -> None:
     objects = manifests(example)
     apps = {one.title for one in workloads(objects)}
-    allowed = {(one, other, ", ".join(ports)) for (one, other), ports in matrix(objects).items() if {one, other} <= apps and ports}
-    assert {(one, other, said) for one, other, said in arrows(lines(example)) if {one, other} <= apps} == allowed != set()
+    allowed = {
+        (one, other, ", ".join(ports))
+        for (one, other), ports in matrix(objects).items()
+        if {one, other} <= apps and ports
+    }
+    assert (
+        {(one, other, said) for one, other, said in arrows(lines(example)) if {one, other} <= apps} == allowed != set()
+    )
 
 
 def test_it_shows_who_waits_for_the_migration(example: Capture) -> None:
-    assert {(one, other) for one, other, _ in arrows(lines(example), dashed=True)} == {("migrate", "api"), ("migrate", "worker")}
+    assert {(one, other) for one, other, _ in arrows(lines(example), dashed=True)} == {
+        ("migrate", "api"),
+        ("migrate", "worker"),
+    }
 
 
 def test_it_does_not_depend_on_the_order_of_registration(example: Capture) -> None:
@@ -69,7 +85,10 @@ def test_it_does_not_depend_on_the_order_of_registration(example: Capture) -> No
         (changed("honeydue:access", sshPort=2222), 'operator -> cluster.firewall: "2222, 6443"'),
         (changed("honeydue:database", endpoint="direct"), 'DB_HOST: "Neon\\ndirect host,\\napps" {shape: cylinder}'),
         (changed("honeydue:environment", EMAIL_PORT="465"), f'{NAMESPACE}.together -> mail: "465"'),
-        ({**equipped_settings(), "honeydue:adminBasicAuth": f"a:$2y$05${'x' * 53}"}, 'cluster.traefik."admin.": "to admin, admin-auth"'),
+        (
+            {**equipped_settings(), "honeydue:adminBasicAuth": f"a:$2y$05${'x' * 53}"},
+            'cluster.traefik."admin.": "to admin, admin-auth"',
+        ),
     ],
 )
 def test_a_change_of_the_settings_is_seen(settings: Mapping[str, object], expected: str, example: Capture) -> None:

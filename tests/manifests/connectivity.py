@@ -48,7 +48,10 @@ class End:
         if self.labels is None:
             return {"IP": self.ip}
         names = {"kubernetes.io/metadata.name": self.namespace}
-        return {"IP": self.ip, "Internal": {"PodLabels": self.labels, "NamespaceLabels": names, "Namespace": self.namespace}}
+        return {
+            "IP": self.ip,
+            "Internal": {"PodLabels": self.labels, "NamespaceLabels": names, "Namespace": self.namespace},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,16 +81,23 @@ def workloads(objects: Sequence[Object]) -> list[End]:
             namespace=one["metadata"]["namespace"],
             labels=template["metadata"]["labels"],
         )
-        for number, (one, template) in enumerate(sorted(templates(objects), key=lambda pair: str(pair[0]["metadata"]["name"])), start=10)
+        for number, (one, template) in enumerate(
+            sorted(templates(objects), key=lambda pair: str(pair[0]["metadata"]["name"])), start=10
+        )
     ]
 
 
 STRANGER = End(
-    title="any other pod in honeydue", ip=f"{POD_RANGE}.100", namespace="honeydue", labels={"app.kubernetes.io/name": "stranger"}
+    title="any other pod in honeydue",
+    ip=f"{POD_RANGE}.100",
+    namespace="honeydue",
+    labels={"app.kubernetes.io/name": "stranger"},
 )
 ELSEWHERE = End(title="a pod in default", ip=f"{POD_RANGE}.101", namespace="default", labels={})
 COREDNS = End(title="CoreDNS", ip=f"{POD_RANGE}.102", namespace="kube-system", labels={"k8s-app": "kube-dns"})
-METRICS = End(title="metrics-server", ip=f"{POD_RANGE}.103", namespace="kube-system", labels={"k8s-app": "metrics-server"})
+METRICS = End(
+    title="metrics-server", ip=f"{POD_RANGE}.103", namespace="kube-system", labels={"k8s-app": "metrics-server"}
+)
 NODE = End(title="a node (Traefik)", ip="178.104.247.152")
 BRIDGE = End(title="a node's bridge (Traefik)", ip="10.42.0.1")
 INTERNET = End(title="internet", ip="44.198.216.75")
@@ -142,7 +152,9 @@ def matrix(objects: Sequence[Object]) -> Mapping[tuple[str, str], Sequence[str]]
     """The open ports, by who calls and who is called; a pod and itself are left out."""
     tried = ports(objects)
     pairs = [(one, other) for one, other in product(callers(objects), called(objects)) if one != other]
-    verdicts = iter(allowed(of(objects, "NetworkPolicy"), [(one, other, port) for one, other in pairs for port in tried]))
+    verdicts = iter(
+        allowed(of(objects, "NetworkPolicy"), [(one, other, port) for one, other in pairs for port in tried])
+    )
     return {(one.title, other.title): _open([port for port in tried if next(verdicts)]) for one, other in pairs}
 
 
@@ -160,7 +172,9 @@ def table(objects: Sequence[Object]) -> str:
     lines = [["", *columns]]
     for row in (one.title for one in callers(objects)):
         said = [column != row and not {row, column} <= outside for column in columns]
-        cells = [(", ".join(found[row, column]) or "·") if known else "" for column, known in zip(columns, said, strict=True)]
+        cells = [
+            (", ".join(found[row, column]) or "·") if known else "" for column, known in zip(columns, said, strict=True)
+        ]
         lines.append([f"**{row}**", *cells])
     lines.insert(1, ["---"] * len(lines[0]))
     return HEAD + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

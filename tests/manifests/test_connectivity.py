@@ -24,18 +24,24 @@ def without_policy(objects: Sequence[Object]) -> list[str]:
     own = [
         (one["metadata"]["namespace"], labels.items())
         for one in of(objects, "NetworkPolicy")
-        if one["spec"]["policyTypes"] == ["Ingress", "Egress"] and (labels := one["spec"]["podSelector"].get("matchLabels"))
+        if one["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        and (labels := one["spec"]["podSelector"].get("matchLabels"))
     ]
     return [
         one["metadata"]["name"]
         for one, template in templates(objects)
-        if sum(namespace == one["metadata"]["namespace"] and labels <= template["metadata"]["labels"].items() for namespace, labels in own)
+        if sum(
+            namespace == one["metadata"]["namespace"] and labels <= template["metadata"]["labels"].items()
+            for namespace, labels in own
+        )
         != 1
     ]
 
 
 def test_the_table_is_what_the_policies_allow(example: Sequence[Object]) -> None:
-    assert TABLE.read_text() == table(example), "docs/connectivity.md is out of date: run make connectivity, and review the diff"
+    assert TABLE.read_text() == table(example), (
+        "docs/connectivity.md is out of date: run make connectivity, and review the diff"
+    )
 
 
 def test_every_workload_has_a_policy_of_its_own(objects: Sequence[Object]) -> None:
@@ -79,7 +85,11 @@ def test_what_the_book_promises(example: Sequence[Object]) -> None:
     found = matrix(example)
     callers = {row for row, _ in found}
     assert {row for row in callers if found.get((row, "redis"))} == {"api", "worker"}
-    assert {row for row in callers if found.get((row, "metadata address"))} <= {"a node (Traefik)", "a node's bridge (Traefik)", "internet"}
+    assert {row for row in callers if found.get((row, "metadata address"))} <= {
+        "a node (Traefik)",
+        "a node's bridge (Traefik)",
+        "internet",
+    }
     assert {column: ports for (row, column), ports in found.items() if row == "migrate" and ports} == {
         "CoreDNS": ["53", "53/udp"],
         "internet": ["5432"],
@@ -133,7 +143,10 @@ def test_the_evaluator_knows_what_policies_mean(policies: Sequence[Object], expe
 
 
 def test_the_evaluator_tells_namespaces_and_pods_apart() -> None:
-    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}}, "podSelector": {"matchLabels": {"app": "x"}}}
+    peer = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}},
+        "podSelector": {"matchLabels": {"app": "x"}},
+    }
     chosen = End(title="x", ip="10.42.9.2", namespace="default", labels={"app": "x"})
     stranger = End(title="x", ip="10.42.9.3", namespace="other", labels={"app": "x"})
     asked = [(one, POD, Port(number=80)) for one in (chosen, stranger, ELSEWHERE)]

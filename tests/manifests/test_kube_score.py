@@ -28,7 +28,9 @@ def complaints(objects: Sequence[Object]) -> list[str]:
         "--kubernetes-version=v1.34",
         "--enable-optional-test=container-seccomp-profile",
     ]
-    done = subprocess.run([program, *given], input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, *given], input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False
+    )
     assert done.stdout.startswith("["), done.stderr
     return [
         f"{one['object_name']}: {check['check']['id']}: {comment['summary']}"

@@ -107,4 +107,6 @@ def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> I
     certificate = uploaded_certificate(production, tmp_path_factory.mktemp("cloudflare"))
     trusts, nodes = origin_authority(production), production.outputs()["nodes"].values()
     with beyond(CLOUDFLARE), beyond(STRANGER):
-        yield [Caller(port=443, trusts=trusts, certificate=certificate, address=one, source=CLOUDFLARE) for one in nodes]
+        yield [
+            Caller(port=443, trusts=trusts, certificate=certificate, address=one, source=CLOUDFLARE) for one in nodes
+        ]

@@ -28,7 +28,14 @@ class Containerd:
     def ctr(self, *arguments: str) -> str:
         """What `ctr` answers, in the namespace that kubelets use."""
         command = chroot.command(
-            debian.root("node"), "ctr", "--address", "/run/containerd.sock", "--namespace", "k8s.io", *arguments, folder=self.folder
+            debian.root("node"),
+            "ctr",
+            "--address",
+            "/run/containerd.sock",
+            "--namespace",
+            "k8s.io",
+            *arguments,
+            folder=self.folder,
         )
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:

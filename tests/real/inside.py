@@ -40,7 +40,9 @@ def pods(world: World, namespace: str, labels: Mapping[str, str]) -> list[Place]
     """The running pods that carry these labels."""
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     chosen = ["-l", selector] if selector else []
-    found = world.kubectl_json("get", "pods", "-n", namespace, *chosen, "--field-selector=status.phase=Running")["items"]
+    found = world.kubectl_json("get", "pods", "-n", namespace, *chosen, "--field-selector=status.phase=Running")[
+        "items"
+    ]
     return [_place(one) for one in found if "deletionTimestamp" not in one["metadata"]]
 
 
@@ -84,7 +86,10 @@ def pod(world: World, name: str, *, namespace: str, labels: Mapping[str, str]) -
                         "capabilities": {"drop": ["ALL"]},
                         "readOnlyRootFilesystem": True,
                     },
-                    "resources": {key: {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "16Mi"} for key in ("requests", "limits")},
+                    "resources": {
+                        key: {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "16Mi"}
+                        for key in ("requests", "limits")
+                    },
                 }
             ],
         },
@@ -100,14 +105,20 @@ def pod(world: World, name: str, *, namespace: str, labels: Mapping[str, str]) -
 def node(world: World, address: str) -> Place:
     """A node's own network, by its address in the settings."""
     found = world.kubectl_json("get", "nodes")["items"]
-    (name,) = (one["metadata"]["name"] for one in found if address in {each["address"] for each in one["status"]["addresses"]})
+    (name,) = (
+        one["metadata"]["name"] for one in found if address in {each["address"] for each in one["status"]["addresses"]}
+    )
     return Place(address=address, process=Machine(layout=world.layout, hostname=name).first(), node=name)
 
 
 def bridge(world: World, address: str) -> Place:
     """That node again, speaking from the bridge of its pods."""
     host = node(world, address)
-    (range_,) = (one["spec"]["podCIDR"] for one in world.kubectl_json("get", "nodes")["items"] if one["metadata"]["name"] == host.node)
+    (range_,) = (
+        one["spec"]["podCIDR"]
+        for one in world.kubectl_json("get", "nodes")["items"]
+        if one["metadata"]["name"] == host.node
+    )
     return replace(host, address=str(next(ip_network(range_).hosts())))
 
 
@@ -139,7 +150,12 @@ def listening(place: Place, ports: Sequence[str]) -> Iterator[None]:
 def answered(place: Place, connections: Sequence[tuple[str | None, str, int, str]]) -> list[bool]:
     """Which of these (source or None, address, port, protocol) get through from there."""
     done = subprocess.run(
-        place.command("tests.real.dial"), cwd=CHECKOUT, input=json.dumps(connections), capture_output=True, text=True, check=False
+        place.command("tests.real.dial"),
+        cwd=CHECKOUT,
+        input=json.dumps(connections),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found: list[bool] = json.loads(done.stdout)

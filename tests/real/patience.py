@@ -14,4 +14,6 @@ ERRORS = (AssertionError, OSError, RehearsalError)
 
 def patiently(check: Callable[[], T], *, seconds: float = 30) -> T:
     """What `check` returns as soon as it fails no more; its last error when the time is over."""
-    return Retrying(retry=retry_if_exception_type(ERRORS), stop=stop_after_delay(seconds), wait=wait_fixed(0.2), reraise=True)(check)
+    return Retrying(
+        retry=retry_if_exception_type(ERRORS), stop=stop_after_delay(seconds), wait=wait_fixed(0.2), reraise=True
+    )(check)

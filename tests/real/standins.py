@@ -35,8 +35,21 @@ def redis(folder: Path) -> Iterator[int]:
     """A redis with a password, and its port."""
     folder.mkdir()
     port = free_port()
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--requirepass", REDIS_PASSWORD, "--dir", "/run", "--save", ""]
-    process = subprocess.Popen(chroot.command(debian.root("redis"), "redis-server", *arguments, folder=folder), stdout=subprocess.DEVNULL)
+    arguments = [
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--requirepass",
+        REDIS_PASSWORD,
+        "--dir",
+        "/run",
+        "--save",
+        "",
+    ]
+    process = subprocess.Popen(
+        chroot.command(debian.root("redis"), "redis-server", *arguments, folder=folder), stdout=subprocess.DEVNULL
+    )
     try:
         with patiently(lambda: socket.create_connection(("127.0.0.1", port))):
             yield port
@@ -125,5 +138,11 @@ def goose(image: Image, environment: Mapping[str, str], *, folder: Path) -> subp
             (migrations / Path(target).name).write_bytes(path.read_bytes())
     program = files["/usr/local/bin/goose"]
     return subprocess.run(
-        [str(program), "up"], env={**os.environ, **environment}, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        [str(program), "up"],
+        env={**os.environ, **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )

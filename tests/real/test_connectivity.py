@@ -9,7 +9,19 @@ import pytest
 
 from rehearsal.world import World
 from tests.manifests import connectivity
-from tests.manifests.connectivity import API_SERVER, BRIDGE, COREDNS, ELSEWHERE, INTERNET, METADATA, METRICS, NODE, PRIVATE, STRANGER, End
+from tests.manifests.connectivity import (
+    API_SERVER,
+    BRIDGE,
+    COREDNS,
+    ELSEWHERE,
+    INTERNET,
+    METADATA,
+    METRICS,
+    NODE,
+    PRIVATE,
+    STRANGER,
+    End,
+)
 from tests.real.inside import Place, answered, beyond, bridge, listening, node, pod, pods
 from tests.unit.capture import example_settings, run
 from tests.unit.manifests import manifests
@@ -54,7 +66,8 @@ def table(production: World) -> Iterator[Table]:
     objects = manifests(run(example_settings()))
     with ExitStack() as made:
         found = {
-            one.title: _pods(production, one, made) for one in (*connectivity.workloads(objects), STRANGER, METRICS, ELSEWHERE, COREDNS)
+            one.title: _pods(production, one, made)
+            for one in (*connectivity.workloads(objects), STRANGER, METRICS, ELSEWHERE, COREDNS)
         }
         nodes = {NODE.title: [node(production, NODE.ip)]}
         outside = {one.title: [made.enter_context(beyond(one.ip))] for one in BEYOND}
@@ -62,7 +75,12 @@ def table(production: World) -> Iterator[Table]:
         yield Table(
             cells=connectivity.matrix(objects),
             ports=connectivity.ports(objects),
-            callers={**found, **nodes, BRIDGE.title: [bridge(production, NODE.ip)], INTERNET.title: outside[INTERNET.title]},
+            callers={
+                **found,
+                **nodes,
+                BRIDGE.title: [bridge(production, NODE.ip)],
+                INTERNET.title: outside[INTERNET.title],
+            },
             called={**found, **nodes, **outside, **service},
         )
 
@@ -72,7 +90,14 @@ def _pods(world: World, end: End, made: ExitStack) -> Sequence[Place]:
     labels = end.labels or {}
     running = pods(world, end.namespace, labels) if labels else []
     return running or [
-        made.enter_context(pod(world, "plays-" + "".join(filter(str.isalnum, end.title.lower())), namespace=end.namespace, labels=labels))
+        made.enter_context(
+            pod(
+                world,
+                "plays-" + "".join(filter(str.isalnum, end.title.lower())),
+                namespace=end.namespace,
+                labels=labels,
+            )
+        )
     ]
 
 
@@ -105,7 +130,9 @@ def test_a_row_holds(table: Table, caller: str) -> None:
     # What is not as the table has it is asked once more: of many thousand refused connections one was let through, and not again
     # (docs/real-nodes.md).
     wrong = _wrong(_wrong(tried))
-    assert [f"{to} ({other.address}) {port} is {'refused' if let else 'let through'}" for _, other, to, port, let in wrong] == []
+    assert [
+        f"{to} ({other.address}) {port} is {'refused' if let else 'let through'}" for _, other, to, port, let in wrong
+    ] == []
 
 
 def _wrong(tried: Sequence[Trial]) -> list[Trial]:
@@ -113,6 +140,8 @@ def _wrong(tried: Sequence[Trial]) -> list[Trial]:
     wrong = []
     for place in {one[0] for one in tried}:
         mine = [one for one in tried if one[0] == place]
-        found = answered(place, [(place.address, other.address, port.number, port.protocol) for _, other, _, port, _ in mine])
+        found = answered(
+            place, [(place.address, other.address, port.number, port.protocol) for _, other, _, port, _ in mine]
+        )
         wrong += [one for one, got in zip(mine, found, strict=True) if got != one[-1]]
     return wrong

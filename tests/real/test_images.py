@@ -62,7 +62,9 @@ def test_a_reference_is_what_kubelets_ask_for(reference: str, full: str) -> None
     assert catalogue.normalised(reference) == full
 
 
-def test_an_archive_is_written_once_and_anew_for_another_content(settings: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_is_written_once_and_anew_for_another_content(
+    settings: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(catalogue.MIGRATIONS, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(catalogue, "MIGRATIONS", tmp_path)
     image = catalogue.api(settings.reference("api"), Schema.ADDITIVE)
@@ -84,22 +86,30 @@ def test_containerd_takes_every_image(settings: Images, runtime: Containerd) -> 
     assert {line[0] for line in listed} == {image.reference for image in images}
     assert {line[3] for line in listed} == {"complete"}
     assert {line[-1] for line in listed} == {"true"}
-    assert "OS/Arch:      linux/amd64" in runtime.ctr("run", "--rm", images[-1].reference, "one", "/usr/local/bin/traefik", "version")
+    assert "OS/Arch:      linux/amd64" in runtime.ctr(
+        "run", "--rm", images[-1].reference, "one", "/usr/local/bin/traefik", "version"
+    )
 
 
-def test_the_migration_finds_goose_and_its_files(settings: Images, runtime: Containerd, pods: Mapping[str, Any]) -> None:
+def test_the_migration_finds_goose_and_its_files(
+    settings: Images, runtime: Containerd, pods: Mapping[str, Any]
+) -> None:
     image = catalogue.api(settings.reference("api"), Schema.BROKEN)
     container = pods["migrate"]["containers"][0]
     folder = {one["name"]: one.get("value") for one in container["env"]}["GOOSE_MIGRATION_DIR"]
     reference = imported(runtime, image)
     # Without a database: goose itself, and what it reads from where the image starts it.
-    said = runtime.ctr("run", "--rm", "--read-only", reference, "one", *container["command"], "-dir", folder, "validate")
+    said = runtime.ctr(
+        "run", "--rm", "--read-only", reference, "one", *container["command"], "-dir", folder, "validate"
+    )
     assert said == ""
     with pytest.raises(AssertionError, match="no-such-folder"):
         runtime.ctr("run", "--rm", reference, "two", *container["command"], "-dir", "no-such-folder", "validate")
 
 
-def test_redis_runs_as_its_pod_does_and_asks_for_the_password(settings: Images, runtime: Containerd, pods: Mapping[str, Any]) -> None:
+def test_redis_runs_as_its_pod_does_and_asks_for_the_password(
+    settings: Images, runtime: Containerd, pods: Mapping[str, Any]
+) -> None:
     image = catalogue.redis(settings.redis)
     container, context = pods["redis"]["containers"][0], pods["redis"]["securityContext"]
     data = runtime.folder / "data"
@@ -107,9 +117,18 @@ def test_redis_runs_as_its_pod_does_and_asks_for_the_password(settings: Images, 
     os.chown(data, context["runAsUser"], context["runAsGroup"])
     # ctr takes the user from the image, kubelets from the pod.
     assert image.user == f"{context['runAsUser']}:{context['runAsGroup']}"
-    flags = ["--rm", "--read-only", "--env", f"REDIS_PASSWORD={PASSWORD}", "--mount", "type=bind,src=/run/data,dst=/data,options=rbind:rw"]
+    flags = [
+        "--rm",
+        "--read-only",
+        "--env",
+        f"REDIS_PASSWORD={PASSWORD}",
+        "--mount",
+        "type=bind,src=/run/data,dst=/data,options=rbind:rw",
+    ]
     assert container["command"] == container["readinessProbe"]["exec"]["command"][:2] == ["sh", "-c"]
     texts = [*container["args"], container["readinessProbe"]["exec"]["command"][2]]
-    said = runtime.ctr("run", *flags, imported(runtime, image), "redis", "timeout", "30", "sh", "-c", SERVED_AND_ASKED, "sh", *texts)
+    said = runtime.ctr(
+        "run", *flags, imported(runtime, image), "redis", "timeout", "30", "sh", "-c", SERVED_AND_ASKED, "sh", *texts
+    )
     assert "NOAUTH Authentication required." in said.splitlines()
     assert (data / "appendonlydir").is_dir()

@@ -66,7 +66,8 @@ class Loss:
 def loss(production: World, cloudflare: Sequence[Caller]) -> Loss:
     (lost,) = {one["spec"]["nodeName"] for one in items(production, "pods", "redis")}
     addresses = {
-        one["metadata"]["name"]: one["status"]["addresses"][0]["address"] for one in production.kubectl_json("get", "nodes")["items"]
+        one["metadata"]["name"]: one["status"]["addresses"][0]["address"]
+        for one in production.kubectl_json("get", "nodes")["items"]
     }
     return Loss(hostname=lost, left=[caller for caller in cloudflare if caller.address != addresses[lost]])
 
@@ -109,7 +110,9 @@ def test_its_pods_are_made_anew_elsewhere_and_no_request_is_lost_meanwhile(produ
     assert loss.left[0].get(ADMIN, "/").status == HTTPStatus.OK
 
 
-def test_redis_has_its_data_again_when_its_node_is_back(production: World, cloudflare: Sequence[Caller], loss: Loss) -> None:
+def test_redis_has_its_data_again_when_its_node_is_back(
+    production: World, cloudflare: Sequence[Caller], loss: Loss
+) -> None:
     production.power(loss.hostname, on=True)
 
     def back() -> None:

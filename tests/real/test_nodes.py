@@ -22,7 +22,12 @@ def trial(real: World) -> None:
     """A server and two callers, each on a node of its own; of one caller a policy says that it may come in."""
     nodes = [one["metadata"]["name"] for one in real.kubectl_json("get", "nodes")["items"]]
     pods = [
-        pod("server", SERVE, node=nodes[0], readinessProbe={"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 1}),
+        pod(
+            "server",
+            SERVE,
+            node=nodes[0],
+            readinessProbe={"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 1},
+        ),
         pod("friend", "echo hello from $(id -u); exec sleep infinity", node=nodes[1]),
         pod("stranger", "exec sleep infinity", node=nodes[2]),
     ]
@@ -45,7 +50,9 @@ def trial(real: World) -> None:
     }
     real.kubectl("create", "--filename=-", stdin=yaml.safe_dump_all([namespace]))
     real.kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={NAMESPACE}", "--timeout=30s")
-    real.kubectl("create", "--filename=-", f"--namespace={NAMESPACE}", stdin=yaml.safe_dump_all([service, policy, *pods]))
+    real.kubectl(
+        "create", "--filename=-", f"--namespace={NAMESPACE}", stdin=yaml.safe_dump_all([service, policy, *pods])
+    )
     real.kubectl("wait", "--for=condition=Ready", "pod", "--all", f"--namespace={NAMESPACE}", "--timeout=60s")
 
 

@@ -20,7 +20,14 @@ from rehearsal.real.machine import Machine, part
 from rehearsal.world import World
 from tools import debian
 
-SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward", "kernel/hostname")
+SETTINGS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "net/ipv4/ip_forward",
+    "kernel/hostname",
+)
 HALF_UP_SECONDS = 60
 UP = "import sys; from pathlib import Path; from rehearsal.world import World; World(Path(sys.argv[1]), real=True).up()"
 WITHIN = """

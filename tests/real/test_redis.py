@@ -8,7 +8,9 @@ VALUE_BYTES = 10_000
 
 def cli(world: World, command: str, *, password: str = "$REDIS_PASSWORD") -> str:  # noqa: S107  # a variable's name
     """In redis' own pod, in whose environment the password is."""
-    (pod,) = (one["metadata"]["name"] for one in items(world, "pods", "redis") if "deletionTimestamp" not in one["metadata"])
+    (pod,) = (
+        one["metadata"]["name"] for one in items(world, "pods", "redis") if "deletionTimestamp" not in one["metadata"]
+    )
     shell = f'REDISCLI_AUTH="{password}" {command}'
     return world.kubectl("exec", "-n", NAMESPACE, pod, "--", "sh", "-c", shell).strip()
 
@@ -42,7 +44,10 @@ def test_full_it_drops_what_is_used_least_and_is_not_killed_for_its_memory(produ
     assert settings(production, "maxmemory-policy") == "allkeys-lru"
     # Half as much again as it may hold, on other keys each time.
     count = most * 3 // 2 // VALUE_BYTES
-    cli(production, f'redis-benchmark -a "$REDIS_PASSWORD" -q -t set -n {count} -r 100000000 -d {VALUE_BYTES} -P 16 >/dev/null')
+    cli(
+        production,
+        f'redis-benchmark -a "$REDIS_PASSWORD" -q -t set -n {count} -r 100000000 -d {VALUE_BYTES} -P 16 >/dev/null',
+    )
     assert info(production, "evicted_keys") > 0
     assert info(production, "used_memory") <= most * 1.05
     assert cli(production, "redis-cli set wanted here") == "OK"

@@ -35,7 +35,9 @@ def test_the_first_release_migrated_through_the_direct_host(production: World, n
     assert came_from <= set(production.outputs()["nodes"].values())
 
 
-def test_a_release_under_constant_requests_loses_none(production: World, neon: Outside, cloudflare: Sequence[Caller]) -> None:
+def test_a_release_under_constant_requests_loses_none(
+    production: World, neon: Outside, cloudflare: Sequence[Caller]
+) -> None:
     before = snapshot(production)
     with Visitors(cloudflare, PATHS) as visitors:
         done = release(production, "second-release", Schema.ADDITIVE)
@@ -55,7 +57,10 @@ def test_a_release_under_constant_requests_loses_none(production: World, neon: O
 def test_a_broken_migration_leaves_nothing_behind_and_the_old_pods_serve(
     production: World, neon: Outside, cloudflare: Sequence[Caller]
 ) -> None:
-    before, columns = snapshot(production), "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'"
+    before, columns = (
+        snapshot(production),
+        "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'",
+    )
     schema = neon.query(columns)
     with Visitors(cloudflare, PATHS) as visitors:
         failed = release(production, "broken-release", Schema.BROKEN)

@@ -30,7 +30,9 @@ def test_everything_runs_and_nothing_had_to_be_started_twice(production: World) 
 
 
 def test_names_are_found_without_any_one_node(production: World) -> None:
-    answering = production.kubectl_json("get", "pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")["items"]
+    answering = production.kubectl_json("get", "pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")[
+        "items"
+    ]
     nodes = production.kubectl_json("get", "nodes")["items"]
     assert {one["spec"]["nodeName"] for one in answering} == {one["metadata"]["name"] for one in nodes}
 

@@ -48,7 +48,9 @@ def test_migrations_apply_and_a_broken_one_leaves_nothing(outside: Outside, tmp_
     assert outside.query("SELECT to_regclass('half_done') IS NULL") == "t"
 
 
-def test_api_and_worker_refuse_to_start_before_their_schema(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_api_and_worker_refuse_to_start_before_their_schema(
+    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     for image in (API, WORKER):
         said = refusal(image[Schema.FIRST], environment, folder=tmp_path)
         assert "Schema precondition failed: goose_db_version cannot be read" in said
@@ -60,7 +62,9 @@ def test_api_and_worker_refuse_to_start_before_their_schema(outside: Outside, en
         )
 
 
-def test_api_refuses_to_start_without_its_push_key(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_api_refuses_to_start_without_its_push_key(
+    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     said = refusal(API[Schema.FIRST], {**environment, "APNS_AUTH_KEY_PATH": "/etc/apns/key.p8"}, folder=tmp_path)
     assert "the APNs key cannot be read" in said
@@ -72,7 +76,9 @@ def test_no_refusal_tells_a_password(environment: Mapping[str, str], tmp_path: P
     assert "rehearsal-wrong" not in said
 
 
-def test_an_old_release_serves_on_beside_a_new_one(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_an_old_release_serves_on_beside_a_new_one(
+    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     with running(API[Schema.FIRST], environment, folder=tmp_path) as old:
         assert old.ask("/api/tasks/", method="POST", body={"title": "one"})[0] == 201
@@ -88,7 +94,9 @@ def test_an_old_release_serves_on_beside_a_new_one(outside: Outside, environment
         assert len(old.ask("/api/tasks/")[1]) == 3
 
 
-def test_worker_does_what_api_leaves_in_the_queue(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_worker_does_what_api_leaves_in_the_queue(
+    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     with running(API[Schema.FIRST], environment, folder=tmp_path) as asked:
         status, job = asked.ask("/api/jobs/", method="POST")
@@ -123,7 +131,9 @@ def test_health_is_honest(outside: Outside, environment: Mapping[str, str], tmp_
         assert asked.ask("/api/health/")[0] == 503
 
 
-def test_api_finishes_what_it_has_before_it_ends(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_api_finishes_what_it_has_before_it_ends(
+    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     with running(API[Schema.FIRST], environment, folder=tmp_path) as asked:
         with closing(http.client.HTTPConnection("127.0.0.1", asked.port, timeout=10)) as slow:
@@ -168,5 +178,7 @@ def test_a_frontend_asks_api_and_outlives_it(outside: Outside, environment: Mapp
 
 
 def test_a_frontend_without_its_cache_folder_shows_it(tmp_path: Path) -> None:
-    with running(frontend("admin", f"{REGISTRY}-admin:1"), {"API_URL": f"http://127.0.0.1:{free_port()}"}, folder=tmp_path) as admin:
+    with running(
+        frontend("admin", f"{REGISTRY}-admin:1"), {"API_URL": f"http://127.0.0.1:{free_port()}"}, folder=tmp_path
+    ) as admin:
         assert admin.ask("/") == (500, "the cache cannot be written\n")

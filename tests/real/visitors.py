@@ -41,7 +41,9 @@ class Visitors:
         self._numbers = itertools.count(1)
         self._over, self._counting = Event(), Lock()
         self._threads = [
-            Thread(target=self._visit, args=(caller, host, path), daemon=True) for caller in callers for host, path in paths.items()
+            Thread(target=self._visit, args=(caller, host, path), daemon=True)
+            for caller in callers
+            for host, path in paths.items()
         ]
 
     def __enter__(self) -> Self:
@@ -49,7 +51,9 @@ class Visitors:
             one.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         for one in self._threads:
             one.join()
@@ -68,7 +72,9 @@ class Visitors:
                 self._count(Failure(node=caller.address, host=host, what=repr(error), asked=asked))
             else:
                 self._count(
-                    None if status < http.HTTPStatus.BAD_REQUEST else Failure(node=caller.address, host=host, what=str(status), asked=asked)
+                    None
+                    if status < http.HTTPStatus.BAD_REQUEST
+                    else Failure(node=caller.address, host=host, what=str(status), asked=asked)
                 )
         connection.close()
 

@@ -58,7 +58,9 @@ def recorder() -> Iterator[tuple[str, list[Mapping[str, str]]]]:
 
         def do_GET(self) -> None:
             listing = "list-type" in self.path
-            self._answer(200, b"<ListBucketResult/>") if listing else self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+            self._answer(200, b"<ListBucketResult/>") if listing else self._answer(
+                404, b"<Error><Code>NoSuchKey</Code></Error>"
+            )
 
         def do_PUT(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))

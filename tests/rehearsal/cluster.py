@@ -32,7 +32,10 @@ MADE_BY_SOMEBODY = (
 def everything(world: World) -> Mapping[str, tuple[str, str]]:
     """Each object of the cluster by kind, namespace and name: its uid, and all that was written into it (its status is not)."""
     found = world.kubectl_json("get", MADE_BY_SOMEBODY, "--all-namespaces")["items"]
-    return {f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}": _written(one) for one in found}
+    return {
+        f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}": _written(one)
+        for one in found
+    }
 
 
 def _written(found: Mapping[str, Any]) -> tuple[str, str]:
@@ -58,7 +61,9 @@ def snapshot(world: World) -> Snapshot:
     """Taken as soon as no old pod is left: the engine returns when the new ones are ready, a moment before the last old one goes."""
     rolling = retry_if_result(lambda deployments: any(map(_is_rolling, deployments)))
     # A rollout that does not end is reported as it is.
-    patiently = Retrying(retry=rolling, stop=stop_after_delay(SETTLE_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None)
+    patiently = Retrying(
+        retry=rolling, stop=stop_after_delay(SETTLE_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None
+    )
     patiently(items, world, "deployments")
     pods: dict[str, set[str]] = {}
     for pod in items(world, "pods"):

@@ -8,7 +8,15 @@ import pytest
 from rehearsal.world import World
 from tests.rehearsal.templates import BY_HAND, EMPTY, PRODUCTION
 
-SLOWEST_FIRST = ("test_restore", "test_founding", "test_guard_rails", "test_runbook", "test_adoption", "test_release", "test_migration")
+SLOWEST_FIRST = (
+    "test_restore",
+    "test_founding",
+    "test_guard_rails",
+    "test_runbook",
+    "test_adoption",
+    "test_release",
+    "test_migration",
+)
 """Started last, one of these would run alone at the end."""
 
 

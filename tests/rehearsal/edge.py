@@ -38,7 +38,9 @@ class Answer:
 
 def origin_authority(world: World) -> str:
     """Cloudflare's Origin CA, which Full (strict) checks the origin with."""
-    certificate: str = json.loads((world.layout.clouds / "cloudflare.json").read_text())["own"]["origin_ca"]["certificate"]
+    certificate: str = json.loads((world.layout.clouds / "cloudflare.json").read_text())["own"]["origin_ca"][
+        "certificate"
+    ]
     return certificate
 
 
@@ -97,7 +99,9 @@ class Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         """To the caller's address, whatever the host's name says."""
-        raw = socket.create_connection((self._caller.address, self._caller.port), timeout=10, source_address=(self._caller.source, 0))
+        raw = socket.create_connection(
+            (self._caller.address, self._caller.port), timeout=10, source_address=(self._caller.source, 0)
+        )
         self.sock = self._trust.wrap_socket(raw, server_hostname=self.host)
 
     def get(self, path: str = "/", **headers: str) -> Answer:

@@ -62,5 +62,10 @@ def await_whole(world: World) -> None:
                 assert sorted(one.name.rsplit("-", 1)[0] for one in found) == sorted(HOSTNAMES.values())
                 assert not any(one.learner for one in found)
             nodes = kubectl(world, "hetzner2").read("get", "nodes")["items"]
-            ready = [node for node in nodes for one in node["status"]["conditions"] if (one["type"], one["status"]) == ("Ready", "True")]
+            ready = [
+                node
+                for node in nodes
+                for one in node["status"]["conditions"]
+                if (one["type"], one["status"]) == ("Ready", "True")
+            ]
             assert sorted(node["metadata"]["name"] for node in ready) == sorted(HOSTNAMES.values())

@@ -9,7 +9,9 @@ from rehearsal.world import World
 from tests.recipes import EXAMPLE
 
 
-def ops(world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def ops(
+    world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`python -m rehearsal ops …`; its words in one stream, lines of any length."""
     with world.operating(*arguments) as (command, environment):
         return subprocess.run(

@@ -26,7 +26,9 @@ def blocks(page: str, heading: str) -> list[Block]:
     """The blocks ```sh WHERE of one section, in their order; never none."""
     text = (CHECKOUT / "docs" / page).read_text()
     (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    found = [Block(where=where, text=body) for where, body in re.findall(r"^```sh (\w+)\n(.*?)^```$", section, re.M | re.S)]
+    found = [
+        Block(where=where, text=body) for where, body in re.findall(r"^```sh (\w+)\n(.*?)^```$", section, re.M | re.S)
+    ]
     assert found, f"docs/{page} has no commands under {heading}"
     return found
 
@@ -50,7 +52,9 @@ def _by_operator(world: World, block: Block, environment: Mapping[str, str]) -> 
     said = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
     # The tests run in a finished .venv; whether make would call it old is no business of a runbook.
     make = 'make() { command make --old-file=.venv/ready "$@"; }\n'
-    return _shell(make + block.text, world.project, {**engine.environment(world.layout), **said, **environment}, answers="y\n")
+    return _shell(
+        make + block.text, world.project, {**engine.environment(world.layout), **said, **environment}, answers="y\n"
+    )
 
 
 def _on_node(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -60,7 +64,9 @@ def _on_node(world: World, block: Block, environment: Mapping[str, str]) -> subp
     return _shell(text, host.folder, {**host.environment(), **environment})
 
 
-def _shell(text: str, folder: Path, environment: Mapping[str, str], answers: str = "") -> subprocess.CompletedProcess[str]:
+def _shell(
+    text: str, folder: Path, environment: Mapping[str, str], answers: str = ""
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/bin/sh", "-euc", text],
         cwd=folder,

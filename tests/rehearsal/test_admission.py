@@ -29,7 +29,10 @@ def pod(image: str = OURS, *, security: Mapping[str, object] | None = None, **sp
 def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Something that makes this pod."""
     template = {"metadata": {"labels": {"app": "probe"}}, "spec": dict(spec)}
-    selected = {"selector": {"matchLabels": {"app": "probe"}}, "template": {**template, "spec": {**spec, "restartPolicy": "Always"}}}
+    selected = {
+        "selector": {"matchLabels": {"app": "probe"}},
+        "template": {**template, "spec": {**spec, "restartPolicy": "Always"}},
+    }
     job = {"template": template}
     version, content = {
         "Pod": ("v1", spec),
@@ -107,7 +110,9 @@ def test_an_image_that_only_looks_like_ours_is_refused(production: World, image:
 
 @pytest.mark.parametrize("image", ["redis", "redis:latest", OURS.rpartition(":")[0], f"redis:latest@{DIGEST}"])
 def test_an_image_that_may_move_is_refused(production: World, image: str) -> None:
-    assert f"an image needs a tag other than latest, or a digest: {image}" in refusal(production, manifest("Deployment", pod(image)))
+    assert f"an image needs a tag other than latest, or a digest: {image}" in refusal(
+        production, manifest("Deployment", pod(image))
+    )
 
 
 def test_init_containers_are_held_to_the_same(production: World) -> None:
@@ -116,7 +121,9 @@ def test_init_containers_are_held_to_the_same(production: World) -> None:
 
 
 def test_a_debugging_container_is_held_to_the_same(production: World) -> None:
-    running = production.kubectl("get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=web", "-o", "name").split()[0]
+    running = production.kubectl(
+        "get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=web", "-o", "name"
+    ).split()[0]
     debug = {"name": "debug", "image": "busybox:1.36", "securityContext": {**RESTRICTED, "runAsNonRoot": True}}
     with pytest.raises(RehearsalError, match=r"not busybox:1\.36"):
         production.kubectl(
@@ -141,7 +148,9 @@ def test_a_debugging_container_is_held_to_the_same(production: World) -> None:
         (pod(security={"privileged": True, "allowPrivilegeEscalation": True}), "no container may be privileged"),
     ],
 )
-def test_what_reaches_into_the_node_is_refused_before_a_pod_is_made(production: World, spec: dict[str, Any], words: str) -> None:
+def test_what_reaches_into_the_node_is_refused_before_a_pod_is_made(
+    production: World, spec: dict[str, Any], words: str
+) -> None:
     for kind in ("Deployment", "CronJob"):
         assert words in refusal(production, manifest(kind, spec))
 
@@ -172,7 +181,9 @@ def test_pod_security_is_restricted_here_and_kube_system_is_exempt(production: W
 
 def test_every_namespace_has_a_policy_and_a_default_account_without_a_token(production: World) -> None:
     namespaces = {one["metadata"]["name"] for one in production.kubectl_json("get", "namespaces")["items"]}
-    policies = {one["metadata"]["namespace"] for one in production.kubectl_json("get", "networkpolicies", "-A")["items"]}
+    policies = {
+        one["metadata"]["namespace"] for one in production.kubectl_json("get", "networkpolicies", "-A")["items"]
+    }
     tokens = {
         one["metadata"]["namespace"]: one.get("automountServiceAccountToken")
         for one in production.kubectl_json("get", "serviceaccounts", "-A")["items"]

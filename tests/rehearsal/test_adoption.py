@@ -29,7 +29,10 @@ RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 
 def held(world: World) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """All that the clouds hold: type, id, properties."""
-    return {**existing.state(world.layout.clouds, "hcloud").resources, **existing.state(world.layout.clouds, "cloudflare").resources}
+    return {
+        **existing.state(world.layout.clouds, "hcloud").resources,
+        **existing.state(world.layout.clouds, "cloudflare").resources,
+    }
 
 
 def plan(world: World) -> Plan:
@@ -69,7 +72,11 @@ def test_nothing_was_touched(adopted: Adoption) -> None:
 
 def test_every_resource_is_in_the_table_and_all_that_lives_is_found(adopted: Adoption) -> None:
     assert "0 ambiguous · 51 found" in adopted.said
-    for line in ("Deployment::api found keeps its selector", "ZoneSetting::ssl found is strict", "Firewall::honeydue missing"):
+    for line in (
+        "Deployment::api found keeps its selector",
+        "ZoneSetting::ssl found is strict",
+        "Firewall::honeydue missing",
+    ):
         assert line in " ".join(adopted.said.split())
     assert "old one stays valid until somebody revokes it" in adopted.said
     assert "PodDisruptionBudget api-pdb" in adopted.said
@@ -78,7 +85,9 @@ def test_every_resource_is_in_the_table_and_all_that_lives_is_found(adopted: Ado
 
 def test_what_cannot_be_changed_stands_in_the_settings(adopted: Adoption) -> None:
     recorded = stackfile.load(adopted.world.layout.config)["config"]["honeydue:adopted"]
-    assert recorded["selectors"] == {app: {"app": f"honeydue-{app}"} for app in ("api", "worker", "admin", "web", "redis")}
+    assert recorded["selectors"] == {
+        app: {"app": f"honeydue-{app}"} for app in ("api", "worker", "admin", "web", "redis")
+    }
     services = {one["metadata"]["name"]: one["spec"]["clusterIP"] for one in items(adopted.world, "services")}
     assert recorded["clusterIps"] == services
     (claim,) = items(adopted.world, "persistentvolumeclaims")
@@ -104,7 +113,10 @@ def test_a_second_adoption_does_nothing(adopted: Adoption) -> None:
 
 
 def test_the_account_of_fields_names_nobody_but_controllers_and_the_program(adopted: Adoption) -> None:
-    kinds, adopted_ids = "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets", known(adopted.world).values()
+    kinds, adopted_ids = (
+        "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets",
+        known(adopted.world).values(),
+    )
     managers = {
         entry["manager"]
         for one in adopted.world.kubectl_json("get", kinds, "-n", NAMESPACE, "--show-managed-fields")["items"]
@@ -190,7 +202,10 @@ def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: Worl
         process = start(another, command, environment)
         for attempt in Retrying(stop=stop_after_delay(120), wait=wait_fixed(0.1), reraise=True):
             with attempt:
-                assert any("primaryIp:PrimaryIp::" in file.read_text() for file in another.layout.backend.rglob("stacks/**/prod.json"))
+                assert any(
+                    "primaryIp:PrimaryIp::" in file.read_text()
+                    for file in another.layout.backend.rglob("stacks/**/prod.json")
+                )
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=120)
     assert process.returncode != 0

@@ -24,7 +24,11 @@ from tests.rehearsal.watching import Watching
 SERVER, ADDRESS, KEY = "hcloud:index/server:Server", "hcloud:index/primaryIp:PrimaryIp", "hcloud:index/sshKey:SshKey"
 RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
 CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
-ADDRESSES = {"ubuntu-8gb-nbg1-2": "178.104.247.152", "ubuntu-8gb-nbg1-1": "178.105.32.198", "ubuntu-8gb-nbg1-3": "178.104.249.189"}
+ADDRESSES = {
+    "ubuntu-8gb-nbg1-2": "178.104.247.152",
+    "ubuntu-8gb-nbg1-1": "178.105.32.198",
+    "ubuntu-8gb-nbg1-3": "178.104.249.189",
+}
 """By hostname (book, quick facts)."""
 
 Things = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -32,7 +36,10 @@ Things = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 def held(world: World) -> Things:
     """All that the clouds hold: type, id, properties."""
-    return {**existing.state(world.layout.clouds, "hcloud").resources, **existing.state(world.layout.clouds, "cloudflare").resources}
+    return {
+        **existing.state(world.layout.clouds, "hcloud").resources,
+        **existing.state(world.layout.clouds, "cloudflare").resources,
+    }
 
 
 def by_name(world: World, kind: str) -> dict[str, Mapping[str, Any]]:
@@ -53,7 +60,9 @@ def test_hetzner_holds_servers_with_addresses_of_their_own_and_nothing_that_guar
         assert not live["deleteProtection"]
         assert not live["firewallIds"]
         assert "labels" not in live
-        (address,) = (key for key, one in things[ADDRESS].items() if one["assigneeId"] == int(id_) and one["type"] == "ipv4")
+        (address,) = (
+            key for key, one in things[ADDRESS].items() if one["assigneeId"] == int(id_) and one["type"] == "ipv4"
+        )
         assert things[ADDRESS][address]["name"] == f"primary_ip-{address}"
         assert things[ADDRESS][address]["autoDelete"]
     (key,) = things[KEY].values()
@@ -62,7 +71,9 @@ def test_hetzner_holds_servers_with_addresses_of_their_own_and_nothing_that_guar
 
 def test_cloudflare_serves_twelve_proxied_records_over_strict_tls(by_hand: World) -> None:
     things = held(by_hand)
-    records = [(live["name"], live["content"]) for live in things[RECORD].values() if live["type"] == "A" and live["proxied"]]
+    records = [
+        (live["name"], live["content"]) for live in things[RECORD].values() if live["type"] == "A" and live["proxied"]
+    ]
     names = ("api.myhoneydue.com", "admin.myhoneydue.com", "app.myhoneydue.com", "myhoneydue.com")
     assert sorted(records) == sorted((name, address) for name in names for address in ADDRESSES.values())
     assert {live["settingId"]: live["value"] for live in things[SETTING].values()} == {"ssl": "strict"}
@@ -108,7 +119,12 @@ def test_the_book_s_own_numbers_are_there(by_hand: World) -> None:
 
     assert (probe("api"), probe("admin")) == (("/api/health/", 48), ("/", 24))
     assert by_name(by_hand, "poddisruptionbudgets")["worker-pdb"]["spec"]["minAvailable"] == 0
-    assert by_name(by_hand, "horizontalpodautoscalers")["api"]["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 70
+    assert (
+        by_name(by_hand, "horizontalpodautoscalers")["api"]["spec"]["metrics"][0]["resource"]["target"][
+            "averageUtilization"
+        ]
+        == 70
+    )
     ports = {name: service["spec"]["ports"][0]["port"] for name, service in by_name(by_hand, "services").items()}
     assert ports == {"api": 8000, "admin": 3000, "web": 3000, "redis": 6379}
     ingresses = by_name(by_hand, "ingresses")
@@ -139,7 +155,10 @@ def test_kubectl_owns_every_field(by_hand: World) -> None:
     ours = [one for one in found if one["metadata"]["name"] != "kube-root-ca.crt"]
     for one in ours:
         kind, name = one["kind"], one["metadata"]["name"]
-        assert managers(one) - {"kube-controller-manager"} <= (created if kind == "Secret" else applied | set_), (kind, name)
+        assert managers(one) - {"kube-controller-manager"} <= (created if kind == "Secret" else applied | set_), (
+            kind,
+            name,
+        )
     assert {one["metadata"]["name"] for one in ours if "kubectl-set" in managers(one)} >= {"api", "worker", "admin"}
 
 

@@ -30,7 +30,9 @@ def gitea() -> Iterator[Forge]:
 
 
 def shell(world: World, command: list[str | Path], folder: Path, **extra: str) -> None:
-    done = subprocess.run(command, cwd=folder, env=engine.environment(world.layout) | extra, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=engine.environment(world.layout) | extra, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -48,7 +50,9 @@ def comment(world: World, gitea: Forge) -> subprocess.CompletedProcess[str]:
     return ops(world, "comment", "--stack", "prod", "--pull-request", "7", extra=job)
 
 
-def test_a_pull_request_is_previewed_by_the_viewer_into_one_comment(settled: World, gitea: Forge, tmp_path: Path) -> None:
+def test_a_pull_request_is_previewed_by_the_viewer_into_one_comment(
+    settled: World, gitea: Forge, tmp_path: Path
+) -> None:
     become(settled, "viewer", tmp_path)
     before = snapshot(settled)
     for tag in ("asked-for-1", "asked-for-2"):

@@ -27,7 +27,10 @@ BY_HAND = {
     "metadata": {"name": "by-hand", "namespace": NAMESPACE},
     "spec": {
         "selector": {"matchLabels": {"app": "by-hand"}},
-        "template": {"metadata": {"labels": {"app": "by-hand"}}, "spec": {"containers": [{"name": "one", "image": "redis:7-alpine"}]}},
+        "template": {
+            "metadata": {"labels": {"app": "by-hand"}},
+            "spec": {"containers": [{"name": "one", "image": "redis:7-alpine"}]},
+        },
     },
 }
 IMAGE = "spec.template.spec.containers[worker].image"
@@ -45,7 +48,11 @@ class Look:
 def look(world: World, folder: Path, *more: str) -> Look:
     file = folder / "drift.md"
     done = ops(world, "drift", "--stack", "prod", "--markdown", str(file), *more)
-    lines = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in file.read_text().splitlines() if line[:1] == "|"]
+    lines = [
+        [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        for line in file.read_text().splitlines()
+        if line[:1] == "|"
+    ]
     rows = {(resource, property_): (declared, found) for resource, property_, declared, found in lines[2:]}
     return Look(status=done.returncode, said=done.stdout + file.read_text(), rows=rows)
 
@@ -83,7 +90,10 @@ def drift_away(world: World) -> None:
     other = provision(
         clouds,
         FIREWALL,
-        {"name": "console", "rules": [{"direction": "in", "protocol": "tcp", "port": "22", "sourceIps": ["0.0.0.0/0"]}]},
+        {
+            "name": "console",
+            "rules": [{"direction": "in", "protocol": "tcp", "port": "22", "sourceIps": ["0.0.0.0/0"]}],
+        },
     )
     with Store(clouds / "hcloud.json").transaction() as held:
         (firewall,) = (one for one in held.of(FIREWALL).values() if one["name"] == "honeydue")
@@ -92,12 +102,23 @@ def drift_away(world: World) -> None:
         (server,) = (one for one in held.of(SERVER).values() if one["name"] == "ubuntu-8gb-nbg1-2")
         server["firewallIds"].append(int(other))
     with Store(clouds / "cloudflare.json").transaction() as held:
-        (record,) = (one for one in held.of(RECORD).values() if (one["name"], one["content"]) == ("api.myhoneydue.com", "178.105.32.198"))
+        (record,) = (
+            one
+            for one in held.of(RECORD).values()
+            if (one["name"], one["content"]) == ("api.myhoneydue.com", "178.105.32.198")
+        )
         record["proxied"] = False
     provision(
         clouds,
         RECORD,
-        {"zoneId": zone(world), "name": "direct.myhoneydue.com", "type": "A", "content": "178.104.247.152", "proxied": False, "ttl": 1},
+        {
+            "zoneId": zone(world),
+            "name": "direct.myhoneydue.com",
+            "type": "A",
+            "content": "178.104.247.152",
+            "proxied": False,
+            "ttl": 1,
+        },
     )
     account = read_account(clouds)
     ranges = replace(account.ip_ranges, ipv4_cidrs=[*account.ip_ranges.ipv4_cidrs, ANOTHER_RANGE])
@@ -135,7 +156,10 @@ def test_all_drift_is_told_and_nothing_else(drifted: Look) -> None:
     assert drifted.status == 2, drifted.said
     removed = "{description: etcd between nodes, direction: in, port: 2379-2380, protocol: tcp, sourceIps: "
     declared, found = drifted.rows["Firewall::honeydue", "rules"]
-    assert (declared.startswith(removed), found) == (True, "{direction: in, port: 5432, protocol: tcp, sourceIps: 0.0.0.0/0}")
+    assert (declared.startswith(removed), found) == (
+        True,
+        "{direction: in, port: 5432, protocol: tcp, sourceIps: 0.0.0.0/0}",
+    )
     assert drifted.rows == {
         ("DnsRecord::api-hetzner2", "proxied"): ("true", "false"),
         ("A record direct.myhoneydue.com → 178.104.247.152", ""): ("not in the stack", "is there"),
@@ -149,7 +173,10 @@ def test_all_drift_is_told_and_nothing_else(drifted: Look) -> None:
         ("Deployment::worker", IMAGE): (drifted.rows["Deployment::worker", IMAGE][0], image("by-hand")),
         ("NetworkPolicy::redis", ""): ("is there", "gone"),
         ("Secret::honeydue-secrets", "data.SECRET_KEY"): ("[secret]", "another value"),
-        ("ConfigMap::honeydue-config", "data.DB_HOST"): (drifted.rows["ConfigMap::honeydue-config", "data.DB_HOST"][0], "[secret]"),
+        ("ConfigMap::honeydue-config", "data.DB_HOST"): (
+            drifted.rows["ConfigMap::honeydue-config", "data.DB_HOST"][0],
+            "[secret]",
+        ),
         ("ConfigMap by-hand", ""): ("not in the stack", "is there"),
         ("DaemonSet by-hand", ""): ("not in the stack", "is there"),
     }
@@ -212,5 +239,7 @@ def test_a_running_update_is_no_drift(world: World, tmp_path: Path) -> None:
 
 
 def pending(world: World) -> list[Mapping[str, Mapping[str, str]]]:
-    operations: list[Mapping[str, Mapping[str, str]]] = json.loads(state(world))["checkpoint"]["latest"].get("pending_operations") or []
+    operations: list[Mapping[str, Mapping[str, str]]] = (
+        json.loads(state(world))["checkpoint"]["latest"].get("pending_operations") or []
+    )
     return operations

@@ -13,7 +13,11 @@ from tests.rehearsal.operator import edit, editable_copy, ops
 from tests.rehearsal.templates import PRODUCTION
 
 NODE = "hetzner3"
-OF_THE_NODE = {f"Server::{NODE}", f"PrimaryIp::{NODE}", *(f"DnsRecord::{host}-{NODE}" for host in ("api", "admin", "app", "apex"))}
+OF_THE_NODE = {
+    f"Server::{NODE}",
+    f"PrimaryIp::{NODE}",
+    *(f"DnsRecord::{host}-{NODE}" for host in ("api", "admin", "app", "apex")),
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,12 @@ def properties_changed(world: World) -> None:
     """An address elsewhere, a shorter certificate, a record that is no longer for the apex alone."""
     world.set_config("honeydue:nodes.hetzner1.location", "fsn1")
     world.set_config("honeydue:edge.originCertificateDays", 365)
-    edit(world, "infra/edge/zone.py", "zone_id=self.id,\n                name=fqdn", 'zone_id="0" * 32,\n                name=fqdn')
+    edit(
+        world,
+        "infra/edge/zone.py",
+        "zone_id=self.id,\n                name=fqdn",
+        'zone_id="0" * 32,\n                name=fqdn',
+    )
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "unprotected by hand"])
@@ -98,7 +107,9 @@ def properties_changed(world: World) -> None:
     [
         pytest.param(node_removed, OF_THE_NODE, id="node removed"),
         pytest.param(
-            properties_changed, {"PrimaryIp::hetzner1", "OriginCaCertificate::origin", "DnsRecord::apex-hetzner1"}, id="properties changed"
+            properties_changed,
+            {"PrimaryIp::hetzner1", "OriginCaCertificate::origin", "DnsRecord::apex-hetzner1"},
+            id="properties changed",
         ),
     ],
 )

@@ -38,14 +38,19 @@ def acting_as(world: World, account: str) -> Iterator[None]:
 def changes(world: World, *arguments: str) -> dict[str, str]:
     """What a preview would do, by resource; that another kubeconfig is in use is a change of the provider, and no other."""
     said = json.loads(world.pulumi("preview", "--json", *arguments).stdout)
-    steps = {step["urn"].split("::", 2)[2]: step["op"] for step in said["steps"] if step["op"] not in {"same", "refresh"}}
+    steps = {
+        step["urn"].split("::", 2)[2]: step["op"] for step in said["steps"] if step["op"] not in {"same", "refresh"}
+    }
     return {urn: op for urn, op in steps.items() if "pulumi:providers:kubernetes" not in urn}
 
 
 def may(world: World, account: str, *question: str) -> bool:
     """What the API server itself answers."""
     try:
-        return world.kubectl("auth", "can-i", *question, f"--as=system:serviceaccount:kube-system:{account}").strip() == "yes"
+        return (
+            world.kubectl("auth", "can-i", *question, f"--as=system:serviceaccount:kube-system:{account}").strip()
+            == "yes"
+        )
     except RehearsalError:
         # Its exit code says no.
         return False

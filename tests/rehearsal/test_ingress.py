@@ -37,7 +37,9 @@ def visitor() -> str:
 
 def patiently(*errors: type[Exception]) -> Retrying:
     """Traefik takes a change in within some seconds."""
-    return Retrying(retry=retry_if_exception_type(errors), stop=stop_after_delay(CHANGE_SECONDS), wait=wait_fixed(0.1), reraise=True)
+    return Retrying(
+        retry=retry_if_exception_type(errors), stop=stop_after_delay(CHANGE_SECONDS), wait=wait_fixed(0.1), reraise=True
+    )
 
 
 def eventually(check: Callable[[], None]) -> None:
@@ -61,7 +63,11 @@ class Site:
         """The access log's line about this path, which is written after the answer."""
 
         def read() -> dict[str, Any]:
-            (line,) = (one for one in map(json.loads, self.ingress.log.read_text().splitlines()) if one.get("RequestPath") == path)
+            (line,) = (
+                one
+                for one in map(json.loads, self.ingress.log.read_text().splitlines())
+                if one.get("RequestPath") == path
+            )
             found: dict[str, Any] = line
             return found
 
@@ -74,7 +80,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("ingress")
     with INGRESS.clone(folder / "world") as world, Ingress(world) as ingress:
         cloudflare = Caller(
-            port=ingress.ports["websecure"], trusts=origin_authority(world), certificate=uploaded_certificate(world, folder)
+            port=ingress.ports["websecure"],
+            trusts=origin_authority(world),
+            certificate=uploaded_certificate(world, folder),
         )
 
         def serves() -> None:
@@ -86,7 +94,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.mark.parametrize(
     ("host", "service"),
-    [(API, "honeydue-api-8000"), (APEX, "honeydue-api-8000"), (ADMIN, "honeydue-admin-3000"), (APP, "honeydue-web-3000")],
+    [
+        (API, "honeydue-api-8000"),
+        (APEX, "honeydue-api-8000"),
+        (ADMIN, "honeydue-admin-3000"),
+        (APP, "honeydue-web-3000"),
+    ],
 )
 def test_each_name_leads_to_its_app_under_the_origin_certificate(site: Site, host: str, service: str) -> None:
     answer = ask(site.cloudflare, host, f"/which-app-has-{host}")
@@ -138,7 +151,9 @@ def test_only_the_uploaded_certificate_lets_a_client_in(site: Site, version: ssl
         with pytest.raises(REFUSED):
             ask(replace(site.cloudflare, certificate=None, versions=versions), host)
     # As another customer of Cloudflare would come, whose zone points at our addresses.
-    theirs = pki.Authority.create(tmp_path, "their-ca").issue(tmp_path, "theirs", common_name="Cloudflare for myhoneydue.com")
+    theirs = pki.Authority.create(tmp_path, "their-ca").issue(
+        tmp_path, "theirs", common_name="Cloudflare for myhoneydue.com"
+    )
     both = tmp_path / "theirs.pem"
     both.write_bytes(theirs.certificate.read_bytes() + theirs.key.read_bytes())
     with pytest.raises(REFUSED):
@@ -172,9 +187,20 @@ def test_the_visitor_that_cloudflare_names_reaches_the_app(site: Site) -> None:
 
 def test_the_access_log_tells_who_and_what_and_no_secret(site: Site) -> None:
     who = visitor()
-    site.cloudflare.get(API, "/logged", CF_Connecting_IP=who, Authorization="Token hunter2", Cookie="session=hunter2", User_Agent="tester")
+    site.cloudflare.get(
+        API,
+        "/logged",
+        CF_Connecting_IP=who,
+        Authorization="Token hunter2",
+        Cookie="session=hunter2",
+        User_Agent="tester",
+    )
     line = site.accessed("/logged")
-    assert (line["DownstreamStatus"], line["request_Cf-Connecting-Ip"], line["request_User-Agent"]) == (200, who, "tester")
+    assert (line["DownstreamStatus"], line["request_Cf-Connecting-Ip"], line["request_User-Agent"]) == (
+        200,
+        who,
+        "tester",
+    )
     assert "hunter2" not in site.ingress.log.read_text()
 
 

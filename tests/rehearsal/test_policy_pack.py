@@ -18,7 +18,12 @@ def test_the_engine_asks_the_pack_and_obeys_it(tmp_path: Path) -> None:
     project.mkdir()
     with EMPTY.clone(tmp_path / "policed", project=editable_copy(project)) as world:
         edit(world, "policy/PulumiPolicy.yaml", "name: python", f"name: {LANGUAGE}")
-        starter = world.layout.pulumi_home / "plugins" / f"analyzer-policy-{LANGUAGE}-v0.0.1" / f"pulumi-analyzer-policy-{LANGUAGE}"
+        starter = (
+            world.layout.pulumi_home
+            / "plugins"
+            / f"analyzer-policy-{LANGUAGE}-v0.0.1"
+            / f"pulumi-analyzer-policy-{LANGUAGE}"
+        )
         starter.parent.mkdir(parents=True)
         starter.write_text(f"#!/bin/sh\nexec {CHECKOUT}/policy/.venv/bin/python {project}/policy\n")
         starter.chmod(0o755)

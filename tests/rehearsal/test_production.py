@@ -26,12 +26,18 @@ def urns(world: World) -> set[str]:
 
 
 def test_everything_stands(production: World) -> None:
-    ready = {one["metadata"]["name"]: one["status"].get("availableReplicas") for one in items(production, "deployments")}
+    ready = {
+        one["metadata"]["name"]: one["status"].get("availableReplicas") for one in items(production, "deployments")
+    }
     assert ready.keys() == {"api", "worker", "admin", "web", "redis"}
     assert all(ready.values())
     assert all(claim["status"]["phase"] == "Bound" for claim in items(production, "persistentvolumeclaims"))
     outputs = production.outputs()
-    assert outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
+    assert outputs["nodes"] == {
+        "hetzner1": "178.104.247.152",
+        "hetzner2": "178.105.32.198",
+        "hetzner3": "178.104.249.189",
+    }
     assert outputs["urls"]["apex"] == "https://myhoneydue.com"
     assert outputs["kubeconfig"] == "[secret]"
 
@@ -59,7 +65,13 @@ def test_no_secret_stands_in_state_or_output(production: World) -> None:
 
 def test_no_copy_of_the_kubeconfig_is_left(production: World, tmp_path: Path) -> None:
     with production.operating("preview", "--stack", "prod") as (command, environment):
-        subprocess.run(command, cwd=production.project, env={**environment, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            command,
+            cwd=production.project,
+            env={**environment, "TMPDIR": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,7 +148,9 @@ def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(unapp
     assert "Traceback" not in said
     created = urns(unapplied)
     assert any("PrimaryIp::hetzner2" in urn for urn in created)
-    assert [urn for urn in created if "firewall:Firewall" in urn or ("DnsRecord" in urn and urn.endswith("hetzner2"))] == []
+    assert [
+        urn for urn in created if "firewall:Firewall" in urn or ("DnsRecord" in urn and urn.endswith("hetzner2"))
+    ] == []
 
 
 def test_an_interrupted_up_is_finished_by_the_next(empty: World) -> None:

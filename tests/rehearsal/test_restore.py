@@ -24,7 +24,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Obj
     folder = tmp_path_factory.mktemp("worlds")
     with World(folder / "restored", project=followed("found a cluster anew", folder / "project")) as world:
         access_key, secret_key = (str(placeholder(key, world.layout.pki)) for key in KEYS)
-        with ObjectStore(world.layout, region=REGION, bucket=BUCKET, access_key=access_key, secret_key=secret_key) as store:
+        with ObjectStore(
+            world.layout, region=REGION, bucket=BUCKET, access_key=access_key, secret_key=secret_key
+        ) as store:
             world.set_config("honeydue:snapshots", {"bucket": BUCKET})
             world.set_config("honeydue:environment.B2_ENDPOINT", store.endpoint)
             for key, value in zip(KEYS, (access_key, secret_key), strict=True):
@@ -54,7 +56,9 @@ def remember(world: World, name: str) -> str:
 
 
 def is_remembered(world: World, name: str, cluster: str) -> None:
-    assert world.kubectl("get", "secret", name, "--namespace=default", "--output=jsonpath={.data.word}") == "cHJlY2lvdXM="
+    assert (
+        world.kubectl("get", "secret", name, "--namespace=default", "--output=jsonpath={.data.word}") == "cHJlY2lvdXM="
+    )
     assert world.kubectl_json("get", "namespace", "kube-system")["metadata"]["uid"] == cluster
 
 

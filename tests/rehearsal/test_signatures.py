@@ -14,7 +14,9 @@ def test_a_key_installs_the_controller_and_restarts_nothing(production: World) -
     production.set_config("honeydue:cosignPublicKey", key)
     steps = json.loads(production.pulumi("preview", "--json").stdout)["steps"]
     production.set_config("honeydue:cosignPublicKey", None)
-    changed = {(step["op"], step["urn"].split("$")[-1].replace("kubernetes:", "", 1)) for step in steps if step["op"] != "same"}
+    changed = {
+        (step["op"], step["urn"].split("$")[-1].replace("kubernetes:", "", 1)) for step in steps if step["op"] != "same"
+    }
     assert changed == {
         ("create", "core/v1:Secret::connaisseur-registry"),
         ("create", "networking.k8s.io/v1:NetworkPolicy::connaisseur"),

@@ -26,7 +26,9 @@ class Stack:
     folder: Path
 
     def pulumi(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return engine.run(self.layout, arguments, project=self.folder, extra={**environment(self.layout, self.endpoint), **more})
+        return engine.run(
+            self.layout, arguments, project=self.folder, extra={**environment(self.layout, self.endpoint), **more}
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return engine.start(self.layout, arguments, project=self.folder, extra=environment(self.layout, self.endpoint))
@@ -69,7 +71,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def test_while_one_deploys_another_is_refused_and_told_who(stack: Stack) -> None:
     first = stack.start("up", "--yes", "--skip-preview")
-    Retrying(retry=retry_if_result(lambda held: not held), stop=stop_after_delay(LOCK_SECONDS), wait=wait_fixed(0.1))(stack.lock)
+    Retrying(retry=retry_if_result(lambda held: not held), stop=stop_after_delay(LOCK_SECONDS), wait=wait_fixed(0.1))(
+        stack.lock
+    )
     second = stack.pulumi("up", "--yes", "--skip-preview")
     assert second.returncode != 0
     assert "the stack is currently locked by 1 lock(s)" in second.stderr

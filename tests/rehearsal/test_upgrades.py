@@ -20,7 +20,9 @@ DRAIN = ("--ignore-daemonsets", "--delete-emptydir-data")
 LEAST = 2
 """Pods of api that serve at any moment: three, less the one that its budget lets go."""
 
-eventually = retry(stop=stop_after_delay(60), wait=wait_fixed(0.2), retry=retry_if_exception_type(AssertionError), reraise=True)
+eventually = retry(
+    stop=stop_after_delay(60), wait=wait_fixed(0.2), retry=retry_if_exception_type(AssertionError), reraise=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +106,16 @@ def test_the_controllers_own_definition_of_a_plan_is_no_drift(upgrading: World) 
     definition = upgrading.kubectl_json("get", "customresourcedefinition", "plans.upgrade.cattle.io")
     version = definition["spec"]["versions"][0]
     version["additionalPrinterColumns"] = [{"name": "Version", "type": "string", "jsonPath": ".spec.version"}]
-    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"] = {"concurrency": {"type": "integer", "format": "int64"}}
+    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"] = {
+        "concurrency": {"type": "integer", "format": "int64"}
+    }
     # As the controller does it: the whole object, by an update.
     definition["metadata"] = {key: definition["metadata"][key] for key in ("name", "resourceVersion")}
     upgrading.kubectl("replace", "-f", "-", stdin=json.dumps(definition))
     upgrading.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
-    columns = upgrading.kubectl_json("get", "customresourcedefinition", "plans.upgrade.cattle.io")["spec"]["versions"][0]
+    columns = upgrading.kubectl_json("get", "customresourcedefinition", "plans.upgrade.cattle.io")["spec"]["versions"][
+        0
+    ]
     assert columns["additionalPrinterColumns"]
 
 
@@ -126,7 +132,9 @@ def test_every_node_is_drained_and_api_serves_all_the_while(upgrading: World, tm
     with watching(upgrading, "api", record):
         for node in nodes(upgrading):
             upgrading.kubectl("drain", node, *DRAIN, "--timeout=120s")
-            left = upgrading.kubectl_json("get", "pods", "-n", NAMESPACE, f"--field-selector=spec.nodeName={node},status.phase=Running")
+            left = upgrading.kubectl_json(
+                "get", "pods", "-n", NAMESPACE, f"--field-selector=spec.nodeName={node},status.phase=Running"
+            )
             assert left["items"] == [], node
             upgrading.kubectl("uncordon", node)
             settle(upgrading)

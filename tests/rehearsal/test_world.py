@@ -106,7 +106,9 @@ def test_nobody_is_let_in_without_a_certificate(world: World, path: str) -> None
 def etcd_version(world: World, client: str) -> bytes:
     trust = ssl.create_default_context(cafile=world.layout.pki / "etcd" / "server-ca.crt")
     trust.load_cert_chain(world.layout.pki / f"{client}.crt", world.layout.pki / f"{client}.key")
-    with urllib.request.urlopen(f"https://{flags.LOOPBACK}:{world.ports()['etcd']}/version", context=trust, timeout=5) as reply:
+    with urllib.request.urlopen(
+        f"https://{flags.LOOPBACK}:{world.ports()['etcd']}/version", context=trust, timeout=5
+    ) as reply:
         body: bytes = reply.read()
     return body
 
@@ -135,10 +137,14 @@ def test_keys_are_readable_by_their_owner_alone(world: World) -> None:
 
 
 def test_nodes_are_those_of_the_settings(world: World) -> None:
-    expected = {node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes.values()}
+    expected = {
+        node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes.values()
+    }
     nodes = world.kubectl_json("get", "nodes")["items"]
     addresses = {
-        node["metadata"]["name"]: next(one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP")
+        node["metadata"]["name"]: next(
+            one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP"
+        )
         for node in nodes
     }
     assert addresses == expected
@@ -155,7 +161,10 @@ def test_the_definitions_of_k3s_and_traefik_are_served(world: World) -> None:
 
 def test_a_job_completes_fails_or_hangs_as_its_image_asks(world: World) -> None:
     world.kubectl(
-        "apply", "-f", "-", stdin="---".join([job("good", "1"), job("bad", "bad-migration-1"), job("hanging", "hanging-migration-1")])
+        "apply",
+        "-f",
+        "-",
+        stdin="---".join([job("good", "1"), job("bad", "bad-migration-1"), job("hanging", "hanging-migration-1")]),
     )
     world.kubectl("wait", "--for=condition=Complete", "job/good", "--timeout=20s")
     world.kubectl("wait", "--for=condition=Failed", "job/bad", "--timeout=20s")
@@ -202,12 +211,17 @@ def test_secrets_of_the_copy_are_encrypted_and_the_rest_is_productions(world: Wo
     assert {key: copied[key] for key in production} == production
     assert set(copied["honeydue:postgresPassword"]) == {"secure"}
     assert world.pulumi("config", "get", "honeydue:postgresPassword").stdout.startswith("rehearsal-postgresPassword-")
-    assert world.pulumi("config", "get", "honeydue:kubeconfig").stdout.strip() == world.layout.kubeconfig.read_text().strip()
+    assert (
+        world.pulumi("config", "get", "honeydue:kubeconfig").stdout.strip()
+        == world.layout.kubeconfig.read_text().strip()
+    )
 
 
 def cached() -> dict[Path, int]:
     """Every built program that all worlds share, and when it was last written."""
-    return {file: file.stat().st_mtime_ns for program in build.needed() for file in programs.installed(program).iterdir()}
+    return {
+        file: file.stat().st_mtime_ns for program in build.needed() for file in programs.installed(program).iterdir()
+    }
 
 
 def test_a_world_never_writes_into_the_cache_of_all_worlds(world: World) -> None:

@@ -75,7 +75,9 @@ class Watching:
             self._fewest = self._now()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if error is None:
                 self._catch_up()
@@ -94,7 +96,11 @@ class Watching:
     @property
     def restarted(self) -> set[str]:
         """Deployments that lost a pod they had."""
-        return {deployment for deployment, uids in self.before.pods.items() if uids - self.after.pods.get(deployment, frozenset())}
+        return {
+            deployment
+            for deployment, uids in self.before.pods.items()
+            if uids - self.after.pods.get(deployment, frozenset())
+        }
 
     def _now(self) -> int:
         return len(frozenset().union(*self._ready.values()))
@@ -124,10 +130,13 @@ class Watching:
         expected = {one["metadata"]["name"]: int(one["metadata"]["resourceVersion"]) for one in listed}
         with self._news:
             done = self._news.wait_for(
-                lambda: self._ended or all(self._seen.get(name, 0) >= version for name, version in expected.items()), PATIENCE_SECONDS
+                lambda: self._ended or all(self._seen.get(name, 0) >= version for name, version in expected.items()),
+                PATIENCE_SECONDS,
             )
             if self._ended or not done:
-                raise RuntimeError(f"the watch {'ended early' if self._ended else 'fell behind'}: what it saw proves nothing")
+                raise RuntimeError(
+                    f"the watch {'ended early' if self._ended else 'fell behind'}: what it saw proves nothing"
+                )
 
     def _stop(self) -> None:
         self._process.terminate()

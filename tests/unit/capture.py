@@ -122,7 +122,9 @@ def _placeholder(key: str) -> str:
 class Clouds(mocks.Mocks):
     """Answers as little as the program needs: addresses as the settings expect them, and Cloudflare's lookups."""
 
-    def __init__(self, settings: Mapping[str, object], *, ranges: Mapping[str, object], servers: Collection[str]) -> None:
+    def __init__(
+        self, settings: Mapping[str, object], *, ranges: Mapping[str, object], servers: Collection[str]
+    ) -> None:
         nodes = settings["honeydue:nodes"]
         self._addresses = {alias: node.get("ipv4") for alias, node in nodes.items()} if isinstance(nodes, dict) else {}
         self._ranges = ranges

@@ -67,14 +67,18 @@ class Engine:
         self.context = cast("grpc.ServicerContext", _Context())
 
     def check(self, type_: str, inputs: Inputs, *, name: str = "x", old: Inputs | None = None) -> proto.CheckResponse:
-        request = proto.CheckRequest(urn=_urn(type_, name), type=type_, name=name, news=struct(inputs), olds=struct(old or {}))
+        request = proto.CheckRequest(
+            urn=_urn(type_, name), type=type_, name=name, news=struct(inputs), olds=struct(old or {})
+        )
         return self.servicer.Check(request, self.context)
 
     def reasons(self, type_: str, inputs: Inputs) -> list[str]:
         return [failure.reason for failure in self.check(type_, inputs).failures]
 
     def diff(self, type_: str, old: Inputs, new: Inputs) -> proto.DiffResponse:
-        request = proto.DiffRequest(id="1", urn=_urn(type_), type=type_, olds=struct(old), old_inputs=struct(old), news=struct(new))
+        request = proto.DiffRequest(
+            id="1", urn=_urn(type_), type=type_, olds=struct(old), old_inputs=struct(old), news=struct(new)
+        )
         return self.servicer.Diff(request, self.context)
 
     def preview(self, type_: str, inputs: Inputs) -> Inputs:
@@ -84,13 +88,19 @@ class Engine:
     def create(self, type_: str, inputs: Inputs) -> Thing:
         checked = self.check(type_, inputs)
         assert not checked.failures, [failure.reason for failure in checked.failures]
-        answer = self.servicer.Create(proto.CreateRequest(urn=_urn(type_), type=type_, properties=checked.inputs), self.context)
+        answer = self.servicer.Create(
+            proto.CreateRequest(urn=_urn(type_), type=type_, properties=checked.inputs), self.context
+        )
         return Thing(type_, answer.id, plain(checked.inputs), plain(answer.properties))
 
     def read(self, thing: Thing) -> Thing | None:
         """A refresh."""
         request = proto.ReadRequest(
-            id=thing.id, urn=_urn(thing.type), type=thing.type, properties=struct(thing.outputs), inputs=struct(thing.inputs)
+            id=thing.id,
+            urn=_urn(thing.type),
+            type=thing.type,
+            properties=struct(thing.outputs),
+            inputs=struct(thing.inputs),
         )
         answer = self.servicer.Read(request, self.context)
         return Thing(thing.type, answer.id, plain(answer.inputs), plain(answer.properties)) if answer.id else None
@@ -111,7 +121,8 @@ class Engine:
 
     def delete(self, thing: Thing) -> None:
         self.servicer.Delete(
-            proto.DeleteRequest(id=thing.id, urn=_urn(thing.type), type=thing.type, properties=struct(thing.outputs)), self.context
+            proto.DeleteRequest(id=thing.id, urn=_urn(thing.type), type=thing.type, properties=struct(thing.outputs)),
+            self.context,
         )
 
     def invoke(self, token: str, arguments: Inputs) -> Inputs:

@@ -40,7 +40,9 @@ class Forge:
                 self.open(**sent)
                 return 201, self.issues[-1]
             case "POST", ["issues", number, "comments"]:
-                self.comments.setdefault(int(number), []).append({"id": sum(map(len, self.comments.values())) + 1, "body": sent["body"]})
+                self.comments.setdefault(int(number), []).append(
+                    {"id": sum(map(len, self.comments.values())) + 1, "body": sent["body"]}
+                )
                 return 201, self.comments[int(number)][-1]
             case "PATCH", ["issues", *key]:
                 return 201, self._edited(key, sent)

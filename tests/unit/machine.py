@@ -60,7 +60,9 @@ class K3s:
                 return b"pong"
             case "/v1-k3s/server-bootstrap" if authorization == login:
                 files = {"ClientCA": self.clients.files.certificate, "ClientCAKey": self.clients.files.key}
-                content = {name: {"Content": base64.b64encode(file.read_bytes()).decode()} for name, file in files.items()}
+                content = {
+                    name: {"Content": base64.b64encode(file.read_bytes()).decode()} for name, file in files.items()
+                }
                 return json.dumps(content).encode()
             case _:
                 return None
@@ -96,7 +98,9 @@ class Peer:
 
         server = ThreadingHTTPServer((self.address, 0), Handler, bind_and_activate=False)
         server.socket.close()
-        held = (certified_by or cluster).server.issue(cluster.folder, self.address, common_name="k3s", hosts=[self.address])
+        held = (certified_by or cluster).server.issue(
+            cluster.folder, self.address, common_name="k3s", hosts=[self.address]
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(held.certificate, held.key)
         self.bound.listen()
@@ -189,7 +193,9 @@ def machine(folder: Path, *, peers: Sequence[Peer] = (), environment: Mapping[st
         (tools / name).mkdir(parents=True)
     (tools / "commands").touch()
     # curl leads the peers' port 6443 to the one that was free.
-    (tools / ".curlrc").write_text("".join(f'connect-to = "{peer.address}:6443:{peer.address}:{peer.port}"\n' for peer in peers))
+    (tools / ".curlrc").write_text(
+        "".join(f'connect-to = "{peer.address}:6443:{peer.address}:{peer.port}"\n' for peer in peers)
+    )
     new = Machine(root=folder / "root", tools=tools, peers=peers, environment=environment or {})
     for name in ("curl", "jq", "openssl", "timeout"):
         program = shutil.which(name)

@@ -7,4 +7,10 @@ from ops.findings import Wanted
 
 
 def wanted(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Wanted:
-    return Wanted(urn=f"urn:pulumi:prod::honeydue::{type_}::{name}", type=type_, name=name, inputs=inputs, dependencies=dependencies)
+    return Wanted(
+        urn=f"urn:pulumi:prod::honeydue::{type_}::{name}",
+        type=type_,
+        name=name,
+        inputs=inputs,
+        dependencies=dependencies,
+    )

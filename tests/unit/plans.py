@@ -13,7 +13,9 @@ def state(kind: str, name: str, *, protect: bool = True, **more: Any) -> dict[st
     return {"urn": urn(kind, name), "type": kind, "custom": True, "protect": protect, **more}
 
 
-def step(op: str, kind: str, name: str, *, changed: tuple[str, ...] = (), old: dict[str, Any] | None = None, **new: Any) -> dict[str, Any]:
+def step(
+    op: str, kind: str, name: str, *, changed: tuple[str, ...] = (), old: dict[str, Any] | None = None, **new: Any
+) -> dict[str, Any]:
     """One step of a plan; what is not said is as the program has it."""
     before = None if op == "create" else state(kind, name, **(old or {}))
     after = None if op == "delete" else state(kind, name, **new)

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 SERVICE = "kubernetes:core/v1:Service"
-PRICES = {"asOf": "2026-04-24", "currency": "EUR", "servers": {"cx33": 6.49}, "primaryIpv4": 0.5, "services": {"neon": 4.5}}
+PRICES = {
+    "asOf": "2026-04-24",
+    "currency": "EUR",
+    "servers": {"cx33": 6.49},
+    "primaryIpv4": 0.5,
+    "services": {"neon": 4.5},
+}
 
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
@@ -43,7 +49,9 @@ def _step(op: str, name: str) -> Mapping[str, Any]:
 
 
 @contextmanager
-def engine(folder: Path, monkeypatch: pytest.MonkeyPatch, *, plan: Mapping[str, Any], status: int = 0) -> Iterator[Path]:
+def engine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, plan: Mapping[str, Any], status: int = 0
+) -> Iterator[Path]:
     """It, for as long as the block runs; the file that is yielded tells what it was asked besides plans."""
     answers = folder / "answers"
     answers.mkdir(exist_ok=True)

@@ -38,7 +38,13 @@ FILE = ImportFile.model_validate(
         "resources": [
             {"type": ADDRESSES, "name": "addresses", "component": True},
             {"type": "pulumi:providers:hcloud", "name": "hetzner", "inputs": {"token": {"ciphertext": "v1:x"}}},
-            {"type": ADDRESS, "name": "hetzner1PrimaryIp", "logicalName": "hetzner1", "id": "<PLACEHOLDER>", "parent": "addresses"},
+            {
+                "type": ADDRESS,
+                "name": "hetzner1PrimaryIp",
+                "logicalName": "hetzner1",
+                "id": "<PLACEHOLDER>",
+                "parent": "addresses",
+            },
             {"type": ADDRESS, "name": "hetzner2", "id": "<PLACEHOLDER>", "parent": "addresses"},
         ],
     }
@@ -63,19 +69,30 @@ def test_where_nothing_was_found_nothing_is_imported() -> None:
 def test_a_claim_belongs_to_the_deployment_that_mounts_it() -> None:
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "redis-data"}}, {"name": "x", "emptyDir": {}}]
     inputs = {"spec": {"template": {"spec": {"volumes": volumes}}}}
-    deployment = step("create", f"{STACK}kubernetes:apps/v1:Deployment::redis", "kubernetes:apps/v1:Deployment", inputs=inputs)
+    deployment = step(
+        "create", f"{STACK}kubernetes:apps/v1:Deployment::redis", "kubernetes:apps/v1:Deployment", inputs=inputs
+    )
     assert mounted_by(Plan.model_validate({"steps": [deployment]})) == {"redis-data": "redis"}
 
 
 def fields(manager: str, operation: str, content: Mapping[str, Any], **more: str) -> dict[str, Any]:
-    return {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": content, **more}
+    return {
+        "manager": manager,
+        "operation": operation,
+        "apiVersion": "apps/v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": content,
+        **more,
+    }
 
 
 OURS = "pulumi-kubernetes-1"
 
 
 def test_what_kubectl_applied_becomes_ours() -> None:
-    applied = fields("kubectl-client-side-apply", "Update", {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}}}})
+    applied = fields(
+        "kubectl-client-side-apply", "Update", {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}}}}
+    )
     set_ = fields("kubectl-set", "Update", {"f:spec": {"f:template": {"f:spec": {}}}})
     (entry,) = given_to(OURS, "apps/v1", [applied, set_])
     assert (entry["manager"], entry["operation"]) == (OURS, "Apply")
@@ -108,12 +125,21 @@ def event(old: Mapping[str, Any], new: Mapping[str, Any], *, strategy: str = "Ro
     def state(template: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"outputs": {"spec": {"template": template, "replicas": replicas, "strategy": {"type": strategy}}}}
 
-    metadata = {"op": "update", "type": "kubernetes:apps/v1:Deployment", "urn": f"{STACK}x::api", "old": state(old), "new": state(new)}
+    metadata = {
+        "op": "update",
+        "type": "kubernetes:apps/v1:Deployment",
+        "urn": f"{STACK}x::api",
+        "old": state(old),
+        "new": state(new),
+    }
     return {"resOutputsEvent": {"metadata": metadata}}
 
 
 def test_a_changed_pod_is_named_with_its_reasons() -> None:
-    changed = {**pod("api:2", securityContext={"runAsNonRoot": True}), "metadata": {"labels": {"app": "api", "part": "app"}}}
+    changed = {
+        **pod("api:2", securityContext={"runAsNonRoot": True}),
+        "metadata": {"labels": {"app": "api", "part": "app"}},
+    }
     (found,) = restarts([event(pod(), changed)])
     assert found == Restart(name="api", pods=3, one_by_one=True, because=("image", "labels", "securityContext"))
     assert str(found).startswith("api (3 pods, one at a time")
@@ -135,7 +161,11 @@ def test_keys_that_would_be_missed_are_named_without_their_values() -> None:
         "data.NEW": {"diffKind": "add"},
         "metadata.labels.x": {"diffKind": "delete"},
     }
-    metadata = {"op": "update", "type": "kubernetes:core/v1:ConfigMap", "urn": f"{STACK}kubernetes:core/v1:ConfigMap::config"}
+    metadata = {
+        "op": "update",
+        "type": "kubernetes:core/v1:ConfigMap",
+        "urn": f"{STACK}kubernetes:core/v1:ConfigMap::config",
+    }
     events: list[Any] = [
         {"resourcePreEvent": {"metadata": {**metadata, "detailedDiff": diff}}},
         {"resourcePreEvent": {"metadata": metadata}},

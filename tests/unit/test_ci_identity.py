@@ -19,7 +19,9 @@ def identity(folder: Path, names: str, **secrets: str) -> subprocess.CompletedPr
     (folder / "pulumi").write_text(PULUMI)
     (folder / "pulumi").chmod(0o755)
     environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "IDENTITY": names, **secrets}
-    return subprocess.run([CHECKOUT / ".gitea" / "identity"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [CHECKOUT / ".gitea" / "identity"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_each_secret_goes_by_stdin_and_nowhere_else(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def founder(tmp_path_factory: pytest.TempPathFactory) -> Boot:
     """With keys and certificates of the size that real ones have."""
     folder = tmp_path_factory.mktemp("authority")
     accounts = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    authority = {"service.key": accounts.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()}
+    authority = {
+        "service.key": accounts.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    }
     for name, common_name in AUTHORITIES.items():
         made = Authority.create(folder, common_name).files
         authority |= {f"{name}.crt": made.certificate.read_text(), f"{name}.key": made.key.read_text()}
@@ -71,7 +73,9 @@ def test_cloud_init_takes_every_kind_of_it(founder: Boot, tmp_path: Path) -> Non
 
 def test_cloud_init_refuses_a_mistake(founder: Boot, tmp_path: Path) -> None:
     document = user_data(founder, cluster=cluster(), access=ACCESS)
-    said = judged({"right": document, "wrong": document.replace("package_update: true", "package_update: maybe")}, tmp_path)
+    said = judged(
+        {"right": document, "wrong": document.replace("package_update: true", "package_update: maybe")}, tmp_path
+    )
     assert said.returncode != 0
     assert "package_update: 'maybe' is not of type 'boolean'" in said.stderr
 
@@ -111,7 +115,9 @@ def test_the_authority_arrives_byte_for_byte(founder: Boot) -> None:
 
 
 def test_only_who_founds_is_given_keys(founder: Boot) -> None:
-    assert [name for name, document in variants(founder) if "PRIVATE KEY" in document and not name.startswith("founder")] == []
+    assert [
+        name for name, document in variants(founder) if "PRIVATE KEY" in document and not name.startswith("founder")
+    ] == []
 
 
 def test_folders_of_secrets_are_closed_before_k3s_starts(founder: Boot) -> None:
@@ -173,7 +179,10 @@ def test_sshd_and_what_watches_it_agree_on_the_port(founder: Boot) -> None:
 
 
 def test_wireguards_tools_come_with_wireguard(founder: Boot) -> None:
-    assert ["wireguard-tools" in told(founder, cluster(flannelBackend=one))["packages"] for one in ("wireguard-native", "vxlan")] == [
+    assert [
+        "wireguard-tools" in told(founder, cluster(flannelBackend=one))["packages"]
+        for one in ("wireguard-native", "vxlan")
+    ] == [
         True,
         False,
     ]

@@ -23,7 +23,9 @@ def hcloud(tmp_path: Path) -> Engine:
 
 
 def test_a_preview_knows_what_it_is_told_and_creates_nothing(hcloud: Engine, tmp_path: Path) -> None:
-    seen = hcloud.preview(SERVER, {"name": "a", "serverType": "cx33", "userData": secret("s3cret"), "firewallIds": UNKNOWN_MARK})
+    seen = hcloud.preview(
+        SERVER, {"name": "a", "serverType": "cx33", "userData": secret("s3cret"), "firewallIds": UNKNOWN_MARK}
+    )
     assert seen["ipv4Address"] == UNKNOWN_MARK
     assert seen["firewallIds"] == UNKNOWN_MARK
     assert seen["serverType"] == "cx33"
@@ -49,7 +51,10 @@ def test_no_secret_in_an_error(hcloud: Engine) -> None:
     ("type_", "words"),
     [
         ("hcloud:index/sever:Sever", "Resource type 'hcloud:index/sever:Sever' not found."),
-        ("hcloud:index/loadBalancer:LoadBalancer", "The rehearsal does not simulate 'hcloud:index/loadBalancer:LoadBalancer'."),
+        (
+            "hcloud:index/loadBalancer:LoadBalancer",
+            "The rehearsal does not simulate 'hcloud:index/loadBalancer:LoadBalancer'.",
+        ),
     ],
 )
 def test_a_type_that_is_not_served_is_refused_by_name(hcloud: Engine, type_: str, words: str) -> None:
@@ -59,9 +64,21 @@ def test_a_type_that_is_not_served_is_refused_by_name(hcloud: Engine, type_: str
 @pytest.mark.parametrize(
     ("type_", "inputs", "words"),
     [
-        (FIREWALL, {"rules": [{**RULE, "prot": "tcp"}]}, "Invalid or unknown key. Examine values at 'x.rules[0].prot'."),
-        (FIREWALL, {"rules": [{**RULE, "sourceIps": ["nope"]}]}, "invalid CIDR address: nope. Examine values at 'x.rules'."),
-        (SERVER, {"serverType": "cx33", "placementGroupId": "twelve"}, 'strconv.ParseInt: parsing "twelve": invalid syntax'),
+        (
+            FIREWALL,
+            {"rules": [{**RULE, "prot": "tcp"}]},
+            "Invalid or unknown key. Examine values at 'x.rules[0].prot'.",
+        ),
+        (
+            FIREWALL,
+            {"rules": [{**RULE, "sourceIps": ["nope"]}]},
+            "invalid CIDR address: nope. Examine values at 'x.rules'.",
+        ),
+        (
+            SERVER,
+            {"serverType": "cx33", "placementGroupId": "twelve"},
+            'strconv.ParseInt: parsing "twelve": invalid syntax',
+        ),
         (NETWORK, {"ipRange": "10.0.0.0"}, "invalid CIDR address: 10.0.0.0"),
         (SERVER, {"serverType": "cx33", "labels": {"n": 1}}, "must be a string"),
         (PRIMARY_IP, {"type": "ipv4", "location": "nbg1", "autoDelete": "true"}, "Expected a Boolean"),

@@ -137,9 +137,12 @@ def test_an_origin_certificate_verifies(cloudflare: Engine, tmp_path: Path, key:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"csr": "hello"}, "cannot be parsed"), ({"hostnames": ["example.com"]}, "not part of your account")]
+    ("change", "words"),
+    [({"csr": "hello"}, "cannot be parsed"), ({"hostnames": ["example.com"]}, "not part of your account")],
 )
-def test_an_origin_certificate_is_refused(cloudflare: Engine, key: ec.EllipticCurvePrivateKey, change: Inputs, words: str) -> None:
+def test_an_origin_certificate_is_refused(
+    cloudflare: Engine, key: ec.EllipticCurvePrivateKey, change: Inputs, words: str
+) -> None:
     with pytest.raises(ProviderError, match=words):
         cloudflare.create(ORIGIN, an_origin(key, **change))
 
@@ -151,11 +154,15 @@ def test_leaving_the_default_validity_out_is_no_change(cloudflare: Engine, key: 
 
 
 def _pulls(key: ec.EllipticCurvePrivateKey, certificate: str) -> Inputs:
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
     return {"zoneId": ZONE_ID, "certificate": certificate, "privateKey": secret(pem)}
 
 
-def test_the_key_of_origin_pulls_is_kept_from_everybody(cloudflare: Engine, tmp_path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+def test_the_key_of_origin_pulls_is_kept_from_everybody(
+    cloudflare: Engine, tmp_path: Path, key: ec.EllipticCurvePrivateKey
+) -> None:
     certificate = cloudflare.create(ORIGIN, an_origin(key)).outputs["certificate"]
     inputs = _pulls(key, certificate)
     made = cloudflare.create(PULLS_CERTIFICATE, inputs)
@@ -237,7 +244,11 @@ def test_what_exists_can_be_adopted(cloudflare: Engine, tmp_path: Path) -> None:
             {"zoneId": ZONE_ID, "name": "c", "kind": "zoned", "phase": "http_ratelimit"},
             'one of: ["managed" "custom" "root" "zone"]',
         ),
-        ("cloudflare:index/workersScript:WorkersScript", {}, "does not simulate 'cloudflare:index/workersScript:WorkersScript'"),
+        (
+            "cloudflare:index/workersScript:WorkersScript",
+            {},
+            "does not simulate 'cloudflare:index/workersScript:WorkersScript'",
+        ),
     ],
 )
 def test_the_plugin_refuses(cloudflare: Engine, type_: str, inputs: Inputs, words: str | None) -> None:

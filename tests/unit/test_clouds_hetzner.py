@@ -39,7 +39,9 @@ def an_address(hcloud: Engine, name: str = "hetzner1", **more: Any) -> Thing:
 
 
 def a_server(hcloud: Engine, **more: Any) -> Thing:
-    return hcloud.create(SERVER, {"name": "ubuntu-1", "serverType": "cx33", "image": "ubuntu-24.04", "location": "nbg1", **more})
+    return hcloud.create(
+        SERVER, {"name": "ubuntu-1", "serverType": "cx33", "image": "ubuntu-24.04", "location": "nbg1", **more}
+    )
 
 
 def edited(folder: Path, type_: str, id_: str, change: Callable[[Inputs], None]) -> None:
@@ -158,12 +160,16 @@ def test_a_server_ordered_without_an_address_gets_the_one_held_for_it_and_nothin
 
 
 @pytest.mark.parametrize(("protected", "said"), [(False, "not found"), (True, "protected")])
-def test_a_program_that_assigns_a_server_its_own_address_would_lose_it(hcloud: Engine, folder: Path, protected: bool, said: str) -> None:
+def test_a_program_that_assigns_a_server_its_own_address_would_lose_it(
+    hcloud: Engine, folder: Path, protected: bool, said: str
+) -> None:
     server = a_server(hcloud)
     (own,) = (key for key, live in state(folder, "hcloud").of(PRIMARY_IP).items() if live["type"] == "ipv4")
     edited(folder, PRIMARY_IP, own, lambda live: live.update(deleteProtection=protected))
     with pytest.raises(ProviderError, match=said):
-        hcloud.update(server, {**server.inputs, "publicNets": [{"ipv4Enabled": True, "ipv4": int(own), "ipv6Enabled": True}]})
+        hcloud.update(
+            server, {**server.inputs, "publicNets": [{"ipv4Enabled": True, "ipv4": int(own), "ipv6Enabled": True}]}
+        )
 
 
 def test_a_server_exchanges_one_primary_ip_for_another(hcloud: Engine, folder: Path) -> None:
@@ -274,7 +280,9 @@ def test_a_missing_name_is_made_up_once(hcloud: Engine) -> None:
 
 def test_private_networks(hcloud: Engine) -> None:
     network = hcloud.create(NETWORK, {"name": "n", "ipRange": "10.0.0.0/16"})
-    subnet = hcloud.create(SUBNET, {"networkId": int(network.id), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.1.0/24"})
+    subnet = hcloud.create(
+        SUBNET, {"networkId": int(network.id), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.1.0/24"}
+    )
     assert subnet.id == f"{network.id}-10.0.1.0/24"
     assert subnet.outputs["gateway"] == "10.0.0.1"
     server = a_server(hcloud)
@@ -282,7 +290,10 @@ def test_private_networks(hcloud: Engine) -> None:
     assert attached.outputs["ip"] == "10.0.1.2"
     assert hcloud.read(attached) == attached
     with pytest.raises(ProviderError, match="not in the network's range"):
-        hcloud.create(SUBNET, {"networkId": int(network.id), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.9.0.0/24"})
+        hcloud.create(
+            SUBNET,
+            {"networkId": int(network.id), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.9.0.0/24"},
+        )
 
 
 def test_a_thing_deleted_by_hand_is_gone_for_a_refresh_and_an_error_for_an_update(hcloud: Engine, folder: Path) -> None:

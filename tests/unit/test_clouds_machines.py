@@ -37,11 +37,20 @@ sys.exit("bad" in sys.argv)"""
 
 
 def a_server(hcloud: Engine, name: str = "one", **more: Any) -> Thing:
-    inputs: Inputs = {"name": name, "serverType": "cx33", "image": "ubuntu-24.04", "location": "nbg1", "userData": USER_DATA, **more}
+    inputs: Inputs = {
+        "name": name,
+        "serverType": "cx33",
+        "image": "ubuntu-24.04",
+        "location": "nbg1",
+        "userData": USER_DATA,
+        **more,
+    }
     return hcloud.create(SERVER, inputs)
 
 
-def test_a_machine_boots_with_its_server_is_cycled_with_its_type_and_goes_with_it(hcloud: Engine, told: Path, tmp_path: Path) -> None:
+def test_a_machine_boots_with_its_server_is_cycled_with_its_type_and_goes_with_it(
+    hcloud: Engine, told: Path, tmp_path: Path
+) -> None:
     server = a_server(hcloud)
     larger = hcloud.update(server, {**server.inputs, "serverType": "cx43"})
     hcloud.update(larger, {**larger.inputs, "labels": {"nothing": "changes"}})
@@ -72,7 +81,9 @@ def test_a_server_deleted_by_hand_takes_its_machine_along(hcloud: Engine, told: 
 
 def test_a_server_is_in_its_network_from_the_beginning(hcloud: Engine) -> None:
     network = hcloud.create(NETWORK, {"name": "private", "ipRange": "10.0.0.0/24"})
-    subnet = hcloud.create(SUBNET, {"networkId": int(network.id), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.0.0/24"})
+    subnet = hcloud.create(
+        SUBNET, {"networkId": int(network.id), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.0.0/24"}
+    )
     a_server(hcloud, networks=[{"subnetId": subnet.id, "ip": "10.0.0.11", "aliasIps": []}])
     with pytest.raises(ProviderError, match=r"10\.0\.0\.11 is not available"):
         a_server(hcloud, "two", networks=[{"subnetId": subnet.id, "ip": "10.0.0.11", "aliasIps": []}])

@@ -77,7 +77,12 @@ def test_an_error_reaches_the_engine_as_it_is(stub: provider_pb2_grpc.ResourcePr
 def test_a_process_without_a_world_says_what_it_misses() -> None:
     environment = {name: value for name, value in os.environ.items() if name != WORLD_VARIABLE}
     ended = subprocess.run(
-        [sys.executable, "-m", "rehearsal.clouds", "hcloud"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "rehearsal.clouds", "hcloud"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("HONEYDUE_WORLD is not set")
@@ -87,7 +92,9 @@ def test_many_creations_at_once_get_ids_of_their_own(tmp_path: Path) -> None:
     type_ = "hcloud:index/placementGroup:PlacementGroup"
     engines = [Engine("hcloud", tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda index: engines[index % 4].create(type_, {"name": f"g{index}", "type": "spread"}), range(24)))
+        made = list(
+            pool.map(lambda index: engines[index % 4].create(type_, {"name": f"g{index}", "type": "spread"}), range(24))
+        )
     assert len({thing.id for thing in made}) == 24
     assert len(Store(tmp_path / "hcloud.json").read().of(type_)) == 24
 

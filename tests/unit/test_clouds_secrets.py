@@ -71,7 +71,9 @@ def test_a_chain_verifies(tls: Engine) -> None:
             "setAuthorityKeyId": True,
         },
     )
-    request = tls.create(REQUEST, {"privateKeyPem": pem, "subject": subject, "dnsNames": ["a.example"], "ipAddresses": ["192.0.2.1"]})
+    request = tls.create(
+        REQUEST, {"privateKeyPem": pem, "subject": subject, "dnsNames": ["a.example"], "ipAddresses": ["192.0.2.1"]}
+    )
     leaf = tls.create(
         LOCALLY_SIGNED,
         {
@@ -114,7 +116,10 @@ def test_a_password_is_as_asked_for_and_secret(random: Engine) -> None:
     assert result != made.id
     assert result != opened(random.create(PASSWORD, inputs).outputs["result"])
     assert random.read(made) == made
-    assert random.preview(PASSWORD, inputs)["result"] == {SECRET_SIGNATURE: made.outputs["result"][SECRET_SIGNATURE], "value": UNKNOWN_MARK}
+    assert random.preview(PASSWORD, inputs)["result"] == {
+        SECRET_SIGNATURE: made.outputs["result"][SECRET_SIGNATURE],
+        "value": UNKNOWN_MARK,
+    }
 
 
 def test_keepers_make_a_new_value(random: Engine) -> None:

@@ -18,8 +18,18 @@ AS_TODAY = {"total": 25.47, "currency": "EUR", "asOf": "2026-04-24"}
 
 
 def server(op: str, name: str, type_: str = "cx33") -> dict[str, Any]:
-    state = {"urn": f"urn:pulumi:prod::honeydue::{SERVER}::{name}", "type": SERVER, "custom": True, "inputs": {"serverType": type_}}
-    return {"op": op, "urn": state["urn"], "oldState": None if op == "create" else state, "newState": None if op == "delete" else state}
+    state = {
+        "urn": f"urn:pulumi:prod::honeydue::{SERVER}::{name}",
+        "type": SERVER,
+        "custom": True,
+        "inputs": {"serverType": type_},
+    }
+    return {
+        "op": op,
+        "urn": state["urn"],
+        "oldState": None if op == "create" else state,
+        "newState": None if op == "delete" else state,
+    }
 
 
 def plan(*servers: dict[str, Any], before: Mapping[str, object] | None = AS_TODAY, **more: Any) -> Plan:
@@ -46,7 +56,10 @@ THREE = [server("same", f"hetzner{number}") for number in (1, 2, 3)]
             plan(*THREE[:2], *(server(op, "hetzner3") for op in ("create-replacement", "replace", "delete-replaced"))),
             "EUR 25.47 (prices of 2026-04-24)",
         ),
-        (plan(*THREE, before=AS_TODAY | {"total": 23.1, "asOf": "2026-01-01"}), "EUR 23.10 → EUR 25.47 (prices of 2026-04-24)"),
+        (
+            plan(*THREE, before=AS_TODAY | {"total": 23.1, "asOf": "2026-01-01"}),
+            "EUR 23.10 → EUR 25.47 (prices of 2026-04-24)",
+        ),
     ],
 )
 def test_a_plan_tells_what_a_month_costs(found: Plan, expected: str) -> None:

@@ -23,7 +23,11 @@ from rehearsal.clouds.account import Account, write_account
 from rehearsal.clouds.existing import provision
 from tests.unit.plans import plan, state, step, urn
 
-DEPLOYMENT, JOB, POLICY = "kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job", "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+DEPLOYMENT, JOB, POLICY = (
+    "kubernetes:apps/v1:Deployment",
+    "kubernetes:batch/v1:Job",
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+)
 CONFIG_MAP, SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"
 FIREWALL, RECORD = "hcloud:index/firewall:Firewall", "cloudflare:index/dnsRecord:DnsRecord"
 RECORDED = Path(__file__).parent / "recorded" / "drift.json"
@@ -34,7 +38,9 @@ def rows(found: Plan, *held: str) -> dict[tuple[str, str], tuple[Any, Any]]:
     return {(one.resource, one.property): (one.declared, one.found) for one in drifts(found, held)}
 
 
-def changed(kind: str, *paths: str, declared: dict[str, Any], found: dict[str, Any]) -> dict[tuple[str, str], tuple[Any, Any]]:
+def changed(
+    kind: str, *paths: str, declared: dict[str, Any], found: dict[str, Any]
+) -> dict[tuple[str, str], tuple[Any, Any]]:
     """Of one resource that was found otherwise, at the paths that the provider tells."""
     return rows(plan(step("update", kind, "one", changed=paths, old={"inputs": found}, inputs=declared)))
 
@@ -65,12 +71,19 @@ def test_what_is_found_as_it_is_declared_is_no_drift() -> None:
 
 
 def test_a_new_kubeconfig_is_no_drift() -> None:
-    assert changed("pulumi:providers:kubernetes", "kubeconfig", declared={"kubeconfig": "a"}, found={"kubeconfig": "b"}) == {}
+    assert (
+        changed("pulumi:providers:kubernetes", "kubeconfig", declared={"kubeconfig": "a"}, found={"kubeconfig": "b"})
+        == {}
+    )
 
 
 def test_the_program_s_step_tells_and_not_the_refresh_s() -> None:
-    seen = step("update", RECORD, "a", changed=("proxied",), old={"inputs": {"proxied": True}}, inputs={"proxied": False})
-    back = step("update", RECORD, "a", changed=("proxied",), old={"inputs": {"proxied": False}}, inputs={"proxied": True})
+    seen = step(
+        "update", RECORD, "a", changed=("proxied",), old={"inputs": {"proxied": True}}, inputs={"proxied": False}
+    )
+    back = step(
+        "update", RECORD, "a", changed=("proxied",), old={"inputs": {"proxied": False}}, inputs={"proxied": True}
+    )
     assert rows(plan(seen, back)) == {("DnsRecord::a", "proxied"): (True, False)}
     # Changed behind the program's back to what it now declares: nothing is left to do.
     assert rows(plan(seen, step("same", RECORD, "a"))) == {}
@@ -98,7 +111,10 @@ def test_only_what_the_provider_calls_another_value_is_told() -> None:
     declared = {"spec": {"replicas": 3, "limits": {"cpu": "1000m"}, "template": {"image": "a"}}}
     found = {"spec": {"replicas": 1, "limits": {"cpu": "1"}, "template": {"image": "b"}}}
     told = changed(DEPLOYMENT, "spec.replicas", "spec.template.image", declared=declared, found=found)
-    assert told == {("Deployment::one", "spec.replicas"): (3, 1), ("Deployment::one", "spec.template.image"): ("a", "b")}
+    assert told == {
+        ("Deployment::one", "spec.replicas"): (3, 1),
+        ("Deployment::one", "spec.template.image"): ("a", "b"),
+    }
 
 
 def test_elements_are_told_by_name_and_an_insertion_shifts_nothing() -> None:
@@ -106,7 +122,9 @@ def test_elements_are_told_by_name_and_an_insertion_shifts_nothing() -> None:
         return {"containers": [{"name": name, "image": image} for name, image in images.items()]}
 
     paths = ("containers[0].image", "containers[1].name", "containers[2]")
-    told = changed(DEPLOYMENT, *paths, declared=containers(api="1", proxy="1"), found=containers(spy="1", api="2", proxy="1"))
+    told = changed(
+        DEPLOYMENT, *paths, declared=containers(api="1", proxy="1"), found=containers(spy="1", api="2", proxy="1")
+    )
     assert told == {
         ("Deployment::one", "containers[api].image"): ("1", "2"),
         ("Deployment::one", "containers"): (None, [{"name": "spy", "image": "1"}]),
@@ -121,7 +139,9 @@ def test_a_rule_added_and_one_removed_are_told_whole() -> None:
 
 def test_of_a_list_of_values_only_the_difference_is_told() -> None:
     declared, found = {"sourceIps": ["a", "b", "c"]}, {"sourceIps": ["a", "c", "d"]}
-    assert changed(FIREWALL, "sourceIps[1]", declared=declared, found=found) == {("Firewall::one", "sourceIps"): (["b"], ["d"])}
+    assert changed(FIREWALL, "sourceIps[1]", declared=declared, found=found) == {
+        ("Firewall::one", "sourceIps"): (["b"], ["d"])
+    }
 
 
 def test_of_a_long_text_only_lines_that_differ_are_told() -> None:
@@ -143,7 +163,9 @@ def test_what_differs_in_no_input_is_told_all_the_same() -> None:
     assert changed(SECRET, "data.a", declared={"data": "[secret]"}, found={"data": "[secret]"}) == {
         ("Secret::one", "data.a"): ("[secret]", "another value")
     }
-    assert changed(RECORD, "status", declared={}, found={}) == {("DnsRecord::one", "status"): ("as declared", "another value")}
+    assert changed(RECORD, "status", declared={}, found={}) == {
+        ("DnsRecord::one", "status"): ("as declared", "another value")
+    }
     assert changed(DEPLOYMENT, declared={}, found={}) == {("Deployment::one", ""): ("ready", "not ready")}
 
 
@@ -162,7 +184,9 @@ def test_no_secret_is_shown_on_either_side(kind: str, inputs: dict[str, Any]) ->
     masking = Masking({"hetznerToken": "the-stack-s-own-token", "domain": "myhoneydue.com"})
     top = next(iter(inputs))
     for declared, found in ((inputs, {}), ({}, inputs), (inputs, {top: {"other": "x"}})):
-        told = list(drifts(plan(step("update", kind, "one", changed=(top,), old={"inputs": found}, inputs=declared)), []))
+        told = list(
+            drifts(plan(step("update", kind, "one", changed=(top,), old={"inputs": found}, inputs=declared)), [])
+        )
         shown = markdown(Findings(drifts=told), masking, stack="prod")
         assert told
         assert HIDDEN not in shown
@@ -171,26 +195,38 @@ def test_no_secret_is_shown_on_either_side(kind: str, inputs: dict[str, Any]) ->
 
 def test_a_known_secret_is_masked_as_base64_and_inside_of_settings() -> None:
     masking = Masking({"adminBasicAuth": {"ada": "her-own-password"}, "domain": "myhoneydue.com"})
-    assert masking("x her-own-password y aGVyLW93bi1wYXNzd29yZA== myhoneydue.com") == "x [secret] y [secret] myhoneydue.com"
+    assert (
+        masking("x her-own-password y aGVyLW93bi1wYXNzd29yZA== myhoneydue.com")
+        == "x [secret] y [secret] myhoneydue.com"
+    )
 
 
 def test_values_are_written_in_a_line() -> None:
     plain = Masking({})
     assert written(None, plain) == "-"
-    assert written([{"port": "22", "proxied": True, "ttl": 1.0, "tags": []}], plain) == "{port: 22, proxied: true, ttl: 1}"
+    assert (
+        written([{"port": "22", "proxied": True, "ttl": 1.0, "tags": []}], plain) == "{port: 22, proxied: true, ttl: 1}"
+    )
     assert len(written("long " * 100, plain)) == LONGEST
 
 
 def test_no_part_of_a_secret_is_left_by_cutting_or_joining() -> None:
     key = "\n".join(f"a line of a key, number {number}" for number in range(9))
     masking = Masking({"apnsKey": key})
-    texts: list[JsonValue] = [key, "x " * (LONGEST // 2 - 5) + key, list(key.splitlines()[3:5]), f"  {key.splitlines()[3]}\n"]
+    texts: list[JsonValue] = [
+        key,
+        "x " * (LONGEST // 2 - 5) + key,
+        list(key.splitlines()[3:5]),
+        f"  {key.splitlines()[3]}\n",
+    ]
     for value in texts:
         assert "key, number" not in written(value, masking)
 
 
 def test_markdown_holds_its_table_together() -> None:
-    findings = Findings(drifts=[Drift(resource="A", property="b", declared="x|y", found="`z`")], motions=["B moved"], unseen=["Secret"])
+    findings = Findings(
+        drifts=[Drift(resource="A", property="b", declared="x|y", found="`z`")], motions=["B moved"], unseen=["Secret"]
+    )
     assert markdown(findings, Masking({}), stack="prod").splitlines() == [
         "**Drift in 1 thing of stack prod**",
         "",
@@ -220,7 +256,11 @@ class Listed(Cluster):
 def declared_object(kind: str, name: str, id_: str) -> State:
     _, _, api = kind.partition(":")
     version, _, short = api.partition(":")
-    inputs = {"apiVersion": version.removeprefix("core/"), "kind": short, "metadata": {"name": name, "namespace": NAMESPACE}}
+    inputs = {
+        "apiVersion": version.removeprefix("core/"),
+        "kind": short,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+    }
     return State.model_validate(state(kind, name, id=id_, inputs=inputs))
 
 
@@ -230,7 +270,9 @@ def live(version: str, kind: str, name: str, **metadata: Any) -> Object:
 
 def test_objects_that_nobody_declared_are_drift_unless_a_controller_made_them() -> None:
     held = [
-        State.model_validate(state("kubernetes:core/v1:Namespace", "honeydue", inputs={"metadata": {"name": NAMESPACE}})),
+        State.model_validate(
+            state("kubernetes:core/v1:Namespace", "honeydue", inputs={"metadata": {"name": NAMESPACE}})
+        ),
         declared_object(DEPLOYMENT, "api", f"{NAMESPACE}/api"),
         declared_object(JOB, "migrate", f"{NAMESPACE}/migrate-12ab"),
         declared_object(CONFIG_MAP, "config", f"{NAMESPACE}/config"),
@@ -268,7 +310,9 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def record(clouds: Path, name: str, content: str, type_: str = "A") -> str:
     return provision(
-        clouds, RECORD, {"zoneId": ZONE, "name": f"{name}.{DOMAIN}".removeprefix("@."), "type": type_, "content": content, "ttl": 1}
+        clouds,
+        RECORD,
+        {"zoneId": ZONE, "name": f"{name}.{DOMAIN}".removeprefix("@."), "type": type_, "content": content, "ttl": 1},
     )
 
 

@@ -84,7 +84,11 @@ def test_the_private_network_carries_what_the_firewall_does_not(founded: Capture
 
     assert ports(founded) == {"443", "2222", "6443", None}
     assert ports(example) == {"443", "22", "6443", "2379-2380", "10250", "8472", None}
-    assert {network["ip"] for one in founded.of("Server") for network in one.inputs["networks"]} == {"10.0.0.11", "10.0.0.12", "10.0.0.13"}
+    assert {network["ip"] for one in founded.of("Server") for network in one.inputs["networks"]} == {
+        "10.0.0.11",
+        "10.0.0.12",
+        "10.0.0.13",
+    }
 
 
 def test_the_kubeconfig_is_an_output_made_of_what_was_made_here(founded: Capture) -> None:
@@ -100,9 +104,17 @@ def test_the_token_pins_the_authority(founded: Capture) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("founder", "hetzner9", "founder hetzner9 is no server of this stack; its servers are hetzner1, hetzner2, hetzner3"),
+        (
+            "founder",
+            "hetzner9",
+            "founder hetzner9 is no server of this stack; its servers are hetzner1, hetzner2, hetzner3",
+        ),
         ("k3sVersion", "1.34", 'a release of k3s such as "v1.34.6+k3s1" was expected'),
-        ("privateRange", "10.1.0.0/24", "network private needs a privateIpv4 in 10.1.0.0/24 for hetzner1, hetzner2, hetzner3"),
+        (
+            "privateRange",
+            "10.1.0.0/24",
+            "network private needs a privateIpv4 in 10.1.0.0/24 for hetzner1, hetzner2, hetzner3",
+        ),
     ],
 )
 def test_a_mistake_is_named(settings: dict[str, Any], key: str, value: str, said: str) -> None:
@@ -131,7 +143,9 @@ def test_a_node_to_replace_must_be_one(settings: dict[str, object]) -> None:
 )
 def test_another_node_is_one_entry_in_the_settings(settings: dict[str, Any], entry: dict[str, str], role: str) -> None:
     prices = settings["honeydue:prices"] | {"servers": {"cx33": 6.49, "cx43": 11.99}}
-    capture = run(settings | {"honeydue:nodes": settings["honeydue:nodes"] | {"hetzner4": entry}, "honeydue:prices": prices})
+    capture = run(
+        settings | {"honeydue:nodes": settings["honeydue:nodes"] | {"hetzner4": entry}, "honeydue:prices": prices}
+    )
     fourth = capture.one("Server", "hetzner4")
     assert fourth.inputs["serverType"] == entry.get("serverType", "cx33")
     assert told(fourth)["NODE_ROLE"] == role

@@ -60,7 +60,8 @@ def test_a_check_that_could_not_be_made_fails_the_job_and_says_nothing_of_drift(
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(401, "no longer valid"), (403, "may not write issues"), (404, "no such repository"), (500, "500")]
+    ("status", "said"),
+    [(401, "no longer valid"), (403, "may not write issues"), (404, "no such repository"), (500, "500")],
 )
 def test_what_gitea_refuses_is_one_line(gitea: Forge, tmp_path: Path, status: int, said: str) -> None:
     gitea.failing.append(status)
@@ -103,7 +104,9 @@ def test_a_preview_is_one_comment_that_is_edited(gitea: Forge, tmp_path: Path, m
     assert "Monthly cost: EUR 4.50 (prices of 2026-04-24)" in preview["body"]
 
 
-def test_a_broken_promise_is_in_the_comment_and_fails_the_job(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_promise_is_in_the_comment_and_fails_the_job(
+    gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with engine(tmp_path, monkeypatch, plan=plan("delete")):
         assert comment().exit_code == 1
     assert "**Refused as it is: 1 to mend or to mean.**" in gitea.comments[7][0]["body"]

@@ -67,7 +67,9 @@ def test_both_only_look_at_what_guards_the_product(program: Capture) -> None:
 
 def test_of_secrets_outside_the_product_they_see_the_programs_own_by_name(program: Capture) -> None:
     secrets = {one["metadata"]["name"] for one in of(manifests(program), "Secret") if guards(one)}
-    about = [rule for rule in role(program, "ClusterRole", "honeydue-guards")["rules"] if "secrets" in rule["resources"]]
+    about = [
+        rule for rule in role(program, "ClusterRole", "honeydue-guards")["rules"] if "secrets" in rule["resources"]
+    ]
     assert {name for rule in about for name in rule["resourceNames"]} == secrets
     assert [rule for rule in about if rule["resources"] != ["secrets"]] == []
 
@@ -86,4 +88,6 @@ def test_nobody_is_bound_to_a_role_of_kubernetes_own(program: Capture, kind: str
     ours = {one["metadata"]["name"] for name in ("Role", "ClusterRole") for one in of(manifests(program), name)}
     for one in of(manifests(program), kind):
         assert one["roleRef"]["name"] in ours
-        assert {(subject["kind"], subject["namespace"]) for subject in one["subjects"]} == {("ServiceAccount", "kube-system")}
+        assert {(subject["kind"], subject["namespace"]) for subject in one["subjects"]} == {
+            ("ServiceAccount", "kube-system")
+        }

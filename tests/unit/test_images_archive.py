@@ -57,7 +57,13 @@ def test_it_says_what_was_asked_for(tmp_path: Path) -> None:
         with tarfile.open(fileobj=read[manifest["Layers"][0]]) as layer:
             members = {one.name: one for one in layer}
     assert manifest["RepoTags"] == ["registry.example/one:1"]
-    assert config == {"Entrypoint": ["/bin/one"], "Cmd": [], "Env": ["ONE=1"], "User": "10001:10001", "WorkingDir": "/app"}
+    assert config == {
+        "Entrypoint": ["/bin/one"],
+        "Cmd": [],
+        "Env": ["ONE=1"],
+        "User": "10001:10001",
+        "WorkingDir": "/app",
+    }
     assert set(members) == {"bin/one", "bin/sub", "bin/sub/link", "etc/one"}
     assert members["bin/sub/link"].linkname == "../one"
     # Whoever runs it may read it, whatever the umask of whoever built it.

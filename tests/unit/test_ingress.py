@@ -101,11 +101,19 @@ def test_a_visitor_is_told_by_the_address_cloudflare_saw(program: Capture) -> No
 
 def test_traefik_listens_on_every_node_at_443_and_at_nothing_the_firewall_opens_besides(program: Capture) -> None:
     given = values(program)
-    assert (given["deployment"]["kind"], given["hostNetwork"], given["service"]["enabled"]) == ("DaemonSet", True, False)
+    assert (given["deployment"]["kind"], given["hostNetwork"], given["service"]["enabled"]) == (
+        "DaemonSet",
+        True,
+        False,
+    )
     assert set(entry_points(given)) == {"websecure", "traefik", "metrics"}
     assert (given["ports"]["websecure"]["port"], given["ports"]["metrics"]["port"]) == (443, METRICS_PORT)
     (firewall,) = program.of("Firewall")
-    opened = [range(int(port.split("-")[0]), int(port.split("-")[-1]) + 1) for one in firewall.inputs["rules"] if (port := one.get("port"))]
+    opened = [
+        range(int(port.split("-")[0]), int(port.split("-")[-1]) + 1)
+        for one in firewall.inputs["rules"]
+        if (port := one.get("port"))
+    ]
     assert any(443 in ports for ports in opened)
     for hidden in (80, METRICS_PORT, given["ports"]["traefik"]["port"]):
         assert not any(hidden in ports for ports in opened), hidden
@@ -134,21 +142,30 @@ def test_a_rehearsal_starts_traefik_as_the_chart_would(program: Capture) -> None
     assert "--global.checkNewVersion=false" in flags
     assert "--providers.kubernetescrd.namespaces=honeydue" in {flag.replace("CRD", "crd") for flag in flags}
     assert not any(flag.startswith("--api") for flag in flags)
-    assert any(flag.startswith("--entryPoints.websecure.forwardedHeaders.trustedIPs=103.21.244.0/22,") for flag in flags)
+    assert any(
+        flag.startswith("--entryPoints.websecure.forwardedHeaders.trustedIPs=103.21.244.0/22,") for flag in flags
+    )
 
 
 @pytest.mark.parametrize(
-    "unknown", [{"tracing": {"otlp": {"enabled": True}}}, {"ports": {"websecure": {"proxyProtocol": {"insecure": True}}}}]
+    "unknown",
+    [{"tracing": {"otlp": {"enabled": True}}}, {"ports": {"websecure": {"proxyProtocol": {"insecure": True}}}}],
 )
 def test_a_value_that_a_rehearsal_does_not_understand_stops_it(unknown: dict[str, Any]) -> None:
     with pytest.raises(RehearsalError, match=r"set (tracing\.otlp\.enabled|ports\.websecure\.proxyProtocol\.insecure)"):
         command_line(unknown, listen=dict.fromkeys(("traefik", "web", "websecure", "metrics"), 1))
 
 
-def test_the_password_file_is_secret_and_nothing_else_is_made_without_it(example: Capture, with_password: Capture) -> None:
+def test_the_password_file_is_secret_and_nothing_else_is_made_without_it(
+    example: Capture, with_password: Capture
+) -> None:
     assert "admin-auth" not in {one.name for one in example.of("Middleware")}
     users = with_password.one("Secret", "admin-basic-auth")
     assert users.inputs["stringData"] == {"users": ADMIN_USERS}
     hashed = ADMIN_USERS.partition(":")[2]
-    assert [one.urn for one in with_password.registrations if any(hashed in text for text in plain_strings(one.request.object))] == []
+    assert [
+        one.urn
+        for one in with_password.registrations
+        if any(hashed in text for text in plain_strings(one.request.object))
+    ] == []
     assert users.urn in reached(with_password, with_password.one("Middleware", "admin-auth"))

@@ -35,7 +35,11 @@ def test_an_agent_is_told_nothing_that_only_servers_take() -> None:
 
 def test_on_a_private_network_nothing_of_the_cluster_leads_to_public_addresses() -> None:
     held = configuration(told(server()))
-    assert (held["node-ip"], held["advertise-address"], held["node-external-ip"]) == ("10.0.0.11", "10.0.0.11", "203.0.113.1")
+    assert (held["node-ip"], held["advertise-address"], held["node-external-ip"]) == (
+        "10.0.0.11",
+        "10.0.0.11",
+        "203.0.113.1",
+    )
     # Operators come by the public one.
     assert held["tls-san"] == ["10.0.0.11", "203.0.113.1", "ubuntu-1"]
 
@@ -51,7 +55,11 @@ def test_the_clusters_facts_are_those_of_the_settings(encrypted: bool) -> None:
     settings = cluster(secretsEncryption=encrypted, podCidr="10.50.0.0/16", flannelBackend="vxlan")
     held = configuration(told(server(), settings))
     assert held["secrets-encryption"] is encrypted
-    assert (held["cluster-cidr"], held["service-cidr"], held["cluster-dns"]) == ("10.50.0.0/16", "10.43.0.0/16", "10.43.0.10")
+    assert (held["cluster-cidr"], held["service-cidr"], held["cluster-dns"]) == (
+        "10.50.0.0/16",
+        "10.43.0.0/16",
+        "10.43.0.10",
+    )
     assert held["flannel-backend"] == "vxlan"
 
 
@@ -77,4 +85,7 @@ def test_the_kernel_is_set_as_the_kubelet_insists() -> None:
 
 def test_snapshots_take_their_keys_from_the_cluster() -> None:
     """Any other option of S3 here, and k3s ignores the Secret."""
-    assert {key for key in configuration(told(server())) if key.startswith("etcd-s3")} == {"etcd-s3", "etcd-s3-config-secret"}
+    assert {key for key in configuration(told(server())) if key.startswith("etcd-s3")} == {
+        "etcd-s3",
+        "etcd-s3-config-secret",
+    }

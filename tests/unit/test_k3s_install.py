@@ -55,7 +55,9 @@ def test_another_binary_is_refused_and_nothing_is_installed(node: Callable[[str]
 
 
 def test_without_a_pin_it_must_be_what_the_release_says(node: Callable[[str], Machine], releases: Site) -> None:
-    releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = f"{'0' * 64}  k3s-airgap-images-amd64.tar\n{SHA256}  k3s\n".encode()
+    releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = (
+        f"{'0' * 64}  k3s-airgap-images-amd64.tar\n{SHA256}  k3s\n".encode()
+    )
     new = node("")
     assert new.run("k3s-install") == 0
     assert (new.root / "usr/local/bin/k3s").read_bytes() == BINARY
@@ -89,7 +91,9 @@ def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Mach
     assert (new.root / "usr/local/bin/k3s").read_text() == "newer"
 
 
-def test_a_release_that_is_not_there_is_tried_again_by_the_next_start(node: Callable[[str], Machine], releases: Site) -> None:
+def test_a_release_that_is_not_there_is_tried_again_by_the_next_start(
+    node: Callable[[str], Machine], releases: Site
+) -> None:
     del releases.files[f"{RELEASE}/k3s"]
     new = node(SHA256)
     assert new.run("k3s-install") != 0

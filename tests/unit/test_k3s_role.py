@@ -16,7 +16,10 @@ from tests.unit.machine import K3s, Machine, Peer, machine, until, until_said
 
 ADDRESSES = ("127.0.6.2", "127.0.6.3")
 INTERFACES = '[{},{"ifname":"enp7s0","addr_info":[{"local":"127.0.6.1"}]}]'
-OWN_DATA = {"server": "var/lib/rancher/k3s/server/db/etcd/member/wal", "agent": "var/lib/rancher/k3s/agent/client-ca.crt"}
+OWN_DATA = {
+    "server": "var/lib/rancher/k3s/server/db/etcd/member/wal",
+    "agent": "var/lib/rancher/k3s/agent/client-ca.crt",
+}
 
 NewNode = Callable[..., Machine]
 
@@ -62,7 +65,10 @@ def node(tmp_path: Path, cluster: K3s, peers: Sequence[Peer]) -> NewNode:
                 case $1 in --client-*|--certificate-authority) cp "$2" {made.tools}/"${{1#--}}" ;; esac
                 shift
             done"""
-        made.stand_in("k3s", f'echo "k3s $*" | tee -a {made.tools}/commands > {made.tools}/kubectl\n{copies}\n[ ! -e {made.tools}/refuse ]')
+        made.stand_in(
+            "k3s",
+            f'echo "k3s $*" | tee -a {made.tools}/commands > {made.tools}/kubectl\n{copies}\n[ ! -e {made.tools}/refuse ]',
+        )
         return made
 
     return new
@@ -75,7 +81,9 @@ def joined(node: Machine, *, through: str, token: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["server", "agent"])
-def test_it_joins_the_cluster_of_a_peer_that_answers(node: NewNode, cluster: K3s, peers: Sequence[Peer], role: str) -> None:
+def test_it_joins_the_cluster_of_a_peer_that_answers(
+    node: NewNode, cluster: K3s, peers: Sequence[Peer], role: str
+) -> None:
     new = node(role=role)
     with peers[1].serve(cluster):
         assert new.run("k3s-role") == 0
@@ -134,7 +142,9 @@ def test_a_stranger_is_not_joined(node: NewNode, stranger: K3s, peers: Sequence[
     assert "server-bootstrap" not in new.commands
 
 
-def test_who_only_shows_our_certificate_is_not_joined(node: NewNode, cluster: K3s, stranger: K3s, peers: Sequence[Peer]) -> None:
+def test_who_only_shows_our_certificate_is_not_joined(
+    node: NewNode, cluster: K3s, stranger: K3s, peers: Sequence[Peer]
+) -> None:
     """The authority's certificate is public: whoever got the address can copy it, without its key."""
     new = node()
     with peers[0].serve(cluster, certified_by=stranger):
@@ -155,7 +165,9 @@ def test_a_peer_that_hangs_does_not_keep_it_from_the_next(node: NewNode, cluster
 
 
 @pytest.mark.parametrize("role", ["server", "agent"])
-def test_a_node_with_data_keeps_its_role_and_asks_nobody(node: NewNode, cluster: K3s, peers: Sequence[Peer], role: str) -> None:
+def test_a_node_with_data_keeps_its_role_and_asks_nobody(
+    node: NewNode, cluster: K3s, peers: Sequence[Peer], role: str
+) -> None:
     new = node(role=role, founds=True)
     new.write(OWN_DATA[role], "")
     new.write("etc/rancher/k3s/config.yaml.d/50-role.yaml", "cluster-init: true\n")
@@ -165,7 +177,9 @@ def test_a_node_with_data_keeps_its_role_and_asks_nobody(node: NewNode, cluster:
     assert "curl" not in new.commands
 
 
-def test_a_node_with_data_but_no_role_does_not_remove_itself(node: NewNode, cluster: K3s, peers: Sequence[Peer]) -> None:
+def test_a_node_with_data_but_no_role_does_not_remove_itself(
+    node: NewNode, cluster: K3s, peers: Sequence[Peer]
+) -> None:
     new = node(founds=True)
     new.write(OWN_DATA["server"], "")
     with peers[0].serve(cluster):
@@ -184,7 +198,9 @@ def test_a_role_without_data_is_decided_again(node: NewNode, cluster: K3s, peers
     joined(new, through=ADDRESSES[0], token=cluster.token)
 
 
-def test_the_node_of_a_predecessor_is_removed_with_a_certificate_of_the_cluster(node: NewNode, cluster: K3s, peers: Sequence[Peer]) -> None:
+def test_the_node_of_a_predecessor_is_removed_with_a_certificate_of_the_cluster(
+    node: NewNode, cluster: K3s, peers: Sequence[Peer]
+) -> None:
     new = node()
     with peers[0].serve(cluster):
         assert new.run("k3s-role") == 0
@@ -194,7 +210,9 @@ def test_the_node_of_a_predecessor_is_removed_with_a_certificate_of_the_cluster(
     assert (new.tools / "certificate-authority").read_bytes() == cluster.server.files.certificate.read_bytes()
 
     certificate = x509.load_pem_x509_certificate((new.tools / "client-certificate").read_bytes())
-    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(cluster.clients.files.certificate.read_bytes()))
+    certificate.verify_directly_issued_by(
+        x509.load_pem_x509_certificate(cluster.clients.files.certificate.read_bytes())
+    )
     (group,) = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     assert group.value == "system:masters"
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 1
@@ -202,7 +220,9 @@ def test_the_node_of_a_predecessor_is_removed_with_a_certificate_of_the_cluster(
 
 
 @pytest.mark.parametrize("founds", [False, True])
-def test_while_the_predecessor_stands_it_neither_joins_nor_founds(node: NewNode, cluster: K3s, peers: Sequence[Peer], founds: bool) -> None:
+def test_while_the_predecessor_stands_it_neither_joins_nor_founds(
+    node: NewNode, cluster: K3s, peers: Sequence[Peer], founds: bool
+) -> None:
     new = node(founds=founds)
     refuse = new.tools / "refuse"
     refuse.touch()

@@ -53,9 +53,13 @@ def administrator(tmp_path: Path) -> Administrator:
     authority = pki.Authority.create(tmp_path, "ca")
     authority.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
     client = authority.issue(tmp_path, "admin", common_name="system:admin")
-    pki.Authority.create(tmp_path, "stranger").issue(tmp_path, "strangers-server", common_name="server", hosts=NODES.values())
+    pki.Authority.create(tmp_path, "stranger").issue(
+        tmp_path, "strangers-server", common_name="server", hosts=NODES.values()
+    )
     return Administrator(
-        authority=authority.files.certificate.read_text(), certificate=client.certificate.read_text(), key=client.key.read_text()
+        authority=authority.files.certificate.read_text(),
+        certificate=client.certificate.read_text(),
+        key=client.key.read_text(),
     )
 
 
@@ -87,7 +91,9 @@ def test_the_first_that_is_ready_is_spoken_to(
         for alias, handler in standing:
             servers.enter_context(api_server(tmp_path, NODES[alias], handler))
         assert first_ready(NODES, administrator) == NODES[expected]
-        server = yaml.safe_load(written(administrator, addresses=NODES, context="default"))["clusters"][0]["cluster"]["server"]
+        server = yaml.safe_load(written(administrator, addresses=NODES, context="default"))["clusters"][0]["cluster"][
+            "server"
+        ]
         assert server == f"https://{NODES[expected]}:6443"
 
 

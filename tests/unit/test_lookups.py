@@ -23,9 +23,16 @@ from tests.unit.test_lookups_kubernetes import kubernetes
 
 ADDRESS, HOSTNAME = "178.104.247.152", "ubuntu-8gb-nbg1-2"
 ZONE, DOMAIN = "023e105f4ecef8ad9ca31a8372d0c353", "myhoneydue.com"
-NODES = {"hetzner1": Node.model_validate({"hostname": HOSTNAME, "ipv4": ADDRESS}), "new": Node.model_validate({"hostname": "new"})}
+NODES = {
+    "hetzner1": Node.model_validate({"hostname": HOSTNAME, "ipv4": ADDRESS}),
+    "new": Node.model_validate({"hostname": "new"}),
+}
 KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + b"k" * 32).decode()
-PRIMARY_IP, SERVER, SSH_KEY = "hcloud:index/primaryIp:PrimaryIp", "hcloud:index/server:Server", "hcloud:index/sshKey:SshKey"
+PRIMARY_IP, SERVER, SSH_KEY = (
+    "hcloud:index/primaryIp:PrimaryIp",
+    "hcloud:index/server:Server",
+    "hcloud:index/sshKey:SshKey",
+)
 NETWORK, SUBNET = "hcloud:index/network:Network", "hcloud:index/networkSubnet:NetworkSubnet"
 FIREWALL = "hcloud:index/firewall:Firewall"
 RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
@@ -58,7 +65,9 @@ def hetzner(type_: str, alias: str, /, **inputs: object) -> Finding:
 
 def cloudflare(type_: str, inputs: Mapping[str, object], *dependencies: str) -> Finding:
     known = {"the address of hetzner1": ADDRESS}
-    return find(wanted(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies), Cloudflare(TOKENS.cloudflare, known.get).lookups)
+    return find(
+        wanted(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies), Cloudflare(TOKENS.cloudflare, known.get).lookups
+    )
 
 
 def order(clouds: Path, name: str) -> str:
@@ -119,7 +128,11 @@ def record(clouds: Path, **changes: object) -> str:
 
 def test_a_network_is_found_by_its_name_and_a_subnet_by_its_range(clouds: Path) -> None:
     network = provision(clouds, NETWORK, {"name": "honeydue", "ipRange": "10.0.0.0/24"})
-    provision(clouds, SUBNET, {"networkId": int(network), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.0.0/24"})
+    provision(
+        clouds,
+        SUBNET,
+        {"networkId": int(network), "type": "cloud", "networkZone": "eu-central", "ipRange": "10.0.0.0/24"},
+    )
     assert hetzner(NETWORK, "honeydue", name="honeydue").id == network
     assert hetzner(SUBNET, "nodes", ipRange="10.0.0.0/24").id == f"{network}-10.0.0.0/24"
     assert hetzner(SUBNET, "nodes", ipRange="10.0.1.0/24").verdict is Verdict.MISSING

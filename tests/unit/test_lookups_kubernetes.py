@@ -45,7 +45,9 @@ class Held(Cluster):
 
     def __init__(self, *objects: dict[str, Any]) -> None:
         super().__init__(None, "")
-        self._objects = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in objects}
+        self._objects = {
+            (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in objects
+        }
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:  # noqa: ARG002  # one version is enough
         return self._objects.get((kind, namespace, name))
@@ -83,7 +85,10 @@ def test_a_deployment_keeps_another_selector_and_the_settings_say_so() -> None:
     [
         (live("StatefulSet", "api"), "runs as a StatefulSet"),
         (live("DaemonSet", "api"), "runs as a DaemonSet"),
-        (live("Deployment", "api", selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}), "by expressions"),
+        (
+            live("Deployment", "api", selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
+            "by expressions",
+        ),
     ],
 )
 def test_what_would_run_twice_or_cannot_be_repeated_is_for_a_person(there: dict[str, Any], said: str) -> None:
@@ -99,7 +104,9 @@ def test_a_service_keeps_its_address() -> None:
 
 
 def mounting(*claims: str) -> dict[str, Any]:
-    volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims] + [{"name": "x", "emptyDir": {}}]
+    volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims] + [
+        {"name": "x", "emptyDir": {}}
+    ]
     return live("Deployment", "redis", template={"spec": {"volumes": volumes}})
 
 
@@ -110,9 +117,16 @@ def claim(name: str) -> dict[str, Any]:
 
 def test_the_claim_that_is_mounted_is_adopted_whatever_it_is_called() -> None:
     cluster = kubernetes(mounting("data-of-redis"), claim("data-of-redis"), mounted_by={"redis-data": "redis"})
-    assert find(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).id == "honeydue/data-of-redis"
+    assert (
+        find(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).id == "honeydue/data-of-redis"
+    )
     kept = cluster.adopted.volumes["redis"]
-    assert (kept.claim, kept.storage_class, kept.storage, kept.volume) == ("data-of-redis", "local-path", "2Gi", "pvc-1")
+    assert (kept.claim, kept.storage_class, kept.storage, kept.volume) == (
+        "data-of-redis",
+        "local-path",
+        "2Gi",
+        "pvc-1",
+    )
 
 
 def test_of_several_claims_a_person_chooses() -> None:
@@ -128,4 +142,6 @@ def test_a_claim_that_nobody_made_yet_is_missing() -> None:
 def test_an_object_of_no_namespace_is_found_by_its_name_alone() -> None:
     namespace = {"kind": "Namespace", "metadata": {"name": "honeydue"}}
     inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "honeydue"}}
-    assert find(wanted("kubernetes:core/v1:Namespace", "honeydue", inputs), kubernetes(namespace).lookups).id == "honeydue"
+    assert (
+        find(wanted("kubernetes:core/v1:Namespace", "honeydue", inputs), kubernetes(namespace).lookups).id == "honeydue"
+    )

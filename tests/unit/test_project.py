@@ -10,13 +10,17 @@ from infra.settings import EMPTY, REQUIRED, SECRETS
 from tests.recipes import EXAMPLE, ROOT
 
 DECLARED: dict[str, Any] = {
-    key: declared for key, declared in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items() if ":" not in key
+    key: declared
+    for key, declared in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items()
+    if ":" not in key
 }
 
 
 def test_every_setting_is_declared_with_type_and_description() -> None:
     assert DECLARED.keys() == {to_camel(name) for name in Settings.model_fields} | SECRETS.keys()
-    assert [key for key, declared in DECLARED.items() if not declared.get("type") or not declared.get("description")] == []
+    assert [
+        key for key, declared in DECLARED.items() if not declared.get("type") or not declared.get("description")
+    ] == []
 
 
 def test_what_only_the_operator_can_set_is_empty_until_then() -> None:

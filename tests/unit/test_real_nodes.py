@@ -89,8 +89,15 @@ def test_traefik_runs_as_its_chart_would_run_it() -> None:
     (container,) = pod["containers"]
     assert daemons["kind"] == values["deployment"]["kind"]  # type: ignore[index]  # the values are a tree without types
     assert (pod["hostNetwork"], pod["securityContext"]) == (True, values["podSecurityContext"])
-    assert {"--entryPoints.websecure.address=:443/tcp", "--entryPoints.traefik.address=127.0.0.1:8080/tcp"} <= set(container["args"])
-    assert container["readinessProbe"]["httpGet"] == {"host": "127.0.0.1", "path": "/ping", "port": 8080, "scheme": "HTTP"}
+    assert {"--entryPoints.websecure.address=:443/tcp", "--entryPoints.traefik.address=127.0.0.1:8080/tcp"} <= set(
+        container["args"]
+    )
+    assert container["readinessProbe"]["httpGet"] == {
+        "host": "127.0.0.1",
+        "path": "/ping",
+        "port": 8080,
+        "scheme": "HTTP",
+    }
     assert (container["resources"], container["securityContext"]) == (values["resources"], values["securityContext"])
     assert not any(port["containerPort"] == 80 for port in container["ports"])
 
@@ -101,7 +108,9 @@ def test_a_machine_that_is_off_takes_no_command(tmp_path: Path) -> None:
     assert not any(group.exists() for group in cgroups.of_node(Layout(tmp_path), "absent"))
 
 
-def test_what_has_to_be_fetched_is_fetched_before_the_world_is_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_to_be_fetched_is_fetched_before_the_world_is_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def out_of_reach(name: str) -> Path:
         raise BuildError(f"{name} could not be fetched")
 

@@ -24,7 +24,11 @@ def named(registrations: Iterable[Registration]) -> set[str]:
         (
             "add a node",
             ("hetzner4", "hetzner9"),
-            {"Server hetzner9", "PrimaryIp hetzner9", *(f"DnsRecord {host}-hetzner9" for host in hostnames("example.com"))},
+            {
+                "Server hetzner9",
+                "PrimaryIp hetzner9",
+                *(f"DnsRecord {host}-hetzner9" for host in hostnames("example.com")),
+            },
         ),
         (
             "add a host name",
@@ -52,7 +56,10 @@ def test_a_recipe_adds_what_it_says_and_nothing_else(
 ) -> None:
     folder = checkout(tmp_path)
     recipe(name, instead=instead).apply(folder)
-    before, after = named(example.registrations), named(run(completed(folder / "Pulumi.prod.yaml"), checkout=folder).registrations)
+    before, after = (
+        named(example.registrations),
+        named(run(completed(folder / "Pulumi.prod.yaml"), checkout=folder).registrations),
+    )
     assert after - before == expected
     assert before <= after
 

@@ -79,7 +79,11 @@ def test_productions_settings_describe_a_world() -> None:
 def test_settings_describe_a_world() -> None:
     stack = configuration.read_stack(EXAMPLE / "Pulumi.prod.yaml")
     assert stack.nodes["hetzner1"].hostname == "ubuntu-8gb-nbg1-2"
-    assert (stack.network.pods, stack.network.services, stack.network.first_service) == ("10.42.0.0/16", "10.43.0.0/16", "10.43.0.1")
+    assert (stack.network.pods, stack.network.services, stack.network.first_service) == (
+        "10.42.0.0/16",
+        "10.43.0.0/16",
+        "10.43.0.1",
+    )
     assert stack.network.advertise in {node.ipv4 for node in stack.nodes.values()}
     assert stack.domain == "myhoneydue.com"
 

@@ -52,8 +52,13 @@ def test_a_later_file_counts_and_a_plus_adds(tmp_path: Path) -> None:
 
 
 def test_files_of_the_configuration_are_those_of_the_machine(tmp_path: Path) -> None:
-    config = configured(tmp_path, main="kube-apiserver-arg: ['audit-policy-file=/etc/audit.yaml', 'audit-log-maxage=30']\n")
-    assert config.programs_flags(tmp_path)["kube-apiserver"] == [f"audit-policy-file={tmp_path}/etc/audit.yaml", "audit-log-maxage=30"]
+    config = configured(
+        tmp_path, main="kube-apiserver-arg: ['audit-policy-file=/etc/audit.yaml', 'audit-log-maxage=30']\n"
+    )
+    assert config.programs_flags(tmp_path)["kube-apiserver"] == [
+        f"audit-policy-file={tmp_path}/etc/audit.yaml",
+        "audit-log-maxage=30",
+    ]
 
 
 @pytest.mark.parametrize(("token", "authority"), [("K10" + "a" * 64 + "::server:secret", "a" * 64), ("secret", None)])
@@ -71,7 +76,9 @@ def test_what_one_server_tells_is_what_the_next_one_has(tmp_path: Path) -> None:
     # As the node's own script reads it.
     assert base64.b64decode(json.loads(answer)["ClientCAKey"]["Content"]) == b"tls/client-ca.key"
     bootstrap.take(answer, other)
-    assert {path: (other / path).read_text() for path in bootstrap.FILES.values()} == {path: path for path in bootstrap.FILES.values()}
+    assert {path: (other / path).read_text() for path in bootstrap.FILES.values()} == {
+        path: path for path in bootstrap.FILES.values()
+    }
     assert (other / "tls/client-ca.key").stat().st_mode & 0o077 == 0
 
 

@@ -25,7 +25,9 @@ from rehearsal.world import World
 
 def test_a_certificate_is_trusted_for_its_hosts_by_its_own_authority_alone(tmp_path: Path) -> None:
     cluster, other = pki.Authority.create(tmp_path, "ca"), pki.Authority.create(tmp_path, "etcd-ca")
-    issued = cluster.issue(tmp_path, "server", common_name="server", organization="group", hosts=[LOOPBACK, "localhost"])
+    issued = cluster.issue(
+        tmp_path, "server", common_name="server", organization="group", hosts=[LOOPBACK, "localhost"]
+    )
     certificate = x509.load_pem_x509_certificate(issued.certificate.read_bytes())
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(cluster.files.certificate.read_bytes()))
     with pytest.raises(ValueError, match="does not match certificate issuer"):
@@ -37,7 +39,9 @@ def test_a_certificate_is_trusted_for_its_hosts_by_its_own_authority_alone(tmp_p
 def test_a_kubeconfig_stands_alone(tmp_path: Path) -> None:
     authority = pki.Authority.create(tmp_path, "ca")
     client = authority.issue(tmp_path, "admin", common_name="admin")
-    content = yaml.safe_load(pki.kubeconfig(server="https://127.0.0.1:1", authority=authority.files, client=client, context="production"))
+    content = yaml.safe_load(
+        pki.kubeconfig(server="https://127.0.0.1:1", authority=authority.files, client=client, context="production")
+    )
     assert content["current-context"] == content["contexts"][0]["name"] == "production"
     assert str(tmp_path) not in str(content)
     assert "insecure-skip-tls-verify" not in str(content)
@@ -98,7 +102,9 @@ def test_processes_are_known_by_their_mark_and_others_left_alone(tmp_path: Path)
     layout.make_folders()
     sleeper = [sys.executable, "-c", "import sys; print('on', flush=True); sys.stdin.read()"]
     with subprocess.Popen(sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        with subprocess.Popen(sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=processes.marked(layout)) as ours:
+        with subprocess.Popen(
+            sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=processes.marked(layout)
+        ) as ours:
             for one in (other, ours):
                 # Only once it runs does it have an environment of its own.
                 assert one.stdout is not None
@@ -112,14 +118,20 @@ def test_processes_are_known_by_their_mark_and_others_left_alone(tmp_path: Path)
 
 def test_workloads_and_jobs_are_read_as_kubernetes_tells_them() -> None:
     template = {"spec": {"containers": [{"image": "registry.example/admin/honeydue-api:12b2f9d"}]}}
-    found = {"kind": "Deployment", "metadata": {"namespace": "honeydue", "name": "api"}, "spec": {"replicas": 3, "template": template}}
+    found = {
+        "kind": "Deployment",
+        "metadata": {"namespace": "honeydue", "name": "api"},
+        "spec": {"replicas": 3, "template": template},
+    }
     assert observed.workload({**found, "status": {"readyReplicas": 2}}) == observed.Workload(
         namespace="honeydue", name="api", ready=2, wanted=3, tags=("honeydue-api:12b2f9d",)
     )
     assert observed.workload(found).ready == 0
     times = {"startTime": "2026-04-24T10:00:00Z", "completionTime": "2026-04-24T10:00:03Z"}
     ended = {"metadata": found["metadata"], "status": {**times, "conditions": [{"type": "Complete", "status": "True"}]}}
-    assert observed.task(ended) == observed.Task(namespace="honeydue", name="api", state="complete", took=timedelta(seconds=3))
+    assert observed.task(ended) == observed.Task(
+        namespace="honeydue", name="api", state="complete", took=timedelta(seconds=3)
+    )
     assert observed.task({"metadata": found["metadata"], "status": {}}).state == "running"
 
 
@@ -130,7 +142,11 @@ def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
         "metadata": {"namespace": "honeydue", "name": "api"},
         "spec": {"minReplicas": 3, "scaleTargetRef": {"name": "api"}},
     }
-    elsewhere = {**autoscaler, "metadata": {"namespace": "other", "name": "api"}, "spec": {**autoscaler["spec"], "minReplicas": 9}}
+    elsewhere = {
+        **autoscaler,
+        "metadata": {"namespace": "other", "name": "api"},
+        "spec": {**autoscaler["spec"], "minReplicas": 9},
+    }
     assert observed.least(api, [api, autoscaler, elsewhere]) == 3
     assert observed.least({**api, "metadata": {**api["metadata"], "name": "web"}}, [api, autoscaler]) == 0
 
@@ -138,11 +154,23 @@ def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
 def test_the_summary_says_what_a_person_asks_first() -> None:
     look = observed.Observed(
         machines=[
-            observed.Machine(alias="hetzner1", hostname="ubuntu-8gb-nbg1-2", address="178.104.247.152", server_type="cx33", ready=True)
+            observed.Machine(
+                alias="hetzner1",
+                hostname="ubuntu-8gb-nbg1-2",
+                address="178.104.247.152",
+                server_type="cx33",
+                ready=True,
+            )
         ],
-        workloads=[observed.Workload(namespace="honeydue", name="api", ready=3, wanted=3, tags=("honeydue-api:12b2f9d",))],
+        workloads=[
+            observed.Workload(namespace="honeydue", name="api", ready=3, wanted=3, tags=("honeydue-api:12b2f9d",))
+        ],
         tasks=[observed.Task(namespace="honeydue", name="migrate-1", state="complete", took=timedelta(seconds=2))],
-        outputs={"urls": {"api": "https://api.myhoneydue.com"}, "kubeconfig": "[secret]", "cloudflareRanges": ["a", "b"]},
+        outputs={
+            "urls": {"api": "https://api.myhoneydue.com"},
+            "kubeconfig": "[secret]",
+            "cloudflareRanges": ["a", "b"],
+        },
         resources=82,
     )
     console = Console(width=140, record=True, quiet=False, file=None)

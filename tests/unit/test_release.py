@@ -37,7 +37,11 @@ def release(*arguments: str, answer: str = "y\n") -> Result:
 
 def changed(file: Path) -> list[str]:
     """The lines that are new."""
-    return [line[2:].strip() for line in difflib.ndiff(SETTINGS.splitlines(), file.read_text().splitlines()) if line.startswith("+ ")]
+    return [
+        line[2:].strip()
+        for line in difflib.ndiff(SETTINGS.splitlines(), file.read_text().splitlines())
+        if line.startswith("+ ")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,9 @@ def changed(file: Path) -> list[str]:
         (["--web", "12345e6789"], ["web: '12345e6789'"]),
     ],
 )
-def test_the_named_tags_change_and_nothing_else(settings: Path, asked: Path, arguments: list[str], lines: list[str]) -> None:
+def test_the_named_tags_change_and_nothing_else(
+    settings: Path, asked: Path, arguments: list[str], lines: list[str]
+) -> None:
     done = release(*arguments)
     assert done.exit_code == 0, done.output
     assert changed(settings) == lines
@@ -81,7 +87,9 @@ def test_refused_the_settings_are_as_they_were(settings: Path, tmp_path: Path, m
     assert not asked.exists()
 
 
-def test_without_a_plan_the_settings_are_as_they_were(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_plan_the_settings_are_as_they_were(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with engine(tmp_path, monkeypatch, plan=plan(error="honeydue:images.api holds 'latest'")) as asked:
         done = release("--api", "latest")
     assert done.exit_code == 1

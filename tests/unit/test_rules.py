@@ -36,7 +36,13 @@ def declared(one: Registration, *, protect: bool) -> dict[str, Any]:
     # Of a Deployment the SDK makes all of spec secret, as a checksum in it is; the provider then keeps that one secret.
     inputs = one.inputs if one.kind == "Deployment" else masked(one.request.object)
     request = one.request
-    new = {"urn": one.urn, "type": one.type, "custom": request.custom, "protect": protect, "dependencies": list(request.dependencies)}
+    new = {
+        "urn": one.urn,
+        "type": one.type,
+        "custom": request.custom,
+        "protect": protect,
+        "dependencies": list(request.dependencies),
+    }
     return {"op": "create", "urn": one.urn, "newState": new | {"inputs": inputs}}
 
 
@@ -86,7 +92,9 @@ def test_a_loss_tells_resource_reason_and_the_way_to_mean_it() -> None:
 
 
 def test_what_a_release_replaces_is_no_loss() -> None:
-    assert check(plan(*[step("replace", kind, "one", old={"protect": False}, protect=False) for kind in EXPENDABLE])) == []
+    assert (
+        check(plan(*[step("replace", kind, "one", old={"protect": False}, protect=False) for kind in EXPENDABLE])) == []
+    )
 
 
 def test_the_end_of_a_component_or_provider_is_no_loss() -> None:
@@ -96,15 +104,23 @@ def test_the_end_of_a_component_or_provider_is_no_loss() -> None:
 
 def test_meaning_something_else_than_the_plan_does_is_refused() -> None:
     found = plan(step("delete", SERVER, "hetzner3"))
-    assert broken(found, meant=["Server::hetzner2"]) == {("check", "Server::hetzner2"), ("nothing_is_lost", "Server::hetzner3")}
+    assert broken(found, meant=["Server::hetzner2"]) == {
+        ("check", "Server::hetzner2"),
+        ("nothing_is_lost", "Server::hetzner3"),
+    }
     assert broken(plan(), meant=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
 
 
 def test_the_setting_to_make_a_node_anew_allows_that_one() -> None:
     anew = step("replace", SERVER, "hetzner2", protect=False)
     assert check(plan(anew, replacing="hetzner2")) == []
-    assert broken(plan(anew, replacing="hetzner1")) == {("nothing_is_lost", "Server::hetzner2"), ("all_is_protected", "Server::hetzner2")}
-    assert broken(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {("nothing_is_lost", "Server::hetzner2")}
+    assert broken(plan(anew, replacing="hetzner1")) == {
+        ("nothing_is_lost", "Server::hetzner2"),
+        ("all_is_protected", "Server::hetzner2"),
+    }
+    assert broken(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {
+        ("nothing_is_lost", "Server::hetzner2")
+    }
     address = step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner2")
     assert broken(plan(address, replacing="hetzner2")) == {("nothing_is_lost", "PrimaryIp::hetzner2")}
 
@@ -128,14 +144,18 @@ def test_one_server_stops_at_a_time_however_it_was_meant(second: dict[str, Any])
     both = {("one_server_at_a_time", f"Server::hetzner{number}") for number in (1, 2)}
     meant = [one.resource for one in check(plan(first, second)) if one.may_be_meant]
     assert broken(plan(first, second), meant=meant) == both
-    assert broken(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {("nothing_is_lost", "Server::hetzner2")}
+    assert broken(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {
+        ("nothing_is_lost", "Server::hetzner2")
+    }
 
 
 @pytest.mark.parametrize("name", ["api", "worker"])
 def test_no_pod_that_needs_the_schema_comes_before_its_migration(name: str) -> None:
     job = step("replace", JOB, "migrate", protect=False, **workload("migrate"))
     for op in ("create", "update"):
-        assert broken(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {("migration_comes_first", f"Deployment::{name}")}
+        assert broken(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {
+            ("migration_comes_first", f"Deployment::{name}")
+        }
         assert check(plan(job, step(op, DEPLOYMENT, name, **workload(name, after=(urn(JOB, "migrate"),))))) == []
     assert check(plan(step("same", DEPLOYMENT, name, **workload(name)))) == []
 
@@ -147,10 +167,17 @@ def test_api_runs_the_image_that_was_migrated() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [{"strategy": {"type": "Recreate"}, "replicas": 3}, {"strategy": {}}, {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}}]
+    "spec",
+    [
+        {"strategy": {"type": "Recreate"}, "replicas": 3},
+        {"strategy": {}},
+        {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}},
+    ],
 )
 def test_no_old_pod_is_lost(spec: dict[str, Any]) -> None:
-    assert broken(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {("no_pod_is_lost", "Deployment::web")}
+    assert broken(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {
+        ("no_pod_is_lost", "Deployment::web")
+    }
 
 
 def test_a_lone_pod_may_stop_before_its_successor() -> None:
@@ -181,7 +208,9 @@ HIDDEN = "s3cr3t-of-a-test"
         ("kubernetes:core/v1:Pod", {"users": f"admin:$2y$05${HIDDEN}"}, "users"),
     ],
 )
-def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(kind: str, inputs: dict[str, Any], place: str) -> None:
+def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(
+    kind: str, inputs: dict[str, Any], place: str
+) -> None:
     places: list[dict[str, Any]] = [{"inputs": inputs}, {"outputs": inputs}]
     for where in places:
         for leaking in (step("same", kind, "one", **where), step("delete", kind, "one", old=where)):
@@ -196,7 +225,9 @@ def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(kind: s
 def test_what_is_masked_or_not_known_yet_is_no_leak() -> None:
     inputs = {"stringData": {"a": "[secret]", "b": "", "c": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}
     assert check(plan(step("create", SECRET, "one", inputs=inputs))) == []
-    reference = {"env": [{"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "REDIS_PASSWORD"}}}]}
+    reference = {
+        "env": [{"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "REDIS_PASSWORD"}}}]
+    }
     assert check(plan(step("create", JOB, "one", protect=False, inputs=reference))) == []
 
 
@@ -210,11 +241,16 @@ def test_a_recorded_plan_is_read() -> None:
         ("delete", "Server::hetzner4"),
     ]
     assert [one.changed for one in recorded.changes][2] == ("requestedValidity",)
-    assert broken(recorded) == {("nothing_is_lost", "OriginCaCertificate::origin"), ("nothing_is_lost", "Server::hetzner4")}
+    assert broken(recorded) == {
+        ("nothing_is_lost", "OriginCaCertificate::origin"),
+        ("nothing_is_lost", "Server::hetzner4"),
+    }
     assert len(recorded.warnings) == 1
 
 
-@pytest.mark.parametrize("answer", ["", "no JSON", '{"steps": [{"op": "same"}]}', f'{{"config": {{"x": ["{HIDDEN}"]}}}}'])
+@pytest.mark.parametrize(
+    "answer", ["", "no JSON", '{"steps": [{"op": "same"}]}', f'{{"config": {{"x": ["{HIDDEN}"]}}}}']
+)
 def test_what_is_no_plan_is_refused_without_showing_it(answer: str) -> None:
     with pytest.raises(PlanError) as refused:
         Plan.read(answer)

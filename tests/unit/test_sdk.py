@@ -69,7 +69,9 @@ def test_a_function_is_not_the_module_of_the_same_name() -> None:
 def test_a_nested_block_has_the_types_of_the_blocks_inside_it() -> None:
     rule = cloudflare.RulesetRuleArgs
     # The SDK evaluates their annotations with the names of the module.
-    assert {"RulesetRuleActionParametersArgs", "RulesetRuleActionParametersAlgorithmArgs"} <= vars(sys.modules[rule.__module__]).keys()
+    assert {"RulesetRuleActionParametersArgs", "RulesetRuleActionParametersAlgorithmArgs"} <= vars(
+        sys.modules[rule.__module__]
+    ).keys()
 
 
 def test_a_block_that_no_sdk_has_is_an_error() -> None:
@@ -100,7 +102,9 @@ def test_an_sdk_that_is_laid_out_in_another_way_runs_its_init(another_sdk: Path)
 
 def test_blocks_that_are_not_all_classes_are_imported_as_they_stand(another_sdk: Path) -> None:
     (another_sdk / "__init__.py").touch()
-    (another_sdk / "_inputs.py").write_text("__all__ = [\n    'AArgs',\n    'B',\n]\n\nclass AArgs:\n    ...\n\nB = 'a constant'\n")
+    (another_sdk / "_inputs.py").write_text(
+        "__all__ = [\n    'AArgs',\n    'B',\n]\n\nclass AArgs:\n    ...\n\nB = 'a constant'\n"
+    )
     (another_sdk / "a.py").write_text("from ._inputs import *\n\nclass A:\n    b = B\n")
     assert on_demand("another_sdk").A.b == "a constant"
 

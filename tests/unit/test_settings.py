@@ -35,9 +35,15 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"domian": "myhoneydue.com"}, "honeydue:domian is no setting: did you mean domain?"),
         ({"nodes/hetzner1/hostnmae": "x"}, "honeydue:nodes.hetzner1.hostnmae is no setting"),
         ({"nodes/hetzner1/ipv4": "178.104.247.300"}, "honeydue:nodes.hetzner1.ipv4 holds '178.104.247.300'"),
-        ({"nodes/hetzner2/hostname": "ubuntu-8gb-nbg1-2"}, "hetzner1 and hetzner2 have the same hostname, ubuntu-8gb-nbg1-2"),
+        (
+            {"nodes/hetzner2/hostname": "ubuntu-8gb-nbg1-2"},
+            "hetzner1 and hetzner2 have the same hostname, ubuntu-8gb-nbg1-2",
+        ),
         ({"nodes/hetzner2/ipv4": "178.104.247.152"}, "hetzner1 and hetzner2 have the same ipv4, 178.104.247.152"),
-        ({"redis/node": "ubuntu-8gb-nbg1-9"}, "node ubuntu-8gb-nbg1-9 is no node of this stack; its nodes are ubuntu-8gb-nbg1-2, "),
+        (
+            {"redis/node": "ubuntu-8gb-nbg1-9"},
+            "node ubuntu-8gb-nbg1-9 is no node of this stack; its nodes are ubuntu-8gb-nbg1-2, ",
+        ),
         (
             {"database/poolerHost": "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"},
             "is Neon's direct host; give the pooler's, whose first label ends in -pooler",
@@ -51,7 +57,10 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"domain": "https://myhoneydue.com"}, "honeydue:domain holds 'https://myhoneydue.com': a full domain name"),
         ({"environment/DB_HOST": "elsewhere"}, "DB_HOST comes from other settings; remove it here"),
         ({"nodes/hetzner1/serverType": "cx99"}, "servers has no price for cx99"),
-        ({"edge/rateLimit/period": "soon"}, "honeydue:edge.rateLimit.period holds 'soon': a duration such as \"1s\" was expected"),
+        (
+            {"edge/rateLimit/period": "soon"},
+            "honeydue:edge.rateLimit.period holds 'soon': a duration such as \"1s\" was expected",
+        ),
         ({"edge/clientCertificate": "maybe"}, "honeydue:edge.clientCertificate holds 'maybe'"),
         (
             {"adminBasicAuth": "admin:hunter2"},
@@ -68,7 +77,9 @@ def test_a_mistake_is_one_readable_line(changes: dict[str, Any], expected: str) 
 
 
 def test_all_mistakes_come_at_once() -> None:
-    said = refused({"nodes/hetzner1/ipv4": "nope", "images/web": "latest", "domian": "x"}, without=("postgresPassword", "prices"))
+    said = refused(
+        {"nodes/hetzner1/ipv4": "nope", "images/web": "latest", "domian": "x"}, without=("postgresPassword", "prices")
+    )
     assert said.startswith("5 to mend")
     for key in ("nodes.hetzner1.ipv4", "images.web", "domian", "postgresPassword", "prices"):
         assert f"honeydue:{key}" in said
@@ -111,7 +122,9 @@ def test_what_htpasswd_prints_is_taken(users: str) -> None:
     assert run({**example_settings(), "honeydue:adminBasicAuth": users}).one("Secret", "admin-basic-auth")
 
 
-@pytest.mark.parametrize("users", ["hunter2", "admin:{SHA}hunter2", "admin:$2y$05$short", "admin:$2y$05$" + "a" * 53 + "\nsecond:hunter2"])
+@pytest.mark.parametrize(
+    "users", ["hunter2", "admin:{SHA}hunter2", "admin:$2y$05$short", "admin:$2y$05$" + "a" * 53 + "\nsecond:hunter2"]
+)
 def test_anything_else_is_refused_as_a_password_file(users: str) -> None:
     assert "hunter2" not in (said := refused({"adminBasicAuth": users}))
     assert "as htpasswd -nB USER prints them" in said
@@ -119,7 +132,12 @@ def test_anything_else_is_refused_as_a_password_file(users: str) -> None:
 
 def test_no_secret_is_ever_repeated() -> None:
     said = refused(
-        {"postgresPassword": "hunter2", "kubeconfig": "hunter3", "postgresPasswrod": "hunter4", "environment/POSTGRES_PASSWORD": "hunter5"}
+        {
+            "postgresPassword": "hunter2",
+            "kubeconfig": "hunter3",
+            "postgresPasswrod": "hunter4",
+            "environment/POSTGRES_PASSWORD": "hunter5",
+        }
     )
     assert "POSTGRES_PASSWORD comes from other settings" in said
     assert "hunter" not in said
@@ -134,7 +152,9 @@ def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
     settings: dict[str, Any] = copy.deepcopy(example_settings())
     elsewhere = copy.deepcopy(settings)
     elsewhere["honeydue:nodes"]["hetzner2"]["ipv4"] = "203.0.113.9"
-    with pytest.raises(pulumi.RunError, match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but Hetzner holds 203\.0\.113\.9"):
+    with pytest.raises(
+        pulumi.RunError, match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but Hetzner holds 203\.0\.113\.9"
+    ):
         run(settings, held_by_hetzner=elsewhere)
 
 

@@ -45,12 +45,22 @@ def test_keys_in_plain_text_are_refused() -> None:
     ("snapshots", "environment", "expected"),
     [
         ({"bucket": "honeyDueProd"}, {}, "bucket honeyDueProd is that of the uploads"),
-        ({"bucket": "s3://mine"}, {}, r"honeydue:snapshots\.bucket holds 's3://mine': the name of a bucket was expected"),
+        (
+            {"bucket": "s3://mine"},
+            {},
+            r"honeydue:snapshots\.bucket holds 's3://mine': the name of a bucket was expected",
+        ),
         ({"bucket": "honeyDueSnapshots"}, {"B2_REGION": ""}, "needs B2_REGION in honeydue:environment"),
-        ({"bucket": "honeyDueSnapshots"}, {"B2_ENDPOINT": "https://s3.example.com"}, "needs B2_ENDPOINT .* to be a host name"),
+        (
+            {"bucket": "honeyDueSnapshots"},
+            {"B2_ENDPOINT": "https://s3.example.com"},
+            "needs B2_ENDPOINT .* to be a host name",
+        ),
     ],
 )
-def test_a_bucket_that_k3s_could_not_use_is_refused(snapshots: dict[str, str], environment: dict[str, str], expected: str) -> None:
+def test_a_bucket_that_k3s_could_not_use_is_refused(
+    snapshots: dict[str, str], environment: dict[str, str], expected: str
+) -> None:
     settings = equipped_settings()
     held: Any = settings["honeydue:environment"]
     with pytest.raises(SettingsError, match=expected):

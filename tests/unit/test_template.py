@@ -61,7 +61,9 @@ def test_the_same_gives_the_same_key(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CHECKOUT)
-def test_a_change_of_program_settings_requirements_or_rehearsal_makes_another_template(checkout: Path, name: str) -> None:
+def test_a_change_of_program_settings_requirements_or_rehearsal_makes_another_template(
+    checkout: Path, name: str
+) -> None:
     before = key(checkout)
     (checkout / name).write_text("changed")
     assert key(checkout) != before
@@ -87,7 +89,9 @@ def test_another_preparation_or_name_makes_another_template(checkout: Path) -> N
 
 
 @pytest.mark.parametrize("program", programs.ENGINE + programs.WORLD, ids=lambda program: program.name)
-def test_another_pin_of_a_tool_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch, program: programs.Program) -> None:
+def test_another_pin_of_a_tool_makes_another_template(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, program: programs.Program
+) -> None:
     monkeypatch.setattr(official, "usable", lambda: None)
     shutil.copytree(programs.HERE, checkout / "tools")
     monkeypatch.setattr(tools_program, "HERE", checkout / "tools")
@@ -100,7 +104,9 @@ def test_another_pin_of_a_tool_makes_another_template(checkout: Path, monkeypatc
 def test_another_official_engine_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(official, "usable", lambda: None)
     before = key(checkout)
-    monkeypatch.setattr(official, "usable", lambda: official.Official(path="pulumi", version="v3.260.0", runs_python=True))
+    monkeypatch.setattr(
+        official, "usable", lambda: official.Official(path="pulumi", version="v3.260.0", runs_python=True)
+    )
     assert key(checkout) != before
 
 

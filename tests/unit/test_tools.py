@@ -50,7 +50,9 @@ def test_a_go_too_old_is_named_with_its_version(tmp_path: Path, monkeypatch: pyt
 
 def test_a_module_proxy_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOPROXY", "http://127.0.0.1:1")
-    assert said_by().startswith("etcd was not built: the Go module proxy could not be reached: check the network, or GOPROXY")
+    assert said_by().startswith(
+        "etcd was not built: the Go module proxy could not be reached: check the network, or GOPROXY"
+    )
     assert not programs.installed(ETCD).exists()
 
 
@@ -73,7 +75,9 @@ def test_a_disk_that_fills_up_on_the_way_is_said_too(tmp_path: Path, monkeypatch
     assert "etcd was not built: the disk is full" in said_by()
 
 
-def test_an_interrupted_build_leaves_nothing_that_looks_finished(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_leaves_nothing_that_looks_finished(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leftover = cache / ".building-of-an-earlier-run"
     leftover.mkdir()
     stand_in(tmp_path / "bin", "go", FAILS % "interrupted")
@@ -116,7 +120,9 @@ def modules(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> tuple
     return tuple(Program(name=name, minutes=1, module=f"example.com/{name}") for name in names)
 
 
-def test_each_program_is_told_of_with_the_minutes_that_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_program_is_told_of_with_the_minutes_that_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = modules(tmp_path, monkeypatch, "one", "two", "three")
     words = io.StringIO()
     build.build_missing(Console(file=words, width=200), chosen)
@@ -127,7 +133,11 @@ def test_each_program_is_told_of_with_the_minutes_that_are_left(tmp_path: Path, 
         "building three v1.0.0",
         "building two v1.0.0",
     ]
-    assert [line.split(" is ready, ")[1].split(",")[0] for line in lines if "ready" in line] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert [line.split(" is ready, ")[1].split(",")[0] for line in lines if "ready" in line] == [
+        "1 of 3",
+        "2 of 3",
+        "3 of 3",
+    ]
     assert "\r" not in words.getvalue()
     assert "\x1b" not in words.getvalue()
     assert all((programs.installed(one) / "program").exists() for one in chosen)
@@ -137,7 +147,9 @@ def test_what_was_finished_before_a_failure_is_kept(tmp_path: Path, monkeypatch:
     first, second = modules(tmp_path, monkeypatch, "one", "two")
     build.build_missing(Console(file=io.StringIO()), [first])
     monkeypatch.setenv("FAILS", "require example.com/two v1.0.0")
-    assert said_by(first, second).startswith("two was not built: honeydue.example/x: cannot be compiled (go's own words: ")
+    assert said_by(first, second).startswith(
+        "two was not built: honeydue.example/x: cannot be compiled (go's own words: "
+    )
     assert (programs.installed(first) / "program").exists()
 
 
@@ -183,7 +195,9 @@ sys.stdin.read()
 """
 
 
-def test_a_run_waits_for_another_one_that_fills_the_cache(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_waits_for_another_one_that_fills_the_cache(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (one,) = modules(tmp_path, monkeypatch, "one")
     said: list[str] = []
     command = [sys.executable, "-c", HOLDER, str(cache / ".lock")]
@@ -232,4 +246,6 @@ def test_an_unknown_way_to_bring_them_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_a_machine_for_which_there_are_no_programs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.program.platform.system", lambda: "Windows")
     monkeypatch.setattr("tools.program.platform.machine", lambda: "AMD64")
-    assert said_by().startswith("this machine is Windows on AMD64: the programs are for Linux and macOS on x86-64 and arm64")
+    assert said_by().startswith(
+        "this machine is Windows on AMD64: the programs are for Linux and macOS on x86-64 and arm64"
+    )

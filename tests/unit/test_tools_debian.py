@@ -47,7 +47,11 @@ def package(*members: tarfile.TarInfo) -> bytes:
     parts = {"debian-binary": b"2.0\n", "control.tar.xz": archive([]), "data.tar.xz": archive(members)}
     made = b"!<arch>\n"
     for name, content in parts.items():
-        made += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode() + content + b"\n" * (len(content) % 2)
+        made += (
+            f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
+            + content
+            + b"\n" * (len(content) % 2)
+        )
     return made
 
 
@@ -108,18 +112,26 @@ def test_another_lock_is_another_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_both_names_of_a_folder_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(package(member("./bin/", kind=tarfile.DIRTYPE, mode=0o755), member("./bin/one"), member("./usr/bin/two")), monkeypatch)
+    folder = root(
+        package(member("./bin/", kind=tarfile.DIRTYPE, mode=0o755), member("./bin/one"), member("./usr/bin/two")),
+        monkeypatch,
+    )
     assert os.readlink(folder / "bin") == "usr/bin"
     assert {path.name for path in (folder / "bin").iterdir()} == {"one", "two"}
 
 
 def test_a_link_stays_within_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(package(member("./usr/lib/one.so"), member("./lib/two.so", kind=tarfile.SYMTYPE, link="/usr/lib/one.so")), monkeypatch)
+    folder = root(
+        package(member("./usr/lib/one.so"), member("./lib/two.so", kind=tarfile.SYMTYPE, link="/usr/lib/one.so")),
+        monkeypatch,
+    )
     assert (folder / "lib/two.so").resolve() == folder / "usr/lib/one.so"
 
 
 @pytest.mark.parametrize("outside", [member("../one"), member("./one", kind=tarfile.SYMTYPE, link="../../../one")])
-def test_a_package_that_leads_out_of_the_root_is_refused(outside: tarfile.TarInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_leads_out_of_the_root_is_refused(
+    outside: tarfile.TarInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(tarfile.FilterError):
         root(package(outside), monkeypatch)
 

@@ -20,7 +20,12 @@ DEFINITIONS = Program(
     copies=(("example.com/Upper", "docs/one.yml"), ("example.com/Upper", "generated")),
 )
 URL = "/example.com/!upper/@v/v1.2.3.zip"
-FILES = {"docs/one.yml": "one", "docs/two.yml": "two", "generated/three.yml": "three", "generated/deeper/four.yml": "four"}
+FILES = {
+    "docs/one.yml": "one",
+    "docs/two.yml": "two",
+    "generated/three.yml": "three",
+    "generated/deeper/four.yml": "four",
+}
 HASH = "h1:8z4qLapubmIvAkBkS3UbMCWgw+e08hIm7ywU+SB4+2Q="
 """As `go mod download -json` prints it for that module."""
 
@@ -41,7 +46,9 @@ def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(program, "HERE", tmp_path)
     DEFINITIONS.folder.mkdir()
     (DEFINITIONS.folder / "go.mod").write_text("require (\n\texample.com/Upper v1.2.3 // indirect\n)\n")
-    (DEFINITIONS.folder / "go.sum").write_text(f"example.com/Upper v1.2.3 {HASH}\nexample.com/Upper v1.2.3/go.mod h1:x=\n")
+    (DEFINITIONS.folder / "go.sum").write_text(
+        f"example.com/Upper v1.2.3 {HASH}\nexample.com/Upper v1.2.3/go.mod h1:x=\n"
+    )
     with serving({URL: module(FILES)}) as site:
         monkeypatch.setenv("GOPROXY", f"off|{site.url},direct")
         yield site
@@ -54,13 +61,17 @@ def bring() -> None:
 def test_a_file_and_the_files_of_a_folder_are_copied(proxy: Site) -> None:
     bring()
     assert proxy.asked == [URL, URL]
-    assert {file.name: file.read_text() for file in programs.installed(DEFINITIONS).iterdir()} == {"one.yml": "one", "three.yml": "three"}
+    assert {file.name: file.read_text() for file in programs.installed(DEFINITIONS).iterdir()} == {
+        "one.yml": "one",
+        "three.yml": "three",
+    }
 
 
 def test_a_module_that_is_not_the_reviewed_one_is_refused(proxy: Site) -> None:
     proxy.files[URL] = module({**FILES, "docs/one.yml": "another"})
     with pytest.raises(
-        BuildError, match=r"^definitions is refused: http.*v1\.2\.3\.zip has the hash h1:.*, and tools/definitions/go\.sum says h1:"
+        BuildError,
+        match=r"^definitions is refused: http.*v1\.2\.3\.zip has the hash h1:.*, and tools/definitions/go\.sum says h1:",
     ):
         bring()
     assert not programs.installed(DEFINITIONS).exists()

@@ -30,7 +30,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def asked(tmp_path: Path) -> Path:
     """Where a stand-in for an official Pulumi, alone on PATH, writes what it is asked."""
-    stand_in(tmp_path / "bin", "pulumi", f'[ "$1" = version ] && echo v99.0.0 || {{ echo "$*" >> {tmp_path}/asked; exit 3; }}')
+    stand_in(
+        tmp_path / "bin",
+        "pulumi",
+        f'[ "$1" = version ] && echo v99.0.0 || {{ echo "$*" >> {tmp_path}/asked; exit 3; }}',
+    )
     stand_in(tmp_path / "bin", "pulumi-language-python", "")
     return tmp_path / "asked"
 
@@ -79,7 +83,14 @@ def test_make_test_brings_at_once_what_its_parts_need() -> None:
         # All of it in one go, after the checks that take seconds; the others then find nothing to do.
         (
             "test real",
-            ["tests nodes", "manifests diagram", "workflows", "manifests diagram workflows", "rehearsal-tests", "nodes manifests"],
+            [
+                "tests nodes",
+                "manifests diagram",
+                "workflows",
+                "manifests diagram workflows",
+                "rehearsal-tests",
+                "nodes manifests",
+            ],
         ),
     ],
 )
@@ -87,7 +98,9 @@ def test_a_target_brings_what_it_runs(targets: str, expected: list[str]) -> None
     done = make("--dry-run", *targets.split())
     commands = done.stdout.splitlines()
     assert [command.split("tools.build ")[1].strip() for command in commands if "tools.build" in command] == expected
-    quick = [command for command in commands if "ruff" in command or "mypy" in command or "pytest tests/unit" in command]
+    quick = [
+        command for command in commands if "ruff" in command or "mypy" in command or "pytest tests/unit" in command
+    ]
     assert quick == commands[: len(quick)]
 
 
@@ -117,7 +130,9 @@ COMMANDS: Mapping[str, str] = {
 
 
 @pytest.mark.parametrize("target", COMMANDS)
-def test_every_command_of_an_operator_takes_the_cli_on_path_and_no_go(target: str, asked: Path, cache: Path, tmp_path: Path) -> None:
+def test_every_command_of_an_operator_takes_the_cli_on_path_and_no_go(
+    target: str, asked: Path, cache: Path, tmp_path: Path
+) -> None:
     # A checkout whose own commands only tell Pulumi what they are: what they do besides is tested elsewhere.
     (tmp_path / "ops").mkdir()
     (tmp_path / "ops" / "__main__.py").write_text(OPS)

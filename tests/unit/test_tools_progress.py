@@ -40,7 +40,9 @@ def test_no_job_seems_less_done_than_before_or_more_than_all() -> None:
 
 def test_a_log_has_a_line_where_a_program_begins_and_ends() -> None:
     clock, words = Clock(), io.StringIO()
-    with Report(Console(file=words), {"etcd": Job(verb="building", weight=2), "kwok": Job(verb="fetching", weight=1)}, clock) as report:
+    with Report(
+        Console(file=words), {"etcd": Job(verb="building", weight=2), "kwok": Job(verb="fetching", weight=1)}, clock
+    ) as report:
         report.advance("etcd", 0.1)
         report.advance("etcd", 0.4)
         clock.seconds = 240

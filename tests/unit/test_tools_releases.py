@@ -51,7 +51,9 @@ def publish(vendor: Vendor, *released: Program) -> None:
             contents = {path: f"{path} of {name} ".encode() + CONTENT for path in file.contents}
             # The archive of the CLI is that of two programs.
             if file.url not in vendor.files:
-                vendor.files[file.url] = archive(file.url, {**contents, **({} if "" in contents else {"LICENSE": b"theirs"})})
+                vendor.files[file.url] = archive(
+                    file.url, {**contents, **({} if "" in contents else {"LICENSE": b"theirs"})}
+                )
             digest = hashlib.sha256(vendor.files[file.url]).hexdigest()
             vendor.files[file.checksums] = f"{'0' * 64}  another\n{digest}  {name}\n".encode()
 
@@ -159,7 +161,9 @@ def test_a_cut_download_goes_on_where_it_was(vendor: Vendor) -> None:
     assert [start for name, start in vendor.downloads if url.endswith(name)] == [0, 700]
 
 
-def test_a_download_that_another_run_began_goes_on_where_it_was(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_another_run_began_goes_on_where_it_was(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(vendor, ETCD)
     url = asset(ETCD).url
     vendor.cut[url] = 700
@@ -177,7 +181,9 @@ def test_a_server_without_ranges_sends_all_of_it_again(vendor: Vendor) -> None:
     assert [start for _, start in vendor.downloads if start] == []
 
 
-def test_what_an_earlier_run_left_of_another_file_is_no_mismatch(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_earlier_run_left_of_another_file_is_no_mismatch(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(vendor, ETCD)
     vendor.cut[asset(ETCD).url] = 700
     monkeypatch.setattr(download, "ATTEMPTS", 1)
@@ -254,7 +260,9 @@ def test_a_built_program_is_taken_unless_a_release_is_asked_for(
     assert (programs.installed(ETCD) == programs.built_folder(ETCD)) is not again
 
 
-def test_no_vendor_is_asked_where_all_is_to_be_built(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_vendor_is_asked_where_all_is_to_be_built(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_go(tmp_path, monkeypatch)
     publish(vendor, ETCD)
     monkeypatch.setenv("HONEYDUE_TOOLS", "build")
@@ -263,7 +271,9 @@ def test_no_vendor_is_asked_where_all_is_to_be_built(vendor: Vendor, tmp_path: P
     assert (programs.built_folder(ETCD) / "etcd").exists()
 
 
-def test_a_site_that_never_answers_is_given_up_in_seconds(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_site_that_never_answers_is_given_up_in_seconds(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_go(tmp_path, monkeypatch)
     monkeypatch.setattr(download, "PROBE_SECONDS", 0.1)
     vendor.silent = True

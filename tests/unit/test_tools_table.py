@@ -33,7 +33,9 @@ def test_kubernetes_publishes_no_servers_for_macos() -> None:
 
 def test_a_line_of_the_records_that_is_none_is_named(records: Path) -> None:
     records.write_text("abc  https://example.com/file\n")
-    with pytest.raises(BuildError, match=r"expected a SHA-256 and a URL in each line, not 'abc  https://example.com/file'"):
+    with pytest.raises(
+        BuildError, match=r"expected a SHA-256 and a URL in each line, not 'abc  https://example.com/file'"
+    ):
         checksums.recorded("https://example.com/file")
 
 
@@ -51,4 +53,6 @@ def test_the_page_says_how_each_program_is_verified() -> None:
         expected[one.name] = ("releases.sha256" if all(sums) else "vendor's list") if fetched else kept
     rows = ROW.findall((ROOT / "docs/tools.md").read_text())
     assert {name: verified for name, _, verified in rows} == expected
-    assert {name for name, site, _ in rows if site == "built"} == {name for name, verified in expected.items() if verified == "go.sum"}
+    assert {name for name, site, _ in rows if site == "built"} == {
+        name for name, verified in expected.items() if verified == "go.sum"
+    }

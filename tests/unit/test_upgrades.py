@@ -30,10 +30,14 @@ def test_without_the_setting_nothing_is_installed(example: Capture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "charts"), [("k3s", {"kured"}), ("reboots", {"system-upgrade-controller"})], ids=["only reboots", "only k3s"]
+    ("left_out", "charts"),
+    [("k3s", {"kured"}), ("reboots", {"system-upgrade-controller"})],
+    ids=["only reboots", "only k3s"],
 )
 def test_each_of_the_two_can_be_had_alone(left_out: str, charts: set[str]) -> None:
-    program = run(example_settings() | {"honeydue:upgrades": {key: value for key, value in UPGRADES.items() if key != left_out}})
+    program = run(
+        example_settings() | {"honeydue:upgrades": {key: value for key, value in UPGRADES.items() if key != left_out}}
+    )
     assert {one.name for one in program.of("HelmChart")} == charts
     assert ("Plan" in kinds(program)) == (left_out != "k3s")
 
@@ -42,7 +46,9 @@ def test_servers_are_upgraded_one_at_a_time_to_the_version_that_new_nodes_get(eq
     spec = plan(equipped, "k3s-servers")
     assert (spec["concurrency"], spec["exclusive"]) == (1, True)
     assert spec["version"] == equipped.settings["honeydue:cluster"]["k3sVersion"]
-    assert spec["nodeSelector"]["matchExpressions"] == [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
+    assert spec["nodeSelector"]["matchExpressions"] == [
+        {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}
+    ]
     assert spec["window"] == {"days": ["sun"], "startTime": "02:00", "endTime": "05:00", "timeZone": "Europe/Berlin"}
 
 
@@ -63,7 +69,9 @@ def test_agents_follow_the_servers_where_there_are_any(equipped: Capture) -> Non
     assert spec["nodeSelector"]["matchExpressions"][0]["operator"] == "DoesNotExist"
 
 
-def test_the_api_server_knows_plans_before_it_is_given_one_and_leaves_their_shape_to_the_controller(equipped: Capture) -> None:
+def test_the_api_server_knows_plans_before_it_is_given_one_and_leaves_their_shape_to_the_controller(
+    equipped: Capture,
+) -> None:
     definition = equipped.one("CustomResourceDefinition", "plans")
     assert list(definition.request.ignoreChanges) == ["spec"]
     for one in equipped.of("Plan"):
@@ -75,7 +83,12 @@ def test_a_node_that_asks_for_it_is_rebooted_in_the_window_and_one_at_a_time(equ
     assert (chart["repo"], chart["version"]) == ("https://kubereboot.github.io/charts", "5.11.0")
     told = yaml.safe_load(chart["valuesContent"])["configuration"]
     assert told["rebootSentinel"] == "/var/run/reboot-required"
-    assert (told["rebootDays"], told["startTime"], told["endTime"], told["timeZone"]) == (["tue", "thu"], "02:00", "05:00", "Europe/Berlin")
+    assert (told["rebootDays"], told["startTime"], told["endTime"], told["timeZone"]) == (
+        ["tue", "thu"],
+        "02:00",
+        "05:00",
+        "Europe/Berlin",
+    )
     assert told["concurrency"] == 1
 
 
@@ -111,16 +124,34 @@ def test_no_disruption_budget_blocks_a_drain_for_ever(program: Capture) -> None:
     [
         ({"k3s": ["sunday"]}, r"honeydue:upgrades\.k3s\.0 holds 'sunday'"),
         ({"k3s": []}, r"honeydue:upgrades\.k3s: at least one was expected"),
-        ({"reboots": ["sat", "sun"]}, r"honeydue:upgrades\.reboots: k3s is upgraded on sun, too: two servers could be away at once"),
-        ({"window": {**UPGRADES["window"], "start": "2:00"}}, r"honeydue:upgrades\.window\.start holds '2:00': a time of day"),
-        ({"window": {**UPGRADES["window"], "end": "24:00"}}, r"honeydue:upgrades\.window\.end holds '24:00': a time of day"),
-        ({"window": {**UPGRADES["window"], "start": "23:00"}}, r"honeydue:upgrades\.window\.end holds '05:00': must be after start, 23:00"),
+        (
+            {"reboots": ["sat", "sun"]},
+            r"honeydue:upgrades\.reboots: k3s is upgraded on sun, too: two servers could be away at once",
+        ),
+        (
+            {"window": {**UPGRADES["window"], "start": "2:00"}},
+            r"honeydue:upgrades\.window\.start holds '2:00': a time of day",
+        ),
+        (
+            {"window": {**UPGRADES["window"], "end": "24:00"}},
+            r"honeydue:upgrades\.window\.end holds '24:00': a time of day",
+        ),
+        (
+            {"window": {**UPGRADES["window"], "start": "23:00"}},
+            r"honeydue:upgrades\.window\.end holds '05:00': must be after start, 23:00",
+        ),
         (
             {"window": {**UPGRADES["window"], "timeZone": "Europe/Bonn"}},
             r"upgrades\.window\.timeZone holds 'Europe/Bonn': a time zone such",
         ),
-        ({"window": {**UPGRADES["window"], "timeZone": "Europe"}}, r"upgrades\.window\.timeZone holds 'Europe': a time zone such"),
-        ({"window": {**UPGRADES["window"], "timeZone": "../UTC"}}, r"upgrades\.window\.timeZone holds '\.\./UTC': a time zone such"),
+        (
+            {"window": {**UPGRADES["window"], "timeZone": "Europe"}},
+            r"upgrades\.window\.timeZone holds 'Europe': a time zone such",
+        ),
+        (
+            {"window": {**UPGRADES["window"], "timeZone": "../UTC"}},
+            r"upgrades\.window\.timeZone holds '\.\./UTC': a time zone such",
+        ),
     ],
 )
 def test_a_window_that_would_never_open_is_refused(changes: dict[str, object], expected: str) -> None:

@@ -61,7 +61,9 @@ def configuration(document: Told) -> Mapping[str, Any]:
 def variants(founder: Boot) -> Iterator[tuple[str, str]]:
     """User data of every kind of node in every kind of cluster, by a name."""
     roles = {"founder": founder, "server": server(), "agent": replace(server(), role="agent")}
-    for (name, boot), network, backend in itertools.product(roles.items(), ("public", "private"), ("vxlan", "wireguard-native")):
+    for (name, boot), network, backend in itertools.product(
+        roles.items(), ("public", "private"), ("vxlan", "wireguard-native")
+    ):
         address = boot.public_address if network == "public" else boot.address
         settings = cluster(network=network, flannelBackend=backend)
         yield f"{name}-{network}-{backend}", user_data(replace(boot, address=address), cluster=settings, access=ACCESS)

@@ -55,6 +55,8 @@ def used(folder: Path) -> Path:
 def _rewrite(settings: Path) -> None:
     """As after `pulumi stack init` and `pulumi config set`: no comment, no quotes and no order is left, and secrets are there."""
     document = yaml.safe_load(settings.read_text())
-    document["config"] |= {f"honeydue:{key}": {"secure": "v1:of-production"} for key in ("postgresPassword", "joinToken", "adminBasicAuth")}
+    document["config"] |= {
+        f"honeydue:{key}": {"secure": "v1:of-production"} for key in ("postgresPassword", "joinToken", "adminBasicAuth")
+    }
     document["encryptionsalt"] = "v1:salt-of-production"
     settings.write_text(yaml.safe_dump(document))

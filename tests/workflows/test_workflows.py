@@ -81,7 +81,9 @@ def test_a_job_may_read_the_code_and_write_issues_where_it_reports(name: str) ->
     for job in jobs(name).values():
         reports = "github.token" in yaml.safe_dump(job["steps"])
         allowed = (
-            {"contents": "read"} | ({"issues": "write"} if reports else {}) | ({"pull-requests": "write"} if name == "preview" else {})
+            {"contents": "read"}
+            | ({"issues": "write"} if reports else {})
+            | ({"pull-requests": "write"} if name == "preview" else {})
         )
         assert job.get("permissions", {"contents": "read"}).items() <= allowed.items()
         assert all(step["with"]["persist-credentials"] == "false" for step in job["steps"] if "uses" in step)
@@ -120,5 +122,9 @@ def test_a_deployment_is_a_tag_on_what_main_holds() -> None:
 def test_the_page_names_every_secret_and_who_gets_it() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", (CHECKOUT / "docs" / "ci.md").read_text(), re.M)
     told = {secret: set(who.split(", ")) for secret, who in rows}
-    used = {secret: {name for name in FILES if secret in secrets(workflow(name))} for name in FILES for secret in secrets(workflow(name))}
+    used = {
+        secret: {name for name in FILES if secret in secrets(workflow(name))}
+        for name in FILES
+        for secret in secrets(workflow(name))
+    }
     assert told == used

@@ -49,7 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.headers.get("Authorization") != f"Bearer {self.server.tokens[vendor]}":
                     self._answer(vendor.UNAUTHORIZED)
                 else:
-                    self._answer(vendor.answer(self.server.folder, url.path.removeprefix(prefix), dict(parse_qsl(url.query))))
+                    self._answer(
+                        vendor.answer(self.server.folder, url.path.removeprefix(prefix), dict(parse_qsl(url.query)))
+                    )
                 return
         self._answer((404, {}))
 

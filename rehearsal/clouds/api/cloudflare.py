@@ -31,7 +31,11 @@ def answer(folder: Path, path: str, query: Mapping[str, str]) -> Answer:
         return _records(folder, found[1], query)
     if found := re.fullmatch(r"zones/(\w+)/settings/(\w+)", path):
         live = _live(folder, _SETTING, f"{found[1]}/{found[2]}")
-        return _result({"id": found[2], "value": live["value"], "editable": True}) if live else _error(400, 1003, "Undefined zone setting")
+        return (
+            _result({"id": found[2], "value": live["value"], "editable": True})
+            if live
+            else _error(400, 1003, "Undefined zone setting")
+        )
     if found := re.fullmatch(r"zones/(\w+)/origin_tls_client_auth/settings", path):
         live = _live(folder, _ORIGIN_PULLS, found[1])
         return _result({"enabled": live["enabled"]}) if live else _no_route(path)
@@ -47,7 +51,10 @@ def _records(folder: Path, zone: str, query: Mapping[str, str]) -> Answer:
     # The client asks for pages until one is empty.
     shown = records if query.get("page", "1") == "1" else []
     status, content = _result(shown)
-    return status, {**content, "result_info": {"page": 1, "count": len(shown), "total_count": len(records), "total_pages": 1}}
+    return status, {
+        **content,
+        "result_info": {"page": 1, "count": len(shown), "total_count": len(records), "total_pages": 1},
+    }
 
 
 def _live(folder: Path, token: str, id_: str) -> Props | None:

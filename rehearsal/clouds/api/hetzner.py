@@ -42,7 +42,14 @@ def answer(folder: Path, path: str, query: Mapping[str, str]) -> Answer:
         for id_, live in held.of(token).items()
         if all(live.get(field) == value for field, value in filters.items())
     ]
-    pages = {"page": 1, "per_page": 50, "previous_page": None, "next_page": None, "last_page": 1, "total_entries": len(things)}
+    pages = {
+        "page": 1,
+        "per_page": 50,
+        "previous_page": None,
+        "next_page": None,
+        "last_page": 1,
+        "total_entries": len(things),
+    }
     return 200, {path: things, "meta": {"pagination": pages}}
 
 
@@ -61,7 +68,9 @@ def _told(path: str, id_: str, live: Props, subnets: Sequence[Props]) -> Mapping
         case "placement_groups":
             return {**about, "type": live["type"], "servers": live["servers"]}
         case "networks":
-            inside = [{"ip_range": one["ipRange"], "type": one["type"]} for one in subnets if str(one["networkId"]) == id_]
+            inside = [
+                {"ip_range": one["ipRange"], "type": one["type"]} for one in subnets if str(one["networkId"]) == id_
+            ]
             return {**about, "ip_range": live["ipRange"], "subnets": inside, "routes": [], "servers": []}
         case "servers":
             return {**about, "status": live["status"]}

@@ -70,13 +70,18 @@ def request(props: Props) -> Made:
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     pem = builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.PEM).decode()
-    return Made(hashlib.sha1(pem.encode(), usedforsecurity=False).hexdigest(), {"certRequestPem": pem, "keyAlgorithm": algorithm(key)})
+    return Made(
+        hashlib.sha1(pem.encode(), usedforsecurity=False).hexdigest(),
+        {"certRequestPem": pem, "keyAlgorithm": algorithm(key)},
+    )
 
 
 def self_signed(props: Props) -> Made:
     """A certificate signed with its own key."""
     key = _key(props, "privateKeyPem")
-    own_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()) if props.get("setAuthorityKeyId") else None
+    own_id = (
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()) if props.get("setAuthorityKeyId") else None
+    )
     issuer = _Issuer(_name(props), key, own_id)
     made = _certificate(props, subject=issuer.name, public_key=key.public_key(), names=_names(props), issuer=issuer)
     return Made(made.id, {**made.computed, "keyAlgorithm": algorithm(key)})
@@ -100,7 +105,12 @@ def locally_signed(props: Props) -> Made:
 
 
 def _certificate(
-    props: Props, *, subject: x509.Name, public_key: CertificatePublicKeyTypes, names: list[x509.GeneralName], issuer: _Issuer
+    props: Props,
+    *,
+    subject: x509.Name,
+    public_key: CertificatePublicKeyTypes,
+    names: list[x509.GeneralName],
+    issuer: _Issuer,
 ) -> Made:
     start = datetime.now(UTC).replace(microsecond=0)
     end = start + timedelta(hours=props["validityPeriodHours"])

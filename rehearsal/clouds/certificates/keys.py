@@ -28,11 +28,17 @@ _NOT_OF_OPENSSH: Final = ("secp224r1",)
 def private_key(props: Props) -> Made:
     """A new key pair, and all its forms."""
     key = _generated(props)
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    public = (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
     # Ed25519 has no format of its own older than PKCS#8.
     forms = serialization.PrivateFormat
     computed: Props = {
-        "privateKeyPem": _private(key, forms.PKCS8 if isinstance(key, ed25519.Ed25519PrivateKey) else forms.TraditionalOpenSSL),
+        "privateKeyPem": _private(
+            key, forms.PKCS8 if isinstance(key, ed25519.Ed25519PrivateKey) else forms.TraditionalOpenSSL
+        ),
         "privateKeyPemPkcs8": _private(key, forms.PKCS8),
         "publicKeyPem": public,
         **_openssh(key),
@@ -73,7 +79,12 @@ def _private(key: Key, form: serialization.PrivateFormat) -> str:
 
 def _openssh(key: Key) -> Props:
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _NOT_OF_OPENSSH:
-        return {"privateKeyOpenssh": "", "publicKeyOpenssh": "", "publicKeyFingerprintMd5": "", "publicKeyFingerprintSha256": ""}
+        return {
+            "privateKeyOpenssh": "",
+            "publicKeyOpenssh": "",
+            "publicKeyFingerprintMd5": "",
+            "publicKeyFingerprintSha256": "",
+        }
     line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
     blob = base64.b64decode(line.split()[1])
     md5 = hashlib.md5(blob, usedforsecurity=False).hexdigest()

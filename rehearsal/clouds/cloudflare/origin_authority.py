@@ -18,7 +18,9 @@ _ROOT_NAME: Final = x509.Name(
     [
         x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, "CloudFlare, Inc."),
-        x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "CloudFlare Origin SSL ECC Certificate Authority (rehearsal)"),
+        x509.NameAttribute(
+            NameOID.ORGANIZATIONAL_UNIT_NAME, "CloudFlare Origin SSL ECC Certificate Authority (rehearsal)"
+        ),
     ]
 )
 _LEAF_NAME: Final = x509.Name(
@@ -64,7 +66,9 @@ def parsed_request(pem: str) -> x509.CertificateSigningRequest | None:
     return request if request.is_signature_valid else None
 
 
-def signed(by: Authority, request: x509.CertificateSigningRequest, hostnames: Sequence[str], days: int) -> tuple[str, str]:
+def signed(
+    by: Authority, request: x509.CertificateSigningRequest, hostnames: Sequence[str], days: int
+) -> tuple[str, str]:
     """A certificate for the request's key and these names, and when it ends. Subject and names are the authority's choice."""
     start = datetime.now(UTC).replace(microsecond=0)
     certificate = (
@@ -76,7 +80,9 @@ def signed(by: Authority, request: x509.CertificateSigningRequest, hostnames: Se
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=days))
         .add_extension(x509.KeyUsage(True, False, True, False, False, False, False, False, False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(request.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)

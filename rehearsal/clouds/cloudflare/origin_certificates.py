@@ -18,7 +18,9 @@ def _admit(cloud: Cloud, _: str | None, props: Props) -> None:
     from . import origin_authority
 
     if origin_authority.parsed_request(props["csr"]) is None:
-        raise api_error(1006, "Failed to validate requested hostname: the certificate signing request cannot be parsed", path=_PATH)
+        raise api_error(
+            1006, "Failed to validate requested hostname: the certificate signing request cannot be parsed", path=_PATH
+        )
     zones = sorted(rules.zones(cloud).values())
     for host in props["hostnames"]:
         if not _of_account(host, zones):
@@ -38,9 +40,13 @@ def _create(cloud: Cloud, props: Props) -> Made:
     request = origin_authority.parsed_request(props["csr"])
     if request is None:
         raise ApiError("the certificate signing request cannot be parsed")
-    certificate, expires = origin_authority.signed(authority, request, props["hostnames"], int(props["requestedValidity"]))
+    certificate, expires = origin_authority.signed(
+        authority, request, props["hostnames"], int(props["requestedValidity"])
+    )
     # The API's ids of these certificates are numbers of 48 digits.
-    return Made(str(int(rules.new_id() + rules.new_id()[:8], 16))[:48], {"certificate": certificate, "expiresOn": expires})
+    return Made(
+        str(int(rules.new_id() + rules.new_id()[:8], 16))[:48], {"certificate": certificate, "expiresOn": expires}
+    )
 
 
 KINDS: Final = (

@@ -20,7 +20,9 @@ def _admit(cloud: Cloud, id_: str | None, props: Props) -> None:
     for key, live in cloud.of(_TYPE).items():
         alike = all(live.get(name) == props.get(name) for name in ("zoneId", "accountId", "phase"))
         if key != id_ and alike and live["kind"] == props["kind"] in ("zone", "root"):
-            message = "A similar configuration with rules already exists and overwriting will have unintended consequences."
+            message = (
+                "A similar configuration with rules already exists and overwriting will have unintended consequences."
+            )
             raise api_error(20217, message, path=f"/zones/{props.get('zoneId')}/rulesets")
 
 

@@ -13,12 +13,28 @@ from .rules import api_error
 _ON_OFF: Final = ("on", "off")
 
 _ON: Final = (
-    *("automatic_https_rewrites", "brotli", "browser_check", "email_obfuscation", "fonts", "http2", "http3", "ip_geolocation"),
+    *(
+        "automatic_https_rewrites",
+        "brotli",
+        "browser_check",
+        "email_obfuscation",
+        "fonts",
+        "http2",
+        "http3",
+        "ip_geolocation",
+    ),
     *("ipv6", "opportunistic_encryption", "opportunistic_onion", "websockets"),
 )
 _OFF: Final = (
     *("0rtt", "advanced_ddos", "always_online", "always_use_https", "china_network_enabled", "content_converter"),
-    *("development_mode", "early_hints", "hotlink_protection", "mirage", "orange_to_orange", "origin_error_page_pass_thru"),
+    *(
+        "development_mode",
+        "early_hints",
+        "hotlink_protection",
+        "mirage",
+        "orange_to_orange",
+        "origin_error_page_pass_thru",
+    ),
     *("origin_h2_max_streams", "origin_max_http_version", "prefetch_preload", "privacy_pass", "replace_insecure_js"),
     *("response_buffering", "rocket_loader", "server_side_exclude", "sha1_support", "sort_query_string_for_cache"),
     *("ssl_recommender", "tls_1_2_only", "tls_client_auth", "true_client_ip_header", "waf", "webp"),
@@ -55,7 +71,9 @@ def _admit_setting(cloud: Cloud, _: str | None, props: Props) -> None:
         raise api_error(1003, f"Undefined zone setting: {props['settingId']}", path=full, method="PATCH")
     allowed, _default = _SETTINGS[props["settingId"]]
     if allowed is not None and props["value"] not in allowed:
-        message = f"Invalid value for zone setting {props['settingId']}: {props['value']}, it may be {', '.join(allowed)}"
+        message = (
+            f"Invalid value for zone setting {props['settingId']}: {props['value']}, it may be {', '.join(allowed)}"
+        )
         raise api_error(1007, message, path=full, method="PATCH")
 
 
@@ -107,7 +125,13 @@ def _admit_zone(cloud: Cloud, id_: str | None, props: Props) -> None:
 
 def _create_zone(_: Cloud, _props: Props) -> Made:
     servers = [f"{name}.ns.cloudflare.com" for name in ("ada", "bob")]
-    computed: Props = {"createdOn": now(), "modifiedOn": now(), "nameServers": servers, "status": "active", "verificationKey": ""}
+    computed: Props = {
+        "createdOn": now(),
+        "modifiedOn": now(),
+        "nameServers": servers,
+        "status": "active",
+        "verificationKey": "",
+    }
     return Made(rules.new_id(), computed)
 
 

@@ -47,7 +47,9 @@ def assign(cloud: Cloud, id_: Value, server: int, kind: str) -> Props:
     if live["type"] != kind:
         raise invalid(f"public_net.{kind}", f"primary IP with ID '{id_}' is of type {live['type']}")
     if live.get("assigneeId") not in (0, None, server):
-        raise api_error("primary_ip_assigned", f"primary IP with ID '{id_}' is already assigned to server {live['assigneeId']}")
+        raise api_error(
+            "primary_ip_assigned", f"primary IP with ID '{id_}' is already assigned to server {live['assigneeId']}"
+        )
     live["assigneeId"] = server
     return live
 

@@ -35,7 +35,9 @@ def _admit(cloud: Cloud, id_: str | None, props: Props) -> None:
         _admit_rule(rule, f"rules[{index}]")
     ranges = sum(len(_ranges(rule)) for rule in wanted)
     if ranges > _MOST_RANGES:
-        raise api_error("resource_limit_exceeded", f"firewall has {ranges} effective rules, the limit is {_MOST_RANGES}")
+        raise api_error(
+            "resource_limit_exceeded", f"firewall has {ranges} effective rules, the limit is {_MOST_RANGES}"
+        )
     for target in props.get("applyTos") or []:
         if target.get("server"):
             found(cloud, rules.SERVER, target["server"], "server")
@@ -89,7 +91,9 @@ def _admit_attachment(cloud: Cloud, id_: str | None, props: Props) -> None:
         raise invalid("serverIds", "no resources referenced")
     found(cloud, rules.FIREWALL, props["firewallId"], "firewall")
     if id_ is None and str(props["firewallId"]) in cloud.of(rules.FIREWALL_ATTACHMENT):
-        raise api_error("firewall_already_applied", f"firewall {props['firewallId']} has an attachment already, and takes only one")
+        raise api_error(
+            "firewall_already_applied", f"firewall {props['firewallId']} has an attachment already, and takes only one"
+        )
     for server in props.get("serverIds") or []:
         found(cloud, rules.SERVER, server, "server")
 

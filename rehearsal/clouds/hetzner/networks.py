@@ -20,7 +20,11 @@ def _bad_range(value: Value) -> str | None:
         ipaddress.ip_interface(value)
     except ValueError:
         return f'expected "ip_range" to be a valid IPv4 Value, got {value}: invalid CIDR address: {value}'
-    return None if "/" in value else f'expected "ip_range" to be a valid IPv4 Value, got {value}: invalid CIDR address: {value}'
+    return (
+        None
+        if "/" in value
+        else f'expected "ip_range" to be a valid IPv4 Value, got {value}: invalid CIDR address: {value}'
+    )
 
 
 def _bad_subnet_type(value: Value) -> str | None:
@@ -49,7 +53,9 @@ def _create_network(cloud: Cloud, _: Props) -> Made:
 
 def _delete_network(cloud: Cloud, id_: str, _: Props) -> None:
     for token in (rules.NETWORK_SUBNET, rules.SERVER_NETWORK):
-        cloud.state.resources[token] = {key: live for key, live in cloud.of(token).items() if live.get("networkId") != int(id_)}
+        cloud.state.resources[token] = {
+            key: live for key, live in cloud.of(token).items() if live.get("networkId") != int(id_)
+        }
 
 
 def _admit_subnet(cloud: Cloud, _: str | None, props: Props) -> None:
@@ -71,7 +77,9 @@ def _create_subnet(cloud: Cloud, props: Props) -> Made:
 
 
 def _one_place(props: Props) -> Iterator[str]:
-    given = [name for name, key in (("network_id", "networkId"), ("subnet_id", "subnetId")) if props.get(key) is not None]
+    given = [
+        name for name, key in (("network_id", "networkId"), ("subnet_id", "subnetId")) if props.get(key) is not None
+    ]
     if not given:
         yield "Missing Attribute Configuration: Exactly one of these attributes must be configured: [network_id,subnet_id]"
     elif len(given) > 1:
@@ -100,7 +108,9 @@ def _admit_place(cloud: Cloud, id_: str | None, props: Props) -> None:
     network, _ = _place(cloud, props)
     found(cloud, rules.NETWORK, network, "network")
     if id_ is None and f"{props['serverId']}-{network}" in cloud.of(rules.SERVER_NETWORK):
-        raise api_error("server_already_attached", f"server {props['serverId']} is already attached to network {network}")
+        raise api_error(
+            "server_already_attached", f"server {props['serverId']} is already attached to network {network}"
+        )
 
 
 def _create_attachment(cloud: Cloud, props: Props) -> Made:

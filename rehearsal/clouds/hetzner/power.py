@@ -39,7 +39,9 @@ def _tell(cloud: Cloud, verb: str, server: Props, what: Props) -> None:
         return
     command = [*cloud.account.machines, verb, server["name"]]
     # By its input: the user data holds keys, which arguments would show to everybody on this machine.
-    done = subprocess.run(command, input=json.dumps(what), capture_output=True, text=True, check=False, timeout=_SECONDS)
+    done = subprocess.run(
+        command, input=json.dumps(what), capture_output=True, text=True, check=False, timeout=_SECONDS
+    )
     if done.returncode != 0:
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
         raise ApiError(f"the machine of server {server['name']} failed to {verb}: {last}")

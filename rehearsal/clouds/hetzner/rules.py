@@ -25,7 +25,9 @@ VOLUME_ATTACHMENT: Final = "hcloud:index/volumeAttachment:VolumeAttachment"
 LOCATIONS: Final = ("fsn1", "nbg1", "hel1", "ash", "hil", "sin")
 
 # hcloud-go, hcloud/labels.go: the pattern of Kubernetes labels.
-_LABEL_KEY: Final = re.compile(r"([a-z0-9A-Z]([-_.a-z0-9A-Z]{0,253}[a-z0-9A-Z])?/)?[a-z0-9A-Z]([-_.a-z0-9A-Z]{0,61}[a-z0-9A-Z])?")
+_LABEL_KEY: Final = re.compile(
+    r"([a-z0-9A-Z]([-_.a-z0-9A-Z]{0,253}[a-z0-9A-Z])?/)?[a-z0-9A-Z]([-_.a-z0-9A-Z]{0,61}[a-z0-9A-Z])?"
+)
 _LABEL_VALUE: Final = re.compile(r"(([a-z0-9A-Z][-_.a-z0-9A-Z]{0,61})?[a-z0-9A-Z])?")
 
 

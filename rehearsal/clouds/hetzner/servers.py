@@ -67,16 +67,22 @@ def _admit_new(cloud: Cloud, props: Props) -> None:
     if len(props.get("userData") or "") > _USER_DATA_LIMIT:
         raise invalid("user_data", f"longer than {_USER_DATA_LIMIT} bytes")
     for key in props.get("sshKeys") or []:
-        if key not in cloud.of(rules.SSH_KEY) and not any(live["name"] == key for live in cloud.of(rules.SSH_KEY).values()):
+        if key not in cloud.of(rules.SSH_KEY) and not any(
+            live["name"] == key for live in cloud.of(rules.SSH_KEY).values()
+        ):
             raise api_error("not_found", f"SSH key not found: {key}")
 
 
 def _admit_address(cloud: Cloud, id_: str | None, props: Props, address: Value) -> None:
     live = found(cloud, rules.PRIMARY_IP, address, "primary IP")
     if live.get("assigneeId") and str(live["assigneeId"]) != id_:
-        raise api_error("primary_ip_assigned", f"primary IP with ID '{address}' is already assigned to server {live['assigneeId']}")
+        raise api_error(
+            "primary_ip_assigned", f"primary IP with ID '{address}' is already assigned to server {live['assigneeId']}"
+        )
     if props.get("location") and live.get("location") and live["location"] != props["location"]:
-        raise invalid("public_net", f"primary IP with ID '{address}' is in {live['location']}, the server in {props['location']}")
+        raise invalid(
+            "public_net", f"primary IP with ID '{address}' is in {live['location']}, the server in {props['location']}"
+        )
 
 
 def _admit_group(cloud: Cloud, id_: str | None, props: Props) -> None:
@@ -119,11 +125,19 @@ def _public_addresses(cloud: Cloud, id_: int, props: Props) -> Props:
 
 
 def _own_address(cloud: Cloud, id_: int, kind: str, props: Props) -> Props:
-    held = (live for live in cloud.of(rules.PRIMARY_IP).values() if live.get("assigneeId") == id_ and live["type"] == kind)
+    held = (
+        live for live in cloud.of(rules.PRIMARY_IP).values() if live.get("assigneeId") == id_ and live["type"] == kind
+    )
     live = next(held, None)
     if live is None:
         number = cloud.state.next_id()
-        live = {"name": f"primary_ip-{number}", "type": kind, "assigneeId": id_, "assigneeType": "server", "autoDelete": True}
+        live = {
+            "name": f"primary_ip-{number}",
+            "type": kind,
+            "assigneeId": id_,
+            "assigneeType": "server",
+            "autoDelete": True,
+        }
         live |= {"location": props.get("location"), **addresses.allocate(cloud, props["name"], kind)}
         cloud.of(rules.PRIMARY_IP)[str(number)] = live
     return live
@@ -246,7 +260,15 @@ KINDS: Final = (
         ),
         # The API never tells these again: an import does not know them, and a program that sets them would replace.
         untold=frozenset(
-            {"allowDeprecatedImages", "ignoreRemoteFirewallIds", "keepDisk", "shutdownBeforeDeletion", "sshKeys", "userData", "rescue"}
+            {
+                "allowDeprecatedImages",
+                "ignoreRemoteFirewallIds",
+                "keepDisk",
+                "shutdownBeforeDeletion",
+                "sshKeys",
+                "userData",
+                "rescue",
+            }
         ),
         canonical={"userData": user_data_hash},
         stored={"userData": user_data_hash},

@@ -42,9 +42,13 @@ def _admit_attachment(cloud: Cloud, id_: str | None, props: Props) -> None:
     volume = found(cloud, rules.VOLUME, props["volumeId"], "volume")
     server = found(cloud, rules.SERVER, props["serverId"], "server")
     if id_ is None and volume.get("serverId"):
-        raise api_error("volume_already_attached", f"volume {props['volumeId']} is already attached to server {volume['serverId']}")
+        raise api_error(
+            "volume_already_attached", f"volume {props['volumeId']} is already attached to server {volume['serverId']}"
+        )
     if volume["location"] != server["location"]:
-        raise invalid("server", f"volume and server are not in the same location: {volume['location']}, {server['location']}")
+        raise invalid(
+            "server", f"volume and server are not in the same location: {volume['location']}, {server['location']}"
+        )
 
 
 def _attach(cloud: Cloud, props: Props) -> Made:
