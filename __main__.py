@@ -12,13 +12,13 @@ from infra.apps.redis import redis
 from infra.apps.signatures import Signatures
 from infra.apps.web import web
 from infra.apps.worker import worker
-from infra.cluster.access import Cluster, founded
 from infra.cluster.admission import Admission
 from infra.cluster.dns import ClusterDNS
-from infra.cluster.identities import Identities
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
 from infra.cluster.network_policies import Network
+from infra.cluster.provider import Cluster, founded
+from infra.cluster.rbac import Identities
 from infra.cluster.snapshots import Snapshots
 from infra.cluster.traefik import Traefik
 from infra.cluster.upgrades import Upgrades
@@ -27,12 +27,12 @@ from infra.edge.origin_pulls import OriginPulls
 from infra.edge.ranges import cloudflare_ranges
 from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
-from infra.machines.authority import Authority
+from infra.machines.ca import Authority
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
 from infra.machines.servers import Machines
 from infra.outputs import export_outputs
-from infra.settings import load_settings
+from infra.settings.loading import load_settings
 
 settings, secrets = load_settings()  # every mistake reported at once, before anything is contacted
 

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from bench.measure import Comparison, Cost, compare, cost, run
 from bench.script import Script
-from rehearsal import engine
-from rehearsal.world import World
+from rehearsal.engine import engine
+from rehearsal.world.world import World
 
 EMPTY = "empty"
 FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}

@@ -7,7 +7,7 @@ from typing import Any, Self
 import yaml
 
 from infra.cluster.namespace import NAMESPACE
-from rehearsal.world import World
+from rehearsal.world.world import World
 
 JOB = "honeydue-migrate"
 TIMEOUT = "--timeout=10m"

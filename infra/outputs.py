@@ -5,14 +5,14 @@ from typing import get_args
 
 import pulumi
 
-from infra.cluster.access import Cluster
+from infra.cluster.provider import Cluster
 from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.ranges import CloudflareRanges
 from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
-from infra.machines.authority import Authority
+from infra.machines.ca import Authority
 from infra.machines.firewall import Firewall
-from infra.schema import App, Settings
+from infra.settings.schema import App, Settings
 
 
 def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:

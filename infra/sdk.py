@@ -8,14 +8,14 @@ took half of the program's CPU time in every preview. The program therefore impo
 
 To a type checker this name is the SDK itself. When the program runs, it is the same package without its `__init__` having run: a public
 name is imported from the module that defines it, and the class of a nested block is defined, when the name is first used
-(infra/on_demand.py). tests/unit/test_sdk.py holds that this works.
+(infra/lazy_import.py). tests/unit/test_sdk.py holds that this works.
 """
 
 import atexit
 import gc
 from typing import TYPE_CHECKING
 
-from infra.on_demand import on_demand
+from infra.lazy_import import on_demand
 
 __all__ = ["cloudflare"]
 

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 import click
 
 MODULES = {
-    "adopt": "ops.adopt",
-    "comment": "ops.comment",
-    "drift": "ops.drift",
-    "issue": "ops.issue",
-    "preview": "ops.guarded",
-    "release": "ops.release",
-    "up": "ops.guarded",
+    "adopt": "ops.adoption.command",
+    "comment": "ops.ci.comment",
+    "drift": "ops.drift.command",
+    "issue": "ops.ci.issue",
+    "preview": "ops.guardrails.commands",
+    "release": "ops.release.command",
+    "up": "ops.guardrails.commands",
 }
 """Where each command is defined."""
 

@@ -3,9 +3,9 @@
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from infra.schema import Prices
+from infra.settings.schema import Prices
+from ops.guardrails.rules import SERVER
 from ops.plan import Plan
-from ops.rules import SERVER
 
 STACK = "pulumi:pulumi:Stack"
 PRICES = "honeydue:prices"

@@ -12,12 +12,12 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from infra.topology import ClusterSettings
+from infra.settings.topology import ClusterSettings
 from ops import planning
-from ops.cluster import Cluster
+from ops.adoption.findings import dig
 from ops.errors import OpsError
-from ops.findings import dig
 from ops.kubeconfig import without_rights
+from ops.kubernetes import Cluster
 from ops.plan import Plan, PlanError, State
 from ops.planning import FORCE, REFRESH, run, stream
 from ops.stackfile import settings_file

@@ -1,4 +1,4 @@
-"""The CrossGuard pack: the rules of ops/rules.py, started by the engine beside the program."""
+"""The CrossGuard pack: the rules of ops/guardrails/rules.py, started by the engine beside the program."""
 
 import sys
 from pathlib import Path

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pulumi_policy import PolicyResource, ReportViolation, StackValidationArgs, StackValidationPolicy
 from pydantic import JsonValue
 
+from ops.guardrails.rules import DEPLOYMENT, Rule, all_is_protected, migration_comes_first, no_pod_is_lost
 from ops.plan import Plan, State, Step
-from ops.rules import DEPLOYMENT, Rule, all_is_protected, migration_comes_first, no_pod_is_lost
 
 RULES: Sequence[Rule] = (all_is_protected, migration_comes_first, no_pod_is_lost)
 OWN = "honeydue:"

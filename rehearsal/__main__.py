@@ -8,13 +8,15 @@ import click
 from rich.console import Console, Group
 from rich.text import Text
 
-from rehearsal import byhand, engine, layout, summary
+from rehearsal import brownfield, layout
+from rehearsal.cli import summary
+from rehearsal.cli.run import Rehearsal
+from rehearsal.cli.status import observe
+from rehearsal.cli.summary import machine_table, task_table, workload_table
+from rehearsal.engine import engine
 from rehearsal.errors import RehearsalError
-from rehearsal.observed import observe
-from rehearsal.real.machine import Machine
-from rehearsal.run import Rehearsal
-from rehearsal.summary import machine_table, task_table, workload_table
-from rehearsal.world import World
+from rehearsal.real_nodes.machine import Machine
+from rehearsal.world.world import World
 from tools import build, programs
 
 DEFAULT = "prod"
@@ -104,7 +106,7 @@ def by_hand(world: World) -> None:
     build.build_missing(errors)
     with errors.status("starting the world"):
         world.up()
-    byhand.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))
+    brownfield.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))
     console.print(
         f"Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}",
         highlight=False,

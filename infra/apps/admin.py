@@ -4,7 +4,7 @@ from infra.apps.config import AppConfig
 from infra.apps.frontend import frontend
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
-from infra.schema import Settings
+from infra.settings.schema import Settings
 
 
 def admin(settings: Settings, *, namespace: Namespace, config: AppConfig, api: Workload) -> Workload:

@@ -6,7 +6,7 @@ from pulumi_kubernetes.core.v1 import ConfigMapEnvSourceArgs, EnvFromSourceArgs,
 
 from infra.apps.config import APNS_KEY, CONFIG_MAP, REDIS_PORT, SECRET
 from infra.cluster.network_policies import HTTPS, Destination
-from infra.schema import Settings
+from infra.settings.schema import Settings
 
 ENVIRONMENT = (
     EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=CONFIG_MAP)),

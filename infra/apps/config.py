@@ -12,8 +12,8 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
-from infra.schema import Database, Settings
-from infra.settings import Secrets
+from infra.settings.loading import Secrets
+from infra.settings.schema import Database, Settings
 
 CONFIG_MAP = "honeydue-config"
 SECRET = "honeydue-secrets"  # noqa: S105  # a name

@@ -7,7 +7,7 @@ from pulumi_kubernetes.core.v1 import EnvVarArgs
 
 from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
-from infra.schema import Settings
+from infra.settings.schema import Settings
 
 
 def frontend(

@@ -12,14 +12,14 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.adopted import Labels
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
-from infra.apps.isolation import isolate
+from infra.apps.network_policy import isolate
 from infra.apps.pod import Pod, Resources, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
-from infra.schema import Settings
+from infra.settings.adopted import Labels
+from infra.settings.schema import Settings
 
 NAME = "migrate"
 

@@ -35,9 +35,9 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
-from infra.adopted import Labels
 from infra.apps.config import REGISTRY
 from infra.cluster.network_policies import Destination
+from infra.settings.adopted import Labels
 
 UNPRIVILEGED = 10001
 """User and group of our own images: above every id a node knows."""

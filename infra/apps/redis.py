@@ -11,12 +11,12 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.adopted import Volume
 from infra.apps.config import REDIS_PORT, SECRET, AppConfig
 from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
-from infra.schema import RedisSettings
+from infra.settings.adopted import Volume
+from infra.settings.schema import RedisSettings
 
 NAME = "redis"
 CLAIM = "redis-data"

@@ -13,12 +13,12 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from infra.apps.config import pull_secret
 from infra.cluster.helm_chart import HOME, Chart, helm_chart
-from infra.cluster.identities import SIGNATURE_LOGIN
 from infra.cluster.namespace import Namespace
 from infra.cluster.network_policies import Network, from_hosts
+from infra.cluster.rbac import SIGNATURE_LOGIN
 from infra.component import Component
-from infra.schema import Images, Settings
-from infra.settings import Secrets
+from infra.settings.loading import Secrets
+from infra.settings.schema import Images, Settings
 
 NAME = "connaisseur"
 CHART_VERSION = "2.7.1"

@@ -9,7 +9,7 @@ from infra.apps.config import AppConfig
 from infra.apps.pod import Pod, Resources
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
-from infra.schema import Settings
+from infra.settings.schema import Settings
 
 
 def worker(

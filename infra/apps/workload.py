@@ -21,13 +21,13 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, Service, ServiceAccou
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
-from infra.adopted import Labels
-from infra.apps.isolation import isolate
+from infra.apps.network_policy import isolate
 from infra.apps.pod import Pod, exemptions, labels, pod_spec
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
-from infra.schema import Autoscaling
+from infra.settings.adopted import Labels
+from infra.settings.schema import Autoscaling
 
 HTTP = "http"
 

@@ -13,7 +13,7 @@ from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.edge.origin_pulls import OriginPulls
-from infra.schema import EdgeSettings, RateLimit
+from infra.settings.schema import EdgeSettings, RateLimit
 
 CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY, ADMIN_AUTH = (
     "cloudflare-only",

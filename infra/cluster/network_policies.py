@@ -19,8 +19,8 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from infra.adopted import Adopted
-from infra.topology import ClusterSettings
+from infra.settings.adopted import Adopted
+from infra.settings.topology import ClusterSettings
 
 BOTH = ("Ingress", "Egress")
 DNS = 53

@@ -12,9 +12,9 @@ from infra.cluster.helm_chart import HOME
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
-from infra.schema import STORE_ENDPOINT, STORE_REGION, Settings
-from infra.settings import Secrets
-from infra.upkeep import SnapshotSettings
+from infra.settings.loading import Secrets
+from infra.settings.maintenance import SnapshotSettings
+from infra.settings.schema import STORE_ENDPOINT, STORE_REGION, Settings
 
 
 def store(settings: SnapshotSettings, environment: Mapping[str, str]) -> Mapping[str, str]:

@@ -27,9 +27,9 @@ from infra.cluster import network_policies
 from infra.cluster.helm_chart import Chart, helm_chart
 from infra.cluster.namespace import policy, tokenless
 from infra.component import Component
-from infra.schema import Settings
-from infra.topology import Node
-from infra.upkeep import Window
+from infra.settings.maintenance import Window
+from infra.settings.schema import Settings
+from infra.settings.topology import Node
 
 HOME = "cattle-system"
 """Where the controller and its plans live: the chart names this namespace in its templates."""

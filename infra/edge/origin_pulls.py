@@ -8,8 +8,8 @@ import pulumi
 import pulumi_tls as tls
 
 from infra.component import Component
-from infra.schema import EdgeSettings
 from infra.sdk import cloudflare
+from infra.settings.schema import EdgeSettings
 
 HOURS_A_DAY = 24
 RSA_BITS = 2048

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pulumi
 
 from infra.component import Component
-from infra.schema import EdgeSettings
 from infra.sdk import cloudflare
+from infra.settings.schema import EdgeSettings
 
 AUTOMATIC_TTL = 1
 """The only TTL Cloudflare accepts for a proxied record."""

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from infra.component import Component
-from infra.topology import Node
+from infra.settings.topology import Node
 
 
 def primary_ip_name(alias: str) -> str:

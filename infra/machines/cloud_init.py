@@ -8,8 +8,8 @@ import pulumi
 import yaml
 
 from infra.machines import host, k3s
-from infra.machines.boot import Boot
-from infra.topology import Access, ClusterSettings
+from infra.machines.node_config import Boot
+from infra.settings.topology import Access, ClusterSettings
 
 LIMIT = 32 * 1024
 """Bytes of user data that Hetzner takes (https://docs.hetzner.cloud/#servers-create-a-server)."""

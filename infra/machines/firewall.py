@@ -9,8 +9,8 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.edge.ranges import CloudflareRanges
-from infra.schema import Settings
-from infra.topology import Access
+from infra.settings.schema import Settings
+from infra.settings.topology import Access
 
 # https://docs.hetzner.cloud/#firewalls; past any of them the API refuses the whole firewall, and a server stays without one.
 RULES_PER_FIREWALL = 50

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from infra.topology import Access, ClusterSettings
+from infra.settings.topology import Access, ClusterSettings
 
 PACKAGES = (
     "curl",

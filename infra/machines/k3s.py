@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from infra.machines.boot import Boot
-from infra.topology import ClusterSettings
+from infra.machines.node_config import Boot
+from infra.settings.topology import ClusterSettings
 
 SERVER_FILES = PurePosixPath("/var/lib/rancher/k3s/server")
 ADMISSION = SERVER_FILES / "psa.yaml"

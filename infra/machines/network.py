@@ -7,7 +7,7 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.machines.addresses import NodeAddresses
-from infra.schema import Settings
+from infra.settings.schema import Settings
 
 ZONES: Mapping[str, str] = {
     "nbg1": "eu-central",

@@ -7,13 +7,13 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.machines.addresses import NodeAddresses
-from infra.machines.authority import Authority
-from infra.machines.boot import Boot
+from infra.machines.ca import Authority
 from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
-from infra.schema import Settings
-from infra.topology import Node, servers
+from infra.machines.node_config import Boot
+from infra.settings.schema import Settings
+from infra.settings.topology import Node, servers
 
 LABELS = {"cluster": "honeydue"}
 # Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is

@@ -6,7 +6,7 @@ import atexit
 import gc
 import sys
 
-from infra.on_demand import register_package
+from infra.lazy_import import register_package
 
 from .catalog import NAMES
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.schema import Images
-from rehearsal import controlplane
+from infra.settings.schema import Images
+from rehearsal.control_plane import control_plane
 from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write
 from tools import build, debian, programs
@@ -44,7 +44,7 @@ def api(reference: str, schema: Schema) -> Image:
     """A release of api: with goose, and with the migrations in its working folder."""
     files = sorted(MIGRATIONS.glob("*.sql"))[:schema]
     layers = [
-        {"/usr/local/bin/goose": controlplane.binary("goose", "goose")},
+        {"/usr/local/bin/goose": control_plane.binary("goose", "goose")},
         {f"/app/migrations/{file.name}": file for file in files},
     ]
     return _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
@@ -76,7 +76,7 @@ def traefik(reference: str) -> Image:
     """Traefik as a rehearsal builds it; the chart gives its arguments, and the user."""
     return Image(
         reference=normalised(reference),
-        layers=[{"/usr/local/bin/traefik": controlplane.binary("traefik", "traefik")}],
+        layers=[{"/usr/local/bin/traefik": control_plane.binary("traefik", "traefik")}],
         entrypoint=["/usr/local/bin/traefik"],
     )
 
@@ -112,7 +112,7 @@ def _stand_in(role: str, reference: str, layers: Sequence[Layer] = (), **environ
     program = "/usr/local/bin/stand-ins"
     return Image(
         reference=normalised(reference),
-        layers=[{program: controlplane.binary("stand-ins", "stand-ins")}, *layers],
+        layers=[{program: control_plane.binary("stand-ins", "stand-ins")}, *layers],
         entrypoint=[program, role],
         environment={"PATH": "/usr/local/bin", "RELEASE": reference.rpartition(":")[2], **environment},
         user=UNPRIVILEGED,

@@ -9,7 +9,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from rehearsal.controlplane import binary
+from rehearsal.control_plane.control_plane import binary
 
 JOIN_SECONDS = 120.0
 PAUSE_SECONDS = 0.5

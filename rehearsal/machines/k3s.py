@@ -16,17 +16,18 @@ from urllib.parse import urlsplit
 
 import click
 
-from rehearsal import controlplane, processes
-from rehearsal.controlplane import ControlPlane
+from rehearsal.control_plane import control_plane
+from rehearsal.control_plane.control_plane import ControlPlane
+from rehearsal.control_plane.flags import Network, Place
+from rehearsal.control_plane.kubectl import Kubectl
+from rehearsal.control_plane.nodes import Node
 from rehearsal.errors import RehearsalError
-from rehearsal.flags import Network, Place
-from rehearsal.kubectl import Kubectl
 from rehearsal.machines import bootstrap, registration, snapshots
 from rehearsal.machines.config import Config
 from rehearsal.machines.etcd import Etcd, EtcdError
 from rehearsal.machines.machine import MARK, SUPERVISOR_PORT, Machine
 from rehearsal.machines.supervisor import Supervisor, forward
-from rehearsal.nodes import Node
+from rehearsal.processes import processes
 
 PORTS = {"etcd": 2379, "etcd-peer": 2380, "apiserver": 6443, "kubelets": 10250}
 ADVERTISED = ip_network("192.0.2.0/24")
@@ -62,24 +63,24 @@ class Server:
         processes.end(MARK, str(self._machine.folder))
         peer = self._join_authorities()
         place = self.place()
-        controlplane.create_certificates(place)
-        controlplane.write_kubeconfigs(place, self._kubeconfig)
+        control_plane.create_certificates(place)
+        control_plane.write_kubeconfigs(place, self._kubeconfig)
         self._listen(place)
-        control_plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
+        plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
         try:
-            self._start_etcd(control_plane, place, peer)
+            self._start_etcd(plane, place, peer)
             kubectl, founds = Kubectl(self._kubeconfig), self._config.is_set("cluster-init")
-            control_plane.start_kubernetes(furnish=kubectl.furnish_early if founds else lambda: None)
+            plane.start_kubernetes(furnish=kubectl.furnish_early if founds else lambda: None)
             registration.Cleaner(kubectl, Etcd(url=place.etcd_url, pki=place.pki)).start()
             # Beside the rest: a name that is another machine's is asked for again for ever, and the control plane goes on meanwhile.
             threading.Thread(
                 target=self._register, args=[place, kubectl.furnish_late if founds else None], daemon=True
             ).start()
-            while (ended := control_plane.ended()) is None:
+            while (ended := plane.ended()) is None:
                 time.sleep(WATCH_SECONDS)
             raise RehearsalError(f"{ended} ended")
         finally:
-            control_plane.kill()
+            plane.kill()
 
     def reset(self, snapshot: str | None) -> None:
         """Makes this member the only one of its cluster, with the data it has or that of a snapshot, and ends."""
@@ -94,16 +95,16 @@ class Server:
                 "Managed etcd cluster membership was previously reset, remove the cluster-reset flag and start k3s normally"
             )
         place = self.place()
-        controlplane.create_certificates(place)
+        control_plane.create_certificates(place)
         if snapshot is not None:
             snapshots.restore(self._snapshot(snapshot), place)
-        control_plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
+        plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
         try:
-            control_plane.start_etcd(alone=True)
+            plane.start_etcd(alone=True)
             if snapshot is not None:
                 bootstrap.restore_from(Etcd(url=place.etcd_url, pki=place.pki), self._folder, self._config.password)
         finally:
-            control_plane.kill()
+            plane.kill()
         self._reset_flag.touch()
 
     def save(self, name: str) -> str:

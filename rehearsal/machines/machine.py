@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from rehearsal import processes
-from rehearsal.controlplane import binary
+from rehearsal.control_plane.control_plane import binary
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.machines import cloud_config
+from rehearsal.processes import processes
 from tools.programs import cache_folder
 
 MARK = "HONEYDUE_MACHINE"

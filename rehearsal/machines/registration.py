@@ -13,11 +13,11 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
-from rehearsal.controlplane import KUBERNETES
+from rehearsal.control_plane.control_plane import KUBERNETES
+from rehearsal.control_plane.kubectl import Kubectl
+from rehearsal.control_plane.nodes import Node, manifests
 from rehearsal.errors import RehearsalError
-from rehearsal.kubectl import Kubectl
 from rehearsal.machines.etcd import Etcd, EtcdError
-from rehearsal.nodes import Node, manifests
 from rehearsal.pki import write_private
 
 MEMBER_FINALIZER = "wrangler.cattle.io/managed-etcd-controller"

@@ -13,10 +13,10 @@ from minio import Minio
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
-from rehearsal.controlplane import binary
+from rehearsal.control_plane.control_plane import binary
+from rehearsal.control_plane.flags import Place
+from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.errors import RehearsalError
-from rehearsal.flags import Place
-from rehearsal.kubectl import Kubectl
 from rehearsal.machines.etcd import Etcd
 
 COMPRESSED = ".zip"

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from infra.schema import App
+from infra.settings.schema import App
 from tests.manifests.connectivity import ELSEWHERE, TABLE, End, Port, allowed, matrix, table, templates
 from tests.unit.manifests import Object, of
 

@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 from xdist.scheduler import LoadScopeScheduling
 
-from rehearsal.configuration import read_stack
+from rehearsal.engine.configuration import read_stack
+from rehearsal.external.database import Outside
 from rehearsal.images.archive import write
-from rehearsal.ingress import chart_values
-from rehearsal.outside.database import Outside
-from rehearsal.real import chart
-from rehearsal.real.plan import database
-from rehearsal.world import World
+from rehearsal.real_nodes import chart
+from rehearsal.real_nodes.plan import database
+from rehearsal.traefik.ingress import chart_values
+from rehearsal.world.world import World
 from tests.real.cloudflare import CLOUDFLARE, STRANGER
 from tests.real.inside import beyond
 from tests.recipes import EXAMPLE

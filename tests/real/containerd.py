@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rehearsal import chroot
+from rehearsal.processes import chroot
 from tests.real.patience import patiently
 from tools import debian
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import yaml
 
-from infra.schema import Database
-from rehearsal import processes
+from infra.settings.schema import Database
+from rehearsal.external.database import Outside
 from rehearsal.layout import Layout
-from rehearsal.outside.database import Outside
+from rehearsal.processes import processes
 from tests.recipes import EXAMPLE
 
 PASSWORD = "rehearsal-postgresPassword"

@@ -14,8 +14,8 @@ import psutil
 from pyroute2 import IPRoute
 
 from rehearsal.layout import CHECKOUT
-from rehearsal.real.machine import Machine
-from rehearsal.world import World
+from rehearsal.real_nodes.machine import Machine
+from rehearsal.world.world import World
 
 IMAGE = "redis:7-alpine"
 """The one image of those that the namespace admits that can do nothing."""

@@ -2,12 +2,12 @@
 
 import subprocess
 
-from infra.schema import Images
+from infra.settings.schema import Images
 from ops import stackfile
 from rehearsal.images import catalogue
 from rehearsal.images.catalogue import Schema
-from rehearsal.real.machine import Machine
-from rehearsal.world import World
+from rehearsal.real_nodes.machine import Machine
+from rehearsal.world.world import World
 from tests.rehearsal.operator import ops
 
 

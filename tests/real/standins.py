@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.apps.config import database_environment
-from rehearsal import chroot, pki
+from rehearsal import pki
+from rehearsal.external.database import Outside
 from rehearsal.images.archive import Image
-from rehearsal.outside.database import Outside
+from rehearsal.processes import chroot
 from tests.real.patience import patiently
 from tools import debian
 

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from ops import stackfile
-from rehearsal.real.machine import Machine
-from rehearsal.world import World
+from rehearsal.real_nodes.machine import Machine
+from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 
 NODE = "ubuntu-8gb-nbg1-3"

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.manifests import connectivity
 from tests.manifests.connectivity import (
     API_SERVER,

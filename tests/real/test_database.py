@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rehearsal import processes
 from rehearsal.errors import RehearsalError
+from rehearsal.external.database import Outside
 from rehearsal.layout import CHECKOUT, Layout
-from rehearsal.outside.database import Outside
+from rehearsal.processes import processes
 from tests.real import database
 from tests.real.patience import patiently
 
@@ -54,7 +54,7 @@ def test_nobody_comes_in_without_the_password_or_without_tls(outside: Outside, m
     for host in outside.addresses.values():
         with pytest.raises(RehearsalError, match="authentication failed"):
             replace(outside, password="rehearsal-wrong").query("SELECT 1", host=host)
-    monkeypatch.setattr("rehearsal.outside.database.SSL_MODE", "disable")
+    monkeypatch.setattr("rehearsal.external.database.SSL_MODE", "disable")
     for host in outside.addresses.values():
         with pytest.raises(RehearsalError, match=r"no encryption|SSL required"):
             outside.query("SELECT 1", host=host)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.real.patience import patiently
 from tests.rehearsal.cluster import NAMESPACE
 

@@ -11,7 +11,7 @@ from time import monotonic
 
 import pytest
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
 from tests.real.patience import patiently
 from tests.real.test_redis import cli
@@ -29,7 +29,7 @@ OFTEN = 30
 NOTICED_SECONDS = 120
 """A minute without a word, and Kubernetes calls a node not ready."""
 GIVEN_UP_SECONDS = 180
-"""After `rehearsal.real.cluster.TOLERATION_SECONDS` more, its pods are made anew elsewhere."""
+"""After `rehearsal.real_nodes.cluster.TOLERATION_SECONDS` more, its pods are made anew elsewhere."""
 BACK_OFF_SECONDS = 420
 """A container that ended often is started again after up to five minutes."""
 READY = {"type": "Ready", "status": "True"}

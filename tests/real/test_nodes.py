@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from rehearsal.errors import RehearsalError
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.real.patience import patiently
 
 from .toolbox import pod

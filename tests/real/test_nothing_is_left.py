@@ -13,11 +13,10 @@ import psutil
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from rehearsal import chroot, processes
 from rehearsal.layout import CHECKOUT, Layout
-from rehearsal.real import cgroups
-from rehearsal.real.machine import Machine, part
-from rehearsal.world import World
+from rehearsal.processes import cgroups, chroot, processes
+from rehearsal.real_nodes.machine import Machine, part
+from rehearsal.world.world import World
 from tools import debian
 
 SETTINGS = (
@@ -29,11 +28,11 @@ SETTINGS = (
     "kernel/hostname",
 )
 HALF_UP_SECONDS = 60
-UP = "import sys; from pathlib import Path; from rehearsal.world import World; World(Path(sys.argv[1]), real=True).up()"
+UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1]), real=True).up()"
 WITHIN = """
 import signal, sys
 from pathlib import Path
-from rehearsal.world import World
+from rehearsal.world.world import World
 with World(Path(sys.argv[1]), real=True):
     signal.pause()
 """

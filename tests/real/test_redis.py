@@ -1,6 +1,6 @@
 """redis as it runs: what it keeps, what it drops, whom it answers."""
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items
 
 VALUE_BYTES = 10_000

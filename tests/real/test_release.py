@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from rehearsal.external.database import Outside
 from rehearsal.images.catalogue import Schema
-from rehearsal.outside.database import Outside
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
 from tests.real.patience import patiently
 from tests.real.releases import push, release

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import pytest
 
 from infra.apps.pod import UNPRIVILEGED
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP, STRANGER
 from tests.real.inside import processes
 from tests.real.patience import patiently

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.external.database import Outside
 from rehearsal.images.catalogue import Schema, api, frontend, worker
-from rehearsal.outside.database import Outside
 from tests.real import database, standins
 from tests.real.patience import patiently
 from tests.real.standins import free_port, goose, refusal, running

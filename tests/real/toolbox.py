@@ -1,7 +1,7 @@
 """An image to try nodes with, and pods of it."""
 
+from rehearsal.control_plane.nodes import Manifest
 from rehearsal.images.archive import Image
-from rehearsal.nodes import Manifest
 from tools import debian, programs
 
 REFERENCE = "honeydue.example/tests/toolbox:1"

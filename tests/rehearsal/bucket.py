@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from rehearsal.flags import LOOPBACK
+from rehearsal.control_plane.flags import LOOPBACK
 from rehearsal.layout import Layout
 
 BUCKET = "honeydue-state"

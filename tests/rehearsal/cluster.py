@@ -8,7 +8,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 
 NAMESPACE = "honeydue"
 SETTLE_SECONDS = 20

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.templates import BY_HAND, EMPTY, PRODUCTION
 
 SLOWEST_FIRST = (

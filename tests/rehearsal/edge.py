@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from rehearsal.flags import LOOPBACK
-from rehearsal.world import World
+from rehearsal.control_plane.flags import LOOPBACK
+from rehearsal.world.world import World
 
 UPLOADED = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 INSIDE, OUTSIDE = "127.0.0.2", "127.0.0.3"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.errors import RehearsalError
-from rehearsal.kubectl import Kubectl
 from rehearsal.machines.etcd import Etcd, EtcdError, Member
 from rehearsal.machines.machine import Machine
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.recipes import followed
 
 HOSTNAMES = {"hetzner1": "ubuntu-8gb-nbg1-2", "hetzner2": "ubuntu-8gb-nbg1-1", "hetzner3": "ubuntu-8gb-nbg1-3"}

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 
 

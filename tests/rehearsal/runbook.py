@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal import engine
+from rehearsal.engine import engine
 from rehearsal.layout import CHECKOUT
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.founded import machine
 
 OPERATOR = "operator"

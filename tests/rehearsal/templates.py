@@ -1,9 +1,9 @@
 """The prepared worlds that test modules clone."""
 
-from rehearsal import byhand
+from rehearsal import brownfield
 from rehearsal.clouds.account import Account, IpRanges, read_account, write_account
-from rehearsal.template import Template
-from rehearsal.world import World
+from rehearsal.world.template import Template
+from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge import INSIDE
 
@@ -51,6 +51,6 @@ def apply_upgrades(world: World) -> None:
 # Of the tests' own settings, which hold what tests expect; production's may change with every release.
 EMPTY = Template(name="empty", prepare=start, project=EXAMPLE)
 PRODUCTION = Template(name="production", prepare=apply, project=EXAMPLE)
-BY_HAND = Template(name="by-hand", prepare=byhand.build, project=EXAMPLE)
+BY_HAND = Template(name="by-hand", prepare=brownfield.build, project=EXAMPLE)
 INGRESS = Template(name="ingress", prepare=apply_for_ingress, project=EXAMPLE)
 UPGRADES = Template(name="upgrades", prepare=apply_upgrades, project=EXAMPLE)

@@ -8,7 +8,7 @@ import pytest
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal.errors import RehearsalError
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
 
 OURS = "gitea.treytartt.com/admin/honeydue-api:12b2f9d43b"

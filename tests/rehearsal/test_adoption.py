@@ -17,7 +17,7 @@ from ops import stackfile
 from ops.plan import Plan
 from rehearsal.clouds import existing
 from rehearsal.clouds.store import Store
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, everything, items
 from tests.rehearsal.operator import ops
 from tests.rehearsal.templates import BY_HAND

@@ -13,10 +13,10 @@ from cryptography.x509.oid import NameOID
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from ops import stackfile
-from rehearsal import byhand
+from rehearsal import brownfield
 from rehearsal.clouds import existing
 from rehearsal.errors import RehearsalError
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, everything, items
 from tests.rehearsal.edge import origin_authority
 from tests.rehearsal.watching import Watching
@@ -164,7 +164,7 @@ def test_kubectl_owns_every_field(by_hand: World) -> None:
 
 def test_only_an_empty_world_is_built_in(by_hand: World) -> None:
     with pytest.raises(RehearsalError, match="holds something already"):
-        byhand.build(by_hand)
+        brownfield.build(by_hand)
 
 
 def test_a_watch_sees_the_fewest_ready_and_who_restarted(by_hand: World) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import engine
+from rehearsal.engine import engine
 from rehearsal.layout import CHECKOUT
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import rolled, snapshot
 from tests.rehearsal.operator import ops
 from tests.rehearsal.runbook import blocks

@@ -13,7 +13,7 @@ from tenacity import Retrying, stop_after_delay, wait_fixed
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.clouds.existing import provision
 from rehearsal.clouds.store import Store
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
 from tests.rehearsal.operator import ops
 

@@ -6,7 +6,7 @@ import pytest
 
 from rehearsal.clouds import existing
 from rehearsal.clouds.hetzner.rules import SERVER
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import items
 from tests.rehearsal.founded import HOSTNAMES, await_whole, founded, machine, patiently
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.operator import edit, editable_copy, ops
 from tests.rehearsal.templates import PRODUCTION
 

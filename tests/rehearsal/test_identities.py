@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from rehearsal import engine
+from rehearsal.engine import engine
 from rehearsal.errors import RehearsalError
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
 from tests.rehearsal.operator import ops
 

@@ -15,10 +15,10 @@ import pytest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal import pki
-from rehearsal.ingress import NAME, Ingress
-from rehearsal.placeholders import placeholder
-from rehearsal.stub import CSP, CSP_PATH
-from rehearsal.world import World
+from rehearsal.engine.placeholders import placeholder
+from rehearsal.traefik.ingress import NAME, Ingress
+from rehearsal.traefik.stub import CSP, CSP_PATH
+from rehearsal.world.world import World
 from tests.rehearsal.edge import INSIDE, OUTSIDE, Answer, Caller, origin_authority, uploaded_certificate
 from tests.rehearsal.templates import INGRESS
 from tests.rehearsal.templates import RATE_LIMIT_BURST as BURST

@@ -1,6 +1,6 @@
 """No new pod of api or worker before its migration succeeded; no old pod lost when it fails."""
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import items, rolled, snapshot, time, untouched
 
 ALL = {"api", "worker", "admin", "web", "redis"}

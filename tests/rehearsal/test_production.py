@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import items
 from tests.rehearsal.operator import ops
 from tests.rehearsal.templates import EMPTY

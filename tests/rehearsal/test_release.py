@@ -2,8 +2,8 @@
 
 import pytest
 
-from rehearsal.flags import STAGES
-from rehearsal.world import World
+from rehearsal.control_plane.flags import STAGES
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import items, rolled, snapshot
 from tests.rehearsal.operator import ops
 

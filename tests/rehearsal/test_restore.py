@@ -6,9 +6,9 @@ import pytest
 
 from rehearsal.clouds import existing
 from rehearsal.clouds.hetzner.rules import SERVER
-from rehearsal.objectstore import ObjectStore
-from rehearsal.placeholders import placeholder
-from rehearsal.world import World
+from rehearsal.engine.placeholders import placeholder
+from rehearsal.external.object_store import ObjectStore
+from rehearsal.world.world import World
 from tests.recipes import followed
 from tests.rehearsal.founded import HOSTNAMES, await_whole, machine
 from tests.rehearsal.runbook import blocks, run

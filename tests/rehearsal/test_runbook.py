@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import Snapshot, items, rolled, snapshot, untouched
 from tests.rehearsal.runbook import blocks, headings, run
 

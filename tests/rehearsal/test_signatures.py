@@ -5,7 +5,7 @@ import json
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 
 
 def test_a_key_installs_the_controller_and_restarts_nothing(production: World) -> None:

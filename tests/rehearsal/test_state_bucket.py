@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from rehearsal import engine, processes
+from rehearsal.engine import engine
+from rehearsal.external.object_store import ObjectStore
 from rehearsal.layout import Layout
-from rehearsal.objectstore import ObjectStore
+from rehearsal.processes import processes
 from tests.rehearsal.bucket import BUCKET, KEY, KEY_ID, REGION, environment, project, recorder
 
 SECRET = "a-word-that-nobody-may-read"

@@ -12,20 +12,21 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from rehearsal import processes, template
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
-from rehearsal.template import Template
-from rehearsal.world import World
+from rehearsal.processes import processes
+from rehearsal.world import template
+from rehearsal.world.template import Template
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, everything
 from tests.rehearsal.templates import PRODUCTION, start
 from tools import programs
 
-UP = "import sys; from pathlib import Path; from rehearsal.world import World; World(Path(sys.argv[1])).up()"
+UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1])).up()"
 KILLED = """
 import sys
 from pathlib import Path
-from rehearsal.template import Template
+from rehearsal.world.template import Template
 
 def prepare(world):
     print("started", flush=True)

@@ -11,7 +11,7 @@ import pytest
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal.errors import RehearsalError
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import APP, NAMESPACE, items
 from tests.rehearsal.templates import UPGRADES
 

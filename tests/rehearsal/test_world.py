@@ -17,10 +17,12 @@ import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from ops import stackfile
-from rehearsal import configuration, controlplane, engine, flags, processes
+from rehearsal.control_plane import control_plane, flags
+from rehearsal.engine import configuration, engine
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
-from rehearsal.world import World
+from rehearsal.processes import processes
+from rehearsal.world.world import World
 from tools import build, programs
 
 
@@ -126,7 +128,7 @@ def test_everything_listens_on_loopback_alone(world: World) -> None:
         for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     ]
-    assert len(listening) >= len(controlplane.PORTS)
+    assert len(listening) >= len(control_plane.PORTS)
     assert set(listening) == {flags.LOOPBACK}
 
 
@@ -242,9 +244,9 @@ def project(folder: Path) -> Path:
 def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothing(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choose, asked = controlplane.choose_ports, iter([dict(world.ports())])
+    choose, asked = control_plane.choose_ports, iter([dict(world.ports())])
     # First exactly the ports that the other world holds, as if it had bound them in between.
-    monkeypatch.setattr(controlplane, "choose_ports", lambda preferred: next(asked, None) or choose(preferred))
+    monkeypatch.setattr(control_plane, "choose_ports", lambda preferred: next(asked, None) or choose(preferred))
     said: list[str] = []
     second = World(tmp_path / "second", project=project(tmp_path / "project"), say=said.append)
     try:
@@ -277,7 +279,7 @@ def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothi
 def test_a_world_ends_with_a_starter_that_is_killed(tmp_path: Path) -> None:
     starter = textwrap.dedent(f"""
         from pathlib import Path
-        from rehearsal.world import World
+        from rehearsal.world.world import World
         with World(Path({str(tmp_path / "orphan")!r})):
             print("up", flush=True)
             input()
@@ -288,7 +290,7 @@ def test_a_world_ends_with_a_starter_that_is_killed(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         layout = Layout(tmp_path / "orphan")
-        assert len(processes.running(layout)) == len(controlplane.NAMES)
+        assert len(processes.running(layout)) == len(control_plane.NAMES)
         process.send_signal(signal.SIGKILL)
     left = retry(retry=retry_if_result(bool), stop=stop_after_delay(10), wait=wait_fixed(0.05))(processes.running)
     assert left(layout) == []

@@ -8,7 +8,7 @@ from threading import Condition, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from rehearsal.world import World
+from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items
 
 PATIENCE_SECONDS = 30

@@ -26,8 +26,8 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from infra.cluster import kubeconfig
-from infra.settings import SECRETS, required
-from rehearsal.placeholders import ADMIN_USERS
+from infra.settings.loading import SECRETS, required
+from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
 
 # As Pulumi's own launcher does: a program that fails leaves futures nobody waits for.

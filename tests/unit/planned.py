@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.findings import Wanted
+from ops.adoption.findings import Wanted
 
 
 def wanted(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Wanted:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.adoption.discovery import import_files, mounted_by
+from ops.adoption.field_managers import given_to
+from ops.adoption.removed_keys import lost_keys
+from ops.adoption.restarts import Restart, restarts
 from ops.engine import ImportFile
-from ops.handover import given_to
 from ops.kubeconfig import without_rights
-from ops.lost_keys import lost_keys
 from ops.plan import Plan
-from ops.restarts import Restart, restarts
-from ops.survey import import_files, mounted_by
 
 STACK = "urn:pulumi:prod::honeydue::"
 ADDRESSES, ADDRESS = "honeydue:machines:NodeAddresses", "hcloud:index/primaryIp:PrimaryIp"

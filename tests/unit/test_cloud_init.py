@@ -18,10 +18,10 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.machines.authority import AUTHORITIES
-from infra.machines.boot import Boot
+from infra.machines.ca import AUTHORITIES
 from infra.machines.cloud_init import LIMIT, user_data
-from infra.topology import Access
+from infra.machines.node_config import Boot
+from infra.settings.topology import Access
 from rehearsal.pki import Authority
 from tests.recipes import ROOT
 from tests.unit.told import ACCESS, PASSWORD, Told, cluster, files, server, told, variants

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from ops.cost import cost
+from ops.guardrails.summary import changes
 from ops.plan import Plan
-from ops.summary import changes
 from tests.unit.capture import Capture, example_settings
 
 STACK = "pulumi:pulumi:Stack"

@@ -10,13 +10,13 @@ from pydantic import JsonValue
 
 from infra.cluster.namespace import NAMESPACE
 from ops.__main__ import cli
-from ops.cluster import Cluster, Object
-from ops.drift_beside import objects, records
-from ops.drift_report import LONGEST, Findings, Masking, markdown, written
-from ops.drift_rows import GONE, NEVER_APPLIED, NOT_DECLARED, STANDS, Drift, drifts, motions
+from ops.adoption.findings import UNKNOWN
+from ops.adoption.lookups.cloudflare import Cloudflare
+from ops.drift.report import LONGEST, Findings, Masking, markdown, written
+from ops.drift.rows import GONE, NEVER_APPLIED, NOT_DECLARED, STANDS, Drift, drifts, motions
+from ops.drift.undeclared import objects, records
 from ops.errors import NotAllowedError, OpsError
-from ops.findings import UNKNOWN
-from ops.lookups.cloudflare import Cloudflare
+from ops.kubernetes import Cluster, Object
 from ops.plan import Plan, State
 from rehearsal.clouds import api
 from rehearsal.clouds.account import Account, write_account

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 import yaml
 
-from infra.machines.authority import AUTHORITIES, full_token
+from infra.machines.ca import AUTHORITIES, full_token
 from tests.unit.capture import Capture, Registration, run
 
 FOUNDER = "hetzner1"

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from infra.cluster.traefik import METRICS_PORT
+from rehearsal.engine.placeholders import ADMIN_USERS
 from rehearsal.errors import RehearsalError
-from rehearsal.placeholders import ADMIN_USERS
-from rehearsal.traefik_chart import command_line, entry_points
+from rehearsal.traefik.chart import command_line, entry_points
 from tests.unit.capture import RANGES, Capture, Registration, example_settings, run
 from tests.unit.test_program import plain_strings, reached
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.topology import Node
+from infra.settings.topology import Node
+from ops.adoption.findings import UNKNOWN, Finding, Verdict
+from ops.adoption.lookups import GENERATED, Lookup, find
+from ops.adoption.lookups.cloudflare import Cloudflare
+from ops.adoption.lookups.hetzner import Hetzner, fingerprint
 from ops.errors import OpsError
-from ops.findings import UNKNOWN, Finding, Verdict
-from ops.lookups import GENERATED, Lookup, find
-from ops.lookups.cloudflare import Cloudflare
-from ops.lookups.hetzner import Hetzner, fingerprint
 from rehearsal.clouds import api
 from rehearsal.clouds.account import Account, write_account
 from rehearsal.clouds.existing import provision, state

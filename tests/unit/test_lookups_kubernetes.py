@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.adopted import Adopted
-from ops.cluster import Cluster, Object
+from infra.settings.adopted import Adopted
+from ops.adoption.findings import Verdict, Wanted
+from ops.adoption.lookups import find
+from ops.adoption.lookups.kubernetes import Kubernetes
 from ops.errors import OpsError
-from ops.findings import Verdict, Wanted
-from ops.lookups import find
-from ops.lookups.kubernetes import Kubernetes
+from ops.kubernetes import Cluster, Object
 from tests.unit.planned import wanted
 
 

@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
 from infra.edge.zone import hostnames
-from infra.schema import DERIVED, SECRET, App
-from infra.settings import REQUIRED
+from infra.settings.loading import REQUIRED
+from infra.settings.schema import DERIVED, SECRET, App
 from tests.unit.capture import PLACEHOLDER, Capture, Registration, production_settings, run
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -5,8 +5,8 @@ from typing import Any
 import yaml
 from pydantic.alias_generators import to_camel
 
-from infra.schema import Settings
-from infra.settings import EMPTY, REQUIRED, SECRETS
+from infra.settings.loading import EMPTY, REQUIRED, SECRETS
+from infra.settings.schema import Settings
 from tests.recipes import EXAMPLE, ROOT
 
 DECLARED: dict[str, Any] = {

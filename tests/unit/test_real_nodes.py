@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from infra.cluster.traefik import chart_values
-from rehearsal import nodes, processes
-from rehearsal.configuration import read_stack
+from rehearsal.control_plane import nodes
+from rehearsal.engine.configuration import read_stack
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
-from rehearsal.real import addons, cgroups, chart, cluster, settings
-from rehearsal.real.machine import Machine
-from rehearsal.world import World
+from rehearsal.processes import cgroups, processes
+from rehearsal.real_nodes import addons, chart, cluster, settings
+from rehearsal.real_nodes.machine import Machine
+from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 from tools import debian
 from tools.programs import BuildError

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import REQUIRED, SHAPES
+from infra.settings.loading import REQUIRED, SHAPES
 from ops import stackfile
 from ops.errors import OpsError
-from rehearsal import configuration
+from rehearsal.control_plane.nodes import manifests
+from rehearsal.engine import configuration
+from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
 from rehearsal.loopback import ranges
-from rehearsal.nodes import manifests
-from rehearsal.placeholders import placeholder
 from tests.recipes import EXAMPLE, ROOT
 
 SOURCE = """

@@ -16,11 +16,14 @@ from cryptography import x509
 from rich.console import Console
 
 from rehearsal import __main__ as command_line
-from rehearsal import controlplane, nodes, observed, pki, processes, summary
+from rehearsal import pki
+from rehearsal.cli import status, summary
+from rehearsal.control_plane import control_plane, nodes
+from rehearsal.control_plane.flags import LOOPBACK
 from rehearsal.errors import RehearsalError
-from rehearsal.flags import LOOPBACK
 from rehearsal.layout import COMMAND, Layout, Record, named, this_version
-from rehearsal.world import World
+from rehearsal.processes import processes
+from rehearsal.world.world import World
 
 
 def test_a_certificate_is_trusted_for_its_hosts_by_its_own_authority_alone(tmp_path: Path) -> None:
@@ -48,18 +51,18 @@ def test_a_kubeconfig_stands_alone(tmp_path: Path) -> None:
 
 
 def test_ports_are_distinct_and_the_last_ones_again_where_they_are_free() -> None:
-    ports = controlplane.choose_ports({})
-    assert set(ports) == set(controlplane.PORTS)
+    ports = control_plane.choose_ports({})
+    assert set(ports) == set(control_plane.PORTS)
     assert len(set(ports.values())) == len(ports)
-    assert controlplane.choose_ports(ports) == ports
+    assert control_plane.choose_ports(ports) == ports
 
 
 def test_a_port_in_use_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controlplane, "PORT_SECONDS", 0.1)
+    monkeypatch.setattr(control_plane, "PORT_SECONDS", 0.1)
     with ExitStack() as held:
         taken = held.enter_context(socket.create_server((LOOPBACK, 0)))
         port = taken.getsockname()[1]
-        assert controlplane.choose_ports({"apiserver": port})["apiserver"] != port
+        assert control_plane.choose_ports({"apiserver": port})["apiserver"] != port
 
 
 def test_nodes_have_what_k3s_gives_them() -> None:
@@ -123,16 +126,16 @@ def test_workloads_and_jobs_are_read_as_kubernetes_tells_them() -> None:
         "metadata": {"namespace": "honeydue", "name": "api"},
         "spec": {"replicas": 3, "template": template},
     }
-    assert observed.workload({**found, "status": {"readyReplicas": 2}}) == observed.Workload(
+    assert status.workload({**found, "status": {"readyReplicas": 2}}) == status.Workload(
         namespace="honeydue", name="api", ready=2, wanted=3, tags=("honeydue-api:12b2f9d",)
     )
-    assert observed.workload(found).ready == 0
+    assert status.workload(found).ready == 0
     times = {"startTime": "2026-04-24T10:00:00Z", "completionTime": "2026-04-24T10:00:03Z"}
     ended = {"metadata": found["metadata"], "status": {**times, "conditions": [{"type": "Complete", "status": "True"}]}}
-    assert observed.task(ended) == observed.Task(
+    assert status.task(ended) == status.Task(
         namespace="honeydue", name="api", state="complete", took=timedelta(seconds=3)
     )
-    assert observed.task({"metadata": found["metadata"], "status": {}}).state == "running"
+    assert status.task({"metadata": found["metadata"], "status": {}}).state == "running"
 
 
 def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
@@ -147,14 +150,14 @@ def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
         "metadata": {"namespace": "other", "name": "api"},
         "spec": {**autoscaler["spec"], "minReplicas": 9},
     }
-    assert observed.least(api, [api, autoscaler, elsewhere]) == 3
-    assert observed.least({**api, "metadata": {**api["metadata"], "name": "web"}}, [api, autoscaler]) == 0
+    assert status.least(api, [api, autoscaler, elsewhere]) == 3
+    assert status.least({**api, "metadata": {**api["metadata"], "name": "web"}}, [api, autoscaler]) == 0
 
 
 def test_the_summary_says_what_a_person_asks_first() -> None:
-    look = observed.Observed(
+    look = status.Observed(
         machines=[
-            observed.Machine(
+            status.Machine(
                 alias="hetzner1",
                 hostname="ubuntu-8gb-nbg1-2",
                 address="178.104.247.152",
@@ -163,9 +166,9 @@ def test_the_summary_says_what_a_person_asks_first() -> None:
             )
         ],
         workloads=[
-            observed.Workload(namespace="honeydue", name="api", ready=3, wanted=3, tags=("honeydue-api:12b2f9d",))
+            status.Workload(namespace="honeydue", name="api", ready=3, wanted=3, tags=("honeydue-api:12b2f9d",))
         ],
-        tasks=[observed.Task(namespace="honeydue", name="migrate-1", state="complete", took=timedelta(seconds=2))],
+        tasks=[status.Task(namespace="honeydue", name="migrate-1", state="complete", took=timedelta(seconds=2))],
         outputs={
             "urls": {"api": "https://api.myhoneydue.com"},
             "kubeconfig": "[secret]",

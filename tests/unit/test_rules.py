@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from ops.guardrails.rules import DEPLOYMENT, EXPENDABLE, SERVER, check
+from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
-from ops.rules import DEPLOYMENT, EXPENDABLE, SERVER, check
-from ops.summary import refusal
 from tests.unit.capture import Capture, Registration, masked
 from tests.unit.plans import plan, step, urn
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.on_demand import on_demand
+from infra.lazy_import import on_demand
 from infra.sdk import cloudflare
 
 ROOT = Path(__file__).parents[2]

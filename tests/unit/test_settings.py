@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.settings import REQUIRED, SettingsError
+from infra.settings.loading import REQUIRED, SettingsError
 from tests.unit.capture import PLACEHOLDER, example_settings, run
 
 

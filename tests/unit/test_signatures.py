@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.settings import SettingsError
+from infra.settings.loading import SettingsError
 from tests.unit.capture import COSIGN_KEY, Capture, example_settings, run
 from tests.unit.manifests import manifests, of
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings import SettingsError
+from infra.settings.loading import SettingsError
 from tests.unit.capture import PLACEHOLDER, Capture, equipped_settings, run
 
 NAME = "k3s-etcd-snapshot-s3-config"

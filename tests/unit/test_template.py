@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import template
-from rehearsal.template import Template
-from rehearsal.world import World
+from rehearsal.world import template
+from rehearsal.world.template import Template
+from rehearsal.world.world import World
 from tools import official, programs
 from tools import program as tools_program
 
@@ -20,9 +20,9 @@ CHECKOUT = {
     "Pulumi.yaml": "project",
     "Pulumi.prod.yaml": "settings",
     "infra/edge/zone.py": "program",
-    "ops/adopt.py": "command",
-    "rehearsal/world.py": "world",
-    "rehearsal/kwok/pods.yaml": "stage",
+    "ops/adoption/command.py": "command",
+    "rehearsal/world/world.py": "world",
+    "rehearsal/control_plane/kwok/pods.yaml": "stage",
     "requirements.txt": "pulumi==1",
     "constraints.txt": "grpcio==1",
 }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.settings import SettingsError
+from infra.settings.loading import SettingsError
 from tests.unit.capture import EQUIPMENT, Capture, equipped_settings, example_settings, run
 
 UPGRADES: Mapping[str, Any] = EQUIPMENT["honeydue:upgrades"]  # type: ignore[assignment]  # a map, as written there

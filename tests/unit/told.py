@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from infra.machines.boot import Boot
 from infra.machines.cloud_init import user_data
-from infra.topology import Access, ClusterSettings
+from infra.machines.node_config import Boot
+from infra.settings.topology import Access, ClusterSettings
 
 PASSWORD = "password-of-the-cluster"
 ACCESS = Access.model_validate({"operators": ["203.0.113.0/24"]})

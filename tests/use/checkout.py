@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from ops.release import set_images
+from ops.release.command import set_images
 from ops.stackfile import set_value
 from tests.recipes import ROOT, SETTINGS, recipe
 

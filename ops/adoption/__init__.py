@@ -1,0 +1,1 @@
+"""`adopt`: takes over resources that exist already, without changing them."""

@@ -1,0 +1,1 @@
+"""`drift`: compares what is declared with what exists, and changes nothing."""

@@ -1,0 +1,1 @@
+"""`preview` and `up`, whose plans are checked against the guard rails first."""

@@ -1,0 +1,1 @@
+"""The Pulumi engine of a world, and the stack that it runs."""

@@ -1,0 +1,108 @@
+"""Traefik's pods as its chart makes them of the HelmChartConfig in the cluster, since k3s' helm-controller does not run.
+
+After `_podtemplate.tpl`, `daemonset.yaml` and `values.yaml` of github.com/traefik/traefik-helm-chart, commit 00374755.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rehearsal.control_plane.kubectl import Kubectl
+from rehearsal.control_plane.nodes import Manifest
+from rehearsal.traefik.chart import Values, entry_points, flags
+from tools import programs
+
+IMAGE = f"rancher/mirrored-library-traefik:{programs.named('traefik').version.removeprefix('v')}"
+"""By the name under which k3s has it."""
+NAME = "traefik"
+NAMESPACE = "kube-system"
+READY_SECONDS = 120
+_LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": f"{NAME}-{NAMESPACE}"}
+_PORTS: Mapping[str, Mapping[str, Any]] = {
+    "traefik": {"port": 8080},
+    "web": {"port": 8000},
+    "websecure": {"port": 8443},
+    "metrics": {"port": 9100},
+}
+"""The chart's own, which values change."""
+_PROBE = {"initialDelaySeconds": 2, "periodSeconds": 10, "timeoutSeconds": 2}
+
+
+def install(kubectl: Kubectl, values: Values) -> None:
+    """Makes the cluster run it, and returns when every node's pod is ready; again after a change, it is rolled out."""
+    kubectl.apply(manifests(values))
+    kubectl.run("rollout", "status", f"daemonset/{NAME}", f"--namespace={NAMESPACE}", f"--timeout={READY_SECONDS}s")
+
+
+def manifests(values: Values) -> Iterator[Manifest]:
+    """Its account, the rights that the chart gives it, and its pods."""
+    account = {"name": NAME, "namespace": NAMESPACE}
+    group = "rbac.authorization.k8s.io"
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}
+    yield {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"{NAME}-{NAMESPACE}"},
+        # rehearsal/control_plane/manifests/cluster.yaml
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "rehearsal:traefik"},
+        "subjects": [{"kind": "ServiceAccount", **account}],
+    }
+    yield {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {**account, "labels": _LABELS},
+        "spec": {
+            "selector": {"matchLabels": _LABELS},
+            "updateStrategy": values["updateStrategy"],
+            "template": {
+                "metadata": {"labels": _LABELS, "annotations": values["deployment"].get("podAnnotations", {})},
+                "spec": _pod(values),
+            },
+        },
+    }
+
+
+def _pod(values: Values) -> Manifest:
+    return {
+        "serviceAccountName": NAME,
+        "terminationGracePeriodSeconds": 60,
+        "hostNetwork": values["hostNetwork"],
+        "priorityClassName": values["priorityClassName"],
+        "securityContext": values["podSecurityContext"],
+        # k3s' own, of its HelmChart.
+        "tolerations": [
+            {"key": "CriticalAddonsOnly", "operator": "Exists"},
+            {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
+        ],
+        "containers": [_container(values)],
+        "volumes": [{"name": name, "emptyDir": {}} for name in ("data", "tmp")],
+    }
+
+
+def _container(values: Values) -> Manifest:
+    ports = {name: {**_PORTS.get(name, {}), **values.get("ports", {}).get(name, {})} for name in entry_points(values)}
+    probed = ports["traefik"]
+    host = {"host": probed["hostIP"]} if "hostIP" in probed else {}
+    probe = {"httpGet": {**host, "path": "/ping", "port": probed["port"], "scheme": "HTTP"}, **_PROBE}
+    return {
+        "name": NAME,
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "args": flags(
+            values, addresses={name: f"{port.get('hostIP', '')}:{port['port']}/tcp" for name, port in ports.items()}
+        ),
+        "resources": values["resources"],
+        "securityContext": values["securityContext"],
+        "readinessProbe": {**probe, "failureThreshold": 1},
+        "livenessProbe": {**probe, "failureThreshold": 3},
+        "ports": [_port(name, port) for name, port in ports.items()],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  # the container's
+        "env": [
+            {"name": name, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{field}"}}}
+            for name, field in (("POD_NAME", "name"), ("POD_NAMESPACE", "namespace"))
+        ],
+    }
+
+
+def _port(name: str, port: Mapping[str, Any]) -> Manifest:
+    bound = {key: port[key] for key in ("hostPort", "hostIP") if key in port}
+    return {"name": name, "containerPort": port["port"], "protocol": "TCP", **bound}

@@ -1,0 +1,35 @@
+"""Who a node's programs are to the API server, and who it is to those that ask its kubelet."""
+
+from collections.abc import Mapping
+
+from rehearsal import pki
+from rehearsal.control_plane.flags import Place
+from rehearsal.real_nodes.addons import KUBE_ROUTER
+from rehearsal.real_nodes.settings import PKI, Setting
+
+
+def files(node: Setting, place: Place) -> Mapping[str, str]:
+    """Certificates and kubeconfigs, by path on the node's disk; issued anew at each start."""
+    folder = place.pki / "nodes" / node.hostname
+    folder.mkdir(parents=True, exist_ok=True)
+    server, client = pki.Authority.kept(place.pki, "server-ca"), pki.Authority.kept(place.pki, "client-ca")
+    serving = server.issue(folder, "serving", common_name=node.hostname, hosts=[node.hostname, node.address])
+    clients = {
+        # A node may read and change what is its own alone (NodeRestriction), and is known by this name.
+        "kubelet": client.issue(
+            folder, "kubelet", common_name=f"system:node:{node.hostname}", organization="system:nodes"
+        ),
+        "kube-proxy": client.issue(folder, "kube-proxy", common_name="system:kube-proxy"),
+        "kube-router": client.issue(folder, "kube-router", common_name=KUBE_ROUTER),
+    }
+    return {
+        f"{PKI}/client-ca.crt": client.files.certificate.read_text(),
+        f"{PKI}/serving.crt": serving.certificate.read_text(),
+        f"{PKI}/serving.key": serving.key.read_text(),
+        **{
+            f"{PKI}/{name}.kubeconfig": pki.kubeconfig(
+                server=place.server_url, authority=server.files, client=identity, context=place.network.context
+            )
+            for name, identity in clients.items()
+        },
+    }

@@ -1,0 +1,1 @@
+"""Traefik before a world's Services."""

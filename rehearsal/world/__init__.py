@@ -1,0 +1,1 @@
+"""A world: its folder, its start and end, its templates."""
