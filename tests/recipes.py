@@ -41,8 +41,8 @@ class Recipe:
 
 
 def recipe(name: str, *, instead: tuple[str, str] = ("", "")) -> Recipe:
-    """The section "To add a node" by "add a node"; `instead` replaces a name that it uses by another one."""
-    (section,) = re.findall(rf"^## To {name}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
+    """The section with that heading; `instead` replaces a name that the section uses by another one."""
+    (section,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
     section = section.replace(*instead) if instead[0] else section
     blocks = {kind: "".join(re.findall(rf"```{kind}\n(.*?)```", section, re.S)) for kind in ("sh", "diff")}
     lines = [shlex.split(line) for line in blocks["sh"].replace("\\\n", " ").splitlines()]

@@ -20,7 +20,7 @@ PATIENCE = 120
 @contextmanager
 def founded(folder: Path) -> Iterator[World]:
     """The settings as docs/architecture.md changes them, on an empty account, and one `up`."""
-    with World(folder / "founded", project=followed("found a cluster anew", folder / "project")) as world:
+    with World(folder / "founded", project=followed("Bootstrap a new cluster", folder / "project")) as world:
         world.pulumi("up", "--yes", "--skip-preview")
         yield world
 

@@ -40,7 +40,7 @@ def pulumi(folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["add a node", "add a service", "found a cluster anew"])
+@pytest.mark.parametrize("name", ["Add a node", "Add a service", "Bootstrap a new cluster"])
 def test_the_engine_takes_the_commands_and_changes_the_same(name: str, stack: Path, tmp_path: Path) -> None:
     followed, before = recipe(name), config(stack, SETTINGS)
     followed.apply(interpreted := checkout(tmp_path / "interpreted"))

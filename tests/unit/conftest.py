@@ -12,7 +12,7 @@ from tools import checksums
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Capture:
     """Of a cluster that is founded here, as docs/architecture.md says it is done."""
-    folder = followed("found a cluster anew", tmp_path_factory.mktemp("founded"))
+    folder = followed("Bootstrap a new cluster", tmp_path_factory.mktemp("founded"))
     return run(completed(folder / "Pulumi.prod.yaml"))
 
 

@@ -22,7 +22,7 @@ def named(registrations: Iterable[Registration]) -> set[str]:
     ("name", "instead", "expected"),
     [
         (
-            "add a node",
+            "Add a node",
             ("hetzner4", "hetzner9"),
             {
                 "Server hetzner9",
@@ -31,12 +31,12 @@ def named(registrations: Iterable[Registration]) -> set[str]:
             },
         ),
         (
-            "add a host name",
+            "Add a host name",
             ("www", "another"),
             {"Ingress honeydue-another", *(f"DnsRecord another-hetzner{number}" for number in (1, 2, 3))},
         ),
         (
-            "add a service",
+            "Add a service",
             ("docs", "manuals"),
             {
                 "Workload manuals",
@@ -68,4 +68,4 @@ def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     (folder / "infra/edge/zone.py").write_text("")
     with pytest.raises(subprocess.CalledProcessError):
-        recipe("add a host name").apply(folder)
+        recipe("Add a host name").apply(folder)

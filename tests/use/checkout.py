@@ -39,9 +39,9 @@ def used(folder: Path) -> Path:
         (folder / environment).symlink_to(ROOT / environment)
     settings = folder / SETTINGS
     # Other names than the page's, and than those by which tests/unit follows it once more.
-    recipe("add a node", instead=("4", "8")).apply(folder)
-    recipe("add a host name", instead=("www", "status")).apply(folder)
-    recipe("add a service", instead=("docs", SERVICE)).apply(folder)
+    recipe("Add a node", instead=("4", "8")).apply(folder)
+    recipe("Add a host name", instead=("www", "status")).apply(folder)
+    recipe("Add a service", instead=("docs", SERVICE)).apply(folder)
     set_images(settings, {"api": "1234567890", "worker": "1234567890", "web": "ffffffffff", SERVICE: "eeeeeeeeee"})
     set_value(settings, "honeydue:adopted", ADOPTED)
     for path, value in CHANGED.items():
