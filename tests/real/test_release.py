@@ -76,7 +76,7 @@ def test_a_broken_migration_leaves_nothing_behind_and_the_old_pods_serve(
 
 def test_the_runbook_recovers_from_it(production: World, neon: Outside, cloudflare: Sequence[Caller]) -> None:
     push(production, "mended-release", Schema.ADDITIVE)
-    read, mend = blocks("runbook.md", "A migration failed")
+    read, mend = blocks("runbook.md", "Recover from a failed migration")
     # Here are containers, so that this block too can be run.
     assert "000003" in run(production, Block(where=OPERATOR, text=read.text))
     run(production, mend, {"TAG": "mended-release"})

@@ -105,14 +105,14 @@ def rotate(world: World, heading: str) -> None:
 
 
 SECTIONS: dict[str, Section] = {
-    "To look first": look,
-    "Is the database pool warm?": warm,
-    "Neon's pooler is away": to_the_direct_host,
-    "Neon's pooler is back": to_the_pooler,
-    "To run the migrations by hand": migrate,
-    "A migration failed": recover,
-    "The origin certificate runs out": renew,
-    "To rotate a secret": rotate,
+    "Inspect the cluster": look,
+    "Check the database connection pool": warm,
+    "Switch to the direct database host": to_the_direct_host,
+    "Switch back to the pooler": to_the_pooler,
+    "Run migrations by hand": migrate,
+    "Recover from a failed migration": recover,
+    "Renew the origin certificate": renew,
+    "Rotate a secret": rotate,
 }
 
 
