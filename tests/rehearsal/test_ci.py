@@ -38,7 +38,7 @@ def shell(world: World, command: list[str | Path], folder: Path, **extra: str) -
 
 def become(world: World, account: str, folder: Path) -> None:
     """The page's own commands, then a job's own step."""
-    (block,) = blocks("ci.md", "An identity's kubeconfig")
+    (block,) = blocks("ci.md", "Create a kubeconfig for CI")
     assert "account=viewer\n" in block.text
     shell(world, ["bash", "-euc", block.text.replace("account=viewer\n", f"account={account}\n")], folder)
     kubeconfig = (folder / f"{account}.kubeconfig").read_text()
