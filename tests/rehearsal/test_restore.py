@@ -76,7 +76,7 @@ def environment(world: World, objects: ObjectStore) -> dict[str, str]:
 
 def test_one_node(world: World) -> None:
     cluster = remember(world, "one-node")
-    to_replace_it, to_make_it_anew = blocks(PAGE, "One node")
+    to_replace_it, to_make_it_anew = blocks(PAGE, "One node is lost")
     run(world, to_replace_it)
     await_whole(world)
     lose(world, "hetzner2")
@@ -88,7 +88,7 @@ def test_one_node(world: World) -> None:
 def test_the_quorum(world: World) -> None:
     cluster = remember(world, "quorum")
     lose(world, "hetzner1", "hetzner2")
-    on_the_last, by_the_operator = blocks(PAGE, "The quorum: one server of three is left")
+    on_the_last, by_the_operator = blocks(PAGE, "The quorum is lost")
     assert "has been reset" in run(world, on_the_last)
     run(world, by_the_operator)
     await_whole(world)
@@ -98,11 +98,11 @@ def test_the_quorum(world: World) -> None:
 def test_everything(store: tuple[World, ObjectStore]) -> None:
     world, objects = store
     cluster = remember(world, "everything")
-    saved = "".join(run(world, block) for block in blocks(PAGE, "What must be kept"))
+    saved = "".join(run(world, block) for block in blocks(PAGE, "What to back up"))
     (snapshot,) = {line.removeprefix("s3://") for line in saved.splitlines() if line.startswith("s3://before-")}
     told = environment(world, objects) | {"SNAPSHOT": snapshot}
     lose(world, *HOSTNAMES)
-    for block in blocks(PAGE, "Everything"):
+    for block in blocks(PAGE, "All servers are lost"):
         run(world, block, told)
     await_whole(world)
     is_remembered(world, "everything", cluster)
