@@ -8,10 +8,10 @@ TOOLS := $(VENV)/python -m tools.build
 # `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or else that of this checkout.
 PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops
-# Resources whose loss is meant, as a refusal names them: MEAN="Server::hetzner3 PrimaryIp::hetzner3".
-MEANT = $(foreach resource,$(MEAN),--mean $(resource))
-# REFRESH=1 looks where everything lives first, so that an up puts back what somebody changed by hand.
-LOOK = $(if $(REFRESH),--refresh)
+# Resources that this plan may delete or replace, as the refusal lists them: ALLOW_DELETE="Server::hetzner3 PrimaryIp::hetzner3".
+ALLOW_DELETE_OPTIONS = $(foreach resource,$(ALLOW_DELETE),--allow-delete $(resource))
+# REFRESH=1 refreshes the state from Hetzner, Cloudflare and the cluster first, so that `up` reverts manual changes.
+REFRESH_OPTION = $(if $(REFRESH),--refresh)
 # Who plays the kubelets: kwok, unless NODES=real, whose world is another one.
 REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world real)
 # Tags of images, commits as a rule; API alone is worker's too.
@@ -78,11 +78,11 @@ bench: .venv/ready ## how long a preview and a release take, against an empty pr
 adopt: .venv/ready ## the first day: take over what already exists, without touching it; asks first
 	@$(OPS) adopt --stack $(STACK)
 
-preview: .venv/ready ## what an up would change in production, held against the promises; DIFF=1 shows every value
-	@$(OPS) preview --stack $(STACK) $(MEANT) $(LOOK) $(if $(DIFF),--diff)
+preview: .venv/ready ## what an up would change in production, checked against the guard rails; DIFF=1 shows every value
+	@$(OPS) preview --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(REFRESH_OPTION) $(if $(DIFF),--diff)
 
-up: .venv/ready ## apply it; asks first, and refuses to break a promise
-	@$(OPS) up --stack $(STACK) $(MEANT) $(LOOK)
+up: .venv/ready ## apply it; asks first, and refuses a plan that breaks a guard rail
+	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(REFRESH_OPTION)
 
 release: .venv/ready ## new images: make release API=<commit> WEB=<commit>; asks first, tells a failed migration's log
 	@$(OPS) release --stack $(STACK) $(TAGS)

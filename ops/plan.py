@@ -6,10 +6,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
-LOSING = frozenset(
+DELETING_OPERATIONS = frozenset(
     {"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "remove-pending-replace"}
 )
-"""Operations after which what lived is gone, with or without a successor (pulumi/pkg/v3/resource/deploy/step.go)."""
+"""Operations that delete the existing resource, with or without a replacement (pulumi/pkg/v3/resource/deploy/step.go)."""
 UNTOUCHED = frozenset({"same", "read", "refresh"})
 _OWN = "pulumi:"
 
@@ -92,9 +92,9 @@ class Step(_Model):
         return tuple(self.detailed_diff or self.replace_reasons)
 
     @property
-    def loses(self) -> bool:
-        """Whether what lives now will be gone."""
-        return self.op in LOSING
+    def deletes(self) -> bool:
+        """Whether the existing resource is deleted, with or without a replacement."""
+        return self.op in DELETING_OPERATIONS
 
     @property
     def touches(self) -> bool:

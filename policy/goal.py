@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pulumi_policy import PolicyResource, ReportViolation, StackValidationArgs, StackValidationPolicy
 from pydantic import JsonValue
 
-from ops.guardrails.rules import DEPLOYMENT, Rule, all_is_protected, migration_comes_first, no_pod_is_lost
+from ops.guardrails.rules import DEPLOYMENT, Rule, migration_first, no_unavailable_pods, stays_protected
 from ops.plan import Plan, State, Step
 
-RULES: Sequence[Rule] = (all_is_protected, migration_comes_first, no_pod_is_lost)
+RULES: Sequence[Rule] = (stays_protected, migration_first, no_unavailable_pods)
 OWN = "honeydue:"
 """Types of the program's own components, which stand for nothing in the world."""
 READ = frozenset({DEPLOYMENT, "kubernetes:batch/v1:Job"})
@@ -31,7 +31,7 @@ def policy(rule: Rule) -> StackValidationPolicy:
         plan = goal(args.resources)
         urns = {step.short: step.urn for step in plan.steps}
         for violation in rule(plan):
-            report(f"{violation.resource} {violation.reason}: {violation.how}", urns[violation.resource])
+            report(f"{violation.resource} {violation.reason}: {violation.fix}", urns[violation.resource])
 
     return StackValidationPolicy(
         name=rule.__name__.replace("_", "-"), description=inspect.getdoc(rule) or rule.__name__, validate=validate

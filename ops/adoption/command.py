@@ -19,7 +19,7 @@ from ops.adoption.findings import dig
 from ops.adoption.removed_keys import lost_keys
 from ops.adoption.restarts import restarts
 from ops.errors import OpsError
-from ops.plan import LOSING, PlanError, short_name
+from ops.plan import DELETING_OPERATIONS, PlanError, short_name
 
 ADOPTED = "honeydue:adopted"
 STEP = ("resourcePreEvent", "metadata")
@@ -78,7 +78,9 @@ def _look_ahead(stack: str, adopted: Collection[str]) -> None:
     with console.status("planning what comes next"):
         events = list(engine.previewed(stack))
     planned = [(str(dig(one, *STEP, "op")), str(dig(one, *STEP, "urn"))) for one in events if dig(one, *STEP)]
-    wrong = sorted(short_name(urn) for op, urn in planned if op in LOSING or (op == "create" and urn in adopted))
+    wrong = sorted(
+        short_name(urn) for op, urn in planned if op in DELETING_OPERATIONS or (op == "create" and urn in adopted)
+    )
     if wrong:
         raise OpsError(
             f"taken over, but the next up would replace {', '.join(wrong)}: do not run it. `make preview DIFF=1` shows why"

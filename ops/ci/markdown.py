@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ops.guardrails.rules import Violation
-from ops.guardrails.summary import differs
+from ops.guardrails.summary import changed_properties, refusal_headline
 from ops.plan import Plan
 
 SHOWN = 100
@@ -18,7 +18,7 @@ def preview(plan: Plan, violations: Sequence[Violation], *, cost: str) -> str:
 
 def failure(said: str) -> str:
     """Why there is no plan, in the engine's own words."""
-    return f"**No plan could be made.**\n\n{_quoted(said)}"
+    return f"**Could not compute a plan.**\n\n{_quoted(said)}"
 
 
 def _changes(plan: Plan) -> Iterator[str]:
@@ -27,19 +27,19 @@ def _changes(plan: Plan) -> Iterator[str]:
         return
     counts = Counter(step.op for step in plan.changes)
     yield ", ".join(f"{count} to {op}" for op, count in sorted(counts.items())) + ".\n"
-    yield "| | resource | what differs |"
+    yield "| | resource | changed properties |"
     yield "|---|---|---|"
     for step in plan.changes[:SHOWN]:
-        yield f"| {step.op} | `{step.short}` | {_cell(differs(step))} |"
+        yield f"| {step.op} | `{step.short}` | {_cell(changed_properties(step))} |"
     if len(plan.changes) > SHOWN:
         yield f"\n… and {len(plan.changes) - SHOWN} more: `make preview`."
 
 
 def _refusal(violations: Sequence[Violation]) -> Iterator[str]:
     if violations:
-        yield f"\n**Refused as it is: {len(violations)} to mend or to mean.**\n"
+        yield f"\n**{refusal_headline(violations)}**\n"
         for one in violations:
-            yield f"- `{one.resource}` {_cell(one.reason)}<br>{_cell(one.how)}"
+            yield f"- `{one.resource}` {_cell(one.reason)}<br>{_cell(one.fix)}"
 
 
 def _warnings(plan: Plan) -> Iterator[str]:

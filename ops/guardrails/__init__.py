@@ -1,1 +1,1 @@
-"""`preview` and `up`, whose plans are checked against the guard rails first."""
+"""The `preview` and `up` commands, and the rules that a plan must satisfy before it is applied."""

@@ -1,4 +1,4 @@
-"""`preview` and `up`, with the promises between the plan and what is done."""
+"""The `preview` and `up` commands. Both compute a plan and check it against the guard rails before anything is applied."""
 
 import sys
 from collections.abc import Collection
@@ -12,57 +12,62 @@ from ops.guardrails.summary import changes, refusal
 from ops.plan import Plan, PlanError
 
 console = Console(soft_wrap=True, highlight=False)
-stack_option = click.option("--stack", required=True, help="Which stack.")
-mean_option = click.option(
-    "--mean", "meant", metavar="RESOURCE", multiple=True, help="A resource whose loss is meant: Server::hetzner3."
+stack_option = click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
+allow_delete_option = click.option(
+    "--allow-delete",
+    metavar="RESOURCE",
+    multiple=True,
+    help="A resource that this plan may delete or replace, for example Server::hetzner3. Repeat for each.",
 )
-
 refresh_option = click.option(
-    "--refresh", is_flag=True, help="Look where everything lives first: what somebody changed is put back."
+    "--refresh",
+    is_flag=True,
+    help="Refresh the state from Hetzner, Cloudflare and the cluster first, and revert manual changes.",
 )
 
 
 @click.command()
 @stack_option
-@mean_option
+@allow_delete_option
 @refresh_option
-@click.option("--diff", is_flag=True, help="Show the engine's own diff of every value too.")
-def preview(stack: str, meant: tuple[str, ...], refresh: bool, diff: bool) -> None:
-    """What an up would change, held against the promises. Touches nothing."""
-    guarded_plan(stack, meant, refresh=refresh)
+@click.option("--diff", is_flag=True, help="Also show Pulumi's diff of every property.")
+def preview(stack: str, allow_delete: tuple[str, ...], refresh: bool, diff: bool) -> None:
+    """Show what `up` would change, checked against the guard rails. Changes nothing."""
+    checked_plan(stack, allow_delete, refresh=refresh)
     if diff:
         sys.exit(planning.show_diff(stack, refresh=refresh))
 
 
 @click.command()
 @stack_option
-@mean_option
+@allow_delete_option
 @refresh_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def up(stack: str, meant: tuple[str, ...], refresh: bool, yes: bool) -> None:
-    """Preview, ask, apply."""
-    plan = guarded_plan(stack, meant, refresh=refresh)
+@click.option("--yes", is_flag=True, help="Apply without asking for confirmation.")
+def up(stack: str, allow_delete: tuple[str, ...], refresh: bool, yes: bool) -> None:
+    """Compute a plan, check it against the guard rails, ask for confirmation, and apply the program."""
+    plan = checked_plan(stack, allow_delete, refresh=refresh)
     if not yes:
-        click.confirm(f"Apply this to {stack}?", abort=True)
-    if shielded := [step.urn for step in plan.changes if step.short in meant and step.old and step.old.protect]:
-        planning.unprotect(stack, shielded)
+        click.confirm(f"Apply these changes to stack {stack}?", abort=True)
+    protected = [step.urn for step in plan.changes if step.short in allow_delete and step.old and step.old.protect]
+    if protected:
+        planning.unprotect(stack, protected)
     sys.exit(planning.apply(stack, refresh=refresh))
 
 
-def guarded_plan(stack: str, meant: Collection[str], *, refresh: bool = False) -> Plan:
-    """Makes the plan and shows it. Ends the command where the engine cannot make one, or where it would break a promise."""
+def checked_plan(stack: str, allow_delete: Collection[str], *, refresh: bool = False) -> Plan:
+    """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
     try:
-        with console.status(f"planning {stack}"):
+        with console.status(f"Planning stack {stack}"):
             plan = planning.make_plan(stack, refresh=refresh)
     except PlanError as error:
-        raise click.ClickException(f"no plan could be made, nothing was changed.\n{error}") from None
+        raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))
-    violations = check(plan, meant=meant)
+    violations = check(plan, allow_delete=allow_delete)
     if violations:
         console.print(refusal(violations, stack=stack))
     if plan.errors:
         raise click.ClickException(
-            "the plan could not be made to its end, nothing was changed.\n" + "\n".join(plan.errors)
+            "Could not compute the complete plan. Nothing was changed.\n" + "\n".join(plan.errors)
         )
     if violations:
         sys.exit(1)

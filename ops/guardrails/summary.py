@@ -1,4 +1,4 @@
-"""What people see of a plan: every change in a line, and every refusal with its way out."""
+"""How a plan and its violations are shown in a terminal."""
 
 import re
 from collections.abc import Sequence
@@ -18,45 +18,51 @@ SYMBOLS = {
     "replace": "[red]±[/]",
     "import": "[blue]=[/]",
 }
-SHOWN = 4
-"""Paths in a line; `--diff` shows all, with their values."""
+SHOWN_PATHS = 4
+"""Property paths in one row. `preview --diff` shows all of them, with their values."""
 
 
 def changes(plan: Plan) -> RenderableType:
-    """The program's warnings; one line a resource: what happens to it, what differs, and whether pods restart for it; the cost."""
+    """The program's warnings, one row for each changed resource (operation, name, changed properties), and the monthly cost."""
     warnings = [Text(warning, style="yellow") for warning in plan.warnings]
-    price = [Text(f"Monthly cost: {found}")] if (found := cost(plan)) else []
+    price = [Text(f"Monthly cost: {text}")] if (text := cost(plan)) else []
     if not plan.changes:
         return Group(*warnings, Text("No changes."), *price)
     table = Table(box=None, pad_edge=False)
     table.add_column()
     table.add_column("resource", no_wrap=True)
-    table.add_column("what differs", overflow="fold")
+    table.add_column("changed properties", overflow="fold")
     for step in plan.changes:
-        table.add_row(SYMBOLS.get(step.op, step.op), step.short, differs(step))
+        table.add_row(SYMBOLS.get(step.op, step.op), step.short, changed_properties(step))
     return Group(*warnings, table, *price)
 
 
-def differs(step: Step) -> str:
+def changed_properties(step: Step) -> str:
+    """The properties that change, and whether the pods of a Deployment roll for it."""
     paths = list(dict.fromkeys(re.sub(r"\[\d+\]", "", path) for path in step.changed))
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    restarts = (
+    more = f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else ""
+    rolls = (
         step.state.type == DEPLOYMENT
         and step.op == "update"
         and any(path.startswith("spec.template") for path in paths)
     )
-    return ", ".join(paths[:SHOWN]) + more + (" (its pods roll)" if restarts else "")
+    return ", ".join(paths[:SHOWN_PATHS]) + more + (" (its pods roll)" if rolls else "")
 
 
 def refusal(violations: Sequence[Violation], *, stack: str) -> RenderableType:
-    """Every promise that would be broken: the resource, why, and what to do."""
-    lines: list[RenderableType] = [
-        Text(f"Refused, nothing was changed: {len(violations)} to mend or to mean.", style="red")
-    ]
-    for one in violations:
-        lines.append(Text.assemble(("  " + one.resource, "bold"), " ", one.reason))
-        lines.append(Text("    " + one.how, style="dim"))
-    excusable = list(dict.fromkeys(one.resource for one in violations if one.may_be_meant))
-    if len(excusable) > 1 and len(excusable) == len({one.resource for one in violations}):
-        lines.append(Text(f'To mean all of it: make up STACK={stack} MEAN="{" ".join(excusable)}"'))
+    """Every violation: the resource, the reason, and how to fix or confirm it."""
+    lines: list[RenderableType] = [Text(refusal_headline(violations), style="red")]
+    for violation in violations:
+        lines.append(Text.assemble(("  " + violation.resource, "bold"), " ", violation.reason))
+        lines.append(Text("    " + violation.fix, style="dim"))
+    confirmable = list(dict.fromkeys(violation.resource for violation in violations if violation.confirmable))
+    if len(confirmable) > 1 and len(confirmable) == len({violation.resource for violation in violations}):
+        lines.append(Text(f'To confirm all of them: make up STACK={stack} ALLOW_DELETE="{" ".join(confirmable)}"'))
     return Group(*lines)
+
+
+def refusal_headline(violations: Sequence[Violation]) -> str:
+    """The first line of a refusal: the number of violations, and what to do."""
+    count = f"{len(violations)} guard rail{'' if len(violations) == 1 else 's'}"
+    confirm = ", or confirm the deletions with ALLOW_DELETE" if any(one.confirmable for one in violations) else ""
+    return f"Refused: the plan breaks {count}. Nothing was changed. Fix each one{confirm}."

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ops import planning, stackfile
 from ops.errors import OpsError
-from ops.guardrails.commands import guarded_plan, stack_option
+from ops.guardrails.commands import checked_plan, stack_option
 from ops.plan import PlanError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def release_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping
         before = set_images(file, tags)
         for app, tag in tags.items():
             console.print(f"{app}: {before[app]} → {tag}")
-        # Nothing is meant to be lost by a release: that is make up MEAN=…, before it.
-        guarded_plan(stack, ())
+        # A release deletes nothing. Confirm a deletion with make up ALLOW_DELETE=… before it.
+        checked_plan(stack, ())
         if ask:
             click.confirm(f"Release this to {stack}?", abort=True)
     return before

@@ -57,10 +57,10 @@ def refused(pack: analyzer_pb2_grpc.AnalyzerStub, resources: dict[str, Any]) -> 
     return {(one.policyName, one.urn) for one in answer.diagnostics}
 
 
-def test_it_names_its_policies_with_their_promises(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_it_names_its_policies_and_describes_them(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     told = {one.name: one.description for one in pack.GetAnalyzerInfo(Empty()).policies}
-    assert told.keys() == {"all-is-protected", "migration-comes-first", "no-pod-is-lost"}
-    assert all(description.startswith("Promise ") for description in told.values())
+    assert told.keys() == {"stays-protected", "migration-first", "no-unavailable-pods"}
+    assert all(description.startswith("Guard rail: ") for description in told.values())
 
 
 def test_productions_own_goal_passes(pack: analyzer_pb2_grpc.AnalyzerStub, production: Capture) -> None:
@@ -75,7 +75,7 @@ def test_each_policy_refuses_what_breaks_it(pack: analyzer_pb2_grpc.AnalyzerStub
     api.dependencies.remove(job)
     web.properties["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = 1
     assert refused(pack, broken) == {
-        ("all-is-protected", server.urn),
-        ("migration-comes-first", api.urn),
-        ("no-pod-is-lost", web.urn),
+        ("stays-protected", server.urn),
+        ("migration-first", api.urn),
+        ("no-unavailable-pods", web.urn),
     }

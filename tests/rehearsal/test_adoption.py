@@ -128,7 +128,7 @@ def test_the_account_of_fields_names_nobody_but_controllers_and_the_program(adop
 
 def test_the_next_plan_makes_nothing_anew_and_breaks_no_promise(adopted: Adoption) -> None:
     planned = plan(adopted.world)
-    assert [step.short for step in planned.changes if step.loses] == []
+    assert [step.short for step in planned.changes if step.deletes] == []
     assert {step.urn for step in planned.changes if step.op == "create"} & known(adopted.world).keys() == set()
     checked = ops(adopted.world, "preview", "--stack", "prod")
     assert checked.returncode == 0, checked.stdout
@@ -219,4 +219,4 @@ def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: Worl
     assert half.items() <= known(another).items()
     assert len(known(another)) == 51
     assert everything(another) == objects
-    assert [step.short for step in plan(another).changes if step.loses] == []
+    assert [step.short for step in plan(another).changes if step.deletes] == []

@@ -125,7 +125,7 @@ def test_a_loss_is_refused_whatever_the_engine_thinks_of_it(
         assert refused.returncode == 1
         for resource in lost:
             assert f"{resource} would be " in refused.stdout
-            assert f'make up STACK=prod MEAN="{resource}"' in refused.stdout
+            assert f'make up STACK=prod ALLOW_DELETE="{resource}"' in refused.stdout
         assert (clouds(world), state(world)) == before
 
 
@@ -137,7 +137,9 @@ def test_a_volume_in_use_is_not_replaced(world: World) -> None:
         refused = ops(world, "up", "--stack", "prod", "--yes")
         assert (clouds(world), state(world)) == before
     assert refused.returncode == 1
-    assert "PersistentVolumeClaim::redis-data would be replaced, as spec.storageClassName changed" in refused.stdout
+    assert (
+        "PersistentVolumeClaim::redis-data would be replaced, because spec.storageClassName changed" in refused.stdout
+    )
     assert "spec is immutable" in refused.stdout
 
 
@@ -167,13 +169,13 @@ def test_protection_alone_lets_through_what_drops_it_in_the_same_change(world: W
     assert not refused_as_protected(world)
     refused = ops(world, "preview", "--stack", "prod")
     assert refused.returncode == 1
-    assert "OriginCaCertificate::origin would be replaced, as requestedValidity changed" in refused.stdout
+    assert "OriginCaCertificate::origin would be replaced, because requestedValidity changed" in refused.stdout
     assert "Firewall::honeydue would no longer be protected" in refused.stdout
 
 
-def test_what_is_meant_is_done_and_nothing_else_loses_its_protection(world: World) -> None:
+def test_a_confirmed_deletion_is_applied_and_nothing_else_loses_its_protection(world: World) -> None:
     node_removed(world)
-    everything = [option for resource in OF_THE_NODE for option in ("--mean", resource)]
+    everything = [option for resource in OF_THE_NODE for option in ("--allow-delete", resource)]
     unasked = ops(world, "up", "--stack", "prod", *everything, answer="n\n")
     assert unasked.returncode == 1
     assert urn(world, f"Server::{NODE}")
@@ -186,17 +188,17 @@ def test_what_is_meant_is_done_and_nothing_else_loses_its_protection(world: Worl
     assert {held["type"].rsplit(":", 1)[-1] for held in real.values() if not held.get("protect")} == {"Job", "SshKey"}
     again = ops(world, "up", "--stack", "prod", "--yes", *everything)
     assert again.returncode == 1
-    assert f"Server::{NODE} was meant, but this plan does not lose it" in again.stdout
+    assert f"Server::{NODE} is in ALLOW_DELETE, but this plan does not delete it" in again.stdout
 
 
-def test_the_origin_certificate_is_renewed_by_meaning_it(world: World) -> None:
+def test_the_origin_certificate_is_renewed_by_confirming_its_replacement(world: World) -> None:
     certificate = urn(world, "OriginCaCertificate::origin")
     old = resources(world)[certificate]["id"]
     served = ["get", "secret", "cloudflare-origin-cert", "-n", "honeydue", "-o", r"jsonpath={.data.tls\.crt}"]
     before = world.kubectl(*served)
     world.pulumi("state", "taint", "--yes", certificate)
     assert "OriginCaCertificate::origin would be replaced" in ops(world, "preview", "--stack", "prod").stdout
-    done = ops(world, "up", "--stack", "prod", "--yes", "--mean", "OriginCaCertificate::origin")
+    done = ops(world, "up", "--stack", "prod", "--yes", "--allow-delete", "OriginCaCertificate::origin")
     assert done.returncode == 0, done.stdout
     held = resources(world)[certificate]
     assert held["id"] != old

@@ -34,5 +34,5 @@ def test_the_engine_asks_the_pack_and_obeys_it(tmp_path: Path) -> None:
         edit(world, "infra/apps/workload.py", "max_unavailable=0", "max_unavailable=1")
         refused = world.pulumi("preview", "--policy-pack", "policy", check=False)
         assert refused.returncode != 0
-        assert "[mandatory]  no-pod-is-lost  (kubernetes:apps/v1:Deployment: api)" in refused.stdout
+        assert "[mandatory]  no-unavailable-pods  (kubernetes:apps/v1:Deployment: api)" in refused.stdout
         assert "Deployment::api may stop old pods before new ones are ready" in refused.stdout

@@ -109,7 +109,10 @@ def test_a_broken_promise_is_in_the_comment_and_fails_the_job(
 ) -> None:
     with engine(tmp_path, monkeypatch, plan=plan("delete")):
         assert comment().exit_code == 1
-    assert "**Refused as it is: 1 to mend or to mean.**" in gitea.comments[7][0]["body"]
+    assert (
+        "**Refused: the plan breaks 1 guard rail. Nothing was changed. Fix each one, or confirm the deletions with ALLOW_DELETE.**"
+        in gitea.comments[7][0]["body"]
+    )
     assert "`Service::api0` would be deleted" in gitea.comments[7][0]["body"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.guardrails.rules import DEPLOYMENT, EXPENDABLE, SERVER, check
+from ops.guardrails.rules import DEPLOYMENT, SERVER, UNPROTECTED, check
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
 from tests.unit.capture import Capture, Registration, masked
@@ -27,8 +27,8 @@ def workload(name: str, *, image: str = IMAGE, after: tuple[str, ...] = (), **sp
     return {"inputs": {"spec": {"strategy": rolling, "template": template, **spec}}, "dependencies": list(after)}
 
 
-def broken(found: Plan, **meant: Any) -> set[tuple[str, str]]:
-    return {(one.rule, one.resource) for one in check(found, **meant)}
+def violated(found: Plan, **options: Any) -> set[tuple[str, str]]:
+    return {(one.rule, one.resource) for one in check(found, **options)}
 
 
 def declared(one: Registration, *, protect: bool) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_productions_own_program_breaks_no_promise(program: Capture) -> None:
 def test_all_but_what_is_expendable_must_be_protected(program: Capture) -> None:
     found = check(plan(*[declared(one, protect=False) for one in program.registrations]))
     real = [one for one in program.registrations if one.request.custom and not one.type.startswith("pulumi:")]
-    assert {one.resource for one in found} == {short_name(one.urn) for one in real if one.type not in EXPENDABLE}
+    assert {one.resource for one in found} == {short_name(one.urn) for one in real if one.type not in UNPROTECTED}
 
 
 def test_a_short_name_means_one_resource(program: Capture) -> None:
@@ -74,60 +74,61 @@ def test_a_short_name_means_one_resource(program: Capture) -> None:
         "kubernetes:networking.k8s.io/v1:Ingress",
     ],
 )
-def test_nothing_is_lost_protected_or_not(op: str, kind: str) -> None:
+def test_a_deletion_is_refused_protected_or_not(op: str, kind: str) -> None:
     name = f"{kind.rsplit(':', 1)[-1]}::one"
     for protected in (True, False):
         found = plan(step(op, kind, "one", changed=("location",), old={"protect": protected}))
         (violation,) = check(found)
-        assert (violation.rule, violation.resource) == ("nothing_is_lost", name)
-        assert broken(found, meant=[name]) == set()
+        assert (violation.rule, violation.resource) == ("no_deletion", name)
+        assert violated(found, allow_delete=[name]) == set()
     assert check(plan(step("update", kind, "one"))) == []
 
 
-def test_a_loss_tells_resource_reason_and_the_way_to_mean_it() -> None:
+def test_a_refused_deletion_names_resource_reason_and_the_command_that_confirms_it() -> None:
     (violation,) = check(plan(step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner1", changed=("location",))))
     assert violation.resource == "PrimaryIp::hetzner1"
-    assert "replaced, as location changed" in violation.reason
-    assert violation.how.endswith('make up STACK=prod MEAN="PrimaryIp::hetzner1"')
+    assert "replaced, because location changed" in violation.reason
+    assert violation.fix.endswith('make up STACK=prod ALLOW_DELETE="PrimaryIp::hetzner1"')
 
 
-def test_what_a_release_replaces_is_no_loss() -> None:
+def test_what_a_release_replaces_is_allowed() -> None:
     assert (
-        check(plan(*[step("replace", kind, "one", old={"protect": False}, protect=False) for kind in EXPENDABLE])) == []
+        check(plan(*[step("replace", kind, "one", old={"protect": False}, protect=False) for kind in UNPROTECTED]))
+        == []
     )
 
 
-def test_the_end_of_a_component_or_provider_is_no_loss() -> None:
+def test_deleting_a_component_or_provider_is_allowed() -> None:
     component = step("delete", "honeydue:machines:Firewall", "firewall", old={"custom": False})
     assert check(plan(component, step("delete", "pulumi:providers:hcloud", "hetzner"))) == []
 
 
-def test_meaning_something_else_than_the_plan_does_is_refused() -> None:
+def test_confirming_a_deletion_that_the_plan_does_not_make_is_refused() -> None:
     found = plan(step("delete", SERVER, "hetzner3"))
-    assert broken(found, meant=["Server::hetzner2"]) == {
+    assert violated(found, allow_delete=["Server::hetzner2"]) == {
         ("check", "Server::hetzner2"),
-        ("nothing_is_lost", "Server::hetzner3"),
+        ("no_deletion", "Server::hetzner3"),
     }
-    assert broken(plan(), meant=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
+    assert violated(plan(), allow_delete=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
 
 
-def test_the_setting_to_make_a_node_anew_allows_that_one() -> None:
+def test_the_replacing_setting_allows_that_server_alone() -> None:
     anew = step("replace", SERVER, "hetzner2", protect=False)
     assert check(plan(anew, replacing="hetzner2")) == []
-    assert broken(plan(anew, replacing="hetzner1")) == {
-        ("nothing_is_lost", "Server::hetzner2"),
-        ("all_is_protected", "Server::hetzner2"),
+    assert violated(plan(anew, replacing="hetzner1")) == {
+        ("no_deletion", "Server::hetzner2"),
+        ("stays_protected", "Server::hetzner2"),
     }
-    assert broken(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {
-        ("nothing_is_lost", "Server::hetzner2")
+    assert violated(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {
+        ("no_deletion", "Server::hetzner2")
     }
     address = step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner2")
-    assert broken(plan(address, replacing="hetzner2")) == {("nothing_is_lost", "PrimaryIp::hetzner2")}
+    assert violated(plan(address, replacing="hetzner2")) == {("no_deletion", "PrimaryIp::hetzner2")}
 
 
-def test_losing_protection_is_refused_before_it_costs_anything() -> None:
+def test_losing_protection_is_refused() -> None:
     dropped = step("same", "hcloud:index/firewall:Firewall", "honeydue", protect=False)
-    assert broken(plan(dropped)) == {("all_is_protected", "Firewall::honeydue")}
+    assert violated(plan(dropped)) == {("stays_protected", "Firewall::honeydue")}
     assert check(plan(step("same", "hcloud:index/firewall:Firewall", "honeydue", old={"protect": False}))) == []
 
 
@@ -139,13 +140,13 @@ def test_losing_protection_is_refused_before_it_costs_anything() -> None:
         step("delete", SERVER, "hetzner2"),
     ],
 )
-def test_one_server_stops_at_a_time_however_it_was_meant(second: dict[str, Any]) -> None:
+def test_one_server_stops_at_a_time_confirmed_or_not(second: dict[str, Any]) -> None:
     first = step("replace", SERVER, "hetzner1")
     both = {("one_server_at_a_time", f"Server::hetzner{number}") for number in (1, 2)}
-    meant = [one.resource for one in check(plan(first, second)) if one.may_be_meant]
-    assert broken(plan(first, second), meant=meant) == both
-    assert broken(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {
-        ("nothing_is_lost", "Server::hetzner2")
+    allowed = [one.resource for one in check(plan(first, second)) if one.confirmable]
+    assert violated(plan(first, second), allow_delete=allowed) == both
+    assert violated(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {
+        ("no_deletion", "Server::hetzner2")
     }
 
 
@@ -153,8 +154,8 @@ def test_one_server_stops_at_a_time_however_it_was_meant(second: dict[str, Any])
 def test_no_pod_that_needs_the_schema_comes_before_its_migration(name: str) -> None:
     job = step("replace", JOB, "migrate", protect=False, **workload("migrate"))
     for op in ("create", "update"):
-        assert broken(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {
-            ("migration_comes_first", f"Deployment::{name}")
+        assert violated(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {
+            ("migration_first", f"Deployment::{name}")
         }
         assert check(plan(job, step(op, DEPLOYMENT, name, **workload(name, after=(urn(JOB, "migrate"),))))) == []
     assert check(plan(step("same", DEPLOYMENT, name, **workload(name)))) == []
@@ -163,7 +164,7 @@ def test_no_pod_that_needs_the_schema_comes_before_its_migration(name: str) -> N
 def test_api_runs_the_image_that_was_migrated() -> None:
     job = step("same", JOB, "migrate", protect=False, **workload("migrate", image="registry/honeydue-api:0"))
     api = step("update", DEPLOYMENT, "api", **workload("api", after=(urn(JOB, "migrate"),)))
-    assert broken(plan(job, api)) == {("migration_comes_first", "Deployment::api")}
+    assert violated(plan(job, api)) == {("migration_first", "Deployment::api")}
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,8 @@ def test_api_runs_the_image_that_was_migrated() -> None:
     ],
 )
 def test_no_old_pod_is_lost(spec: dict[str, Any]) -> None:
-    assert broken(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {
-        ("no_pod_is_lost", "Deployment::web")
+    assert violated(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {
+        ("no_unavailable_pods", "Deployment::web")
     }
 
 
@@ -214,7 +215,7 @@ def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(
     places: list[dict[str, Any]] = [{"inputs": inputs}, {"outputs": inputs}]
     for where in places:
         for leaking in (step("same", kind, "one", **where), step("delete", kind, "one", old=where)):
-            (violation,) = [one for one in check(plan(leaking)) if one.rule == "secrets_stay_secret"]
+            (violation,) = [one for one in check(plan(leaking)) if one.rule == "no_plaintext_secrets"]
             assert violation.reason.endswith(f" {place}")
             console = Console(width=200)
             with console.capture() as said:
@@ -241,9 +242,9 @@ def test_a_recorded_plan_is_read() -> None:
         ("delete", "Server::hetzner4"),
     ]
     assert [one.changed for one in recorded.changes][2] == ("requestedValidity",)
-    assert broken(recorded) == {
-        ("nothing_is_lost", "OriginCaCertificate::origin"),
-        ("nothing_is_lost", "Server::hetzner4"),
+    assert violated(recorded) == {
+        ("no_deletion", "OriginCaCertificate::origin"),
+        ("no_deletion", "Server::hetzner4"),
     }
     assert len(recorded.warnings) == 1
 
