@@ -11,7 +11,7 @@ from rehearsal.cli.summary import Step, summary
 from rehearsal.engine import engine
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
-from rehearsal.real_nodes import chart
+from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.traefik.ingress import chart_values
 from rehearsal.world.world import World
 from tools import build
@@ -43,7 +43,7 @@ class Rehearsal:
                 self._step("Traefik on every node"),
                 self._console.status("starting Traefik, as k3s' helm-controller would"),
             ):
-                chart.install(self._world.way_in(), chart_values(self._world))
+                traefik_daemonset.install(self._world.way_in(), chart_values(self._world))
         with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
             self._expect_no_changes()
         observed, real = observe(self._world), self._world.is_real()

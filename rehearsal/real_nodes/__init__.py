@@ -1,1 +1,1 @@
-"""Real nodes for a world: kubelet, containerd, kube-proxy and the network policy controller, in namespaces of the kernel."""
+"""Real nodes for a world: kubelet, containerd, kube-proxy and the network policy controller in Linux namespaces."""

@@ -1,4 +1,4 @@
-"""What a cluster with real nodes runs of its own: the DNS that k3s deploys, and the rights of a node's programs."""
+"""The add-ons of a cluster with real nodes: CoreDNS as k3s deploys it, and RBAC for the programs of a node."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,21 +6,22 @@ from pathlib import Path
 
 from rehearsal.control_plane.nodes import Manifest
 from rehearsal.images.archive import Image
-from rehearsal.real_nodes.settings import SANDBOX
+from rehearsal.real_nodes.node_config import SANDBOX
 from tools import programs
 
 DNS_IMAGE = "honeydue.example/rehearsal/coredns:1"
 NAMESPACE = "kube-system"
 KUBE_ROUTER = "rehearsal:network-policies"
-"""The name by which the network policy controllers are known to the API server."""
+"""The user name of the network policy controllers."""
 _LABELS = {"k8s-app": "kube-dns"}
-"""As k3s labels it, and as network policies select it."""
+"""The labels of k3s' CoreDNS. Network policies select it by them."""
 
 
 def images(debian: Path) -> Sequence[Image]:
-    """What nodes must hold before their first pod."""
+    """The images that a node needs before its first pod starts."""
     return (
-        # Waits for ever, and ends with its pod; the system's own sleep does, with the two libraries that it is linked with.
+        # The pause container: a process that waits until its pod ends. Debian's sleep does, with the two libraries it
+        # is linked with.
         Image(
             reference=SANDBOX,
             layers=[{path: (debian / path.lstrip("/")).resolve() for path in _SLEEP}],
@@ -38,34 +39,37 @@ def images(debian: Path) -> Sequence[Image]:
 _SLEEP = ("/usr/bin/sleep", "/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2")
 
 
-def manifests(*, dns: str, outside: Mapping[str, str]) -> Iterator[Manifest]:
-    """`dns` is the address of its Service, `outside` the addresses of what has a name outside of the cluster."""
-    yield from _rights(
+def manifests(*, dns: str, external_hosts: Mapping[str, str]) -> Iterator[Manifest]:
+    """The objects of the add-ons.
+
+    `dns` is the cluster IP of the DNS Service. `external_hosts` maps names outside of the cluster to their addresses.
+    """
+    yield from _cluster_role(
         KUBE_ROUTER,
         kind="User",
-        rules=[_may_see("", "namespaces", "nodes", "pods", "services", "endpoints"), *_POLICIES],
+        rules=[_read_rule("", "namespaces", "nodes", "pods", "services", "endpoints"), *_POLICIES],
     )
-    # Who asks a kubelet for logs, as the API server does.
-    yield _binding(
+    # The API server reads logs from the kubelets, which authorize it by this binding.
+    yield _cluster_role_binding(
         "rehearsal:apiserver-kubelet",
         role="system:kubelet-api-admin",
         kind="User",
         name="kube-apiserver-kubelet-client",
     )
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "coredns", "namespace": NAMESPACE}}
-    yield from _rights(
+    yield from _cluster_role(
         "system:coredns",
         kind="ServiceAccount",
         name="coredns",
-        rules=[_may_see("", "namespaces", "pods", "services"), _SLICES],
+        rules=[_read_rule("", "namespaces", "pods", "services"), _ENDPOINT_SLICES],
     )
     yield {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "coredns", "namespace": NAMESPACE},
-        "data": {"Corefile": corefile(outside)},
+        "data": {"Corefile": corefile(external_hosts)},
     }
-    yield _deployment(hashlib.sha256(corefile(outside).encode()).hexdigest())
+    yield _deployment(hashlib.sha256(corefile(external_hosts).encode()).hexdigest())
     yield {
         "apiVersion": "v1",
         "kind": "Service",
@@ -73,14 +77,16 @@ def manifests(*, dns: str, outside: Mapping[str, str]) -> Iterator[Manifest]:
         "spec": {
             "selector": _LABELS,
             "clusterIP": dns,
-            "ports": [{"name": f"dns-{one.lower()}", "port": 53, "protocol": one} for one in ("UDP", "TCP")],
+            "ports": [
+                {"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")
+            ],
         },
     }
 
 
-def corefile(outside: Mapping[str, str]) -> str:
-    """Knows the cluster and the given names, and asks nobody: no other name exists here."""
-    hosts = "".join(f"        {address} {name}\n" for name, address in outside.items())
+def corefile(external_hosts: Mapping[str, str]) -> str:
+    """Resolves the cluster's names and the given ones. It forwards nothing: every other name does not exist."""
+    hosts = "".join(f"        {address} {name}\n" for name, address in external_hosts.items())
     return f"""\
 .:53 {{
     errors
@@ -101,7 +107,7 @@ def corefile(outside: Mapping[str, str]) -> str:
 """
 
 
-def _deployment(told: str) -> Manifest:
+def _deployment(corefile_checksum: str) -> Manifest:
     container = {
         "name": "coredns",
         "image": DNS_IMAGE,
@@ -109,7 +115,7 @@ def _deployment(told: str) -> Manifest:
         "args": ["-conf", "/etc/coredns/Corefile"],
         "ports": [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "100m", "memory": "70Mi"}, "limits": {"memory": "170Mi"}},
-        # k3s' own, but every 1 s: a start waits for it.
+        # The probes of k3s, but with a period of 1 s, because the start of a world waits for it.
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1, "timeoutSeconds": 1},
         "livenessProbe": {"httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": 60, "timeoutSeconds": 5},
         "securityContext": {
@@ -126,14 +132,14 @@ def _deployment(told: str) -> Manifest:
         "spec": {
             "selector": {"matchLabels": _LABELS},
             "template": {
-                # Of its Corefile, which it reads once: another one makes another pod.
-                "metadata": {"labels": _LABELS, "annotations": {"rehearsal/corefile": told}},
+                # CoreDNS reads its Corefile once. The checksum replaces the pod when the Corefile changes.
+                "metadata": {"labels": _LABELS, "annotations": {"rehearsal/corefile": corefile_checksum}},
                 "spec": {
                     "serviceAccountName": "coredns",
                     "priorityClassName": "system-cluster-critical",
-                    # Not itself: it would ask itself for what it does not know.
+                    # The node's resolv.conf: with ClusterFirst, CoreDNS would send its own queries to itself.
                     "dnsPolicy": "Default",
-                    # As k3s spreads it.
+                    # The same constraint as in k3s.
                     "topologySpreadConstraints": [
                         {
                             "maxSkew": 1,
@@ -150,25 +156,25 @@ def _deployment(told: str) -> Manifest:
     }
 
 
-def _may_see(group: str, *resources: str) -> Manifest:
+def _read_rule(group: str, *resources: str) -> Manifest:
     return {"apiGroups": [group], "resources": [*resources], "verbs": ["get", "list", "watch"]}
 
 
-_SLICES = _may_see("discovery.k8s.io", "endpointslices")
-_POLICIES = [_SLICES, _may_see("networking.k8s.io", "networkpolicies")]
+_ENDPOINT_SLICES = _read_rule("discovery.k8s.io", "endpointslices")
+_POLICIES = [_ENDPOINT_SLICES, _read_rule("networking.k8s.io", "networkpolicies")]
 
 
-def _rights(role: str, *, kind: str, rules: Sequence[Manifest], name: str | None = None) -> Iterator[Manifest]:
+def _cluster_role(role: str, *, kind: str, rules: Sequence[Manifest], name: str | None = None) -> Iterator[Manifest]:
     yield {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": {"name": role},
         "rules": [*rules],
     }
-    yield _binding(role, role=role, kind=kind, name=name or role)
+    yield _cluster_role_binding(role, role=role, kind=kind, name=name or role)
 
 
-def _binding(binding: str, *, role: str, kind: str, name: str) -> Manifest:
+def _cluster_role_binding(binding: str, *, role: str, kind: str, name: str) -> Manifest:
     group = "rbac.authorization.k8s.io"
     subject = {
         "kind": kind,

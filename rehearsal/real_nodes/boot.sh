@@ -1,6 +1,13 @@
 #!/bin/sh
-# Makes a machine of this process: boot.sh ROOT DEBIAN HOSTNAME NAME=FOLDER..., in new namespaces of everything but the user.
-# The machine sees its own root file system and nothing of the one it was started from; all mounts go with its last process.
+# Turns this process into process 1 of a node's machine.
+#
+# usage: boot.sh ROOT DEBIAN HOSTNAME NAME=FOLDER...
+#   ROOT         the folder that becomes the root file system
+#   DEBIAN       an unpacked Debian system; its /usr is mounted read-only
+#   NAME=FOLDER  a folder to mount at /opt/NAME
+#
+# The caller has created the namespaces: all kinds but the user namespace. The machine cannot see the file system that
+# it was started from. The kernel drops its mounts when its last process ends.
 set -eu
 root=$1 debian=$2 hostname=$3
 shift 3
@@ -14,26 +21,27 @@ for program in "$@"; do
     mkdir -p "opt/${program%%=*}"
     mount --bind -o ro "${program#*=}" "opt/${program%%=*}"
 done
-for scratch in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs "$scratch"; done
+for folder in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
 chmod 1777 tmp
 
 mount -t proc proc proc
-# What is set there is the whole machine's, not this node's: read-only, but for what the kernel keeps per network.
+# Most sysctls belong to the host and are therefore read-only. Those below net belong to the network namespace.
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount --bind proc/sys/net proc/sys/net
 mount -o remount,bind,rw proc/sys/net
-# These the kubelet insists on setting: it gets copies.
-for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
-    copy="run/sysctl-$(basename "$setting")"
-    cat "proc/sys/$setting" >"$copy"
-    mount --bind "$copy" "proc/sys/$setting"
+# The kubelet refuses to start when it cannot set these sysctls: it writes to copies.
+for sysctl in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops \
+    kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
+    copy="run/sysctl-$(basename "$sysctl")"
+    cat "proc/sys/$sysctl" >"$copy"
+    mount --bind "$copy" "proc/sys/$sysctl"
 done
 
 mount -t sysfs sysfs sys
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mount -t cgroup2 cgroup2 sys/fs/cgroup
-    # Of the second version a group with controllers holds no process itself.
+    # cgroup v2: a group that delegates controllers must not contain processes. Move this one to a leaf.
     mkdir sys/fs/cgroup/init
     echo $$ >sys/fs/cgroup/init/cgroup.procs
 else
@@ -41,14 +49,14 @@ else
     sed -n 's/^[0-9]*:\([a-z_,]\{1,\}\):.*/\1/p' /proc/self/cgroup | while read -r controllers; do
         mkdir "sys/fs/cgroup/$controllers"
         mount -t cgroup -o "$controllers" cgroup "sys/fs/cgroup/$controllers"
-        # runc and the kubelet look for each controller by its own name.
-        for one in $(echo "$controllers" | tr ',' ' '); do
-            [ -e "sys/fs/cgroup/$one" ] || ln -s "$controllers" "sys/fs/cgroup/$one"
+        # cgroup v1: a hierarchy may have several controllers. runc and the kubelet expect a folder for each of them.
+        for controller in $(echo "$controllers" | tr ',' ' '); do
+            [ -e "sys/fs/cgroup/$controller" ] || ln -s "$controllers" "sys/fs/cgroup/$controller"
         done
     done
 fi
 
-# Of kmsg the kubelet reads who was killed for want of memory.
+# The kubelet reads out-of-memory kills from kmsg.
 for device in null zero full random urandom tty kmsg; do
     touch "dev/$device"
     mount --bind "/dev/$device" "dev/$device"
@@ -57,13 +65,16 @@ mkdir dev/pts dev/shm
 mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts dev/pts
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ln -s pts/ptmx dev/ptmx
-for number in 0 1 2; do ln -s "/proc/self/fd/$number" "dev/$(echo stdin stdout stderr | cut -d' ' -f$((number + 1)))"; done
 ln -s /proc/self/fd dev/fd
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
 
 pivot_root . old
 umount -l old
 rmdir old
-# The kubelet's volumes are seen by containers that were there before; no mount leaves this namespace, which was made private.
+# The kubelet needs shared mount propagation: a running container must see volumes that are mounted later. No mount can
+# propagate to the host, because unshare made this mount namespace private.
 mount --make-rshared /
-# Collects the shims whose containerd was killed, as any first process of a machine does.
+# tini reaps orphaned processes, for example containerd's shims after containerd was killed.
 exec tini -- sleep infinity

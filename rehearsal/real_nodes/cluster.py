@@ -1,4 +1,4 @@
-"""Real nodes of a world: their network, their machines, and what joins them to its control plane."""
+"""The real nodes of a world: their network, their machines, and the programs that join them to the control plane."""
 
 import os
 import platform
@@ -16,225 +16,235 @@ from rehearsal.errors import RehearsalError
 from rehearsal.external.database import Outside
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
-from rehearsal.real_nodes import addons, identities, network, settings
-from rehearsal.real_nodes.machine import PART, PATH, Machine, part
+from rehearsal.real_nodes import addons, credentials, network, node_config
+from rehearsal.real_nodes.machine import NODE_VARIABLE, PATH, Machine, node_of
+from rehearsal.real_nodes.node_config import NodeConfig
 from tools import debian, programs
 
-NETWORK_PART = ".network"
-"""No host has such a name."""
-PROGRAMS = ("containerd", "kubelet", "kube-proxy", "kube-router")
-OF_KUBERNETES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
+NETWORK = ".network"
+"""NODE_VARIABLE of the process that keeps the world's network namespace. No hostname starts with a dot."""
+NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy", "kube-router")
+CONTROL_PLANE_PROGRAMS = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
 PACKAGES = ("node", "postgresql", "redis")
+"""The sets of Debian packages that the programs of a world with real nodes need."""
 TOLERATION_SECONDS = 60
 """How long a pod stays bound to a node that is not ready or unreachable."""
 TOOLS = ("unshare", "nsenter", "mount", "umount", "pivot_root")
 
 
-def enter(layout: Layout) -> int:
-    """Moves this thread into the world's network, which is made where it is not there; returns what `network.leave` takes."""
-    # From inside, Debian's archive is out of reach.
+def enter_network(layout: Layout) -> int:
+    """Moves this thread into the world's network namespace, and creates the namespace if it does not exist.
+
+    Returns the descriptor of the previous namespace, for `network.leave`.
+    """
+    # The world's network has no route to Debian's archive: download everything before entering it.
     for packages in PACKAGES:
         debian.root(packages)
-    found = next((one for one in processes.running(layout) if part(one)[0] == NETWORK_PART), None)
-    if found:
-        return network.enter(network.of(found.pid))
-    environment = {"PATH": PATH, PART: NETWORK_PART}
-    started = processes.start(layout, "network", ["unshare", "--net", "sleep", "infinity"], environment=environment)
-    network.await_own(started.pid)
-    before = network.enter(network.of(started.pid))
-    network.set_up()
-    return before
+    owner = next((process for process in processes.running(layout) if node_of(process)[0] == NETWORK), None)
+    if owner:
+        return network.enter(network.namespace_of(owner.pid))
+    environment = {"PATH": PATH, NODE_VARIABLE: NETWORK}
+    process = processes.start(layout, "network", ["unshare", "--net", "sleep", "infinity"], environment=environment)
+    network.wait_for_namespace(process.pid)
+    previous = network.enter(network.namespace_of(process.pid))
+    network.set_up_router()
+    return previous
 
 
 def running(layout: Layout) -> Mapping[str, int]:
-    """The programs of such a world and their process ids, a node's with its name before their own."""
-    found = {}
+    """The process ids of the programs of such a world. The key of a node's program is `<hostname>/<program>`."""
+    pids = {}
     for process in processes.running(layout):
-        where, name = part(process)
-        if where is None and name in OF_KUBERNETES:
-            found[name] = process.pid
-        elif name in PROGRAMS or where == NETWORK_PART:
-            found[where if where == NETWORK_PART else f"{where}/{name}"] = process.pid
-    return found
+        node, name = node_of(process)
+        if node == NETWORK:
+            pids[NETWORK] = process.pid
+        elif node is None and name in CONTROL_PLANE_PROGRAMS:
+            pids[name] = process.pid
+        elif name in NODE_PROGRAMS:
+            pids[f"{node}/{name}"] = process.pid
+    return pids
 
 
-def runs(layout: Layout) -> bool:
-    """Whether nothing of it is missing but what somebody switched off."""
-    on = [hostname for hostname in _hostnames(layout) if not Machine(layout=layout, hostname=hostname).is_off()]
-    wanted = {NETWORK_PART, *OF_KUBERNETES, *(f"{hostname}/{name}" for hostname in on for name in PROGRAMS)}
-    return wanted <= set(running(layout))
+def is_running(layout: Layout) -> bool:
+    """Whether every program runs, except those of machines that were powered off on purpose."""
+    nodes = [hostname for hostname in _hostnames(layout) if not Machine(layout=layout, hostname=hostname).is_off()]
+    node_programs = {f"{hostname}/{name}" for hostname in nodes for name in NODE_PROGRAMS}
+    return {NETWORK, *CONTROL_PLANE_PROGRAMS, *node_programs} <= set(running(layout))
 
 
 def _hostnames(layout: Layout) -> set[str]:
     return {folder.name for folder in layout.nodes.glob("*")}
 
 
-def check(*, founded_here: bool = False) -> None:
-    """A RehearsalError in one line where real nodes cannot be."""
-    without = "without it, rehearse with the usual nodes: NODES=kwok"
-    if founded_here:
+def check_requirements(*, bootstrapped: bool = False) -> None:
+    """Raises a RehearsalError of one line when real nodes cannot run here or cannot join this cluster."""
+    instead = "rehearse with simulated nodes instead: NODES=kwok"
+    if bootstrapped:
         raise RehearsalError(
-            "real nodes join a cluster that was there before (honeydue:cluster.founder is set); without: NODES=kwok"
+            "real nodes can only join a cluster that exists before the program runs, "
+            f"but honeydue:cluster.founder is set; {instead}"
         )
     if platform.system() != "Linux":
-        raise RehearsalError(f"real nodes need Linux; {without}")
+        raise RehearsalError(f"real nodes need Linux; {instead}")
     if os.geteuid() != 0:
-        raise RehearsalError(f"real nodes need root, for namespaces, mounts and filter rules of their own; {without}")
+        raise RehearsalError(f"real nodes need root, for namespaces, mounts and iptables rules; {instead}")
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
-        raise RehearsalError(f"real nodes need {', '.join(missing)} of util-linux; {without}")
+        raise RehearsalError(f"real nodes need {', '.join(missing)} of util-linux; {instead}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What real nodes are made from."""
+class ClusterConfig:
+    """The configuration of all real nodes of a world."""
 
     network: Network
     dns: str
+    """The cluster IP of the DNS Service."""
     nodes: Sequence[Node]
     disks: Sequence[Disk] = ()
-    outside: Outside
+    database: Outside
     images: Sequence[Path]
-    """Archives that every node holds."""
+    """The image archives that every node imports."""
 
-    def settings(self) -> list[settings.Setting]:
-        """Of each node."""
-        pods = IPv4Network(self.network.pods)
-        ranges = settings.ranges(self.network.pods, len(self.nodes))
+    def node_configs(self) -> list[NodeConfig]:
+        """The configuration of each node, in the order of `nodes`."""
+        ranges = node_config.pod_ranges(self.network.pods, len(self.nodes))
         return [
-            settings.Setting(
+            NodeConfig(
                 hostname=node.hostname,
                 address=_address(node),
-                pods=own,
-                cluster=pods,
+                pods=pods,
+                cluster=IPv4Network(self.network.pods),
                 services=self.network.services,
                 dns=self.dns,
             )
-            for node, own in zip(self.nodes, ranges, strict=True)
+            for node, pods in zip(self.nodes, ranges, strict=True)
         ]
 
     def manifests(self) -> Iterator[Manifest]:
-        """What the API server must hold before the kubelets come."""
-        nodes = [replace(node, pods=str(own.pods)) for node, own in zip(self.nodes, self.settings(), strict=True)]
+        """The objects that must exist before the kubelets start."""
+        configs = zip(self.nodes, self.node_configs(), strict=True)
+        nodes = [replace(node, pods=str(config.pods)) for node, config in configs]
         yield from manifests_of_real(nodes, disks=self.disks)
-        yield from addons.manifests(dns=self.dns, outside=self.outside.addresses)
+        yield from addons.manifests(dns=self.dns, external_hosts=self.database.addresses)
 
 
 def _address(node: Node) -> str:
     if node.ipv4 is None:
-        raise RehearsalError(f"honeydue:nodes: {node.hostname} has no ipv4, which a real node needs")
+        raise RehearsalError(f"honeydue:nodes: {node.hostname} has no ipv4, but a real node needs one")
     return node.ipv4
 
 
 class RealNodes:
-    """Started with the world's control plane, and ended with its processes."""
+    """The machines of a world with real nodes. They start with the world's control plane and end with the world."""
 
-    def __init__(self, layout: Layout, plan: Plan) -> None:
+    def __init__(self, layout: Layout, config: ClusterConfig) -> None:
         self._layout = layout
-        self._plan = plan
-        self._settings = {one.hostname: one for one in plan.settings()}
-        self._machines = {hostname: Machine(layout=layout, hostname=hostname) for hostname in self._settings}
+        self._config = config
+        self._nodes = {node.hostname: node for node in config.node_configs()}
+        self._machines = {hostname: Machine(layout=layout, hostname=hostname) for hostname in self._nodes}
 
-    def place(self, place: Place) -> Place:
-        """The control plane of such a world: at an address that nodes and pods reach, and asking kubelets by theirs."""
-        told = replace(self._plan.network, advertise=network.ROUTER)
+    def control_plane(self, place: Place) -> Place:
+        """The configuration of the control plane with an address that nodes and pods can reach."""
+        network_config = replace(self._config.network, advertise=network.ROUTER)
         flags = {
             "kube-apiserver": [
+                # Connect to each kubelet by the address of its Node.
                 "kubelet-preferred-address-types=InternalIP",
-                # Kubernetes' default, and production's, is 300 s. A rehearsal of a lost node shows the same after one minute.
+                # Kubernetes' default, and production's, is 300 s. A rehearsal of a lost node need not wait 5 minutes.
                 f"default-not-ready-toleration-seconds={TOLERATION_SECONDS}",
                 f"default-unreachable-toleration-seconds={TOLERATION_SECONDS}",
             ]
         }
-        return replace(place, address=network.ROUTER, network=told, played=False, extra=flags)
+        return replace(place, address=network.ROUTER, network=network_config, played=False, extra=flags)
 
     def manifests(self) -> Iterable[Manifest]:
-        return self._plan.manifests()
+        """The objects that must exist before the kubelets start."""
+        return self._config.manifests()
 
-    def fits(self) -> bool:
-        """Whether the machines that are there are those of the settings."""
+    def matches_settings(self) -> bool:
+        """Whether the machines that exist are exactly those of the settings, with the same configuration files."""
         return _hostnames(self._layout) == set(self._machines) and all(
-            self._machines[name].holds(settings.files(one)) for name, one in self._settings.items()
+            self._machines[hostname].has_files(node_config.files(node)) for hostname, node in self._nodes.items()
         )
 
     def start(self) -> None:
-        """Boots all machines, and starts what is outside of the cluster; returns when all answer."""
-        with ThreadPoolExecutor() as together:
-            outside = together.submit(self._plan.outside.start)
-            self._all(together, self._power_on)
-            outside.result()
+        """Boots all machines and starts the external database. Returns when all are ready."""
+        with ThreadPoolExecutor() as executor:
+            database = executor.submit(self._config.database.start)
+            self._for_all(executor, self._power_on)
+            database.result()
 
-    def take_in(self) -> None:
-        """Gives running machines the images of changed settings."""
+    def apply_settings(self) -> None:
+        """Imports the images of changed settings into running machines."""
         for machine in self._machines.values():
-            for archive in self._plan.images:
-                machine.hold(archive)
+            for archive in self._config.images:
+                machine.import_images(archive)
 
     def join(self, place: Place) -> None:
-        """Starts what makes nodes of the machines, once the API server there knows them."""
-        with ThreadPoolExecutor() as together:
-            self._all(together, partial(self._join, place=place))
+        """Starts the kubelet and its companions on every machine. The Nodes must exist in the API server."""
+        with ThreadPoolExecutor() as executor:
+            self._for_all(executor, partial(self._join, place=place))
 
     def power_off(self, hostname: str) -> None:
-        """Cuts the power of one, which stays off until it is powered on."""
-        machine = self._named(hostname)
-        machine.first()
+        """Cuts the power of a node. It stays off until `power_on`."""
+        machine = self._machine(hostname)
+        machine.init_pid()
         network.detach(self._number(hostname))
         machine.power_off()
 
     def power_on(self, hostname: str, place: Place) -> None:
-        """Boots one that was switched off, with the disk that it had."""
-        if not self._named(hostname).is_off():
-            raise RehearsalError(f"node {hostname} is on")
+        """Boots a node that was powered off, with the disk that it had."""
+        if not self._machine(hostname).is_off():
+            raise RehearsalError(f"node {hostname} is already on")
         self._power_on(hostname)
         self._join(hostname, place)
 
-    def _named(self, hostname: str) -> Machine:
+    def _machine(self, hostname: str) -> Machine:
         if hostname not in self._machines:
-            raise RehearsalError(f"there is no node {hostname}; there are {', '.join(self._machines)}")
+            raise RehearsalError(f"no node is named {hostname}; the nodes are {', '.join(self._machines)}")
         return self._machines[hostname]
 
     def _number(self, hostname: str) -> int:
-        return [*self._settings].index(hostname) + 1
+        return [*self._nodes].index(hostname) + 1
 
-    def _all(self, together: ThreadPoolExecutor, action: Callable[[str], None]) -> None:
-        for done in [together.submit(action, hostname) for hostname in self._settings]:
-            done.result()
+    def _for_all(self, executor: ThreadPoolExecutor, action: Callable[[str], None]) -> None:
+        for future in [executor.submit(action, hostname) for hostname in self._nodes]:
+            future.result()
 
     def _join(self, hostname: str, place: Place) -> None:
-        setting, machine = self._settings[hostname], self._machines[hostname]
-        machine.write(identities.files(setting, place))
-        kubelet = machine.start("kubelet", settings.kubelet(setting))
-        # Not the policy controller beside kube-proxy: it inserts and deletes rules by their number in a chain.
+        node, machine = self._nodes[hostname], self._machines[hostname]
+        machine.write(credentials.files(node, place))
+        kubelet = machine.start("kubelet", node_config.kubelet(node))
+        # One after the other: both insert and delete iptables rules by their number in a chain, and would race.
         for name, command in (
-            ("kube-proxy", settings.kube_proxy(setting)),
-            ("kube-router", settings.kube_router(setting)),
+            ("kube-proxy", node_config.kube_proxy(node)),
+            ("kube-router", node_config.kube_router(node)),
         ):
-            machine.await_answer(settings.health(setting, name), machine.start(name, command), name)
-        # Of an earlier start the API server may still have it that the node is ready.
-        machine.await_answer(settings.health(setting, "kubelet"), kubelet, "kubelet")
+            machine.wait_for_http(node_config.health_url(node, name), machine.start(name, command), name)
+        # Probe the kubelet itself: after a restart, the Node's status may still be Ready from before.
+        machine.wait_for_http(node_config.health_url(node, "kubelet"), kubelet, "kubelet")
 
     def _power_on(self, hostname: str) -> None:
-        setting, machine = self._settings[hostname], self._machines[hostname]
+        node, machine = self._nodes[hostname], self._machines[hostname]
         number, root = self._number(hostname), debian.root("node")
-        machine.lay_out(root)
-        machine.write(settings.files(setting))
-        for path in disks_of(setting.hostname, self._plan.nodes, self._plan.disks):
+        machine.prepare_disk(root)
+        machine.write(node_config.files(node))
+        for path in disks_of(hostname, self._config.nodes, self._config.disks):
             folder = machine.root / path.lstrip("/")
             folder.mkdir(parents=True, exist_ok=True)
-            # As k3s' provisioner leaves it: a pod's user may write to it though nobody changes the owner.
+            # The mode that k3s' local-path provisioner sets: a pod's user must be able to write although the kubelet
+            # does not change the owner of a hostPath volume.
             folder.chmod(0o777)
-        booted = machine.power_on(
+        boot = machine.power_on(
             root, {name: programs.installed(programs.named(name)) for name in ("kubelet", "kube-router")}
         )
-        network.await_own(booted.pid)
+        network.wait_for_namespace(boot.pid)
         network.attach(
-            network.Attachment(
-                pid=booted.pid, number=number, address=setting.address, pods=setting.pods, cluster=setting.cluster
-            )
+            network.Attachment(pid=boot.pid, number=number, address=node.address, pods=node.pods, cluster=node.cluster)
         )
-        machine.await_boot(booted)
-        machine.run("iptables-restore", "--noflush", stdin=settings.masquerade(setting))
+        machine.wait_for_boot(boot)
+        machine.run("iptables-restore", "--noflush", stdin=node_config.masquerade(node))
         containerd = machine.start("containerd", ["containerd"])
-        machine.await_file(settings.CONTAINERD, containerd, "containerd")
-        for archive in self._plan.images:
-            machine.hold(archive)
+        machine.wait_for_file(node_config.CONTAINERD, containerd, "containerd")
+        for archive in self._config.images:
+            machine.import_images(archive)

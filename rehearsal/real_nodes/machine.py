@@ -1,4 +1,4 @@
-"""One node's machine: a root file system, namespaces of its own, and the programs that run in them."""
+"""The machine of one real node: a root file system, Linux namespaces, and the programs that run in them."""
 
 import os
 import shutil
@@ -17,49 +17,52 @@ from rehearsal.layout import Layout
 from rehearsal.processes import cgroups, processes
 
 BOOT = Path(__file__).with_name("boot.sh")
-PART = "HONEYDUE_WORLD_NODE"
-"""In the environment of a node's processes: its name."""
-FIRST = "tini"
-"""A machine's first process: with its end the kernel ends all others and drops every mount."""
+NODE_VARIABLE = "HONEYDUE_WORLD_NODE"
+"""The environment variable that holds the name of the node which a process belongs to."""
+INIT = "tini"
+"""The name of process 1 of a machine. When it ends, the kernel ends all other processes and drops every mount."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_SECONDS = 60.0
+NAMESPACES = ("net", "mount", "pid", "uts", "ipc", "cgroup")
+"""The namespaces that a machine does not share, as named by the options of unshare and nsenter."""
 
-JOIN = 'for group in $GROUPS_TO_JOIN; do echo $$ >"$group"; done; unset GROUPS_TO_JOIN; exec "$@"'
+JOIN_CGROUPS = 'for group in $GROUPS_TO_JOIN; do echo $$ >"$group"; done; unset GROUPS_TO_JOIN; exec "$@"'
 
 
-class OffError(RehearsalError):
-    """The machine is not on."""
+class MachineOffError(RehearsalError):
+    """The machine is powered off."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A machine that is on or off; its disk is a folder of the world."""
+    """A machine of the world. Its disk is a folder of the world and remains when the machine is powered off."""
 
     layout: Layout
     hostname: str
 
     @property
     def root(self) -> Path:
+        """The folder that is the machine's root file system."""
         return self.layout.nodes / self.hostname
 
-    def lay_out(self, debian: Path) -> None:
-        """Prepares the disk, with Debian's own settings."""
-        # Its own disk, open to everybody on it.
+    def prepare_disk(self, debian: Path) -> None:
+        """Creates the root file system, with /etc of the given Debian root."""
+        # Every user of the node must be able to enter its root directory.
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
         for folder in ("var/lib", "var/log", "var/tmp"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for link, target in {
-            **{one: f"usr/{one}" for one in ("bin", "lib", "lib64", "sbin")},
+            **{folder: f"usr/{folder}" for folder in ("bin", "lib", "lib64", "sbin")},
             "var/run": "../run",
         }.items():
             if not (self.root / link).is_symlink():
                 (self.root / link).symlink_to(target)
-        # What was changed there does not outlive a restart of the world; /var does.
+        # A restart of the world discards changes to /etc. It keeps /var.
         shutil.rmtree(self.root / "etc", ignore_errors=True)
         shutil.copytree(debian / "etc", self.root / "etc", symlinks=True)
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Puts these on its disk, by their absolute path."""
+        """Writes files to the disk, readable by root only. The keys are absolute paths on the node."""
         for path, content in files.items():
             file = self.root / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,137 +70,140 @@ class Machine:
             file.touch(mode=0o600)
             file.write_text(content)
 
-    def holds(self, files: Mapping[str, str]) -> bool:
-        """Whether these stand on its disk, as they are."""
+    def has_files(self, files: Mapping[str, str]) -> bool:
+        """Whether the disk contains all of these files with exactly this content."""
         return all(
             (self.root / path.lstrip("/")).exists() and (self.root / path.lstrip("/")).read_text() == content
             for path, content in files.items()
         )
 
     def power_on(self, debian: Path, programs: Mapping[str, Path]) -> subprocess.Popen[bytes]:
-        """Starts its first process; `programs` are the folders that it finds under /opt, by name."""
-        self._off.unlink(missing_ok=True)
+        """Starts process 1. `programs` maps a name to the folder that is mounted at /opt/<name>."""
+        self._off_marker.unlink(missing_ok=True)
         groups = [group / "cgroup.procs" for group in cgroups.create(self.layout, self.hostname)]
-        own = ("net", "mount", "pid", "uts", "ipc", "cgroup")
-        # --kill-child: whoever kills unshare, which waits outside, means the machine.
-        unshare = ["unshare", *(f"--{one}" for one in own), "--fork", "--kill-child"]
+        # --kill-child: unshare waits outside of the namespaces. Killing it must end the machine.
+        unshare = ["unshare", *(f"--{namespace}" for namespace in NAMESPACES), "--fork", "--kill-child"]
         folders = [f"{name}={folder}" for name, folder in programs.items()]
         return self._start(
             "boot", [*unshare, "sh", str(BOOT), str(self.root), str(debian), self.hostname, *folders], groups
         )
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Starts a program on the running machine, its words in the world's `logs/<hostname>-<name>.log`."""
-        return self._start(name, [*self._enter(), *command], self._groups())
+        """Starts a program on the running machine. It logs to `logs/<hostname>-<name>.log` of the world."""
+        return self._start(name, [*self._nsenter(), *command], self._groups())
 
     def command(self, *arguments: str) -> list[str]:
-        """How to run something on the running machine from outside."""
-        joined = " ".join(map(str, self._groups()))
-        return ["env", f"GROUPS_TO_JOIN={joined}", f"PATH={PATH}", "sh", "-c", JOIN, "join", *self._enter(), *arguments]
+        """The command line that runs `arguments` on the running machine when it is executed outside of it."""
+        groups = " ".join(map(str, self._groups()))
+        environment = [f"GROUPS_TO_JOIN={groups}", f"PATH={PATH}"]
+        return ["env", *environment, "sh", "-c", JOIN_CGROUPS, "join", *self._nsenter(), *arguments]
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """What it printed; a RehearsalError with its own words when it failed."""
-        done = subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
-        return self._said(done)
+        """Runs a command on the machine and returns its output. A RehearsalError contains the output of a failure."""
+        return self._output(
+            subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
+        )
 
-    def feed(self, file: Path, *arguments: str) -> str:
-        """Likewise, with a file of ours as its input."""
-        with file.open("rb") as content:
-            done = subprocess.run(self.command(*arguments), stdin=content, capture_output=True, text=True, check=False)
-        return self._said(done)
+    def import_images(self, archive: Path) -> None:
+        """Imports the images of an archive under the names that pods use. Importing again changes nothing."""
+        command = self.command("ctr", "--namespace=k8s.io", "images", "import", "-")
+        with archive.open("rb") as content:
+            self._output(subprocess.run(command, stdin=content, capture_output=True, text=True, check=False))
 
-    def hold(self, archive: Path) -> None:
-        """Gives it the images of an archive, by the names that pods ask for; done twice, it changes nothing."""
-        self.feed(archive, "ctr", "--namespace=k8s.io", "images", "import", "-")
+    def _output(self, completed: subprocess.CompletedProcess[str]) -> str:
+        if completed.returncode != 0:
+            raise RehearsalError(f"a command failed on node {self.hostname}: {completed.stderr.strip()}")
+        return completed.stdout
 
-    def _said(self, done: subprocess.CompletedProcess[str]) -> str:
-        if done.returncode != 0:
-            raise RehearsalError(f"a command failed on node {self.hostname}: {done.stderr.strip()}")
-        return done.stdout
-
-    def first(self) -> int:
-        """The process id, outside, of the machine's first process; a RehearsalError when the machine is off."""
-        found = next((one for one in processes.running(self.layout) if part(one) == (self.hostname, FIRST)), None)
-        if found is None:
-            raise OffError(f"node {self.hostname} is off")
-        return found.pid
+    def init_pid(self) -> int:
+        """The process id of the machine's process 1 outside of the machine. Raises MachineOffError."""
+        for process in processes.running(self.layout):
+            if node_of(process) == (self.hostname, INIT):
+                return process.pid
+        raise MachineOffError(f"node {self.hostname} is off")
 
     def power_off(self) -> None:
-        """As by a power cut: nothing on it ends in good order, and all of it ends. It stays off until it is powered on."""
-        first = psutil.Process(self.first())
-        self._off.touch()
-        first.kill()
-        first.wait(START_SECONDS)
+        """Kills every process at once, as a power cut does. The machine stays off until `power_on`."""
+        init = psutil.Process(self.init_pid())
+        self._off_marker.touch()
+        init.kill()
+        init.wait(START_SECONDS)
 
     def is_off(self) -> bool:
-        """Whether somebody wants it to be."""
-        return self._off.exists()
+        """Whether the machine was powered off on purpose."""
+        return self._off_marker.exists()
 
     @property
-    def _off(self) -> Path:
+    def _off_marker(self) -> Path:
         return self.root / ".off"
 
-    def await_boot(self, booted: subprocess.Popen[bytes]) -> None:
-        """Returns when it takes programs."""
-        self._await("boot", booted, self.first)
+    def wait_for_boot(self, process: subprocess.Popen[bytes]) -> None:
+        """Returns when the machine can start programs. `process` is the result of `power_on`."""
+        self._wait("boot", process, self.init_pid)
 
-    def await_file(self, path: str, started: subprocess.Popen[bytes], name: str) -> None:
-        """Returns when the file is there: a socket that a program makes when it is ready."""
-        self._await(name, started, lambda: os.stat(f"/proc/{self.first()}/root{path}"))
+    def wait_for_file(self, path: str, process: subprocess.Popen[bytes], name: str) -> None:
+        """Returns when the file exists on the machine, for example the socket that a program creates when ready."""
+        self._wait(name, process, lambda: os.stat(f"/proc/{self.init_pid()}/root{path}"))
 
-    def await_answer(self, url: str, started: subprocess.Popen[bytes], name: str) -> None:
-        """Returns when it answers with 200."""
+    def wait_for_http(self, url: str, process: subprocess.Popen[bytes], name: str) -> None:
+        """Returns when the URL answers with status 200."""
 
-        def ask() -> None:
+        def request() -> None:
             with urllib.request.urlopen(url, timeout=1):  # noqa: S310  # always http
                 pass
 
-        self._await(name, started, ask)
+        self._wait(name, process, request)
 
-    def _await(self, name: str, started: subprocess.Popen[bytes], look: Callable[[], object]) -> None:
+    def _wait(self, name: str, process: subprocess.Popen[bytes], probe: Callable[[], object]) -> None:
         def attempt() -> None:
-            if started.poll() is not None:
-                words = self.log(name).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            if process.poll() is not None:
+                lines = self.log(name).read_text(errors="replace").strip().splitlines() or ["(the log is empty)"]
                 raise RehearsalError(
-                    f"{name} of {self.hostname} ended while it started: {words[-1][:300]} (its log: {self.log(name)})"
+                    f"{name} of {self.hostname} ended while it started: {lines[-1][:300]} (log: {self.log(name)})"
                 )
-            look()
+            probe()
 
-        waiting = Retrying(
-            retry=retry_if_exception_type((OffError, OSError)),
+        retrying = Retrying(
+            retry=retry_if_exception_type((MachineOffError, OSError)),
             stop=stop_after_delay(START_SECONDS),
             wait=wait_fixed(0.05),
         )
         try:
-            waiting(attempt)
+            retrying(attempt)
         except RetryError as error:
             raise RehearsalError(
-                f"{name} of {self.hostname} is not ready after {START_SECONDS:.0f} s; its log: {self.log(name)}"
+                f"{name} of {self.hostname} is not ready after {START_SECONDS:.0f} s (log: {self.log(name)})"
             ) from error
 
     def log(self, name: str) -> Path:
+        """The log file of a program of this machine."""
         return self.layout.logs / f"{self.hostname}-{name}.log"
 
     def _start(self, name: str, command: Sequence[str], groups: Sequence[Path]) -> subprocess.Popen[bytes]:
         self.log(name).unlink(missing_ok=True)
-        # Nothing of the operator's own environment: no token, no proxy.
-        environment = {"PATH": PATH, PART: self.hostname, "GROUPS_TO_JOIN": " ".join(map(str, groups))}
+        # The operator's environment is not passed on: it may contain tokens and proxies.
+        environment = {"PATH": PATH, NODE_VARIABLE: self.hostname, "GROUPS_TO_JOIN": " ".join(map(str, groups))}
         return processes.start(
-            self.layout, f"{self.hostname}-{name}", ["sh", "-c", JOIN, "join", *command], environment=environment
+            self.layout,
+            f"{self.hostname}-{name}",
+            ["sh", "-c", JOIN_CGROUPS, "join", *command],
+            environment=environment,
         )
 
     def _groups(self) -> list[Path]:
         return [cgroups.entry(group) for group in cgroups.of_node(self.layout, self.hostname)]
 
-    def _enter(self) -> list[str]:
-        # Of the root directory nothing is said: a mount namespace has its own.
-        own = ("mount", "net", "pid", "uts", "ipc", "cgroup")
-        return ["nsenter", f"--target={self.first()}", *(f"--{one}" for one in own), "--"]
+    def _nsenter(self) -> list[str]:
+        # Without --root: entering the mount namespace already sets the root directory.
+        return ["nsenter", f"--target={self.init_pid()}", *(f"--{namespace}" for namespace in NAMESPACES), "--"]
 
 
-def part(process: psutil.Process) -> tuple[str | None, str]:
-    """The node, or what else of a world, that a process was started for, and its name; both empty when it has just ended."""
-    # kube-proxy and the policy controller start others all the time, which end at once.
+def node_of(process: psutil.Process) -> tuple[str | None, str]:
+    """The value of NODE_VARIABLE in the environment of a process, and the name of its program.
+
+    The node is None for a process of the world that belongs to no node. Both are empty when the process has just ended.
+    """
+    # kube-proxy and the network policy controller run short-lived commands all the time.
     with suppress(psutil.Error):
-        return process.environ().get(PART), process.name()
+        return process.environ().get(NODE_VARIABLE), process.name()
     return None, ""

@@ -75,12 +75,12 @@ class AdoptedCluster:
 
     def fits(self) -> bool:
         """Whether it can stay as it runs: real machines have the addresses that they were started with."""
-        return self._real is None or self._real.fits()
+        return self._real is None or self._real.matches_settings()
 
     def take_in(self) -> None:
         """Gives a running one the nodes of changed settings, and real ones their images."""
         if self._real:
-            self._real.take_in()
+            self._real.apply_settings()
         self._furnish()
         Kubectl(self._layout.kubeconfig).await_ready()
 
@@ -112,4 +112,4 @@ class AdoptedCluster:
             scratch=self._layout.folder,
             network=self._network,
         )
-        return self._real.place(place) if self._real else place
+        return self._real.control_plane(place) if self._real else place

@@ -20,7 +20,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout, Record, this_version
 from rehearsal.processes import processes
 from rehearsal.real_nodes import cluster, network
-from rehearsal.real_nodes.plan import plan
+from rehearsal.real_nodes.cluster_config import cluster_config
 from rehearsal.world import account
 from rehearsal.world.bootstrapped_cluster import FoundedCluster
 from rehearsal.world.cloning import copy_world
@@ -78,7 +78,7 @@ class World:
     def choose_nodes(self, *, real: bool) -> None:
         """Of which kind its nodes shall be from the next `up` on; a RehearsalError where real ones cannot be."""
         if real:
-            cluster.check()
+            cluster.check_requirements()
         self._real = real
 
     def programs_needed(self) -> Sequence[programs.Program]:
@@ -94,7 +94,7 @@ class World:
         if record is None:
             return False
         if record.real:
-            return cluster.runs(self.layout)
+            return cluster.is_running(self.layout)
         return FoundedCluster(self.layout).runs() if record.founded else set(self.programs()) >= control_plane.NAMES
 
     def programs(self) -> Mapping[str, int]:
@@ -130,7 +130,7 @@ class World:
     def enter(self) -> None:
         """Moves this thread, and what it starts, into the network of a world with real nodes; any other's is the machine's own."""
         if self._outside is None and self.is_real():
-            self._outside = cluster.enter(self.layout)
+            self._outside = cluster.enter_network(self.layout)
 
     def _leave(self) -> None:
         if self._outside is not None:
@@ -241,7 +241,7 @@ class World:
         stack = configuration.read_stack(self.source)
         with_real = self._wants_real(record)
         if with_real:
-            cluster.check(founded_here=stack.founded_here)
+            cluster.check_requirements(bootstrapped=stack.founded_here)
         if record and (record.founded, record.real) != (stack.founded_here, with_real):
             self._say("the cluster is another one now: the world starts anew")
             self._remove()
@@ -251,7 +251,7 @@ class World:
             # What was set in the copy since stays, unless production's own settings have changed.
             same = record if record and record.config_source == source else None
             if with_real:
-                self._outside = cluster.enter(self.layout)
+                self._outside = cluster.enter_network(self.layout)
             ports = self._found(stack, same) if stack.founded_here else self._adopt(stack, record, same, with_real)
             self._remember(ports, source, stack, real=with_real)
         except BaseException:
@@ -280,7 +280,7 @@ class World:
         return cluster.start(preferred=preferred, prepare=prepare, furnished=bool(same and same.cloned))
 
     def _adopted(self, stack: Stack, *, with_real: bool) -> AdoptedCluster:
-        real = cluster.RealNodes(self.layout, plan(self.layout, stack, self._images)) if with_real else None
+        real = cluster.RealNodes(self.layout, cluster_config(self.layout, stack, self._images)) if with_real else None
         return AdoptedCluster(
             self.layout, network=stack.network, nodes=stack.nodes.values(), disks=stack.disks, real=real
         )

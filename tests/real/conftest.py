@@ -11,8 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 from rehearsal.engine.configuration import read_stack
 from rehearsal.external.database import Outside
 from rehearsal.images.archive import write
-from rehearsal.real_nodes import chart
-from rehearsal.real_nodes.plan import database
+from rehearsal.real_nodes import traefik_daemonset
+from rehearsal.real_nodes.cluster_config import external_database
 from rehearsal.traefik.ingress import chart_values
 from rehearsal.world.world import World
 from tests.real.cloudflare import CLOUDFLARE, STRANGER
@@ -91,14 +91,14 @@ def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[Wo
 def production(real: World) -> World:
     """All of production, on these nodes."""
     real.pulumi("up", "--yes", "--skip-preview")
-    chart.install(real.way_in(), chart_values(real))
+    traefik_daemonset.install(real.way_in(), chart_values(real))
     return real
 
 
 @pytest.fixture(scope="session")
 def neon(production: World) -> Outside:
     """The database that stands for Neon's."""
-    return database(production.layout, read_stack(production.source))
+    return external_database(production.layout, read_stack(production.source))
 
 
 @pytest.fixture(scope="session")

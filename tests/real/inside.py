@@ -108,7 +108,7 @@ def node(world: World, address: str) -> Place:
     (name,) = (
         one["metadata"]["name"] for one in found if address in {each["address"] for each in one["status"]["addresses"]}
     )
-    return Place(address=address, process=Machine(layout=world.layout, hostname=name).first(), node=name)
+    return Place(address=address, process=Machine(layout=world.layout, hostname=name).init_pid(), node=name)
 
 
 def bridge(world: World, address: str) -> Place:

@@ -18,7 +18,7 @@ def push(world: World, tag: str, schema: Schema) -> None:
     for archive in catalogue.archives(catalogue.release(images, schema)).values():
         for node in world.kubectl_json("get", "nodes")["items"]:
             machine = Machine(layout=world.layout, hostname=node["metadata"]["name"])
-            machine.hold(archive)
+            machine.import_images(archive)
 
 
 def release(world: World, tag: str, schema: Schema) -> subprocess.CompletedProcess[str]:

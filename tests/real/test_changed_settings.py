@@ -18,14 +18,14 @@ def test_new_images_are_taken_in_and_another_address_is_another_machine(tmp_path
         shutil.copy(EXAMPLE / name, project / name)
     with World(tmp_path / "world", project=project, real=True) as world:
         machine = Machine(layout=world.layout, hostname=NODE)
-        first = machine.first()
+        first = machine.init_pid()
 
         stackfile.set_value(project / "Pulumi.prod.yaml", "honeydue:images.web", "0a1b2c3d4e")
         world.up()
         assert "honeydue-web:0a1b2c3d4e" in machine.run("ctr", "--namespace=k8s.io", "images", "ls", "--quiet")
-        assert machine.first() == first
+        assert machine.init_pid() == first
 
         stackfile.set_value(project / "Pulumi.prod.yaml", "honeydue:nodes.hetzner3.ipv4", "203.0.113.3")
         world.up()
-        assert machine.first() != first
+        assert machine.init_pid() != first
         assert "203.0.113.3" in world.kubectl("get", "node", NODE, "--output=jsonpath={.status.addresses}")

@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.processes import cgroups, chroot, processes
-from rehearsal.real_nodes.machine import Machine, part
+from rehearsal.real_nodes.machine import Machine, node_of
 from rehearsal.world.world import World
 from tools import debian
 
@@ -137,7 +137,7 @@ def test_a_lost_program_and_a_lost_machine_are_mended(folder: Path) -> None:
     world.up()
     assert world.is_up()
 
-    os.kill(Machine(layout=world.layout, hostname=hostname).first(), signal.SIGKILL)
+    os.kill(Machine(layout=world.layout, hostname=hostname).init_pid(), signal.SIGKILL)
     await_down(world)
     world.up()
     assert world.is_up()
@@ -148,7 +148,7 @@ def test_a_lost_program_and_a_lost_machine_are_mended(folder: Path) -> None:
 
 def await_part_of(folder: Path, name: str) -> None:
     def missing() -> bool:
-        return name not in {part(process)[1] for process in processes.running(Layout(folder))}
+        return name not in {node_of(process)[1] for process in processes.running(Layout(folder))}
 
     Retrying(retry=retry_if_result(bool), stop=stop_after_delay(HALF_UP_SECONDS), wait=wait_fixed(0.05))(missing)
 

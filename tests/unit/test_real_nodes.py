@@ -12,7 +12,7 @@ from rehearsal.engine.configuration import read_stack
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import cgroups, processes
-from rehearsal.real_nodes import addons, chart, cluster, settings
+from rehearsal.real_nodes import addons, cluster, node_config, traefik_daemonset
 from rehearsal.real_nodes.machine import Machine
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
@@ -48,7 +48,7 @@ def test_where_they_cannot_be_one_line_says_so_and_what_else_to_do(
 
 def test_they_are_no_founders() -> None:
     with pytest.raises(RehearsalError, match=r"honeydue:cluster\.founder"):
-        cluster.check(founded_here=True)
+        cluster.check_requirements(bootstrapped=True)
 
 
 def test_groups_of_either_version_are_found() -> None:
@@ -64,7 +64,7 @@ def test_a_worlds_group_is_its_own_and_the_same_for_whoever_ends_it(tmp_path: Pa
 def test_each_node_has_its_address_and_a_range_of_its_own() -> None:
     stack = read_stack(EXAMPLE / "Pulumi.prod.yaml")
     given = [*stack.nodes.values()]
-    ranges = [str(own) for own in settings.ranges(stack.network.pods, len(given))]
+    ranges = [str(own) for own in node_config.pod_ranges(stack.network.pods, len(given))]
     assert ranges == ["10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24"]
 
 
@@ -85,7 +85,7 @@ def test_their_dns_knows_what_is_outside_and_asks_nobody() -> None:
 
 def test_traefik_runs_as_its_chart_would_run_it() -> None:
     values = chart_values(trusted=["192.0.2.0/24"])
-    *_, daemons = chart.manifests(values)
+    *_, daemons = traefik_daemonset.manifests(values)
     pod = daemons["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert daemons["kind"] == values["deployment"]["kind"]  # type: ignore[index]  # the values are a tree without types
@@ -118,6 +118,6 @@ def test_what_has_to_be_fetched_is_fetched_before_the_world_is_entered(
     monkeypatch.setattr(debian, "root", out_of_reach)
     before = Path("/proc/thread-self/ns/net").readlink()
     with pytest.raises(BuildError, match="could not be fetched"):
-        cluster.enter(Layout(tmp_path))
+        cluster.enter_network(Layout(tmp_path))
     assert Path("/proc/thread-self/ns/net").readlink() == before
     assert processes.running(Layout(tmp_path)) == []

@@ -1,4 +1,4 @@
-"""What the programs of a real node are told, as k3s tells them what it embeds."""
+"""The configuration of a real node's programs: the options that k3s sets for the programs that it embeds."""
 
 import json
 from collections.abc import Mapping
@@ -9,59 +9,65 @@ from itertools import islice
 import yaml
 
 SANDBOX = "honeydue.example/rehearsal/sandbox:1"
-"""What holds a pod's namespaces: nothing is pulled, so it is one of our own."""
+"""The pause image, which holds a pod's namespaces. It is built here, because nothing can be pulled."""
 CONTAINERD = "/run/containerd/containerd.sock"
 PKI = "/etc/kubernetes"
 MTU = 1450
-"""What flannel leaves a pod of 1500 bytes on a VXLAN."""
+"""The MTU of pods with flannel: 1500 bytes less the header of VXLAN."""
 
 
-_HEALTH = {"kubelet": 10248, "kube-proxy": 10256, "kube-router": 20244}
-"""The ports that they have everywhere."""
+_HEALTH_PORTS = {"kubelet": 10248, "kube-proxy": 10256, "kube-router": 20244}
+"""The default ports of the health endpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What the settings of the stack say of one node."""
+class NodeConfig:
+    """The configuration of one node, taken from the stack's settings."""
 
     hostname: str
     address: str
     pods: IPv4Network
-    """Its own range."""
+    """The pod CIDR of this node."""
     cluster: IPv4Network
-    """All pods'."""
+    """The cluster CIDR: the pods of all nodes."""
     services: str
+    """The service CIDR."""
     dns: str
+    """The cluster IP of the DNS Service."""
 
 
-def ranges(pods: str, nodes: int) -> list[IPv4Network]:
-    """The range of each node's pods, given as k3s gives them: to the first the first, each of its default size."""
-    return [*islice(IPv4Network(pods).subnets(new_prefix=24), nodes)]
+def pod_ranges(cluster_cidr: str, nodes: int) -> list[IPv4Network]:
+    """The pod CIDR of each node, assigned as k3s does: in order, with its default prefix length of 24."""
+    return [*islice(IPv4Network(cluster_cidr).subnets(new_prefix=24), nodes)]
 
 
-def files(node: Setting) -> Mapping[str, str]:
-    """By path on the node's disk."""
+def files(node: NodeConfig) -> Mapping[str, str]:
+    """The content of each configuration file by its path on the node."""
     return {
         "/etc/hostname": f"{node.hostname}\n",
         "/etc/hosts": f"127.0.0.1 localhost\n{node.address} {node.hostname}\n",
-        # There is nobody to ask: pods ask the cluster's DNS, which knows what there is outside.
+        # Empty: the node itself has no DNS server. Pods use the cluster's DNS, which knows the external names.
         "/etc/resolv.conf": "",
         "/etc/containerd/config.toml": _CONTAINERD_CONFIG,
         "/etc/cni/net.d/10-flannel.conflist": json.dumps(_pod_network(node)),
-        f"{PKI}/kubelet.yaml": yaml.safe_dump(_kubelet_settings(node)),
-        f"{PKI}/kube-proxy.yaml": yaml.safe_dump(_kube_proxy_settings(node)),
+        f"{PKI}/kubelet.yaml": yaml.safe_dump(_kubelet_config(node)),
+        f"{PKI}/kube-proxy.yaml": yaml.safe_dump(_kube_proxy_config(node)),
     }
 
 
 _CONTAINERD_CONFIG = f"""
 version = 2
-# The only plugin that this kernel or a missing tool would make complain, and that nothing here uses.
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper"]
+# Snapshotters that nothing uses, and that log errors when the kernel or a tool lacks support for them.
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.snapshotter.v1.devmapper",
+]
 [grpc]
 address = "{CONTAINERD}"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{SANDBOX}"
-# Without it every sandbox ends with "can't get final child's PID", where root may not lower a score (no CAP_SYS_RESOURCE).
+# Without CAP_SYS_RESOURCE, root cannot lower an OOM score: sandboxes would fail with "can't get final child's PID".
 restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
@@ -69,15 +75,18 @@ conf_dir = "/etc/cni/net.d"
 """
 
 
-def _pod_network(node: Setting) -> Mapping[str, object]:
-    """As flannel delegates: no masquerading by the bridge, which would hide from a policy of another node which pod speaks."""
+def _pod_network(node: NodeConfig) -> Mapping[str, object]:
+    """The CNI configuration that flannel delegates to the bridge plugin.
+
+    The bridge does not masquerade: the network policies of other nodes must see the pod's own address.
+    """
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
         "mtu": MTU,
         "isDefaultGateway": True,
         "forceAddress": True,
-        # A pod may reach itself by its Service.
+        # Lets a pod reach itself through its Service.
         "hairpinMode": True,
         "ipMasq": False,
         "ipam": {"type": "host-local", "ranges": [[{"subnet": str(node.pods)}]]},
@@ -85,13 +94,13 @@ def _pod_network(node: Setting) -> Mapping[str, object]:
     return {"cniVersion": "1.0.0", "name": "cbr0", "plugins": [bridge]}
 
 
-def masquerade(node: Setting) -> str:
-    """For iptables-restore: to whom is outside, a pod speaks as its node; as flannel does it."""
+def masquerade(node: NodeConfig) -> str:
+    """Input of iptables-restore: packets that leave the cluster get the node's source address, as with flannel."""
     rule = f"-A POSTROUTING -s {node.pods} ! -d {node.cluster} -m comment --comment flanneld -j MASQUERADE"
     return f"*nat\n{rule}\nCOMMIT\n"
 
 
-def _kubelet_settings(node: Setting) -> Mapping[str, object]:
+def _kubelet_config(node: NodeConfig) -> Mapping[str, object]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -99,18 +108,18 @@ def _kubelet_settings(node: Setting) -> Mapping[str, object]:
         "authentication": {"x509": {"clientCAFile": f"{PKI}/client-ca.crt"}},
         "tlsCertFile": f"{PKI}/serving.crt",
         "tlsPrivateKeyFile": f"{PKI}/serving.key",
-        # Asked from the world's side; the default is the node's loopback.
+        # The rehearsal probes it from outside of the node. The default is the node's loopback.
         "healthzBindAddress": node.address,
         "clusterDNS": [node.dns],
         "clusterDomain": "cluster.local",
         "resolvConf": "/etc/resolv.conf",
         "providerID": f"k3s://{node.hostname}",
         "cgroupDriver": "cgroupfs",
-        # Whether this machine swaps is not the node's to say.
+        # The host may have swap, which the node cannot turn off.
         "failSwapOn": False,
-        # The node is no larger than this machine, and no group of it is given limits.
+        # The node has the capacity of the host, and its control groups have no limits.
         "enforceNodeAllocatable": [],
-        # The disk is this machine's: how full it is says nothing of the node, and an image that is removed cannot be pulled again.
+        # The disk is the host's and may be nearly full. A removed image could not be pulled again.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {
             "memory.available": "50Mi",
@@ -120,13 +129,13 @@ def _kubelet_settings(node: Setting) -> Mapping[str, object]:
         },
         # The default is below /usr, which is read-only.
         "volumePluginDir": "/var/lib/kubelet/plugins",
-        # A rehearsal waits for every change; the defaults are for large clusters.
+        # Shorter than the defaults, which suit large clusters: a rehearsal waits for every change.
         "syncFrequency": "10s",
         "serializeImagePulls": False,
     }
 
 
-def _kube_proxy_settings(node: Setting) -> Mapping[str, object]:
+def _kube_proxy_config(node: NodeConfig) -> Mapping[str, object]:
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -134,16 +143,16 @@ def _kube_proxy_settings(node: Setting) -> Mapping[str, object]:
         "mode": "iptables",
         "clusterCIDR": str(node.cluster),
         "hostnameOverride": node.hostname,
-        "healthzBindAddress": f"{node.address}:{_HEALTH['kube-proxy']}",
-        # How many connections are tracked is the whole machine's setting, not this node's.
+        "healthzBindAddress": f"{node.address}:{_HEALTH_PORTS['kube-proxy']}",
+        # The limits of connection tracking belong to the host: kube-proxy must not change them.
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
-        # The default waits up to 30 s after a failure, and at least 1 s between two changes of a Service.
+        # The default is 1 s between two changes of a Service, and up to 30 s after a failure.
         "iptables": {"minSyncPeriod": "100ms"},
     }
 
 
-def kubelet(node: Setting) -> list[str]:
-    """Its command line, as those below."""
+def kubelet(node: NodeConfig) -> list[str]:
+    """The command line of the kubelet."""
     return [
         "/opt/kubelet/kubelet",
         f"--config={PKI}/kubelet.yaml",
@@ -153,22 +162,24 @@ def kubelet(node: Setting) -> list[str]:
     ]
 
 
-def kube_proxy(_: Setting) -> list[str]:
+def kube_proxy(_: NodeConfig) -> list[str]:
+    """The command line of kube-proxy."""
     return ["/opt/kubelet/kube-proxy", f"--config={PKI}/kube-proxy.yaml"]
 
 
-def health(node: Setting, program: str) -> str:
-    """Where that program answers with 200 when it works: kube-proxy and kube-router when their rules are in force."""
-    return f"http://{node.address}:{_HEALTH[program]}/healthz"
+def health_url(node: NodeConfig, program: str) -> str:
+    """The health endpoint of a program. kube-proxy and kube-router return 200 when their rules are in force."""
+    return f"http://{node.address}:{_HEALTH_PORTS[program]}/healthz"
 
 
-def kube_router(node: Setting) -> list[str]:
+def kube_router(node: NodeConfig) -> list[str]:
+    """The command line of kube-router, the network policy controller."""
     return [
         "/opt/kube-router/kube-router",
         f"--kubeconfig={PKI}/kube-router.kubeconfig",
         f"--hostname-override={node.hostname}",
         f"--service-cluster-ip-range={node.services}",
-        # Policies alone, as in k3s: routes are flannel's there, Services kube-proxy's.
+        # Only network policies, as in k3s: flannel routes, and kube-proxy implements Services.
         "--run-firewall=true",
         "--run-router=false",
         "--run-service-proxy=false",

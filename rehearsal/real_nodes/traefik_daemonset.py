@@ -1,6 +1,7 @@
-"""Traefik's pods as its chart makes them of the HelmChartConfig in the cluster, since k3s' helm-controller does not run.
+"""Traefik's DaemonSet, rendered from the HelmChartConfig in the cluster because k3s' helm-controller does not run.
 
-After `_podtemplate.tpl`, `daemonset.yaml` and `values.yaml` of github.com/traefik/traefik-helm-chart, commit 00374755.
+It follows `_podtemplate.tpl`, `daemonset.yaml` and `values.yaml` of github.com/traefik/traefik-helm-chart, commit
+00374755.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from rehearsal.traefik.chart import Values, entry_points, flags
 from tools import programs
 
 IMAGE = f"rancher/mirrored-library-traefik:{programs.named('traefik').version.removeprefix('v')}"
-"""By the name under which k3s has it."""
+"""The image name that k3s' chart uses."""
 NAME = "traefik"
 NAMESPACE = "kube-system"
 READY_SECONDS = 120
@@ -23,18 +24,19 @@ _PORTS: Mapping[str, Mapping[str, Any]] = {
     "websecure": {"port": 8443},
     "metrics": {"port": 9100},
 }
-"""The chart's own, which values change."""
+"""The default ports of the chart. Values override them."""
+_EMPTY_DIRS = {"data": "/data", "tmp": "/tmp"}  # noqa: S108  # paths in the container
 _PROBE = {"initialDelaySeconds": 2, "periodSeconds": 10, "timeoutSeconds": 2}
 
 
 def install(kubectl: Kubectl, values: Values) -> None:
-    """Makes the cluster run it, and returns when every node's pod is ready; again after a change, it is rolled out."""
+    """Applies the manifests and waits for the rollout to finish. Changed values cause a new rollout."""
     kubectl.apply(manifests(values))
     kubectl.run("rollout", "status", f"daemonset/{NAME}", f"--namespace={NAMESPACE}", f"--timeout={READY_SECONDS}s")
 
 
 def manifests(values: Values) -> Iterator[Manifest]:
-    """Its account, the rights that the chart gives it, and its pods."""
+    """The ServiceAccount, its ClusterRoleBinding and the DaemonSet."""
     account = {"name": NAME, "namespace": NAMESPACE}
     group = "rbac.authorization.k8s.io"
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}
@@ -42,7 +44,7 @@ def manifests(values: Values) -> Iterator[Manifest]:
         "apiVersion": f"{group}/v1",
         "kind": "ClusterRoleBinding",
         "metadata": {"name": f"{NAME}-{NAMESPACE}"},
-        # rehearsal/control_plane/manifests/cluster.yaml
+        # The ClusterRole is in rehearsal/control_plane/manifests/cluster.yaml.
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "rehearsal:traefik"},
         "subjects": [{"kind": "ServiceAccount", **account}],
     }
@@ -68,21 +70,21 @@ def _pod(values: Values) -> Manifest:
         "hostNetwork": values["hostNetwork"],
         "priorityClassName": values["priorityClassName"],
         "securityContext": values["podSecurityContext"],
-        # k3s' own, of its HelmChart.
+        # The tolerations that k3s sets in its HelmChart.
         "tolerations": [
             {"key": "CriticalAddonsOnly", "operator": "Exists"},
             {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
         ],
         "containers": [_container(values)],
-        "volumes": [{"name": name, "emptyDir": {}} for name in ("data", "tmp")],
+        "volumes": [{"name": name, "emptyDir": {}} for name in _EMPTY_DIRS],
     }
 
 
 def _container(values: Values) -> Manifest:
     ports = {name: {**_PORTS.get(name, {}), **values.get("ports", {}).get(name, {})} for name in entry_points(values)}
-    probed = ports["traefik"]
-    host = {"host": probed["hostIP"]} if "hostIP" in probed else {}
-    probe = {"httpGet": {**host, "path": "/ping", "port": probed["port"], "scheme": "HTTP"}, **_PROBE}
+    ping = ports["traefik"]
+    host = {"host": ping["hostIP"]} if "hostIP" in ping else {}
+    probe = {"httpGet": {**host, "path": "/ping", "port": ping["port"], "scheme": "HTTP"}, **_PROBE}
     return {
         "name": NAME,
         "image": IMAGE,
@@ -95,7 +97,7 @@ def _container(values: Values) -> Manifest:
         "readinessProbe": {**probe, "failureThreshold": 1},
         "livenessProbe": {**probe, "failureThreshold": 3},
         "ports": [_port(name, port) for name, port in ports.items()],
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  # the container's
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path in _EMPTY_DIRS.items()],
         "env": [
             {"name": name, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{field}"}}}
             for name, field in (("POD_NAME", "name"), ("POD_NAMESPACE", "namespace"))
@@ -104,5 +106,5 @@ def _container(values: Values) -> Manifest:
 
 
 def _port(name: str, port: Mapping[str, Any]) -> Manifest:
-    bound = {key: port[key] for key in ("hostPort", "hostIP") if key in port}
-    return {"name": name, "containerPort": port["port"], "protocol": "TCP", **bound}
+    host = {key: port[key] for key in ("hostPort", "hostIP") if key in port}
+    return {"name": name, "containerPort": port["port"], "protocol": "TCP", **host}

@@ -1,21 +1,21 @@
-"""Who a node's programs are to the API server, and who it is to those that ask its kubelet."""
+"""The certificates and kubeconfigs of a node's programs."""
 
 from collections.abc import Mapping
 
 from rehearsal import pki
 from rehearsal.control_plane.flags import Place
 from rehearsal.real_nodes.addons import KUBE_ROUTER
-from rehearsal.real_nodes.settings import PKI, Setting
+from rehearsal.real_nodes.node_config import PKI, NodeConfig
 
 
-def files(node: Setting, place: Place) -> Mapping[str, str]:
-    """Certificates and kubeconfigs, by path on the node's disk; issued anew at each start."""
+def files(node: NodeConfig, place: Place) -> Mapping[str, str]:
+    """The content of each file by its path on the node. The certificates are issued anew at each start."""
     folder = place.pki / "nodes" / node.hostname
     folder.mkdir(parents=True, exist_ok=True)
     server, client = pki.Authority.kept(place.pki, "server-ca"), pki.Authority.kept(place.pki, "client-ca")
     serving = server.issue(folder, "serving", common_name=node.hostname, hosts=[node.hostname, node.address])
     clients = {
-        # A node may read and change what is its own alone (NodeRestriction), and is known by this name.
+        # The user name and group that the Node authorizer and the NodeRestriction admission plugin require.
         "kubelet": client.issue(
             folder, "kubelet", common_name=f"system:node:{node.hostname}", organization="system:nodes"
         ),

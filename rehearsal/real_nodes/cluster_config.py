@@ -1,0 +1,40 @@
+"""Derives the configuration of a world's real nodes from the stack's settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rehearsal.engine.configuration import Stack
+from rehearsal.engine.placeholders import placeholder
+from rehearsal.external.database import Outside
+from rehearsal.images import catalogue
+from rehearsal.images.catalogue import Schema
+from rehearsal.layout import Layout
+from rehearsal.real_nodes import addons, network, traefik_daemonset
+from rehearsal.real_nodes.cluster import ClusterConfig
+from tools import debian
+
+
+def cluster_config(layout: Layout, stack: Stack, images: Sequence[Path]) -> ClusterConfig:
+    """The nodes of the stack, with every image that the settings name, the images of the add-ons, and `images`."""
+    stand_ins = [
+        *catalogue.release(stack.images, Schema.FIRST),
+        catalogue.redis(stack.images.redis),
+        catalogue.traefik(traefik_daemonset.IMAGE),
+    ]
+    addon_images = addons.images(debian.root("node"))
+    return ClusterConfig(
+        network=stack.network,
+        dns=stack.dns,
+        nodes=[*stack.nodes.values()],
+        disks=stack.disks,
+        database=external_database(layout, stack),
+        images=[*catalogue.archives([*stand_ins, *addon_images]).values(), *images],
+    )
+
+
+def external_database(layout: Layout, stack: Stack) -> Outside:
+    """The database that replaces Neon in a world with real nodes."""
+    password = str(placeholder("postgresPassword", layout.pki))
+    return Outside(
+        layout=layout, database=stack.database, password=password, pooler=network.POOLER, direct=network.DIRECT
+    )
