@@ -17,7 +17,7 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 # Tags of images, commits as a rule; API alone is worker's too.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) $(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows use connectivity diagram rehearsal-tests real bench adopt preview up release drift outputs outdated tools test-tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows use connectivity diagram rehearsal-tests real bench adopt preview up release drift outputs outdated lock tools test-tools
 
 help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,10 @@ outputs: .venv/ready ## addresses, URLs, release, expiry, cost
 outdated: .venv/ready ## what has a newer version than its pin
 	@$(VENV)/python -m tools.outdated
 
+lock: .venv/ready ## compile requirements*.in to lock files with hashes; with UPGRADE=1 to the newest versions that they allow
+	@$(TOOLS) lock
+	@$(VENV)/python -m tools.lock $(if $(UPGRADE),--upgrade)
+
 tools: .venv/ready ## bring the programs of rehearsals and tests, where they are missing; with NODES=real those of real nodes, too
 	@$(TOOLS) tests $(if $(filter real,$(NODES)),nodes)
 
@@ -103,14 +107,14 @@ tools: .venv/ready ## bring the programs of rehearsals and tests, where they are
 test-tools: .venv/ready
 	@$(TOOLS) tests $(if $(filter real,$(MAKECMDGOALS)),nodes)
 
-.venv/ready: requirements.txt requirements-dev.txt constraints.txt
+.venv/ready: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python %d.%d is too old; Python 3.11 or newer is needed (PYTHON=... chooses one)" % sys.version_info[:2])'
-	@echo "Setting up Python in .venv from the pinned requirements, once"
+	@echo "Setting up Python in .venv from the lock file, once"
 	@$(PYTHON) -m venv .venv
-	@$(VENV)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 policy/.venv/ready: policy/requirements.txt
 	@$(PYTHON) -m venv policy/.venv
-	@policy/.venv/bin/pip install --quiet --disable-pip-version-check -r policy/requirements.txt
+	@policy/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r policy/requirements.txt
 	@touch $@

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from tools import official
-from tools.programs import ACTIONLINT, CHECKERS, D2, ENGINE, NODES, PROGRAMS, TRAEFIK, VERSITYGW, WORLD, Program
+from tools.programs import ACTIONLINT, CHECKERS, D2, ENGINE, NODES, PROGRAMS, TRAEFIK, UV, VERSITYGW, WORLD, Program
 
 
 class Purpose(StrEnum):
@@ -19,6 +19,7 @@ class Purpose(StrEnum):
     MANIFESTS = "manifests"
     DIAGRAM = "diagram"
     WORKFLOWS = "workflows"
+    LOCK = "lock"
     TESTS = "tests"
     """make test."""
 
@@ -33,6 +34,7 @@ PROGRAMS_OF: Mapping[Purpose, Sequence[Program]] = {
     Purpose.MANIFESTS: CHECKERS,
     Purpose.DIAGRAM: (D2,),
     Purpose.WORKFLOWS: (ACTIONLINT,),
+    Purpose.LOCK: (UV,),
     Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, D2, ACTIONLINT),
 }
 

@@ -18,7 +18,7 @@ from tools.programs import HERE, PROGRAMS, BuildError, Program
 from tools.source import check_go
 
 CHECKOUT = HERE.parent
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.in", "requirements-dev.in")
 CLEAN = 0
 FOUND = 2
 
@@ -49,7 +49,7 @@ class _Module(BaseModel):
 
 
 def packages(checkout: Path) -> Iterator[Newer]:
-    """Those that the requirements name; what they bring along (constraints.txt) moves with them."""
+    """Those that the requirements name; their own dependencies are upgraded by `make lock UPGRADE=1`."""
     pins = {
         name: file for file in REQUIREMENTS for name in re.findall(r"^([\w.-]+)==", (checkout / file).read_text(), re.M)
     }

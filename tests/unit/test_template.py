@@ -24,7 +24,6 @@ CHECKOUT = {
     "rehearsal/world/world.py": "world",
     "rehearsal/control_plane/kwok/pods.yaml": "stage",
     "requirements.txt": "pulumi==1",
-    "constraints.txt": "grpcio==1",
 }
 OTHERS = {"README.md": "text", "tests/unit/test_one.py": "test", "infra/__pycache__/zone.pyc": "compiled"}
 """Files that no prepared world depends on."""

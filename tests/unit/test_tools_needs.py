@@ -53,6 +53,7 @@ def names(*purposes: Purpose) -> set[str]:
         (Purpose.MANIFESTS, {"kube-score", "pod-security", "network-policies"}),
         (Purpose.DIAGRAM, {"d2"}),
         (Purpose.WORKFLOWS, {"actionlint"}),
+        (Purpose.LOCK, {"uv"}),
     ],
 )
 def test_each_purpose_has_its_programs(purpose: Purpose, expected: set[str]) -> None:
@@ -78,6 +79,7 @@ def test_make_test_brings_at_once_what_its_parts_need() -> None:
         ("workflows", ["workflows"]),
         ("manifests", ["manifests diagram"]),
         ("rehearsal-tests", ["rehearsal-tests"]),
+        ("lock", ["lock"]),
         ("tools", ["tests"]),
         ("tools NODES=real", ["tests nodes"]),
         # All of it in one go, after the checks that take seconds; the others then find nothing to do.

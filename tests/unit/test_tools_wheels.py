@@ -100,6 +100,6 @@ def test_another_hash_is_another_program(pin: Callable[[str], None]) -> None:
 
 def test_the_shipped_pins_name_every_platform() -> None:
     carried = [each for each in programs.PROGRAMS if each.wheel]
-    assert {each.name for each in carried} == {"traefik", "d2"}
+    assert {each.name for each in carried} == {"traefik", "d2", "uv"}
     for each in carried:
         assert (each.folder / "requirements.txt").read_text().count("--hash=sha256:") == len(program.PLATFORMS)

@@ -1,0 +1,85 @@
+"""The lock files of Python contain what the requirements ask for, each version with its hashes; `make lock` writes them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.recipes import ROOT
+from tests.unit.stubs import stand_in
+from tools import lock
+from tools.lock import LOCKS, Lock
+
+PIN = re.compile(r"^([\w.-]+)==([^\s;]+)(?: ; [^\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M)
+
+
+def normalized(name: str) -> str:
+    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(file: str) -> dict[str, str]:
+    """Version by package. Fails for a line of the file that is neither a comment nor a pin with hashes."""
+    text = (ROOT / file).read_text()
+    assert re.sub(r"^ *#.*\n", "", PIN.sub("", text), flags=re.M) == ""
+    return {normalized(name): version for name, version, _ in PIN.findall(text)}
+
+
+def required(file: str) -> dict[str, str]:
+    """Version by package, as a person wrote it, with those of the files that this one includes."""
+    text = (ROOT / file).read_text()
+    own = {normalized(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", text, re.M)}
+    for included in re.findall(r"^-r (\S+)$", text, re.M):
+        own |= required(str(Path(file).parent / included))
+    return own
+
+
+@pytest.mark.parametrize("each", LOCKS, ids=lambda each: each.file)
+def test_a_lock_file_contains_what_its_source_requires(each: Lock) -> None:
+    assert required(each.source)
+    assert required(each.source).items() <= locked(each.file).items()
+
+
+def test_the_programs_own_lock_file_is_part_of_the_developers_one() -> None:
+    assert locked("requirements.txt").items() <= locked("requirements-dev.txt").items()
+
+
+@pytest.mark.parametrize("each", LOCKS, ids=lambda each: each.file)
+def test_the_header_of_a_lock_file_is_the_command_that_writes_it(each: Lock) -> None:
+    written = [word for word in lock.command(Path("uv"), each, upgrade=False) if word != "--quiet"]
+    assert (ROOT / each.file).read_text().splitlines()[1] == f"#    {' '.join(written)}"
+
+
+def test_every_line_of_a_source_is_an_exact_pin() -> None:
+    for each in LOCKS:
+        lines = (ROOT / each.source).read_text().splitlines()
+        assert [line for line in lines if not re.fullmatch(r"#.*|-r \S+|[\w.-]+==[\w.]+", line)] == []
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a stand-in for uv writes its arguments. It fails when one of them is in the file `refused`."""
+    stand_in(
+        tmp_path / "uv",
+        "uv",
+        f'echo "$*" >> {tmp_path}/asked; for one; do grep -qxF -- "$one" {tmp_path}/refused && exit 2; done; exit 0',
+    )
+    (tmp_path / "refused").write_text("")
+    monkeypatch.setattr(lock, "installed", lambda program: tmp_path / program.name)
+    return tmp_path / "asked"
+
+
+@pytest.mark.parametrize(("arguments", "upgrades"), [([], 0), (["--upgrade"], 3)])
+def test_every_file_is_compiled_and_upgraded_only_on_request(asked: Path, arguments: list[str], upgrades: int) -> None:
+    assert lock.main(arguments) == 0
+    commands = asked.read_text().splitlines()
+    assert [command.split()[-1] for command in commands] == [each.source for each in LOCKS]
+    assert sum("--upgrade" in command for command in commands) == upgrades
+    assert all("--generate-hashes" in command for command in commands)
+
+
+def test_a_failed_compilation_ends_with_its_exit_code(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (asked.parent / "refused").write_text("requirements.in\n")
+    assert lock.main([]) == 2
+    assert "requirements.txt was not written" in capsys.readouterr().err
+    assert len(asked.read_text().splitlines()) == 2
