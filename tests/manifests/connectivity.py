@@ -22,15 +22,17 @@ UNNAMED = 54321
 """A port that no policy names: where it is open, all are."""
 POD_RANGE = "10.42.9"
 
-HEAD = """# Who may talk to whom
+HEAD = """# Allowed connections
 
-Computed from the NetworkPolicies that the program registers with the settings of the tests, by an evaluator of their meaning. Do not
-edit it: a change of a policy is a change of this table (`make connectivity`), and a table that is out of date fails a test.
+This table shows which connections the network policies allow. Use it to check a change of a policy. Do not edit it:
+`make connectivity` computes it from the NetworkPolicies that the program registers with the settings of the tests, and
+a test fails when it is out of date.
 
-A row calls, a column is called. TCP unless it says udp; `·` is nothing at all, `all` every port. Traefik is on the hosts' own
-network: what it sends comes from a node's address, or from a node's bridge in the pod range. That range cannot be told apart
-from pods by address, so a pod *of another namespace* may reach what Traefik may; in `honeydue` its own policy forbids it.
-k3s' kube-router knows addresses and ports, no names: "internet" 5432 is Neon's and everybody else's.
+Rows are sources, columns are destinations. Ports are TCP unless they are marked `udp`. `·` means no connection, `all`
+means every port. Traefik is on the host network: its traffic comes from a node's address, or from a node's bridge in the
+pod range. Addresses in that range do not distinguish the bridge from pods, so a pod *of another namespace* may reach
+what Traefik may reach; in `honeydue` its own policy prevents this. k3s' kube-router matches addresses and ports, not
+names: "internet" 5432 is Neon and every other host.
 """
 
 
