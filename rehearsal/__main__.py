@@ -48,8 +48,8 @@ class Cli(click.Group):
 def cli(context: click.Context, name: str | None) -> None:
     """Runs production's own configuration in a world on this machine: real engine, real control plane, simulated clouds."""
     shell = os.environ.get("HONEYDUE_WORLD") if name is None else None
-    folder = Path(shell) if shell else layout.named(name or DEFAULT).folder
-    context.obj = World(folder, say=lambda words: errors.print(f"  {words}", style="dim"))
+    folder = Path(shell) if shell else layout.world_layout(name or DEFAULT).folder
+    context.obj = World(folder, log=lambda words: errors.print(f"  {words}", style="dim"))
 
 
 def option(world: World) -> str:
@@ -59,21 +59,21 @@ def option(world: World) -> str:
 
 def how_to_act(world: World) -> str:
     """What to type next."""
-    return f"To act in it: {summary.how_to_act(option(world), real=world.is_real())}"
+    return f"To act in it: {summary.how_to_act(option(world), real=world.has_real_nodes())}"
 
 
-def standing(world: World) -> World:
+def running_world(world: World) -> World:
     """The world, when it is up."""
     if not world.is_up():
         raise RehearsalError(f"world {world.layout.name} is not up: {layout.COMMAND}{option(world)} up")
-    world.enter()
+    world.enter_network()
     return world
 
 
 nodes = click.option(
     "--nodes",
     type=click.Choice(["kwok", "real"]),
-    callback=lambda context, _, chosen: context.obj.choose_nodes(real=chosen == "real") if chosen else None,
+    callback=lambda context, _, chosen: context.obj.choose_nodes(real_nodes=chosen == "real") if chosen else None,
     expose_value=False,
     help="Who plays the kubelets: kwok, or real ones that run containers (Linux, root). Else as the world had them; a new one kwok.",
 )
@@ -117,9 +117,9 @@ def by_hand(world: World) -> None:
 @click.pass_obj
 def adopt(world: World) -> None:
     """Production's own `make adopt`, in the world; by-hand makes something to adopt."""
-    standing(world).up()
-    with world.operating("adopt", "--stack", engine.STACK) as (command, environment):
-        sys.exit(engine.attend(command, project=world.project, env=environment))
+    running_world(world).up()
+    with world.ops_command("adopt", "--stack", engine.STACK) as (command, environment):
+        sys.exit(engine.run_in_foreground(command, project=world.project, env=environment))
 
 
 @cli.command(context_settings=PASS_ON, add_help_option=False)
@@ -127,9 +127,9 @@ def adopt(world: World) -> None:
 @click.pass_obj
 def ops(world: World, arguments: tuple[str, ...]) -> None:
     """Any of production's own commands, in the world: `ops drift --stack prod` is its `make drift`."""
-    standing(world).up()
-    with world.operating(*arguments) as (command, environment):
-        sys.exit(engine.attend(command, project=world.project, env=environment))
+    running_world(world).up()
+    with world.ops_command(*arguments) as (command, environment):
+        sys.exit(engine.run_in_foreground(command, project=world.project, env=environment))
 
 
 @cli.command()
@@ -145,7 +145,7 @@ def down(world: World, keep: bool) -> None:
 @click.pass_obj
 def status(world: World) -> None:
     """What runs in the world."""
-    standing(world)
+    running_world(world)
     observed = observe(world)
     programs = ", ".join(f"{name} ({pid})" for name, pid in sorted(world.programs().items()))
     console.print(
@@ -168,9 +168,9 @@ def status(world: World) -> None:
 @click.pass_obj
 def pulumi(world: World, arguments: tuple[str, ...]) -> None:
     """Any pulumi command, in the world."""
-    world = standing(world)
+    world = running_world(world)
     world.up()  # takes in settings that were changed since
-    sys.exit(engine.stream(world.layout, arguments, project=world.project))
+    sys.exit(engine.run_pulumi_in_foreground(world.layout, arguments, project=world.project))
 
 
 @cli.command(context_settings=PASS_ON, add_help_option=False, name="kubectl")
@@ -178,7 +178,7 @@ def pulumi(world: World, arguments: tuple[str, ...]) -> None:
 @click.pass_obj
 def kubectl_(world: World, arguments: tuple[str, ...]) -> None:
     """Any kubectl command, in the world."""
-    command = standing(world).way_in().command(*arguments)
+    command = running_world(world).kubectl_client().command(*arguments)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted: kubectl takes this process' place
 
 
@@ -186,12 +186,12 @@ def kubectl_(world: World, arguments: tuple[str, ...]) -> None:
 @click.pass_obj
 def env(world: World) -> None:
     """Print what makes a plain pulumi and kubectl act in the world: eval "$(python -m rehearsal env)"."""
-    standing(world).up()
-    if world.is_real():
+    running_world(world).up()
+    if world.has_real_nodes():
         raise RehearsalError(
             f"real nodes have a network of their own, which a shell must be started in: {layout.COMMAND}{option(world)} shell"
         )
-    click.echo(engine.exports(world.layout))
+    click.echo(engine.shell_exports(world.layout))
 
 
 @cli.command()
@@ -199,7 +199,7 @@ def env(world: World) -> None:
 @click.pass_obj
 def shell(world: World, node: str | None) -> None:
     """A shell in the world, where a plain pulumi and kubectl act in it; on a real NODE, one of that machine."""
-    standing(world).up()
+    running_world(world).up()
     command = (
         Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
     )
@@ -212,7 +212,7 @@ def shell(world: World, node: str | None) -> None:
 @click.pass_obj
 def power(world: World, node: str, state: str) -> None:
     """Pull the plug of a real NODE, or put it in again: its disk stays."""
-    standing(world).power(node, on=state == "on")
+    running_world(world).power(node, on=state == "on")
     console.print(f"{node} is {state}.", highlight=False)
 
 

@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parent
 COMMAND = f"{_shortest(Path(sys.executable))} -m rehearsal"
 """How to type a command of this package, whatever Python the person's shell has."""
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a world of an older checkout can no longer be used; such a world is started anew."""
 
 
@@ -30,14 +30,14 @@ FORMAT = 2
 class Record:
     """What a world keeps in `world.json` from its first start to its end."""
 
-    made_by: str
+    version: str
     """The format and the pinned programs; another value means that the world is of another version."""
     ports: dict[str, int]
-    config_source: str
+    settings_digest: str
     """Digest of the settings that the world's copy was made from."""
-    founded: bool = False
+    bootstrapped: bool = False
     """Whether the program makes the cluster; else it was there before."""
-    real: bool = False
+    real_nodes: bool = False
     """Whether its nodes run containers; else kwok plays them."""
     cloned: bool = False
     """Whether it is a clone that was never started: its ports are still those of the original."""
@@ -94,9 +94,9 @@ class Layout:
         return self.folder / "nodes"
 
     @property
-    def trusted(self) -> Path:
+    def external_ca(self) -> Path:
         """The authority that simulated machines trust outside of their cluster."""
-        return self.folder / "outside" / "authority.crt"
+        return self.folder / "external" / "ca.crt"
 
     @property
     def backend(self) -> Path:
@@ -138,7 +138,7 @@ class Layout:
             return None
         except (ValueError, TypeError):
             return None
-        return record if record.made_by == this_version() else None
+        return record if record.version == world_version() else None
 
     def write_record(self, record: Record) -> None:
         scratch = self._record.with_suffix(".new")
@@ -149,18 +149,18 @@ class Layout:
         """Whether a world was once finished here, of whatever version."""
         return self._record.exists()
 
-    def looks_like_a_world(self) -> bool:
+    def is_world_folder(self) -> bool:
         """Whether the folder may be removed as a world: nothing else is ever deleted."""
         return self.has_record() or self.pki.is_dir() or not any(self.folder.iterdir())
 
 
-def this_version() -> str:
+def world_version() -> str:
     """Changes with the format of a world and with every pinned program."""
     keys = " ".join(program.key for program in programs.WORLD + programs.NODES)
     return f"{FORMAT}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
 
 
-def named(name: str) -> Layout:
+def world_layout(name: str) -> Layout:
     """The world of that name in this checkout."""
     if not name or not name.replace("-", "").isalnum():
         raise RehearsalError(f"a world's name is letters, digits and dashes, not {name!r}")

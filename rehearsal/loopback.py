@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranges:
+class LoopbackRanges:
     """Of one world: where its machines are reached from outside, and where they reach each other."""
 
     public: IPv4Network
     private: IPv4Network
 
-    def instead_of(self, address: IPv4Address) -> IPv4Address:
+    def loopback_address(self, address: IPv4Address) -> IPv4Address:
         """What stands for a private address: the one with the same end."""
         return self.private[address.packed[-1]]
 
 
-def ranges(world: Path) -> Ranges:
+def loopback_ranges(world: Path) -> LoopbackRanges:
     """The same for a world's whole life; those of two worlds differ, but for one case in 32 000."""
     first, second = hashlib.sha256(str(world).encode()).digest()[:2]
     # 127.0 is everybody's.
     public = IPv4Network(f"127.{1 + first % 254}.{second & 0xFE}.0/24")
-    return Ranges(public=public, private=IPv4Network((int(public.network_address) + 256, 24)))
+    return LoopbackRanges(public=public, private=IPv4Network((int(public.network_address) + 256, 24)))

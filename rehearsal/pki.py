@@ -25,7 +25,7 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identity:
+class KeyPair:
     """A certificate and its key, as files."""
 
     certificate: Path
@@ -35,23 +35,23 @@ class Identity:
         return self.certificate.exists() and self.key.exists()
 
 
-def identity(folder: Path, name: str) -> Identity:
+def key_pair(folder: Path, name: str) -> KeyPair:
     """Where the files of an identity stand."""
-    return Identity(certificate=folder / f"{name}.crt", key=folder / f"{name}.key")
+    return KeyPair(certificate=folder / f"{name}.crt", key=folder / f"{name}.key")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Authority:
+class CertificateAuthority:
     """Issues the certificates that one part of a world trusts."""
 
-    files: Identity
+    files: KeyPair
     _certificate: x509.Certificate
     _key: PrivateKey
 
     @classmethod
-    def kept(cls, folder: Path, name: str) -> Self:
+    def load_or_create(cls, folder: Path, name: str) -> Self:
         """The authority whose files are there; a fresh one where there are none."""
-        files = identity(folder, name)
+        files = key_pair(folder, name)
         if not files.exists():
             return cls.create(folder, name)
         key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
@@ -70,7 +70,7 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        files = identity(folder, name)
+        files = key_pair(folder, name)
         files.key.parent.mkdir(parents=True, exist_ok=True)
         write_private(files.key, private_pem(key))
         files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -78,7 +78,7 @@ class Authority:
 
     def issue(
         self, folder: Path, name: str, *, common_name: str, organization: str | None = None, hosts: Iterable[str] = ()
-    ) -> Identity:
+    ) -> KeyPair:
         """A certificate for a client, and for a server at `hosts` when there are any."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [_general_name(host) for host in hosts]
@@ -93,13 +93,13 @@ class Authority:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        files = identity(folder, name)
+        files = key_pair(folder, name)
         write_private(files.key, private_pem(key))
         files.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return files
 
 
-def keep_key(file: Path) -> None:
+def create_service_account_key(file: Path) -> None:
     """A key without a certificate, the one that signs and checks service account tokens; the one that is there stays."""
     if not file.exists():
         key = ec.generate_private_key(ec.SECP256R1())
@@ -123,7 +123,7 @@ def write_private(file: Path, content: bytes) -> None:
     file.write_bytes(content)
 
 
-def kubeconfig(*, server: str, authority: Identity, client: Identity, context: str) -> str:
+def kubeconfig(*, server: str, ca: KeyPair, client: KeyPair, context: str) -> str:
     """A kubeconfig with everything inline, so that it can be handed on as one value."""
 
     def inline(file: Path) -> str:
@@ -136,7 +136,7 @@ def kubeconfig(*, server: str, authority: Identity, client: Identity, context: s
             "clusters": [
                 {
                     "name": context,
-                    "cluster": {"server": server, "certificate-authority-data": inline(authority.certificate)},
+                    "cluster": {"server": server, "certificate-authority-data": inline(ca.certificate)},
                 }
             ],
             "users": [

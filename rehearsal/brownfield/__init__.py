@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rehearsal.brownfield import cluster, edge, machines
 from rehearsal.clouds import existing
-from rehearsal.engine.configuration import read_stack
+from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
 from rehearsal.world.world import World
@@ -19,7 +19,7 @@ def build(world: World, *, say: Callable[[str], None] = lambda _: None) -> None:
     if any(existing.state(world.layout.clouds, cloud).resources for cloud in ("hcloud", "cloudflare")):
         name = world.layout.name
         raise RehearsalError(f"world {name} holds something already; to begin anew: {COMMAND} --world {name} down")
-    stack = read_stack(world.source)
+    stack = read_stack_settings(world.settings_file)
     # The settings may wish for more nodes; those that were there have their addresses.
     nodes = [node for node in stack.nodes.values() if node.ipv4]
     say("ordering servers in Hetzner's console")

@@ -38,20 +38,20 @@ class Rehearsal:
             self._engine("preview")
         with self._step("up"):
             self._engine("up", "--yes", "--skip-preview")
-        if self._world.is_real():
+        if self._world.has_real_nodes():
             with (
                 self._step("Traefik on every node"),
                 self._console.status("starting Traefik, as k3s' helm-controller would"),
             ):
-                traefik_daemonset.install(self._world.way_in(), chart_values(self._world))
+                traefik_daemonset.install(self._world.kubectl_client(), chart_values(self._world))
         with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
             self._expect_no_changes()
-        observed, real = observe(self._world), self._world.is_real()
+        observed, real = observe(self._world), self._world.has_real_nodes()
         self._console.print(summary(observed, steps=self._steps, world_option=self._world_option, real=real))
 
     def _engine(self, *arguments: str) -> None:
         self._console.rule(f"pulumi {' '.join(arguments)}", align="left")
-        status = engine.stream(self._world.layout, arguments, project=self._world.project)
+        status = engine.run_pulumi_in_foreground(self._world.layout, arguments, project=self._world.project)
         if status != 0:
             again = f"{COMMAND}{self._world_option} run"
             raise RehearsalError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rehearsal.engine.configuration import read_stack
+from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.world.world import World
 
 Object = Mapping[str, Any]
@@ -91,7 +91,7 @@ def machines(world: World, nodes: Sequence[Object], addresses: object) -> list[M
             server_type=node.server_type,
             ready=state.get(node.hostname, False),
         )
-        for alias, node in read_stack(world.layout.config).nodes.items()
+        for alias, node in read_stack_settings(world.layout.config).nodes.items()
     ]
 
 

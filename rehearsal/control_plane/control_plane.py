@@ -14,8 +14,8 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from rehearsal import pki
 from rehearsal.control_plane import flags
-from rehearsal.control_plane.flags import LOOPBACK, Place
-from rehearsal.control_plane.nodes import KUBELETS
+from rehearsal.control_plane.flags import LOOPBACK, ControlPlaneConfig
+from rehearsal.control_plane.nodes import KWOK_HOST
 from rehearsal.errors import RehearsalError
 from tools import programs
 
@@ -64,20 +64,22 @@ def _free_port(preferred: int, held: ExitStack) -> int:
     return port
 
 
-def create_certificates(place: Place) -> None:
+def create_certificates(config: ControlPlaneConfig) -> None:
     """Issues what the programs need, once; of the authorities, laid out as k3s does, it makes those that are not there."""
-    folder, network = place.pki, place.network
+    folder, network = config.pki, config.network
     if (folder / "complete").exists():
         return
     # Authorities of its own: whoever holds a certificate of the cluster must not reach etcd, and past the API server.
     # etcd compares a peer's certificate with the address that it calls from, which on loopback is always the first.
-    members = dict.fromkeys([place.address, LOOPBACK])
-    etcd = pki.Authority.kept(folder, "etcd/server-ca")
+    members = dict.fromkeys([config.address, LOOPBACK])
+    etcd = pki.CertificateAuthority.load_or_create(folder, "etcd/server-ca")
     etcd.issue(folder, "etcd/server", common_name="etcd-server", hosts=members)
     etcd.issue(folder, "etcd/client", common_name="etcd-client")
-    pki.Authority.kept(folder, "etcd/peer-ca").issue(folder, "etcd/peer", common_name="etcd-peer", hosts=members)
+    pki.CertificateAuthority.load_or_create(folder, "etcd/peer-ca").issue(
+        folder, "etcd/peer", common_name="etcd-peer", hosts=members
+    )
 
-    server = pki.Authority.kept(folder, "server-ca")
+    server = pki.CertificateAuthority.load_or_create(folder, "server-ca")
     names = [
         "localhost",
         "kubernetes",
@@ -85,61 +87,65 @@ def create_certificates(place: Place) -> None:
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
     ]
-    addresses = dict.fromkeys([place.address, network.advertise, network.first_service, *place.hosts])
+    addresses = dict.fromkeys(
+        [config.address, network.advertise_address, network.apiserver_cluster_ip, *config.tls_sans]
+    )
     server.issue(folder, "apiserver", common_name="kube-apiserver", hosts=[*addresses, *names])
-    server.issue(folder, "kwok", common_name="kubelet", hosts=dict.fromkeys([KUBELETS, place.address]))
+    server.issue(folder, "kwok", common_name="kubelet", hosts=dict.fromkeys([KWOK_HOST, config.address]))
 
-    client = pki.Authority.kept(folder, "client-ca")
+    client = pki.CertificateAuthority.load_or_create(folder, "client-ca")
     client.issue(folder, "admin", common_name="system:admin", organization="system:masters")
     client.issue(folder, "controller-manager", common_name="system:kube-controller-manager")
     client.issue(folder, "scheduler", common_name="system:kube-scheduler")
     client.issue(folder, "traefik", common_name="rehearsal:traefik")
     client.issue(folder, KUBELET_CLIENT, common_name="rehearsal:kubelets")
     client.issue(folder, "apiserver-kubelet", common_name="kube-apiserver-kubelet-client")
-    pki.Authority.kept(folder, "request-header-ca").issue(folder, "auth-proxy", common_name="system:auth-proxy")
-    pki.keep_key(folder / "service.key")
+    pki.CertificateAuthority.load_or_create(folder, "request-header-ca").issue(
+        folder, "auth-proxy", common_name="system:auth-proxy"
+    )
+    pki.create_service_account_key(folder / "service.key")
     (folder / "complete").touch()
 
 
-def write_kubeconfigs(place: Place, kubeconfig: Path) -> None:
+def write_kubeconfigs(config: ControlPlaneConfig, kubeconfig: Path) -> None:
     """The operator's kubeconfig and one for each program, at the address and port in use."""
-    clients = {kubeconfig: "admin", place.pki / "kwok.kubeconfig": KUBELET_CLIENT} | {
-        place.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "traefik")
+    clients = {kubeconfig: "admin", config.pki / "kwok.kubeconfig": KUBELET_CLIENT} | {
+        config.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "traefik")
     }
     for file, client in clients.items():
         content = pki.kubeconfig(
-            server=place.server_url,
-            authority=pki.identity(place.pki, "server-ca"),
-            client=pki.identity(place.pki, client),
-            context=place.network.context,
+            server=config.server_url,
+            ca=pki.key_pair(config.pki, "server-ca"),
+            client=pki.key_pair(config.pki, client),
+            context=config.network.context,
         )
         pki.write_private(file, content.encode())
 
 
 class ControlPlane:
-    """Starts the programs of one place, each when what it needs is ready.
+    """Starts the programs of one config, each when what it needs is ready.
 
     `run` starts a program under a name, its words in `<logs>/<name>.log`.
     """
 
     def __init__(
-        self, place: Place, *, logs: Path, run: Callable[[str, Sequence[str]], subprocess.Popen[bytes]]
+        self, config: ControlPlaneConfig, *, logs: Path, run: Callable[[str, Sequence[str]], subprocess.Popen[bytes]]
     ) -> None:
-        self._place = place
+        self._config = config
         self._logs = logs
         self._start_program = run
-        self._flags = flags.Flags(place)
+        self._flags = flags.Flags(config)
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, *, furnish: Callable[[], None]) -> None:
+    def start(self, *, on_ready: Callable[[], None]) -> None:
         """Starts everything, and calls `furnish` as soon as the API server takes objects.
 
         Raises PortTakenError, or a RehearsalError that names the log.
         """
         self.start_etcd()
-        self.start_kubernetes(furnish=furnish)
+        self.start_kubernetes(on_ready=on_ready)
 
-    def start_etcd(self, members: Sequence[str] = (), *, alone: bool = False) -> None:
+    def start_etcd(self, members: Sequence[str] = (), *, force_new_cluster: bool = False) -> None:
         """etcd, of a new cluster or of the data that is there, or joining these members; `alone` makes it forget all others.
 
         Returns when it answers, which a learner does before it is promoted.
@@ -147,21 +153,22 @@ class ControlPlane:
         self._run(
             "etcd",
             binary("etcd", "etcd"),
-            {**self._flags.etcd(members), **({"force-new-cluster": "true"} if alone else {})},
+            {**self._flags.etcd(members), **({"force-new-cluster": "true"} if force_new_cluster else {})},
         )
         # A member alone leads at once and must; one that joins may still be learning.
         path = "/health?serializable=true" if members else "/health"
         self._await(
-            "etcd", lambda: self._ask(f"{self._place.etcd_url}{path}", authority="etcd/server-ca", client="etcd/client")
+            "etcd",
+            lambda: self._ask(f"{self._config.etcd_url}{path}", authority="etcd/server-ca", client="etcd/client"),
         )
 
-    def start_kubernetes(self, *, furnish: Callable[[], None]) -> None:
+    def start_kubernetes(self, *, on_ready: Callable[[], None]) -> None:
         """All the others."""
         self._run("kube-apiserver", binary("kubernetes", "kube-apiserver"), self._flags.apiserver())
         # Its roles take it a second longer; the administrator needs none.
         self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz?exclude=poststarthook/rbac/bootstrap-roles"))
         with ThreadPoolExecutor(max_workers=1) as beside:
-            furnished = beside.submit(furnish)
+            furnished = beside.submit(on_ready)
             self._await("kube-apiserver", lambda: self._ask_apiserver("/readyz"))
             self._run(
                 "kube-controller-manager",
@@ -170,11 +177,11 @@ class ControlPlane:
             )
             self._run("kube-scheduler", binary("kubernetes", "kube-scheduler"), self._flags.scheduler())
             furnished.result()
-        if not self._place.played:
+        if not self._config.kwok:
             return
         # After it was furnished: without its rights kwok gives up.
         self._run("kwok", binary("kwok", "kwok"), self._flags.kwok())
-        kubelets = f"https://{self._place.address}:{self._place.ports['kubelets']}/healthz"
+        kubelets = f"https://{self._config.address}:{self._config.ports['kubelets']}/healthz"
         self._await("kwok", lambda: self._ask(kubelets, authority="server-ca", client="apiserver-kubelet"))
 
     def ended(self) -> str | None:
@@ -228,11 +235,11 @@ class ControlPlane:
         return self._logs / f"{name}.log"
 
     def _ask_apiserver(self, path: str) -> None:
-        self._ask(f"{self._place.server_url}{path}", authority="server-ca", client="admin")
+        self._ask(f"{self._config.server_url}{path}", authority="server-ca", client="admin")
 
     def _ask(self, url: str, *, authority: str, client: str) -> None:
-        trust = ssl.create_default_context(cafile=self._place.pki / f"{authority}.crt")
-        trust.load_cert_chain(self._place.pki / f"{client}.crt", self._place.pki / f"{client}.key")
+        trust = ssl.create_default_context(cafile=self._config.pki / f"{authority}.crt")
+        trust.load_cert_chain(self._config.pki / f"{client}.crt", self._config.pki / f"{client}.key")
         try:
             with urllib.request.urlopen(url, context=trust, timeout=5):  # noqa: S310  # always https
                 return

@@ -13,39 +13,39 @@ STAGES = PACKAGE / "control_plane" / "kwok"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
+class ClusterNetwork:
     """The ranges of the cluster, as the stack's settings have them."""
 
-    pods: str
-    services: str
-    first_service: str
+    pod_cidr: str
+    service_cidr: str
+    apiserver_cluster_ip: str
     """Where the API server is reached inside the cluster: the first address of the service range."""
-    advertise: str
+    advertise_address: str
     """The address of the API server that the cluster is told: a node's."""
     context: str
     """Name of the kubeconfig's context."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ControlPlaneConfig:
     """Where one control plane runs, and where it keeps its files."""
 
-    name: str
+    etcd_name: str
     """Its member's name in etcd."""
     address: str
     ports: Mapping[str, int]
     pki: Path
-    data: Path
+    etcd_data: Path
     """etcd's."""
-    scratch: Path
-    network: Network
-    hosts: Sequence[str] = ()
+    work_folder: Path
+    network: ClusterNetwork
+    tls_sans: Sequence[str] = ()
     """What else its API server is called."""
     node: str | None = None
     """The one node whose kubelet runs here, beside other control planes; None for a control plane alone, with all of them."""
-    played: bool = True
+    kwok: bool = True
     """Whether kwok plays the kubelets."""
-    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    extra_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """More flags, `name=value`, by program."""
 
     @property
@@ -64,24 +64,24 @@ class Place:
 class Flags:
     """What the programs of one place are told."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._network = place.network
+    def __init__(self, config: ControlPlaneConfig) -> None:
+        self._config = config
+        self._network = config.network
 
     def _file(self, name: str) -> str:
-        return str(self._place.pki / name)
+        return str(self._config.pki / name)
 
     def etcd(self, members: Sequence[str] = ()) -> Mapping[str, object]:
         """`members` are those of the cluster it joins, `name=peer-url`; without any, it begins one."""
-        client, peer = self._place.etcd_url, self._place.peer_url
+        client, peer = self._config.etcd_url, self._config.peer_url
         return {
-            "data-dir": self._place.data,
-            "name": self._place.name,
+            "data-dir": self._config.etcd_data,
+            "name": self._config.etcd_name,
             "listen-client-urls": client,
             "advertise-client-urls": client,
             "listen-peer-urls": peer,
             "initial-advertise-peer-urls": peer,
-            "initial-cluster": ",".join(members) or f"{self._place.name}={peer}",
+            "initial-cluster": ",".join(members) or f"{self._config.etcd_name}={peer}",
             "initial-cluster-state": "existing" if members else "new",
             "client-cert-auth": "true",
             "trusted-ca-file": self._file("etcd/server-ca.crt"),
@@ -96,7 +96,7 @@ class Flags:
             # Alone, it would wait a whole election timeout for others before it leads; among others, it shares two cores with them.
             **(
                 {"heartbeat-interval": 50, "election-timeout": 250}
-                if self._place.node is None
+                if self._config.node is None
                 else {"election-timeout": 2000}
             ),
             "log-level": "warn",
@@ -105,11 +105,11 @@ class Flags:
 
     def apiserver(self) -> Mapping[str, object]:
         return {
-            "bind-address": self._place.address,
-            "secure-port": self._place.ports["apiserver"],
+            "bind-address": self._config.address,
+            "secure-port": self._config.ports["apiserver"],
             # Inside the cluster a node's address; loopback would be refused as an endpoint.
-            "advertise-address": self._network.advertise,
-            "etcd-servers": self._place.etcd_url,
+            "advertise-address": self._network.advertise_address,
+            "etcd-servers": self._config.etcd_url,
             "etcd-cafile": self._file("etcd/server-ca.crt"),
             "etcd-certfile": self._file("etcd/client.crt"),
             "etcd-keyfile": self._file("etcd/client.key"),
@@ -123,7 +123,7 @@ class Flags:
             "requestheader-username-headers": "X-Remote-User",
             "proxy-client-cert-file": self._file("auth-proxy.crt"),
             "proxy-client-key-file": self._file("auth-proxy.key"),
-            "service-cluster-ip-range": self._network.services,
+            "service-cluster-ip-range": self._network.service_cidr,
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": self._file("service.key"),
             "service-account-signing-key-file": self._file("service.key"),
@@ -152,8 +152,8 @@ class Flags:
             "cluster-signing-cert-file": self._file("client-ca.crt"),
             "cluster-signing-key-file": self._file("client-ca.key"),
             "allocate-node-cidrs": "true",
-            "cluster-cidr": self._network.pods,
-            "service-cluster-ip-range": self._network.services,
+            "cluster-cidr": self._network.pod_cidr,
+            "service-cluster-ip-range": self._network.service_cidr,
             # The default of 20 requests a second is for large clusters on slow ones; here it would be the longest wait of a rollout.
             "kube-api-qps": 200,
             "kube-api-burst": 400,
@@ -177,7 +177,7 @@ class Flags:
         }
 
     def _election(self) -> Mapping[str, object]:
-        if self._place.node is None:
+        if self._config.node is None:
             # There is one of it, and a lease that a killed one left would have to expire first.
             return {"leader-elect": "false"}
         # Shorter than the usual 15 s: a rehearsal kills leaders, and waits for the next one.
@@ -188,17 +188,18 @@ class Flags:
         }
 
     def kwok(self) -> Mapping[str, object]:
-        place = self._place
         return {
             "kubeconfig": self._file("kwok.kubeconfig"),
             # Given, or kwok would read the person's own ~/.kwok/kwok.yaml.
             "config": self._kwok_config(),
-            **({"manage-all-nodes": "true"} if place.node is None else {"manage-single-node": place.node}),
+            **(
+                {"manage-all-nodes": "true"} if self._config.node is None else {"manage-single-node": self._config.node}
+            ),
             # For a pod on a node that has not been given its own range yet.
-            "cidr": self._network.pods,
+            "cidr": self._network.pod_cidr,
             # Where `kubectl logs` is answered.
-            "server-address": f"{place.address}:{place.ports['kubelets']}",
-            "node-port": place.ports["kubelets"],
+            "server-address": f"{self._config.address}:{self._config.ports['kubelets']}",
+            "node-port": self._config.ports["kubelets"],
             "tls-cert-file": self._file("kwok.crt"),
             "tls-private-key-file": self._file("kwok.key"),
         }
@@ -212,9 +213,9 @@ class Flags:
             "metadata": {"name": "pods"},
             "spec": {"logs": [{"logsFile": str(STAGES / "pod.log")}]},
         }
-        config = self._place.scratch / "kwok.yaml"
+        config = self._config.work_folder / "kwok.yaml"
         config.write_text("\n---\n".join([*parts, yaml.safe_dump(logs)]))
         return config
 
     def _extra(self, program: str) -> Mapping[str, object]:
-        return dict(flag.split("=", 1) for flag in self._place.extra.get(program, ()))
+        return dict(flag.split("=", 1) for flag in self._config.extra_flags.get(program, ()))

@@ -44,7 +44,7 @@ class Kubectl:
             raise RehearsalError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
         return done.stdout
 
-    def read(self, *arguments: str) -> dict[str, Any]:
+    def run_json(self, *arguments: str) -> dict[str, Any]:
         """What `kubectl … -o json` answers."""
         answer: dict[str, Any] = json.loads(self.run(*arguments, "-o", "json"))
         return answer
@@ -59,15 +59,15 @@ class Kubectl:
             "apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given
         )
 
-    def furnish(self, machines: Iterable[Manifest]) -> None:
+    def install_base_manifests(self, nodes: Iterable[Manifest]) -> None:
         """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes and their volumes."""
-        self.apply(machines, [*_of_k3s(), *_of_traefik()])
+        self.apply(nodes, [*_of_k3s(), *_of_traefik()])
 
-    def furnish_early(self) -> None:
+    def install_k3s_manifests(self) -> None:
         """What k3s makes as soon as its API server takes objects."""
         self.apply(files=_of_k3s())
 
-    def furnish_late(self) -> None:
+    def install_traefik_crds(self) -> None:
         """Traefik's definitions, which k3s installs by a Job, and so not before there is a node."""
         self.apply(files=_of_traefik())
 
@@ -98,7 +98,7 @@ class Kubectl:
             ) from None
 
     def _unserved(self) -> list[str]:
-        return [one["metadata"]["name"] for one in self.read("get", "crd")["items"] if not _is_established(one)]
+        return [one["metadata"]["name"] for one in self.run_json("get", "crd")["items"] if not _is_established(one)]
 
 
 def _is_established(definition: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
-KUBELETS = "localhost"
+KWOK_HOST = "localhost"
 """Where kwok answers in place of every kubelet."""
 VOLUMES_PER_NODE = 3
 VOLUME_SIZE = "20Gi"
@@ -22,34 +22,34 @@ class Node:
     server_type: str
     location: str
     external_ipv4: str | None = None
-    kubelet: str = KUBELETS
+    kubelet_host: str = KWOK_HOST
     """Where its kubelet is asked for logs."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-    pods: str | None = None
+    pod_cidr: str | None = None
     """The range of its pods; else the controller manager chooses one."""
     finalizers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Size:
+class Capacity:
     """What a server type offers to Kubernetes."""
 
     cpu: str
     memory: str
 
 
-SIZES: Mapping[str, Size] = {
-    "cx23": Size(cpu="2", memory="4Gi"),
-    "cx33": Size(cpu="4", memory="8Gi"),
-    "cx43": Size(cpu="8", memory="16Gi"),
-    "cx53": Size(cpu="16", memory="32Gi"),
+CAPACITIES: Mapping[str, Capacity] = {
+    "cx23": Capacity(cpu="2", memory="4Gi"),
+    "cx33": Capacity(cpu="4", memory="8Gi"),
+    "cx43": Capacity(cpu="8", memory="16Gi"),
+    "cx53": Capacity(cpu="16", memory="32Gi"),
 }
-UNKNOWN_SIZE = SIZES["cx33"]
+DEFAULT_CAPACITY = CAPACITIES["cx33"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disk:
+class LocalVolume:
     """A volume that an adopted claim names, on the disk of one node."""
 
     name: str
@@ -58,15 +58,17 @@ class Disk:
     hostname: str
 
 
-def manifests(nodes: Iterable[Node], *, disks: Iterable[Disk] = (), kubelet_version: str) -> Iterator[Manifest]:
+def kwok_manifests(
+    nodes: Iterable[Node], *, volumes: Iterable[LocalVolume] = (), kubelet_version: str
+) -> Iterator[Manifest]:
     """Every object that stands for machines that are played."""
     for node in nodes:
         yield {**_node(node), "status": _status(node, kubelet_version)}
-    for disk in _disks(nodes, disks):
+    for disk in _volumes(nodes, volumes):
         yield _volume(disk, {"local": {"path": _path(disk)}})
 
 
-def manifests_of_real(nodes: Iterable[Node], *, disks: Iterable[Disk] = ()) -> Iterator[Manifest]:
+def real_node_manifests(nodes: Iterable[Node], *, volumes: Iterable[LocalVolume] = ()) -> Iterator[Manifest]:
     """Every object that real kubelets find there: what a node may not say of itself, and its volumes.
 
     Of the kind that k3s' provisioner makes: for a path of the host the kubelet changes no owner, whatever the pod's fsGroup.
@@ -74,24 +76,24 @@ def manifests_of_real(nodes: Iterable[Node], *, disks: Iterable[Disk] = ()) -> I
     for node in nodes:
         # kube-proxy and the policy controller ask for it as they start, and the kubelet may still be starting.
         yield {**_node(node), "status": {"addresses": [{"type": "InternalIP", "address": node.ipv4}]}}
-    for disk in _disks(nodes, disks):
+    for disk in _volumes(nodes, volumes):
         yield _volume(disk, {"hostPath": {"path": _path(disk), "type": "Directory"}})
 
 
-def _disks(nodes: Iterable[Node], adopted: Iterable[Disk]) -> Iterator[Disk]:
+def _volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Iterator[LocalVolume]:
     for node in nodes:
         for number in range(1, VOLUMES_PER_NODE + 1):
             name = f"local-path-{node.hostname}-{number}"
-            yield Disk(name=name, storage_class="local-path", size=VOLUME_SIZE, hostname=node.hostname)
+            yield LocalVolume(name=name, storage_class="local-path", size=VOLUME_SIZE, hostname=node.hostname)
     yield from adopted
 
 
-def disks_of(hostname: str, nodes: Iterable[Node], adopted: Iterable[Disk]) -> list[str]:
+def volume_paths(hostname: str, nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> list[str]:
     """The folders that stand for volumes on that node's disk."""
-    return [_path(disk) for disk in _disks(nodes, adopted) if disk.hostname == hostname]
+    return [_path(disk) for disk in _volumes(nodes, adopted) if disk.hostname == hostname]
 
 
-def _path(disk: Disk) -> str:
+def _path(disk: LocalVolume) -> str:
     return f"/var/lib/rancher/k3s/storage/{disk.name}"
 
 
@@ -120,20 +122,20 @@ def _node(node: Node) -> Manifest:
         },
         "spec": {
             "providerID": f"k3s://{node.hostname}",
-            **({"podCIDR": node.pods, "podCIDRs": [node.pods]} if node.pods else {}),
+            **({"podCIDR": node.pod_cidr, "podCIDRs": [node.pod_cidr]} if node.pod_cidr else {}),
         },
     }
 
 
 def _status(node: Node, kubelet_version: str) -> Manifest:
-    size = SIZES.get(node.server_type, UNKNOWN_SIZE)
+    size = CAPACITIES.get(node.server_type, DEFAULT_CAPACITY)
     resources = {"cpu": size.cpu, "memory": size.memory, "ephemeral-storage": "80Gi", "pods": "110"}
     return {
         "addresses": [
             *([{"type": "InternalIP", "address": node.ipv4}] if node.ipv4 else []),
             *([{"type": "ExternalIP", "address": node.external_ipv4}] if node.external_ipv4 else []),
             {"type": "Hostname", "address": node.hostname},
-            {"type": "InternalDNS", "address": node.kubelet},
+            {"type": "InternalDNS", "address": node.kubelet_host},
         ],
         "capacity": resources,
         "allocatable": resources,
@@ -152,7 +154,7 @@ def _status(node: Node, kubelet_version: str) -> Manifest:
     }
 
 
-def _volume(disk: Disk, source: Manifest) -> Manifest:
+def _volume(disk: LocalVolume, source: Manifest) -> Manifest:
     """A volume. Nothing provisions here, and a claim binds to one that is there just as well."""
     return {
         "apiVersion": "v1",

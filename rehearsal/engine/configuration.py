@@ -18,11 +18,11 @@ from pydantic import TypeAdapter, ValidationError
 from infra.settings import schema, topology, types
 from infra.settings.adopted import Adopted
 from ops.stackfile import Document, load, store
-from rehearsal.control_plane.flags import Network
-from rehearsal.control_plane.nodes import Disk, Node
+from rehearsal.control_plane.flags import ClusterNetwork
+from rehearsal.control_plane.nodes import LocalVolume, Node
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
-from rehearsal.loopback import Ranges
+from rehearsal.loopback import LoopbackRanges
 
 PROJECT = "honeydue"
 ADOPTED = f"{PROJECT}:adopted"
@@ -31,7 +31,7 @@ _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Missing:
+class SecretSetting:
     """A value the world must set by the engine, encrypted: its path in the settings, and the key it belongs to."""
 
     path: str
@@ -39,23 +39,23 @@ class Missing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stack:
+class StackSettings:
     """What the world is built from."""
 
     nodes: Mapping[str, Node]
     """By alias."""
-    disks: tuple[Disk, ...]
-    network: Network
-    dns: str
+    volumes: tuple[LocalVolume, ...]
+    network: ClusterNetwork
+    cluster_dns: str
     """The address of the cluster's DNS."""
     domain: str
     images: schema.Images
     database: schema.Database
-    founded_here: bool
+    bootstrapped: bool
     """Whether the program makes the cluster, on servers that it creates."""
 
 
-def digest(file: Path) -> str:
+def settings_digest(file: Path) -> str:
     """Tells whether the settings have changed since the copy was made."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -63,7 +63,7 @@ def digest(file: Path) -> str:
         raise RehearsalError(f"no settings at {file}: run this in the checkout") from error
 
 
-def copy(source: Path, target: Path, secrets: Path, *, loopback: Ranges) -> list[Missing]:
+def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: LoopbackRanges) -> list[SecretSetting]:
     """Copies the settings without their secrets, fills in what is plain, and returns what must be set encrypted.
 
     The salt of an earlier copy stays: what is encrypted with it is in the world's state. So does what was adopted in this world.
@@ -80,20 +80,20 @@ def copy(source: Path, target: Path, secrets: Path, *, loopback: Ranges) -> list
         _move_to_loopback(config, loopback)
     if adopted := (earlier.get("config") or {}).get(ADOPTED):
         config.setdefault(ADOPTED, adopted)
-    missing = [Missing(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
+    missing = [SecretSetting(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
     held = {one.path for one in missing} | set(config)
     for key, secret in _required(founded_here=founded_here, snapshots=f"{PROJECT}:snapshots" in config).items():
         if f"{PROJECT}:{key}" in held:
             continue
         if secret:
-            missing.append(Missing(path=f"{PROJECT}:{key}", key=key))
+            missing.append(SecretSetting(path=f"{PROJECT}:{key}", key=key))
         else:
             config[f"{PROJECT}:{key}"] = placeholder(key, secrets)
     store(document, target)
     return missing
 
 
-def _move_to_loopback(config: Document, loopback: Ranges) -> None:
+def _move_to_loopback(config: Document, loopback: LoopbackRanges) -> None:
     cluster = config[f"{PROJECT}:cluster"]
     cluster["privateRange"] = str(loopback.private)
     # Of the real binary, and another one is downloaded here.
@@ -102,7 +102,7 @@ def _move_to_loopback(config: Document, loopback: Ranges) -> None:
         # The simulated cloud chooses it.
         node.pop("ipv4", None)
         if private := node.get("privateIpv4"):
-            node["privateIpv4"] = str(loopback.instead_of(IPv4Address(private)))
+            node["privateIpv4"] = str(loopback.loopback_address(IPv4Address(private)))
 
 
 def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
@@ -126,7 +126,7 @@ def _required(*, founded_here: bool, snapshots: bool) -> Mapping[str, bool]:
     return {key: needed.secret for key, needed in required(founded_here=founded_here, snapshots=snapshots).items()}
 
 
-def read_stack(file: Path) -> Stack:
+def read_stack_settings(file: Path) -> StackSettings:
     """What of the settings the world itself needs; a RehearsalError in the words of the program's own checks."""
     config = load(file).get("config") or {}
 
@@ -142,9 +142,9 @@ def read_stack(file: Path) -> Stack:
     nodes = setting("nodes", TypeAdapter(dict[str, topology.Node]))
     cluster = setting("cluster", TypeAdapter(topology.ClusterSettings))
     redis = setting("redis", TypeAdapter(schema.RedisSettings))
-    volumes = setting("adopted", TypeAdapter(Adopted), {}).volumes.values()
+    claims = setting("adopted", TypeAdapter(Adopted), {}).volumes.values()
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
-    return Stack(
+    return StackSettings(
         nodes={
             alias: Node(
                 hostname=node.hostname,
@@ -155,21 +155,21 @@ def read_stack(file: Path) -> Stack:
             for alias, node in nodes.items()
         },
         # Production's own volume is nowhere but in production: one of its name stands for it.
-        disks=tuple(
-            Disk(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node)
-            for one in volumes
+        volumes=tuple(
+            LocalVolume(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node)
+            for one in claims
             if one.volume
         ),
-        network=Network(
-            pods=str(cluster.pod_cidr),
-            services=str(cluster.service_cidr),
-            first_service=str(next(ip_network(cluster.service_cidr).hosts())),
-            advertise=first,
+        network=ClusterNetwork(
+            pod_cidr=str(cluster.pod_cidr),
+            service_cidr=str(cluster.service_cidr),
+            apiserver_cluster_ip=str(next(ip_network(cluster.service_cidr).hosts())),
+            advertise_address=first,
             context=cluster.context,
         ),
-        dns=str(cluster.cluster_dns),
+        cluster_dns=str(cluster.cluster_dns),
         images=setting("images", TypeAdapter(schema.Images)),
         database=setting("database", TypeAdapter(schema.Database)),
         domain=setting("domain", TypeAdapter(types.Domain)),
-        founded_here=cluster.founded_here,
+        bootstrapped=cluster.founded_here,
     )

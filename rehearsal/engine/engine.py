@@ -11,12 +11,12 @@ from importlib import metadata
 from pathlib import Path
 
 from rehearsal.engine import configuration, quiet_exec
-from rehearsal.engine.configuration import PROJECT, Missing
+from rehearsal.engine.configuration import PROJECT, SecretSetting
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
-from rehearsal.loopback import ranges
-from rehearsal.processes.processes import marked
+from rehearsal.loopback import loopback_ranges
+from rehearsal.processes.processes import world_environment
 from tools import build, programs
 
 STACK = "prod"
@@ -26,7 +26,7 @@ PASSPHRASE = "rehearsal"  # noqa: S105  # protects placeholders only
 _VENV_PROGRAMS = Path(sys.executable).parent
 
 
-def settings(layout: Layout) -> Mapping[str, str]:
+def stack_environment(layout: Layout) -> Mapping[str, str]:
     """What a plain `pulumi`, run in the checkout, must find in its environment to act in this world and nowhere else."""
     return {
         # The venv: the built language host is old, ignores the virtualenv option and takes the first Python on PATH.
@@ -49,15 +49,15 @@ def settings(layout: Layout) -> Mapping[str, str]:
 def environment(layout: Layout) -> dict[str, str]:
     """The whole environment of a command in the world; nothing of the person's own Pulumi set-up comes along."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-    ours = settings(layout)
+    ours = stack_environment(layout)
     path = os.pathsep.join([ours["PATH"], inherited.get("PATH", os.defpath)])
     # The Kubernetes provider leaves a copy of the kubeconfig there at every run.
-    return marked(layout, {**inherited, **ours, "PATH": path, "TMPDIR": str(layout.temporary)})
+    return world_environment(layout, {**inherited, **ours, "PATH": path, "TMPDIR": str(layout.temporary)})
 
 
-def exports(layout: Layout) -> str:
+def shell_exports(layout: Layout) -> str:
     """Shell lines that make a plain `pulumi` and `kubectl` act in this world."""
-    ours = dict(settings(layout))
+    ours = dict(stack_environment(layout))
     path = ours.pop("PATH")
     lines = [f"export {name}={shlex.quote(value)}" for name, value in ours.items()]
     return "\n".join([f'export PATH={shlex.quote(path)}:"$PATH"', *lines])
@@ -125,7 +125,7 @@ def _same_file(built: Path, place: Path) -> None:
 def prepare_stack(layout: Layout, *, source: Path, kubeconfig: str | None) -> None:
     """Copies the settings and creates the stack if it is not there yet. Without a kubeconfig, the program founds its cluster."""
     layout.project.write_bytes((source.parent / "Pulumi.yaml").read_bytes())
-    missing = configuration.copy(source, layout.config, layout.pki, loopback=ranges(layout.folder))
+    missing = configuration.copy_settings(source, layout.config, layout.pki, loopback=loopback_ranges(layout.folder))
     if not any(layout.backend.rglob(f"{STACK}.json*")):
         # In the world's own folder: `stack init` writes its salt into the settings file beside Pulumi.yaml.
         _quietly(layout, ["stack", "init", STACK, "--secrets-provider=passphrase"])
@@ -134,7 +134,7 @@ def prepare_stack(layout: Layout, *, source: Path, kubeconfig: str | None) -> No
         set_kubeconfig(layout, kubeconfig)
 
 
-def last_change(layout: Layout) -> float | None:
+def last_update(layout: Layout) -> float | None:
     """When the stack was changed last, in seconds as files have them; None of a stack that is not there."""
     return max((file.stat().st_mtime for file in layout.backend.rglob(f"stacks/**/{STACK}.json")), default=None)
 
@@ -145,15 +145,15 @@ def set_kubeconfig(layout: Layout, kubeconfig: str) -> None:
     _quietly(layout, ["config", "set", "--secret", f"{PROJECT}:kubeconfig"], stdin=kubeconfig)
 
 
-def move(layout: Layout, *, before: str, now: str) -> None:
+def replace_server_url(layout: Layout, *, old: str, new: str) -> None:
     """Tells settings and state that the API server's URL is another one, so that the next preview shows no change."""
     set_kubeconfig(layout, layout.kubeconfig.read_text())
     exported = _quietly(layout, ["stack", "export", "--show-secrets"])
-    if before in exported:
-        _quietly(layout, ["stack", "import"], stdin=exported.replace(before, now))
+    if old in exported:
+        _quietly(layout, ["stack", "import"], stdin=exported.replace(old, new))
 
 
-def _set_secrets(layout: Layout, missing: Sequence[Missing]) -> None:
+def _set_secrets(layout: Layout, missing: Sequence[SecretSetting]) -> None:
     pairs = [f"{one.path}={placeholder(one.key, layout.pki)}" for one in missing if one.key != "kubeconfig"]
     if pairs:
         _quietly(layout, ["config", "set-all", "--path", *(part for pair in pairs for part in ("--secret", pair))])
@@ -204,12 +204,12 @@ def start(
     )
 
 
-def stream(layout: Layout, arguments: Sequence[str], *, project: Path) -> int:
+def run_pulumi_in_foreground(layout: Layout, arguments: Sequence[str], *, project: Path) -> int:
     """Runs a pulumi command at the person's own terminal and returns its exit code."""
-    return attend([_pulumi(layout), *arguments], project=project, env=environment(layout))
+    return run_in_foreground([_pulumi(layout), *arguments], project=project, env=environment(layout))
 
 
-def attend(command: Sequence[str], *, project: Path, env: Mapping[str, str]) -> int:
+def run_in_foreground(command: Sequence[str], *, project: Path, env: Mapping[str, str]) -> int:
     """Runs a command at the person's own terminal and returns its exit code."""
     process = subprocess.Popen(command, cwd=project, env=env)
     while True:

@@ -36,7 +36,7 @@ class _NotReadyError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outside:
+class ExternalDatabase:
     """The database of one world.
 
     `pooler` and `direct` are addresses of this machine or of the network namespace that the caller is in.
@@ -55,7 +55,7 @@ class Outside:
 
     @property
     def folder(self) -> Path:
-        return self.layout.folder / "outside" / "postgresql"
+        return self.layout.folder / "external" / "postgresql"
 
     def start(self) -> None:
         """Makes the database where there is none, starts both, and returns when a query comes through both."""
@@ -67,7 +67,7 @@ class Outside:
 
     def stop(self) -> None:
         """Ends both, as an outage would; what was written stays."""
-        processes.end(MARK, str(self.folder))
+        processes.kill(MARK, str(self.folder))
 
     def query(self, text: str, *, host: str | None = None) -> str:
         """What the database answers, one row a line, through the direct address unless told otherwise; raises RehearsalError."""
@@ -100,7 +100,7 @@ class Outside:
 
     def _configure(self) -> None:
         hosts = [*self.addresses, self.pooler, self.direct]
-        authority = pki.Authority.kept(self.folder, "authority")
+        authority = pki.CertificateAuthority.load_or_create(self.folder, "authority")
         issued = authority.issue(self.folder, "server", common_name="postgresql", hosts=hosts)
         for file in (authority.files.certificate, issued.certificate, issued.key):
             self._own(file)
@@ -206,7 +206,7 @@ class Outside:
 
     def _environment(self) -> dict[str, str]:
         # Nothing of the person's own: PGDATA or a locale that is not here would lead the programs elsewhere.
-        return processes.marked(self.layout, {"PATH": os.environ["PATH"]})
+        return processes.world_environment(self.layout, {"PATH": os.environ["PATH"]})
 
     def _write(self, name: str, text: str) -> None:
         file = self.folder / name

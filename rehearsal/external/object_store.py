@@ -24,7 +24,7 @@ class ObjectStore:
     """Runs for the length of a `with` block, and never longer than its world. `read_only`, its key is one that may not write.
 
     Attributes:
-        endpoint: where it listens, as `host:port`; what a machine of the world trusts (`layout.trusted`) vouches for it.
+        endpoint: where it listens, as `host:port`; what a machine of the world trusts (`layout.external_ca`) vouches for it.
     """
 
     endpoint: str
@@ -39,10 +39,10 @@ class ObjectStore:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        folder = self._layout.trusted.parent
+        folder = self._layout.external_ca.parent
         # The gateway's folders are its buckets.
         (folder / "data" / self._bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
-        issued = pki.Authority.kept(folder, self._layout.trusted.stem).issue(
+        issued = pki.CertificateAuthority.load_or_create(folder, self._layout.external_ca.stem).issue(
             folder, "server", common_name=NAME, hosts=[LOOPBACK]
         )
         with closing(socket.socket()) as chosen:
@@ -78,7 +78,7 @@ class ObjectStore:
     def _ask(self) -> None:
         if self._process is None or self._process.poll() is not None:
             raise RehearsalError(f"the object store ended while it started; its log: {self._layout.logs / NAME}.log")
-        trust = ssl.create_default_context(cafile=self._layout.trusted)
+        trust = ssl.create_default_context(cafile=self._layout.external_ca)
         with closing(http.client.HTTPSConnection(self.endpoint, context=trust, timeout=5)) as connection:
             connection.request("GET", "/")
             connection.getresponse()

@@ -18,7 +18,7 @@ import click
 
 from rehearsal.control_plane import control_plane
 from rehearsal.control_plane.control_plane import ControlPlane
-from rehearsal.control_plane.flags import Network, Place
+from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.control_plane.nodes import Node
 from rehearsal.errors import RehearsalError
@@ -60,7 +60,7 @@ class Server:
         """Runs until one of its programs ends; a RehearsalError says which."""
         self._reset_flag.unlink(missing_ok=True)
         # A killed predecessor leaves its programs behind, where k3s is one process with them.
-        processes.end(MARK, str(self._machine.folder))
+        processes.kill(MARK, str(self._machine.folder))
         peer = self._join_authorities()
         place = self.place()
         control_plane.create_certificates(place)
@@ -70,11 +70,11 @@ class Server:
         try:
             self._start_etcd(plane, place, peer)
             kubectl, founds = Kubectl(self._kubeconfig), self._config.is_set("cluster-init")
-            plane.start_kubernetes(furnish=kubectl.furnish_early if founds else lambda: None)
+            plane.start_kubernetes(on_ready=kubectl.install_k3s_manifests if founds else lambda: None)
             registration.Cleaner(kubectl, Etcd(url=place.etcd_url, pki=place.pki)).start()
             # Beside the rest: a name that is another machine's is asked for again for ever, and the control plane goes on meanwhile.
             threading.Thread(
-                target=self._register, args=[place, kubectl.furnish_late if founds else None], daemon=True
+                target=self._register, args=[place, kubectl.install_traefik_crds if founds else None], daemon=True
             ).start()
             while (ended := plane.ended()) is None:
                 time.sleep(WATCH_SECONDS)
@@ -100,7 +100,7 @@ class Server:
             snapshots.restore(self._snapshot(snapshot), place)
         plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
         try:
-            plane.start_etcd(alone=True)
+            plane.start_etcd(force_new_cluster=True)
             if snapshot is not None:
                 bootstrap.restore_from(Etcd(url=place.etcd_url, pki=place.pki), self._folder, self._config.password)
         finally:
@@ -144,7 +144,7 @@ class Server:
             return snapshots.Bucket.of(told)
         return snapshots.Bucket.of_secret(Kubectl(self._kubeconfig), self._config.text("etcd-s3-config-secret"))
 
-    def place(self) -> Place:
+    def place(self) -> ControlPlaneConfig:
         """Where it runs; with its name in etcd, which is kept with the data."""
         config = self._config
         services = ip_network(config.text("service-cidr"))
@@ -152,23 +152,23 @@ class Server:
         extra = {program: list(flags) for program, flags in config.programs_flags(self._machine.root).items()}
         if encryption.exists():
             extra["kube-apiserver"].append(f"encryption-provider-config={encryption}")
-        return Place(
-            name=self._name(),
+        return ControlPlaneConfig(
+            etcd_name=self._name(),
             address=self.address,
             ports=PORTS,
             pki=self._folder / "tls",
-            data=self.data,
-            scratch=self._machine.folder,
-            hosts=[*config.texts("tls-san"), self._machine.name],
-            network=Network(
-                pods=config.text("cluster-cidr"),
-                services=str(services),
-                first_service=str(services[1]),
-                advertise=str(ADVERTISED[ip_address(self.address).packed[-1]]),
+            etcd_data=self.data,
+            work_folder=self._machine.folder,
+            tls_sans=[*config.texts("tls-san"), self._machine.name],
+            network=ClusterNetwork(
+                pod_cidr=config.text("cluster-cidr"),
+                service_cidr=str(services),
+                apiserver_cluster_ip=str(services[1]),
+                advertise_address=str(ADVERTISED[ip_address(self.address).packed[-1]]),
                 context="default",
             ),
             node=self._machine.name,
-            extra=extra,
+            extra_flags=extra,
         )
 
     def _name(self) -> str:
@@ -189,7 +189,7 @@ class Server:
         bootstrap.take(bootstrap.ask(peer, self._config), self._folder)
         return peer
 
-    def _listen(self, place: Place) -> None:
+    def _listen(self, place: ControlPlaneConfig) -> None:
         supervisor = Supervisor(self._folder, self._config.password)
         supervisor.listen(
             place.address, SUPERVISOR_PORT, certificate=place.pki / "apiserver.crt", key=place.pki / "apiserver.key"
@@ -197,18 +197,18 @@ class Server:
         if (public := self._machine.server.ipv4) != place.address:
             forward(public, place.address, PORTS["apiserver"])
 
-    def _start_etcd(self, control_plane: ControlPlane, place: Place, peer: str | None) -> None:
+    def _start_etcd(self, control_plane: ControlPlane, place: ControlPlaneConfig, peer: str | None) -> None:
         if peer is None:
             control_plane.start_etcd()
             own = Etcd(url=place.etcd_url, pki=place.pki)
             bootstrap.keep_in(own, self._folder, self._config.password)
             return
         others = Etcd(url=f"https://{peer}:{PORTS['etcd']}", pki=place.pki)
-        members = others.add(place.name, place.peer_url)
+        members = others.add(place.etcd_name, place.peer_url)
         control_plane.start_etcd(members)
         others.promote(place.peer_url)
 
-    def _register(self, place: Place, then: Callable[[], None] | None) -> None:
+    def _register(self, place: ControlPlaneConfig, then: Callable[[], None] | None) -> None:
         server = self._machine.server
         node = Node(
             hostname=self._machine.name,
@@ -216,9 +216,9 @@ class Server:
             external_ipv4=server.ipv4,
             server_type=server.server_type,
             location=server.location,
-            kubelet=place.address,
+            kubelet_host=place.address,
             labels=dict(label.split("=", 1) for label in self._config.texts("node-label")),
-            annotations={registration.NODE_NAME: place.name, registration.NODE_ADDRESS: place.address},
+            annotations={registration.NODE_NAME: place.etcd_name, registration.NODE_ADDRESS: place.address},
             finalizers=[registration.MEMBER_FINALIZER, registration.PASSWORD_FINALIZER],
         )
         registration.register(Kubectl(self._kubeconfig), node, registration.password(self._machine.root))

@@ -119,7 +119,7 @@ class Machine:
 
     def stop(self) -> int:
         """Ends all that runs, as a power cut would; the disk stays. Returns how many processes there were."""
-        return processes.end(MARK, str(self.folder))
+        return processes.kill(MARK, str(self.folder))
 
     def remove(self) -> None:
         """Its end."""
@@ -127,7 +127,7 @@ class Machine:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def running(self) -> bool:
-        return bool(processes.carrying(MARK, str(self.folder)))
+        return bool(processes.find(MARK, str(self.folder)))
 
     def environment(self) -> dict[str, str]:
         """What a shell on the machine has, and nothing of the person's own."""
@@ -138,7 +138,7 @@ class Machine:
             ROOT: str(self.root),
             "PYTHONPATH": str(CHECKOUT),
             "HONEYDUE_CACHE": str(cache_folder()),
-            "SSL_CERT_FILE": str(self._layout.trusted),
+            "SSL_CERT_FILE": str(self._layout.external_ca),
             "POLL_SECONDS": "0.5",
             "K3S_RELEASES": self._releases.as_uri(),
             processes.MARK: str(self._layout.folder),

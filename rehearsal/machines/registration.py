@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
 from rehearsal.control_plane.control_plane import KUBERNETES
 from rehearsal.control_plane.kubectl import Kubectl
-from rehearsal.control_plane.nodes import Node, manifests
+from rehearsal.control_plane.nodes import Node, kwok_manifests
 from rehearsal.errors import RehearsalError
 from rehearsal.machines.etcd import Etcd, EtcdError
 from rehearsal.pki import write_private
@@ -43,7 +43,7 @@ def register(kubectl: Kubectl, node: Node, own_password: str) -> None:
     ):
         with attempt:
             _prove(kubectl, node.hostname, hashlib.sha256(own_password.encode()).hexdigest())
-            kubectl.apply(manifests([node], kubelet_version=KUBERNETES.version))
+            kubectl.apply(kwok_manifests([node], kubelet_version=KUBERNETES.version))
 
 
 def _prove(kubectl: Kubectl, name: str, own_hash: str) -> None:

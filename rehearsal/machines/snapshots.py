@@ -14,7 +14,7 @@ from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
 from rehearsal.control_plane.control_plane import binary
-from rehearsal.control_plane.flags import Place
+from rehearsal.control_plane.flags import ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.errors import RehearsalError
 from rehearsal.machines.etcd import Etcd
@@ -45,7 +45,7 @@ class Bucket:
     @classmethod
     def of_secret(cls, kubectl: Kubectl, name: str) -> Self:
         """What the Secret says that k3s is told to read; a RehearsalError while there is none."""
-        data: Mapping[str, str] = kubectl.read("get", "secret", name, "--namespace=kube-system")["data"]
+        data: Mapping[str, str] = kubectl.run_json("get", "secret", name, "--namespace=kube-system")["data"]
         return cls.of({key: base64.b64decode(value).decode() for key, value in data.items()})
 
     def put(self, file: Path) -> None:
@@ -98,22 +98,29 @@ def save(etcd: Etcd, folder: Path, name: str, *, compress: bool) -> Path:
     return packed
 
 
-def restore(file: Path, place: Place) -> None:
+def restore(file: Path, place: ControlPlaneConfig) -> None:
     """Makes a member's data of a snapshot, which is a cluster of its own; the data that was there is put aside."""
     if not file.exists():
         raise RehearsalError(f"etcd: snapshot path does not exist: {file}")
     if file.suffix == COMPRESSED:
         with zipfile.ZipFile(file) as archive:
             file = Path(archive.extract(archive.namelist()[0], file.parent))
-    if place.data.exists():
-        place.data.rename(place.data.with_name(f"etcd-old-{int(time.time())}"))
+    if place.etcd_data.exists():
+        place.etcd_data.rename(place.etcd_data.with_name(f"etcd-old-{int(time.time())}"))
     member = [
-        f"--name={place.name}",
-        f"--initial-cluster={place.name}={place.peer_url}",
+        f"--name={place.etcd_name}",
+        f"--initial-cluster={place.etcd_name}={place.peer_url}",
         f"--initial-advertise-peer-urls={place.peer_url}",
     ]
-    command = [str(binary("etcd", "etcdutl")), "snapshot", "restore", str(file), f"--data-dir={place.data}", *member]
+    command = [
+        str(binary("etcd", "etcdutl")),
+        "snapshot",
+        "restore",
+        str(file),
+        f"--data-dir={place.etcd_data}",
+        *member,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RehearsalError(f"etcd: {done.stderr.strip().splitlines()[-1]}")
-    (place.data / "name").write_text(place.name)
+    (place.etcd_data / "name").write_text(place.etcd_name)

@@ -22,7 +22,7 @@ MARK = "HONEYDUE_WORLD_PROCESS"
 END_SECONDS = 10.0
 
 
-def marked(layout: Layout, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+def world_environment(layout: Layout, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment whose processes are the world's, and end with it."""
     return {**(os.environ if environment is None else environment), MARK: str(layout.folder)}
 
@@ -32,7 +32,10 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Starts a program that outlives its starter, its words in `logs/<name>.log`."""
     return start_detached(
-        command, log=layout.logs / f"{name}.log", folder=layout.folder, environment=marked(layout, environment)
+        command,
+        log=layout.logs / f"{name}.log",
+        folder=layout.folder,
+        environment=world_environment(layout, environment),
     )
 
 
@@ -55,10 +58,10 @@ def start_detached(
 
 def running(layout: Layout) -> list[psutil.Process]:
     """Every living process of the world, the one that asks and its parents excepted."""
-    return carrying(MARK, str(layout.folder))
+    return find(MARK, str(layout.folder))
 
 
-def carrying(mark: str, value: str) -> list[psutil.Process]:
+def find(mark: str, value: str) -> list[psutil.Process]:
     """Every living process that has this in its environment, the one that asks and its parents excepted."""
     asking = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
@@ -74,16 +77,16 @@ def _carries(process: psutil.Process, mark: str, value: str) -> bool:
 
 def stop(layout: Layout) -> int:
     """Ends every process of the world, and what the kernel keeps of them; returns how many there were."""
-    ended = end(MARK, str(layout.folder))
+    ended = kill(MARK, str(layout.folder))
     cgroups.remove(layout)
     return ended
 
 
-def end(mark: str, value: str) -> int:
+def kill(mark: str, value: str) -> int:
     """Ends every process that has this in its environment, and returns how many there were."""
     ended: set[int] = set()
     # Again until none is found: one may have started another in between.
-    while found := carrying(mark, value):
+    while found := find(mark, value):
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 # Killed at once: nothing is lost but with the machine's power, and a polite API server takes 10 s to end.

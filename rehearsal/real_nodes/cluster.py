@@ -10,10 +10,10 @@ from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from rehearsal.control_plane.flags import Network, Place
-from rehearsal.control_plane.nodes import Disk, Manifest, Node, disks_of, manifests_of_real
+from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
+from rehearsal.control_plane.nodes import LocalVolume, Manifest, Node, real_node_manifests, volume_paths
 from rehearsal.errors import RehearsalError
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
 from rehearsal.real_nodes import addons, credentials, network, node_config
@@ -96,25 +96,25 @@ def check_requirements(*, bootstrapped: bool = False) -> None:
 class ClusterConfig:
     """The configuration of all real nodes of a world."""
 
-    network: Network
+    network: ClusterNetwork
     dns: str
     """The cluster IP of the DNS Service."""
     nodes: Sequence[Node]
-    disks: Sequence[Disk] = ()
-    database: Outside
+    volumes: Sequence[LocalVolume] = ()
+    database: ExternalDatabase
     images: Sequence[Path]
     """The image archives that every node imports."""
 
     def node_configs(self) -> list[NodeConfig]:
         """The configuration of each node, in the order of `nodes`."""
-        ranges = node_config.pod_ranges(self.network.pods, len(self.nodes))
+        ranges = node_config.pod_ranges(self.network.pod_cidr, len(self.nodes))
         return [
             NodeConfig(
                 hostname=node.hostname,
                 address=_address(node),
                 pods=pods,
-                cluster=IPv4Network(self.network.pods),
-                services=self.network.services,
+                cluster=IPv4Network(self.network.pod_cidr),
+                services=self.network.service_cidr,
                 dns=self.dns,
             )
             for node, pods in zip(self.nodes, ranges, strict=True)
@@ -123,8 +123,8 @@ class ClusterConfig:
     def manifests(self) -> Iterator[Manifest]:
         """The objects that must exist before the kubelets start."""
         configs = zip(self.nodes, self.node_configs(), strict=True)
-        nodes = [replace(node, pods=str(config.pods)) for node, config in configs]
-        yield from manifests_of_real(nodes, disks=self.disks)
+        nodes = [replace(node, pod_cidr=str(config.pods)) for node, config in configs]
+        yield from real_node_manifests(nodes, volumes=self.volumes)
         yield from addons.manifests(dns=self.dns, external_hosts=self.database.addresses)
 
 
@@ -143,9 +143,9 @@ class RealNodes:
         self._nodes = {node.hostname: node for node in config.node_configs()}
         self._machines = {hostname: Machine(layout=layout, hostname=hostname) for hostname in self._nodes}
 
-    def control_plane(self, place: Place) -> Place:
+    def control_plane(self, place: ControlPlaneConfig) -> ControlPlaneConfig:
         """The configuration of the control plane with an address that nodes and pods can reach."""
-        network_config = replace(self._config.network, advertise=network.ROUTER)
+        network_config = replace(self._config.network, advertise_address=network.ROUTER)
         flags = {
             "kube-apiserver": [
                 # Connect to each kubelet by the address of its Node.
@@ -155,7 +155,7 @@ class RealNodes:
                 f"default-unreachable-toleration-seconds={TOLERATION_SECONDS}",
             ]
         }
-        return replace(place, address=network.ROUTER, network=network_config, played=False, extra=flags)
+        return replace(place, address=network.ROUTER, network=network_config, kwok=False, extra_flags=flags)
 
     def manifests(self) -> Iterable[Manifest]:
         """The objects that must exist before the kubelets start."""
@@ -180,7 +180,7 @@ class RealNodes:
             for archive in self._config.images:
                 machine.import_images(archive)
 
-    def join(self, place: Place) -> None:
+    def join(self, place: ControlPlaneConfig) -> None:
         """Starts the kubelet and its companions on every machine. The Nodes must exist in the API server."""
         with ThreadPoolExecutor() as executor:
             self._for_all(executor, partial(self._join, place=place))
@@ -192,7 +192,7 @@ class RealNodes:
         network.detach(self._number(hostname))
         machine.power_off()
 
-    def power_on(self, hostname: str, place: Place) -> None:
+    def power_on(self, hostname: str, place: ControlPlaneConfig) -> None:
         """Boots a node that was powered off, with the disk that it had."""
         if not self._machine(hostname).is_off():
             raise RehearsalError(f"node {hostname} is already on")
@@ -211,7 +211,7 @@ class RealNodes:
         for future in [executor.submit(action, hostname) for hostname in self._nodes]:
             future.result()
 
-    def _join(self, hostname: str, place: Place) -> None:
+    def _join(self, hostname: str, place: ControlPlaneConfig) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]
         machine.write(credentials.files(node, place))
         kubelet = machine.start("kubelet", node_config.kubelet(node))
@@ -229,7 +229,7 @@ class RealNodes:
         number, root = self._number(hostname), debian.root("node")
         machine.prepare_disk(root)
         machine.write(node_config.files(node))
-        for path in disks_of(hostname, self._config.nodes, self._config.disks):
+        for path in volume_paths(hostname, self._config.nodes, self._config.volumes):
             folder = machine.root / path.lstrip("/")
             folder.mkdir(parents=True, exist_ok=True)
             # The mode that k3s' local-path provisioner sets: a pod's user must be able to write although the kubelet

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rehearsal.engine.configuration import Stack
+from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.images import catalogue
 from rehearsal.images.catalogue import Schema
 from rehearsal.layout import Layout
@@ -14,7 +14,7 @@ from rehearsal.real_nodes.cluster import ClusterConfig
 from tools import debian
 
 
-def cluster_config(layout: Layout, stack: Stack, images: Sequence[Path]) -> ClusterConfig:
+def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path]) -> ClusterConfig:
     """The nodes of the stack, with every image that the settings name, the images of the add-ons, and `images`."""
     stand_ins = [
         *catalogue.release(stack.images, Schema.FIRST),
@@ -24,17 +24,17 @@ def cluster_config(layout: Layout, stack: Stack, images: Sequence[Path]) -> Clus
     addon_images = addons.images(debian.root("node"))
     return ClusterConfig(
         network=stack.network,
-        dns=stack.dns,
+        dns=stack.cluster_dns,
         nodes=[*stack.nodes.values()],
-        disks=stack.disks,
+        volumes=stack.volumes,
         database=external_database(layout, stack),
         images=[*catalogue.archives([*stand_ins, *addon_images]).values(), *images],
     )
 
 
-def external_database(layout: Layout, stack: Stack) -> Outside:
+def external_database(layout: Layout, stack: StackSettings) -> ExternalDatabase:
     """The database that replaces Neon in a world with real nodes."""
     password = str(placeholder("postgresPassword", layout.pki))
-    return Outside(
+    return ExternalDatabase(
         layout=layout, database=stack.database, password=password, pooler=network.POOLER, direct=network.DIRECT
     )

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 
 from rehearsal import pki
-from rehearsal.control_plane.flags import Place
+from rehearsal.control_plane.flags import ControlPlaneConfig
 from rehearsal.real_nodes.addons import KUBE_ROUTER
 from rehearsal.real_nodes.node_config import PKI, NodeConfig
 
 
-def files(node: NodeConfig, place: Place) -> Mapping[str, str]:
+def files(node: NodeConfig, control_plane: ControlPlaneConfig) -> Mapping[str, str]:
     """The content of each file by its path on the node. The certificates are issued anew at each start."""
-    folder = place.pki / "nodes" / node.hostname
+    folder = control_plane.pki / "nodes" / node.hostname
     folder.mkdir(parents=True, exist_ok=True)
-    server, client = pki.Authority.kept(place.pki, "server-ca"), pki.Authority.kept(place.pki, "client-ca")
+    server = pki.CertificateAuthority.load_or_create(control_plane.pki, "server-ca")
+    client = pki.CertificateAuthority.load_or_create(control_plane.pki, "client-ca")
     serving = server.issue(folder, "serving", common_name=node.hostname, hosts=[node.hostname, node.address])
     clients = {
         # The user name and group that the Node authorizer and the NodeRestriction admission plugin require.
@@ -28,7 +29,7 @@ def files(node: NodeConfig, place: Place) -> Mapping[str, str]:
         f"{PKI}/serving.key": serving.key.read_text(),
         **{
             f"{PKI}/{name}.kubeconfig": pki.kubeconfig(
-                server=place.server_url, authority=server.files, client=identity, context=place.network.context
+                server=control_plane.server_url, ca=server.files, client=identity, context=control_plane.network.context
             )
             for name, identity in clients.items()
         },

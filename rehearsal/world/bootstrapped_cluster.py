@@ -17,7 +17,7 @@ from rehearsal.processes import processes
 START_SECONDS = 90.0
 
 
-class FoundedCluster:
+class BootstrappedCluster:
     """All machines that have a disk in a world."""
 
     def __init__(self, layout: Layout) -> None:
@@ -44,13 +44,13 @@ class FoundedCluster:
         return {
             f"{machine.name}/{process.name()}": process.pid
             for machine in Machine.all(self._layout)
-            for process in processes.carrying(MARK, str(machine.folder))
+            for process in processes.find(MARK, str(machine.folder))
             if process.name() in NAMES
         }
 
     def write_kubeconfig(self) -> None:
         """Writes what the stack says its kubeconfig is, where it has changed since; a RehearsalError before the first `up`."""
-        written, changed = self._layout.kubeconfig, engine.last_change(self._layout)
+        written, changed = self._layout.kubeconfig, engine.last_update(self._layout)
         if written.exists() and changed and written.stat().st_mtime > changed:
             return
         told = engine.run(

@@ -20,7 +20,7 @@ def copy_world(original: Layout, copy: Layout) -> None:
     record = original.read_record()
     if record is None:
         raise RehearsalError(f"{original.folder} holds no world of this version, and cannot be cloned")
-    if record.founded or record.real:
+    if record.bootstrapped or record.real_nodes:
         raise RehearsalError(
             f"the world in {original.folder} cannot be cloned: its etcd and its nodes are bound to their addresses"
         )

@@ -6,9 +6,9 @@ from functools import partial
 
 from rehearsal.control_plane import control_plane
 from rehearsal.control_plane.control_plane import KUBERNETES, ControlPlane, PortTakenError
-from rehearsal.control_plane.flags import LOOPBACK, Network, Place
+from rehearsal.control_plane.flags import LOOPBACK, ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
-from rehearsal.control_plane.nodes import Disk, Node, manifests
+from rehearsal.control_plane.nodes import LocalVolume, Node, kwok_manifests
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
@@ -18,26 +18,30 @@ ATTEMPTS = 3
 """How often other ports are tried when somebody takes one before it is bound."""
 
 
-class AdoptedCluster:
+class ExistingCluster:
     """Its nodes are played by the control plane, unless they are real ones."""
 
     def __init__(
         self,
         layout: Layout,
         *,
-        network: Network,
+        network: ClusterNetwork,
         nodes: Iterable[Node],
-        disks: Iterable[Disk],
+        volumes: Iterable[LocalVolume],
         real: RealNodes | None = None,
     ) -> None:
         self._layout = layout
         self._network = network
-        self._nodes, self._disks = tuple(nodes), tuple(disks)
+        self._nodes, self._volumes = tuple(nodes), tuple(volumes)
         self._real = real
         self._control_plane: ControlPlane | None = None
 
     def start(
-        self, *, preferred: Mapping[str, int], prepare: Callable[[Mapping[str, int]], None], furnished: bool = False
+        self,
+        *,
+        preferred: Mapping[str, int],
+        prepare: Callable[[Mapping[str, int]], None],
+        base_manifests_installed: bool = False,
     ) -> dict[str, int]:
         """Starts it, at the preferred ports where they are free, and `prepare` beside it, which is told the ports; returns them.
 
@@ -56,7 +60,9 @@ class AdoptedCluster:
                 with ThreadPoolExecutor(max_workers=2) as aside:
                     prepared = aside.submit(prepare, ports)
                     booted = aside.submit(self._real.start) if self._real else None
-                    self._control_plane.start(furnish=(lambda: None) if furnished else self._furnish)
+                    self._control_plane.start(
+                        on_ready=(lambda: None) if base_manifests_installed else self._install_base_manifests
+                    )
                     if self._real and booted:
                         booted.result()
                         self._real.join(place)
@@ -77,11 +83,11 @@ class AdoptedCluster:
         """Whether it can stay as it runs: real machines have the addresses that they were started with."""
         return self._real is None or self._real.matches_settings()
 
-    def take_in(self) -> None:
+    def apply_settings(self) -> None:
         """Gives a running one the nodes of changed settings, and real ones their images."""
         if self._real:
             self._real.apply_settings()
-        self._furnish()
+        self._install_base_manifests()
         Kubectl(self._layout.kubeconfig).await_ready()
 
     def power(self, hostname: str, *, on: bool, ports: Mapping[str, int]) -> None:
@@ -98,18 +104,18 @@ class AdoptedCluster:
         if self._control_plane:
             self._control_plane.reap()
 
-    def _furnish(self) -> None:
-        played = manifests(self._nodes, disks=self._disks, kubelet_version=KUBERNETES.version)
-        Kubectl(self._layout.kubeconfig).furnish(self._real.manifests() if self._real else played)
+    def _install_base_manifests(self) -> None:
+        played = kwok_manifests(self._nodes, volumes=self._volumes, kubelet_version=KUBERNETES.version)
+        Kubectl(self._layout.kubeconfig).install_base_manifests(self._real.manifests() if self._real else played)
 
-    def _place(self, ports: Mapping[str, int]) -> Place:
-        place = Place(
-            name="rehearsal",
+    def _place(self, ports: Mapping[str, int]) -> ControlPlaneConfig:
+        place = ControlPlaneConfig(
+            etcd_name="rehearsal",
             address=LOOPBACK,
             ports=ports,
             pki=self._layout.pki,
-            data=self._layout.etcd,
-            scratch=self._layout.folder,
+            etcd_data=self._layout.etcd,
+            work_folder=self._layout.folder,
             network=self._network,
         )
         return self._real.control_plane(place) if self._real else place

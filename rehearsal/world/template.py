@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from rehearsal.layout import CHECKOUT, this_version
+from rehearsal.layout import CHECKOUT, world_version
 from rehearsal.world.locks import locked
 from rehearsal.world.world import World
 from tools import official, programs
@@ -52,7 +52,7 @@ class Template:
         """Changes with the program, its settings, the requirements, the tools, the rehearsal's code and the preparation's code."""
         replaced = official.usable()
         engine = replaced.version if replaced else " ".join(program.key for program in programs.ENGINE)
-        digest = hashlib.sha256(f"{self.name} {this_version()} {engine} {sys.version}".encode())
+        digest = hashlib.sha256(f"{self.name} {world_version()} {engine} {sys.version}".encode())
         preparation = Path(inspect.getfile(self.prepare))
         for name, file in [*_files(self.project, PROGRAM), *_files(CHECKOUT, TOOLS), ("preparation", preparation)]:
             digest.update(f"\n{name} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())

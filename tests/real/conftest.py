@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from xdist.scheduler import LoadScopeScheduling
 
-from rehearsal.engine.configuration import read_stack
-from rehearsal.external.database import Outside
+from rehearsal.engine.configuration import read_stack_settings
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import write
 from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.real_nodes.cluster_config import external_database
@@ -83,7 +83,7 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[World]:
     """Three nodes with the cluster's DNS; nothing of honeyDue's was applied yet."""
-    with World(tmp_path_factory.mktemp("worlds") / "real", project=EXAMPLE, real=True, images=[toolbox]) as world:
+    with World(tmp_path_factory.mktemp("worlds") / "real", project=EXAMPLE, real_nodes=True, images=[toolbox]) as world:
         yield world
 
 
@@ -91,14 +91,14 @@ def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[Wo
 def production(real: World) -> World:
     """All of production, on these nodes."""
     real.pulumi("up", "--yes", "--skip-preview")
-    traefik_daemonset.install(real.way_in(), chart_values(real))
+    traefik_daemonset.install(real.kubectl_client(), chart_values(real))
     return real
 
 
 @pytest.fixture(scope="session")
-def neon(production: World) -> Outside:
+def neon(production: World) -> ExternalDatabase:
     """The database that stands for Neon's."""
-    return external_database(production.layout, read_stack(production.source))
+    return external_database(production.layout, read_stack_settings(production.settings_file))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from infra.settings.schema import Database
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
 from tests.recipes import EXAMPLE
@@ -23,11 +23,11 @@ def settings() -> Database:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Outside]:
+def running(folder: Path) -> Iterator[ExternalDatabase]:
     """It, for as long as the context lasts."""
     layout = Layout(folder / "world")
     layout.make_folders()
-    database = Outside(layout=layout, database=settings(), password=PASSWORD, pooler=POOLER, direct=DIRECT)
+    database = ExternalDatabase(layout=layout, database=settings(), password=PASSWORD, pooler=POOLER, direct=DIRECT)
     try:
         database.start()
         yield database
@@ -35,7 +35,7 @@ def running(folder: Path) -> Iterator[Outside]:
         processes.stop(layout)
 
 
-def environment(database: Outside) -> Mapping[str, str]:
+def environment(database: ExternalDatabase) -> Mapping[str, str]:
     """As the migration's Job has it (infra/apps/migration.py)."""
     return {
         "PGHOST": database.direct,

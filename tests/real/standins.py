@@ -13,7 +13,7 @@ from typing import Any
 
 from infra.apps.config import database_environment
 from rehearsal import pki
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import Image
 from rehearsal.processes import chroot
 from tests.real.patience import patiently
@@ -59,10 +59,10 @@ def redis(folder: Path) -> Iterator[int]:
         process.wait()
 
 
-def backend_environment(database: Outside, *, redis_port: int, key: Path) -> Mapping[str, str]:
+def backend_environment(database: ExternalDatabase, *, redis_port: int, key: Path) -> Mapping[str, str]:
     """What api and worker read, but for where the database's names lead: a test has no DNS of its own."""
     if not key.exists():
-        pki.Authority.create(key.parent, key.stem)
+        pki.CertificateAuthority.create(key.parent, key.stem)
     return {
         **database_environment(database.database),
         "DB_HOST": database.pooler,

@@ -16,7 +16,7 @@ def test_new_images_are_taken_in_and_another_address_is_another_machine(tmp_path
     project.mkdir()
     for name in ("Pulumi.yaml", "Pulumi.prod.yaml"):
         shutil.copy(EXAMPLE / name, project / name)
-    with World(tmp_path / "world", project=project, real=True) as world:
+    with World(tmp_path / "world", project=project, real_nodes=True) as world:
         machine = Machine(layout=world.layout, hostname=NODE)
         first = machine.init_pid()
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from rehearsal.errors import RehearsalError
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.processes import processes
 from tests.real import database
@@ -28,12 +28,12 @@ with database.running(Path(sys.argv[1])):
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Outside]:
+def outside(tmp_path: Path) -> Iterator[ExternalDatabase]:
     with database.running(tmp_path) as started:
         yield started
 
 
-def test_it_stands_under_both_names(outside: Outside) -> None:
+def test_it_stands_under_both_names(outside: ExternalDatabase) -> None:
     assert outside.addresses == {
         "ep-floral-truth-amttbc5a-pooler.c-5.us-east-1.aws.neon.tech": outside.pooler,
         "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech": outside.direct,
@@ -42,7 +42,7 @@ def test_it_stands_under_both_names(outside: Outside) -> None:
         assert outside.query("SELECT current_database(), current_user", host=host) == "neondb|neondb_owner"
 
 
-def test_the_pooler_shares_its_sessions(outside: Outside) -> None:
+def test_the_pooler_shares_its_sessions(outside: ExternalDatabase) -> None:
     # What one client sets is found by the next: why a session lock of goose's needs the direct host.
     outside.query("SET statement_timeout = '77s'", host=outside.pooler)
     assert outside.query("SHOW statement_timeout", host=outside.pooler) == "77s"
@@ -50,7 +50,9 @@ def test_the_pooler_shares_its_sessions(outside: Outside) -> None:
     assert outside.query("SHOW statement_timeout") == "0"
 
 
-def test_nobody_comes_in_without_the_password_or_without_tls(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_comes_in_without_the_password_or_without_tls(
+    outside: ExternalDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for host in outside.addresses.values():
         with pytest.raises(RehearsalError, match="authentication failed"):
             replace(outside, password="rehearsal-wrong").query("SELECT 1", host=host)
@@ -86,7 +88,7 @@ def programs_in(folder: Path) -> list[str]:
     return mounted
 
 
-def test_what_was_written_outlives_an_outage(outside: Outside) -> None:
+def test_what_was_written_outlives_an_outage(outside: ExternalDatabase) -> None:
     outside.query("CREATE TABLE kept (id int)")
     outside.stop()
     with pytest.raises(RehearsalError, match="refused"):
@@ -95,7 +97,7 @@ def test_what_was_written_outlives_an_outage(outside: Outside) -> None:
     assert outside.query("SELECT to_regclass('kept')", host=outside.pooler) == "kept"
 
 
-def test_it_ends_with_its_world(outside: Outside) -> None:
+def test_it_ends_with_its_world(outside: ExternalDatabase) -> None:
     started = processes.running(outside.layout)
     assert {one.name() for one in started} >= {"postgres", "pgbouncer"}
     # Its own name for each, where its environment was: a child of PostgreSQL does not carry the world's mark.
@@ -105,7 +107,7 @@ def test_it_ends_with_its_world(outside: Outside) -> None:
     assert [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def test_a_start_that_fails_says_where_to_look(outside: Outside) -> None:
+def test_a_start_that_fails_says_where_to_look(outside: ExternalDatabase) -> None:
     outside.stop()
     shutil.rmtree(outside.folder / "data" / "global")
     with pytest.raises(RehearsalError, match=r"postgresql ended while it started; its log: .*postgresql\.log"):

@@ -28,12 +28,12 @@ SETTINGS = (
     "kernel/hostname",
 )
 HALF_UP_SECONDS = 60
-UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1]), real=True).up()"
+UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1]), real_nodes=True).up()"
 WITHIN = """
 import signal, sys
 from pathlib import Path
 from rehearsal.world.world import World
-with World(Path(sys.argv[1]), real=True):
+with World(Path(sys.argv[1]), real_nodes=True):
     signal.pause()
 """
 
@@ -80,7 +80,7 @@ NOTHING = {"processes": [], "groups": [], "folder": False}
 
 def test_up_twice_and_down_twice(folder: Path, tmp_path: Path) -> None:
     before = of_the_machine(tmp_path)
-    world = World(folder, real=True)
+    world = World(folder, real_nodes=True)
 
     world.up()
     programs = world.programs()
@@ -103,7 +103,7 @@ def test_a_killed_up_is_taken_up_or_ended(folder: Path, tmp_path: Path) -> None:
     starter.kill()
     starter.wait()
 
-    world = World(folder, real=True)
+    world = World(folder, real_nodes=True)
     assert not world.is_up()
     world.up()
     assert world.is_up()
@@ -126,7 +126,7 @@ def test_a_world_ends_with_its_killed_owner(folder: Path) -> None:
 
 
 def test_a_lost_program_and_a_lost_machine_are_mended(folder: Path) -> None:
-    world = World(folder, real=True)
+    world = World(folder, real_nodes=True)
     world.up()
     programs = world.programs()
     hostname = next(name.split("/")[0] for name in programs if name.endswith("/kubelet"))

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.catalogue import Schema
 from rehearsal.world.world import World
 from tests.real.cloudflare import ADMIN, APEX, API, APP
@@ -26,7 +26,7 @@ def health(caller: Caller) -> Mapping[str, str]:
     return found
 
 
-def test_the_first_release_migrated_through_the_direct_host(production: World, neon: Outside) -> None:
+def test_the_first_release_migrated_through_the_direct_host(production: World, neon: ExternalDatabase) -> None:
     assert neon.query(VERSION) == str(int(Schema.FIRST))
     log = (production.layout.logs / "postgresql.log").read_text()
     came_from = set(re.findall(r"^(\S+) LOG: +connection authorized: .*application_name=migrate", log, re.M))
@@ -36,7 +36,7 @@ def test_the_first_release_migrated_through_the_direct_host(production: World, n
 
 
 def test_a_release_under_constant_requests_loses_none(
-    production: World, neon: Outside, cloudflare: Sequence[Caller]
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
 ) -> None:
     before = snapshot(production)
     with Visitors(cloudflare, PATHS) as visitors:
@@ -55,7 +55,7 @@ def test_a_release_under_constant_requests_loses_none(
 
 
 def test_a_broken_migration_leaves_nothing_behind_and_the_old_pods_serve(
-    production: World, neon: Outside, cloudflare: Sequence[Caller]
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
 ) -> None:
     before, columns = (
         snapshot(production),
@@ -74,7 +74,7 @@ def test_a_broken_migration_leaves_nothing_behind_and_the_old_pods_serve(
     assert neon.query(VERSION) == str(int(Schema.ADDITIVE))
 
 
-def test_the_runbook_recovers_from_it(production: World, neon: Outside, cloudflare: Sequence[Caller]) -> None:
+def test_the_runbook_recovers_from_it(production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]) -> None:
     push(production, "mended-release", Schema.ADDITIVE)
     read, mend = blocks("runbook.md", "Recover from a failed migration")
     # Here are containers, so that this block too can be run.

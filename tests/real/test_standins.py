@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.external.database import Outside
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.catalogue import Schema, api, frontend, worker
 from tests.real import database, standins
 from tests.real.patience import patiently
@@ -20,23 +20,23 @@ WORKER = {schema: worker(f"{REGISTRY}-worker:{schema.name.lower()}", schema) for
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Outside]:
+def outside(tmp_path: Path) -> Iterator[ExternalDatabase]:
     with database.running(tmp_path) as started:
         yield started
 
 
 @pytest.fixture
-def environment(outside: Outside, tmp_path: Path) -> Iterator[Mapping[str, str]]:
+def environment(outside: ExternalDatabase, tmp_path: Path) -> Iterator[Mapping[str, str]]:
     with standins.redis(tmp_path / "redis") as port:
         yield standins.backend_environment(outside, redis_port=port, key=tmp_path / "apns.key")
 
 
-def migrated(outside: Outside, schema: Schema, folder: Path) -> None:
+def migrated(outside: ExternalDatabase, schema: Schema, folder: Path) -> None:
     done = goose(API[schema], database.environment(outside), folder=folder / f"goose-{schema}")
     assert done.returncode == 0, done.stderr
 
 
-def test_migrations_apply_and_a_broken_one_leaves_nothing(outside: Outside, tmp_path: Path) -> None:
+def test_migrations_apply_and_a_broken_one_leaves_nothing(outside: ExternalDatabase, tmp_path: Path) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     migrated(outside, Schema.ADDITIVE, tmp_path)
     # Nothing to do is done too.
@@ -49,7 +49,7 @@ def test_migrations_apply_and_a_broken_one_leaves_nothing(outside: Outside, tmp_
 
 
 def test_api_and_worker_refuse_to_start_before_their_schema(
-    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+    outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     for image in (API, WORKER):
         said = refusal(image[Schema.FIRST], environment, folder=tmp_path)
@@ -63,7 +63,7 @@ def test_api_and_worker_refuse_to_start_before_their_schema(
 
 
 def test_api_refuses_to_start_without_its_push_key(
-    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+    outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     said = refusal(API[Schema.FIRST], {**environment, "APNS_AUTH_KEY_PATH": "/etc/apns/key.p8"}, folder=tmp_path)
@@ -77,7 +77,7 @@ def test_no_refusal_tells_a_password(environment: Mapping[str, str], tmp_path: P
 
 
 def test_an_old_release_serves_on_beside_a_new_one(
-    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+    outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     with running(API[Schema.FIRST], environment, folder=tmp_path) as old:
@@ -95,7 +95,7 @@ def test_an_old_release_serves_on_beside_a_new_one(
 
 
 def test_worker_does_what_api_leaves_in_the_queue(
-    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+    outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     with running(API[Schema.FIRST], environment, folder=tmp_path) as asked:
@@ -118,7 +118,7 @@ def test_worker_does_what_api_leaves_in_the_queue(
             process.wait()
 
 
-def test_health_is_honest(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_health_is_honest(outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     well = {"status": "ok", "release": "first", "database": "ok", "redis": "ok"}
     with running(API[Schema.FIRST], environment, folder=tmp_path) as asked:
@@ -132,7 +132,7 @@ def test_health_is_honest(outside: Outside, environment: Mapping[str, str], tmp_
 
 
 def test_api_finishes_what_it_has_before_it_ends(
-    outside: Outside, environment: Mapping[str, str], tmp_path: Path
+    outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     with running(API[Schema.FIRST], environment, folder=tmp_path) as asked:
@@ -158,7 +158,9 @@ def test_api_finishes_what_it_has_before_it_ends(
         assert asked.process.wait(timeout=standins.PATIENCE_SECONDS) == 0
 
 
-def test_a_frontend_asks_api_and_outlives_it(outside: Outside, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_frontend_asks_api_and_outlives_it(
+    outside: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     migrated(outside, Schema.FIRST, tmp_path)
     (tmp_path / ".next" / "cache").mkdir(parents=True)
     image = frontend("web", f"{REGISTRY}-web:1")

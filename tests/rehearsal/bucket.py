@@ -44,7 +44,7 @@ def environment(layout: Layout, endpoint: str) -> Mapping[str, str]:
         "AWS_SECRET_ACCESS_KEY": KEY,
         "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-the-state",
         # Nobody else vouches for the store.
-        "AWS_CA_BUNDLE": str(layout.trusted),
+        "AWS_CA_BUNDLE": str(layout.external_ca),
     }
 
 

@@ -47,7 +47,7 @@ def patiently() -> Retrying:
 def members(world: World, alias: str) -> Sequence[Member]:
     """Whom the etcd of that machine calls its cluster."""
     server = machine(world, alias).root / "var/lib/rancher/k3s/server"
-    clusters = kubectl(world, alias).read("config", "view")["clusters"]
+    clusters = kubectl(world, alias).run_json("config", "view")["clusters"]
     assert clusters, f"{alias} has not written its kubeconfig yet"
     address = clusters[0]["cluster"]["server"].removesuffix(":6443")
     return Etcd(url=f"{address}:2379", pki=server / "tls").members()
@@ -61,7 +61,7 @@ def await_whole(world: World) -> None:
                 found = members(world, alias)
                 assert sorted(one.name.rsplit("-", 1)[0] for one in found) == sorted(HOSTNAMES.values())
                 assert not any(one.learner for one in found)
-            nodes = kubectl(world, "hetzner2").read("get", "nodes")["items"]
+            nodes = kubectl(world, "hetzner2").run_json("get", "nodes")["items"]
             ready = [
                 node
                 for node in nodes

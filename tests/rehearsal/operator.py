@@ -13,7 +13,7 @@ def ops(
     world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`python -m rehearsal ops …`; its words in one stream, lines of any length."""
-    with world.operating(*arguments) as (command, environment):
+    with world.ops_command(*arguments) as (command, environment):
         return subprocess.run(
             command,
             cwd=world.project,

@@ -198,7 +198,7 @@ def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: Worl
     with Store(another.layout.clouds / "hcloud.json").transaction() as state:
         del state.of(SERVER)["9999"]
 
-    with another.operating("adopt", "--stack", "prod", "--yes") as (command, environment):
+    with another.ops_command("adopt", "--stack", "prod", "--yes") as (command, environment):
         process = start(another, command, environment)
         for attempt in Retrying(stop=stop_after_delay(120), wait=wait_fixed(0.1), reraise=True):
             with attempt:

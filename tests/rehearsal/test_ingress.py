@@ -151,7 +151,7 @@ def test_only_the_uploaded_certificate_lets_a_client_in(site: Site, version: ssl
         with pytest.raises(REFUSED):
             ask(replace(site.cloudflare, certificate=None, versions=versions), host)
     # As another customer of Cloudflare would come, whose zone points at our addresses.
-    theirs = pki.Authority.create(tmp_path, "their-ca").issue(
+    theirs = pki.CertificateAuthority.create(tmp_path, "their-ca").issue(
         tmp_path, "theirs", common_name="Cloudflare for myhoneydue.com"
     )
     both = tmp_path / "theirs.pem"

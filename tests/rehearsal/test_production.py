@@ -64,7 +64,7 @@ def test_no_secret_stands_in_state_or_output(production: World) -> None:
 
 
 def test_no_copy_of_the_kubeconfig_is_left(production: World, tmp_path: Path) -> None:
-    with production.operating("preview", "--stack", "prod") as (command, environment):
+    with production.ops_command("preview", "--stack", "prod") as (command, environment):
         subprocess.run(
             command,
             cwd=production.project,

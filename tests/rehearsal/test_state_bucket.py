@@ -37,7 +37,7 @@ class Stack:
     @property
     def objects(self) -> dict[str, str]:
         """All that the bucket holds."""
-        data = self.layout.trusted.parent / "data" / BUCKET
+        data = self.layout.external_ca.parent / "data" / BUCKET
         return {str(file.relative_to(data)): file.read_text() for file in data.rglob("*") if file.is_file()}
 
     def lock(self) -> bool:

@@ -56,7 +56,7 @@ def settle(world: World) -> None:
 def watching(world: World, app: str, record: Path) -> Iterator[None]:
     """Writes down everything that happens to an app's pods meanwhile, as the API server tells it."""
     arguments = ["get", "pods", "-n", NAMESPACE, "-l", f"{APP}={app}", "--watch", "--output-watch-events", "-o", "json"]
-    with record.open("w") as told, subprocess.Popen(world.way_in().command(*arguments), stdout=told) as watch:
+    with record.open("w") as told, subprocess.Popen(world.kubectl_client().command(*arguments), stdout=told) as watch:
         try:
             _caught_up(world, app, record)
             yield

@@ -140,7 +140,8 @@ def test_keys_are_readable_by_their_owner_alone(world: World) -> None:
 
 def test_nodes_are_those_of_the_settings(world: World) -> None:
     expected = {
-        node.hostname: node.ipv4 for node in configuration.read_stack(CHECKOUT / "Pulumi.prod.yaml").nodes.values()
+        node.hostname: node.ipv4
+        for node in configuration.read_stack_settings(CHECKOUT / "Pulumi.prod.yaml").nodes.values()
     }
     nodes = world.kubectl_json("get", "nodes")["items"]
     addresses = {
@@ -248,7 +249,7 @@ def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothi
     # First exactly the ports that the other world holds, as if it had bound them in between.
     monkeypatch.setattr(control_plane, "choose_ports", lambda preferred: next(asked, None) or choose(preferred))
     said: list[str] = []
-    second = World(tmp_path / "second", project=project(tmp_path / "project"), say=said.append)
+    second = World(tmp_path / "second", project=project(tmp_path / "project"), log=said.append)
     try:
         second.up()
         ports = second.ports()
@@ -264,7 +265,7 @@ def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothi
         second.kubectl("get", "configmap", "kept")
         assert stackfile.load(second.layout.config)["config"]["honeydue:images"]["web"] == "kept-too"
 
-        stackfile.set_value(second.source, "honeydue:images.api", "another")
+        stackfile.set_value(second.settings_file, "honeydue:images.api", "another")
         second.up()
         assert "taking in the changed settings" in said
         assert stackfile.load(second.layout.config)["config"]["honeydue:images"]["api"] == "another"

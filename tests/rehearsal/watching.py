@@ -61,7 +61,7 @@ class Watching:
     def __enter__(self) -> Self:
         self.before = look(self._world)
         one_a_line = ("--watch", "--output-watch-events", "-o", 'jsonpath={@}{"\\n"}')
-        command = self._world.way_in().command("get", *self._slices, *one_a_line)
+        command = self._world.kubectl_client().command("get", *self._slices, *one_a_line)
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()

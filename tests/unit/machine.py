@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from rehearsal.pki import Authority
+from rehearsal.pki import CertificateAuthority
 from tests.recipes import ROOT
 
 SCRIPTS = ROOT / "infra/machines/files"
@@ -32,8 +32,8 @@ class K3s:
 
     folder: Path
     password: str
-    server: Authority
-    clients: Authority
+    server: CertificateAuthority
+    clients: CertificateAuthority
 
     @classmethod
     def create(cls, folder: Path) -> "K3s":
@@ -42,8 +42,8 @@ class K3s:
             folder=folder,
             # All that YAML, curl's configuration and the shell read differently.
             password="a pass'word \"of\" any\\body's $HOME",
-            server=Authority.create(folder, "server-ca"),
-            clients=Authority.create(folder, "client-ca"),
+            server=CertificateAuthority.create(folder, "server-ca"),
+            clients=CertificateAuthority.create(folder, "client-ca"),
         )
 
     @property

@@ -22,7 +22,7 @@ from infra.machines.ca import AUTHORITIES
 from infra.machines.cloud_init import LIMIT, user_data
 from infra.machines.node_config import Boot
 from infra.settings.topology import Access
-from rehearsal.pki import Authority
+from rehearsal.pki import CertificateAuthority
 from tests.recipes import ROOT
 from tests.unit.told import ACCESS, PASSWORD, Told, cluster, files, server, told, variants
 from tools.cloud_init import modules
@@ -44,7 +44,7 @@ def founder(tmp_path_factory: pytest.TempPathFactory) -> Boot:
         "service.key": accounts.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
     }
     for name, common_name in AUTHORITIES.items():
-        made = Authority.create(folder, common_name).files
+        made = CertificateAuthority.create(folder, common_name).files
         authority |= {f"{name}.crt": made.certificate.read_text(), f"{name}.key": made.key.read_text()}
     return replace(server(), founds=True, authority=authority)
 

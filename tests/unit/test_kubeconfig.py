@@ -50,10 +50,10 @@ class WithoutTraefik(Ready):
 
 @pytest.fixture
 def administrator(tmp_path: Path) -> Administrator:
-    authority = pki.Authority.create(tmp_path, "ca")
+    authority = pki.CertificateAuthority.create(tmp_path, "ca")
     authority.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
     client = authority.issue(tmp_path, "admin", common_name="system:admin")
-    pki.Authority.create(tmp_path, "stranger").issue(
+    pki.CertificateAuthority.create(tmp_path, "stranger").issue(
         tmp_path, "strangers-server", common_name="server", hosts=NODES.values()
     )
     return Administrator(

@@ -8,7 +8,7 @@ import pytest
 
 from infra.cluster.traefik import chart_values
 from rehearsal.control_plane import nodes
-from rehearsal.engine.configuration import read_stack
+from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import cgroups, processes
@@ -41,7 +41,7 @@ def test_where_they_cannot_be_one_line_says_so_and_what_else_to_do(
 ) -> None:
     monkeypatch.setattr(*patched, value)
     with pytest.raises(RehearsalError, match=f"{said}.*NODES=kwok") as refused:
-        World(tmp_path / "world").choose_nodes(real=True)
+        World(tmp_path / "world").choose_nodes(real_nodes=True)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "world").exists()
 
@@ -62,18 +62,18 @@ def test_a_worlds_group_is_its_own_and_the_same_for_whoever_ends_it(tmp_path: Pa
 
 
 def test_each_node_has_its_address_and_a_range_of_its_own() -> None:
-    stack = read_stack(EXAMPLE / "Pulumi.prod.yaml")
+    stack = read_stack_settings(EXAMPLE / "Pulumi.prod.yaml")
     given = [*stack.nodes.values()]
-    ranges = [str(own) for own in node_config.pod_ranges(stack.network.pods, len(given))]
+    ranges = [str(own) for own in node_config.pod_ranges(stack.network.pod_cidr, len(given))]
     assert ranges == ["10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24"]
 
 
 def test_their_volumes_are_of_the_kind_whose_owner_no_kubelet_changes() -> None:
-    node = nodes.Node(hostname="one", ipv4="192.0.2.1", server_type="cx33", location="nbg1", pods="10.42.0.0/24")
-    machine, *volumes = nodes.manifests_of_real([node])
+    node = nodes.Node(hostname="one", ipv4="192.0.2.1", server_type="cx33", location="nbg1", pod_cidr="10.42.0.0/24")
+    machine, *volumes = nodes.real_node_manifests([node])
     assert machine["spec"]["podCIDR"] == "10.42.0.0/24"
     assert "capacity" not in machine["status"]
-    assert [volume["spec"]["hostPath"]["path"] for volume in volumes] == nodes.disks_of("one", [node], [])
+    assert [volume["spec"]["hostPath"]["path"] for volume in volumes] == nodes.volume_paths("one", [node], [])
     assert not any("local" in volume["spec"] for volume in volumes)
 
 

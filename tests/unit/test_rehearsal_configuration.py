@@ -8,11 +8,11 @@ import pytest
 from infra.settings.loading import REQUIRED, SHAPES
 from ops import stackfile
 from ops.errors import OpsError
-from rehearsal.control_plane.nodes import manifests
+from rehearsal.control_plane.nodes import kwok_manifests
 from rehearsal.engine import configuration
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
-from rehearsal.loopback import ranges
+from rehearsal.loopback import loopback_ranges
 from tests.recipes import EXAMPLE, ROOT
 
 SOURCE = """
@@ -27,9 +27,11 @@ config:
 """
 
 
-def copied(tmp_path: Path, source: str = SOURCE) -> tuple[Path, list[configuration.Missing]]:
+def copied(tmp_path: Path, source: str = SOURCE) -> tuple[Path, list[configuration.SecretSetting]]:
     (tmp_path / "source.yaml").write_text(source)
-    missing = configuration.copy(tmp_path / "source.yaml", tmp_path / "copy.yaml", tmp_path, loopback=ranges(tmp_path))
+    missing = configuration.copy_settings(
+        tmp_path / "source.yaml", tmp_path / "copy.yaml", tmp_path, loopback=loopback_ranges(tmp_path)
+    )
     return tmp_path / "copy.yaml", missing
 
 
@@ -71,20 +73,20 @@ def test_a_value_is_set_by_its_path_and_removed_by_none(tmp_path: Path) -> None:
 
 
 def test_productions_settings_describe_a_world() -> None:
-    stack = configuration.read_stack(ROOT / "Pulumi.prod.yaml")
+    stack = configuration.read_stack_settings(ROOT / "Pulumi.prod.yaml")
     assert all(node.hostname for node in stack.nodes.values())
     assert stack.domain
 
 
 def test_settings_describe_a_world() -> None:
-    stack = configuration.read_stack(EXAMPLE / "Pulumi.prod.yaml")
+    stack = configuration.read_stack_settings(EXAMPLE / "Pulumi.prod.yaml")
     assert stack.nodes["hetzner1"].hostname == "ubuntu-8gb-nbg1-2"
-    assert (stack.network.pods, stack.network.services, stack.network.first_service) == (
+    assert (stack.network.pod_cidr, stack.network.service_cidr, stack.network.apiserver_cluster_ip) == (
         "10.42.0.0/16",
         "10.43.0.0/16",
         "10.43.0.1",
     )
-    assert stack.network.advertise in {node.ipv4 for node in stack.nodes.values()}
+    assert stack.network.advertise_address in {node.ipv4 for node in stack.nodes.values()}
     assert stack.domain == "myhoneydue.com"
 
 
@@ -102,7 +104,7 @@ def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, path: str, val
     copy.write_text((EXAMPLE / "Pulumi.prod.yaml").read_text())
     stackfile.set_value(copy, path, value)
     with pytest.raises(RehearsalError, match=said) as error:
-        configuration.read_stack(copy)
+        configuration.read_stack_settings(copy)
     assert "\n" not in str(error.value)
 
 
@@ -135,7 +137,7 @@ def test_of_a_cluster_that_is_founded_here_the_addresses_are_the_worlds(tmp_path
 """ % ("0" * 64)
     copy, missing = copied(tmp_path, source)
     config = stackfile.load(copy)["config"]
-    private = ranges(tmp_path).private
+    private = loopback_ranges(tmp_path).private
     assert config["honeydue:nodes"]["hetzner1"] == {"hostname": "one", "privateIpv4": str(private[11])}
     assert config["honeydue:cluster"] == {"founder": "hetzner1", "privateRange": str(private)}
     assert not {"kubeconfig", "joinToken"} & {one.key for one in missing}
@@ -147,12 +149,12 @@ VOLUME = {"claim": "redis-data", "storageClass": "local-path", "storage": "2Gi",
 def test_a_world_has_the_volume_that_production_adopted(tmp_path: Path) -> None:
     copy = tmp_path / "Pulumi.prod.yaml"
     copy.write_text((EXAMPLE / "Pulumi.prod.yaml").read_text())
-    assert configuration.read_stack(copy).disks == ()
+    assert configuration.read_stack_settings(copy).volumes == ()
     stackfile.set_value(copy, "honeydue:adopted", {"volumes": {"redis": VOLUME}})
-    stack = configuration.read_stack(copy)
+    stack = configuration.read_stack_settings(copy)
     (volume,) = (
         one
-        for one in manifests(stack.nodes.values(), disks=stack.disks, kubelet_version="v1")
+        for one in kwok_manifests(stack.nodes.values(), volumes=stack.volumes, kubelet_version="v1")
         if one["metadata"]["name"] == VOLUME["volume"]
     )
     assert volume["spec"]["capacity"] == {"storage": "2Gi"}

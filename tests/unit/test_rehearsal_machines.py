@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.errors import RehearsalError
-from rehearsal.loopback import ranges
+from rehearsal.loopback import loopback_ranges
 from rehearsal.machines import bootstrap, cloud_config
 from rehearsal.machines.config import Config
 
@@ -83,7 +83,7 @@ def test_what_one_server_tells_is_what_the_next_one_has(tmp_path: Path) -> None:
 
 
 def test_a_worlds_addresses_are_its_own_and_of_loopback() -> None:
-    one, other = ranges(Path("/one")), ranges(Path("/other"))
-    assert one == ranges(Path("/one")) != other
+    one, other = loopback_ranges(Path("/one")), loopback_ranges(Path("/other"))
+    assert one == loopback_ranges(Path("/one")) != other
     assert all(network.is_loopback for network in (one.public, one.private))
     assert not one.public.overlaps(one.private)

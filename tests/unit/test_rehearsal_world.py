@@ -21,13 +21,16 @@ from rehearsal.cli import status, summary
 from rehearsal.control_plane import control_plane, nodes
 from rehearsal.control_plane.flags import LOOPBACK
 from rehearsal.errors import RehearsalError
-from rehearsal.layout import COMMAND, Layout, Record, named, this_version
+from rehearsal.layout import COMMAND, Layout, Record, world_layout, world_version
 from rehearsal.processes import processes
 from rehearsal.world.world import World
 
 
 def test_a_certificate_is_trusted_for_its_hosts_by_its_own_authority_alone(tmp_path: Path) -> None:
-    cluster, other = pki.Authority.create(tmp_path, "ca"), pki.Authority.create(tmp_path, "etcd-ca")
+    cluster, other = (
+        pki.CertificateAuthority.create(tmp_path, "ca"),
+        pki.CertificateAuthority.create(tmp_path, "etcd-ca"),
+    )
     issued = cluster.issue(
         tmp_path, "server", common_name="server", organization="group", hosts=[LOOPBACK, "localhost"]
     )
@@ -40,10 +43,10 @@ def test_a_certificate_is_trusted_for_its_hosts_by_its_own_authority_alone(tmp_p
 
 
 def test_a_kubeconfig_stands_alone(tmp_path: Path) -> None:
-    authority = pki.Authority.create(tmp_path, "ca")
+    authority = pki.CertificateAuthority.create(tmp_path, "ca")
     client = authority.issue(tmp_path, "admin", common_name="admin")
     content = yaml.safe_load(
-        pki.kubeconfig(server="https://127.0.0.1:1", authority=authority.files, client=client, context="production")
+        pki.kubeconfig(server="https://127.0.0.1:1", ca=authority.files, client=client, context="production")
     )
     assert content["current-context"] == content["contexts"][0]["name"] == "production"
     assert str(tmp_path) not in str(content)
@@ -67,7 +70,7 @@ def test_a_port_in_use_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nodes_have_what_k3s_gives_them() -> None:
     node = nodes.Node(hostname="ubuntu-8gb-nbg1-2", ipv4="178.104.247.152", server_type="cx33", location="nbg1")
-    machine, *volumes = nodes.manifests([node], kubelet_version="v1.34.4")
+    machine, *volumes = nodes.kwok_manifests([node], kubelet_version="v1.34.4")
     assert machine["metadata"]["name"] == machine["metadata"]["labels"]["kubernetes.io/hostname"] == "ubuntu-8gb-nbg1-2"
     assert machine["metadata"]["labels"]["node.kubernetes.io/instance-type"] == "k3s"
     assert machine["metadata"]["labels"]["topology.kubernetes.io/zone"] == "nbg1"
@@ -77,10 +80,10 @@ def test_nodes_have_what_k3s_gives_them() -> None:
 
 def test_a_record_of_another_version_is_none(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    record = Record(made_by=this_version(), ports={"apiserver": 1}, config_source="")
+    record = Record(version=world_version(), ports={"apiserver": 1}, settings_digest="")
     layout.write_record(record)
     assert layout.read_record() == record
-    layout.write_record(Record(made_by="older", ports={}, config_source=""))
+    layout.write_record(Record(version="older", ports={}, settings_digest=""))
     assert layout.read_record() is None
     (tmp_path / "world.json").write_text("{")
     assert layout.read_record() is None
@@ -97,7 +100,7 @@ def test_only_a_world_is_ever_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../other", "", "a/b", "."])
 def test_a_name_is_no_path(name: str) -> None:
     with pytest.raises(RehearsalError, match="a world's name"):
-        named(name)
+        world_layout(name)
 
 
 def test_processes_are_known_by_their_mark_and_others_left_alone(tmp_path: Path) -> None:
@@ -106,7 +109,7 @@ def test_processes_are_known_by_their_mark_and_others_left_alone(tmp_path: Path)
     sleeper = [sys.executable, "-c", "import sys; print('on', flush=True); sys.stdin.read()"]
     with subprocess.Popen(sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         with subprocess.Popen(
-            sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=processes.marked(layout)
+            sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=processes.world_environment(layout)
         ) as ours:
             for one in (other, ours):
                 # Only once it runs does it have an environment of its own.
