@@ -1,3 +1,5 @@
+"""Fixtures: the manifests that the program registers."""
+
 from collections.abc import Sequence
 
 import pytest
@@ -8,18 +10,18 @@ from tests.unit.manifests import Object, manifests
 
 @pytest.fixture(scope="session")
 def example() -> Sequence[Object]:
-    """The manifests of the tests' own settings."""
+    """The manifests with the example settings."""
     return manifests(run(example_settings()))
 
 
 @pytest.fixture(scope="session", params=["production", "example"])
 def objects(request: pytest.FixtureRequest) -> Sequence[Object]:
-    """Both: a promise is kept by the one and by the other."""
-    found: Sequence[Object] = request.getfixturevalue(request.param)
-    return found
+    """The manifests with the example settings and with those of production: a test runs with each."""
+    selected: Sequence[Object] = request.getfixturevalue(request.param)
+    return selected
 
 
 @pytest.fixture(scope="session")
 def production() -> Sequence[Object]:
-    """Production's manifests, whatever its settings hold."""
+    """The manifests with the settings of production (Pulumi.prod.yaml)."""
     return manifests(run(production_settings()))

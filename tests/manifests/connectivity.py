@@ -1,6 +1,7 @@
-"""Who may talk to whom on which port, computed from the rendered policies: `make connectivity` writes docs/connectivity.md.
+"""Computes which pod may connect to which other on which port, from the network policies of the program.
 
-The verdicts are those of cyclonus (tools/network-policies), an evaluator written to test network plugins.
+`make connectivity` writes the result to docs/connectivity.md. The verdicts are those of cyclonus (tools/network-policies),
+an evaluator for network policies that was written to test network plugins.
 """
 
 import json
@@ -17,9 +18,9 @@ from tools import programs
 
 TABLE = ROOT / "docs/connectivity.md"
 EVALUATOR = programs.named("network-policies")
-WELL_KNOWN = frozenset({22, 80, 443, 5432, 6443, 10250})
-UNNAMED = 54321
-"""A port that no policy names: where it is open, all are."""
+WELL_KNOWN_PORTS = frozenset({22, 80, 443, 5432, 6443, 10250})
+UNNAMED_PORT = 54321
+"""A port that no policy names. If it is open, every port is open."""
 POD_RANGE = "10.42.9"
 
 HEAD = """# Allowed connections
@@ -37,22 +38,24 @@ not names: "internet" 5432 is Neon and every other host.
 
 
 @dataclass(frozen=True, kw_only=True)
-class End:
-    """One end of a connection: a pod, or a mere address."""
+class Endpoint:
+    """One end of a connection: a pod, or an address without a pod."""
 
     title: str
+    """Heading of its row and column."""
     ip: str
     namespace: str = ""
     labels: Mapping[str, str] | None = None
+    """The labels of the pod; None is an address without a pod."""
 
     def peer(self) -> Mapping[str, Any]:
-        """In cyclonus' words."""
+        """The endpoint in the input format of cyclonus."""
         if self.labels is None:
             return {"IP": self.ip}
-        names = {"kubernetes.io/metadata.name": self.namespace}
+        namespace_labels = {"kubernetes.io/metadata.name": self.namespace}
         return {
             "IP": self.ip,
-            "Internal": {"PodLabels": self.labels, "NamespaceLabels": names, "Namespace": self.namespace},
+            "Internal": {"PodLabels": self.labels, "NamespaceLabels": namespace_labels, "Namespace": self.namespace},
         }
 
 
@@ -67,117 +70,131 @@ class Port:
         return str(self.number) if self.protocol == "TCP" else f"{self.number}/udp"
 
 
-def templates(objects: Iterable[Object]) -> Iterator[tuple[Object, Object]]:
-    """What makes pods, and the pod it makes."""
-    for one in objects:
-        if template := (one.get("spec") or {}).get("template"):
-            yield one, template
+def pod_templates(objects: Iterable[Object]) -> Iterator[tuple[Object, Object]]:
+    """Every object with a pod template, and the template."""
+    for manifest in objects:
+        if template := (manifest.get("spec") or {}).get("template"):
+            yield manifest, template
 
 
-def workloads(objects: Sequence[Object]) -> list[End]:
-    """A pod of everything that makes pods."""
+def workloads(objects: Sequence[Object]) -> list[Endpoint]:
+    """A pod of every object with a pod template."""
     return [
-        End(
-            title=one["metadata"]["name"],
+        Endpoint(
+            title=workload["metadata"]["name"],
             ip=f"{POD_RANGE}.{number}",
-            namespace=one["metadata"]["namespace"],
+            namespace=workload["metadata"]["namespace"],
             labels=template["metadata"]["labels"],
         )
-        for number, (one, template) in enumerate(
-            sorted(templates(objects), key=lambda pair: str(pair[0]["metadata"]["name"])), start=10
+        for number, (workload, template) in enumerate(
+            sorted(pod_templates(objects), key=lambda pair: str(pair[0]["metadata"]["name"])), start=10
         )
     ]
 
 
-STRANGER = End(
+OTHER_POD = Endpoint(
     title="any other pod in honeydue",
     ip=f"{POD_RANGE}.100",
     namespace="honeydue",
-    labels={"app.kubernetes.io/name": "stranger"},
+    labels={"app.kubernetes.io/name": "other"},
 )
-ELSEWHERE = End(title="a pod in default", ip=f"{POD_RANGE}.101", namespace="default", labels={})
-COREDNS = End(title="CoreDNS", ip=f"{POD_RANGE}.102", namespace="kube-system", labels={"k8s-app": "kube-dns"})
-METRICS = End(
+OTHER_NAMESPACE = Endpoint(title="a pod in default", ip=f"{POD_RANGE}.101", namespace="default", labels={})
+COREDNS = Endpoint(title="CoreDNS", ip=f"{POD_RANGE}.102", namespace="kube-system", labels={"k8s-app": "kube-dns"})
+METRICS_SERVER = Endpoint(
     title="metrics-server", ip=f"{POD_RANGE}.103", namespace="kube-system", labels={"k8s-app": "metrics-server"}
 )
-NODE = End(title="a node (Traefik)", ip="178.104.247.152")
-BRIDGE = End(title="a node's bridge (Traefik)", ip="10.42.0.1")
-INTERNET = End(title="internet", ip="44.198.216.75")
-METADATA = End(title="metadata address", ip="169.254.169.254")
-API_SERVER = End(title="API server's Service", ip="10.43.0.1")
-PRIVATE = End(title="private network", ip="10.0.0.2")
+NODE = Endpoint(title="a node (Traefik)", ip="178.104.247.152")
+BRIDGE = Endpoint(title="a node's bridge (Traefik)", ip="10.42.0.1")
+INTERNET = Endpoint(title="internet", ip="44.198.216.75")
+METADATA = Endpoint(title="metadata address", ip="169.254.169.254")
+API_SERVER = Endpoint(title="API server's Service", ip="10.43.0.1")
+PRIVATE_NETWORK = Endpoint(title="private network", ip="10.0.0.2")
 
 
-def callers(objects: Sequence[Object]) -> list[End]:
-    return [*workloads(objects), STRANGER, COREDNS, METRICS, ELSEWHERE, NODE, BRIDGE, INTERNET]
+def sources(objects: Sequence[Object]) -> list[Endpoint]:
+    """The rows of the table."""
+    return [*workloads(objects), OTHER_POD, COREDNS, METRICS_SERVER, OTHER_NAMESPACE, NODE, BRIDGE, INTERNET]
 
 
-def called(objects: Sequence[Object]) -> list[End]:
-    return [*workloads(objects), STRANGER, COREDNS, METRICS, ELSEWHERE, NODE, API_SERVER, PRIVATE, METADATA, INTERNET]
+def destinations(objects: Sequence[Object]) -> list[Endpoint]:
+    """The columns of the table."""
+    pods = [*workloads(objects), OTHER_POD, COREDNS, METRICS_SERVER, OTHER_NAMESPACE]
+    return [*pods, NODE, API_SERVER, PRIVATE_NETWORK, METADATA, INTERNET]
 
 
 def ports(objects: Sequence[Object]) -> list[Port]:
-    """Every port that a policy or a pod names, and well-known ones beside them."""
-    named = {port["port"] for one in of(objects, "NetworkPolicy") for port in _named(one["spec"])}
-    listening = {
+    """Every port of a policy or a container, and well-known ports."""
+    in_policies = {port["port"] for policy in of(objects, "NetworkPolicy") for port in _policy_ports(policy["spec"])}
+    in_containers = {
         port["containerPort"]
-        for _, template in templates(objects)
+        for _, template in pod_templates(objects)
         for container in template["spec"]["containers"]
         for port in container.get("ports", [])
     }
-    tcp = [Port(number=number) for number in sorted(named | listening | WELL_KNOWN | {UNNAMED})]
-    return [*tcp, Port(number=53, protocol="UDP"), Port(number=UNNAMED, protocol="UDP")]
+    tcp = [Port(number=number) for number in sorted(in_policies | in_containers | WELL_KNOWN_PORTS | {UNNAMED_PORT})]
+    return [*tcp, Port(number=53, protocol="UDP"), Port(number=UNNAMED_PORT, protocol="UDP")]
 
 
-def _named(spec: Object) -> Iterator[Object]:
+def _policy_ports(spec: Object) -> Iterator[Object]:
     for rule in [*spec.get("ingress", []), *spec.get("egress", [])]:
         yield from rule.get("ports", [])
 
 
-def allowed(policies: Sequence[Object], connections: Sequence[tuple[End, End, Port]]) -> list[bool]:
-    """The evaluator's verdict on each."""
-    asked = {
+def allowed(policies: Sequence[Object], connections: Sequence[tuple[Endpoint, Endpoint, Port]]) -> list[bool]:
+    """Whether the policies allow each connection (source, destination, port), by the evaluator."""
+    request = {
         "Policies": policies,
         "Connections": [
-            {"Source": one.peer(), "Destination": other.peer(), "ResolvedPort": port.number, "Protocol": port.protocol}
-            for one, other, port in connections
+            {
+                "Source": source.peer(),
+                "Destination": destination.peer(),
+                "ResolvedPort": port.number,
+                "Protocol": port.protocol,
+            }
+            for source, destination, port in connections
         ],
     }
     program = programs.installed(EVALUATOR) / EVALUATOR.name
-    done = subprocess.run([program], input=json.dumps(asked), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    verdicts: list[bool] = json.loads(done.stdout)
+    completed = subprocess.run([program], input=json.dumps(request), capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    verdicts: list[bool] = json.loads(completed.stdout)
     return verdicts
 
 
 def matrix(objects: Sequence[Object]) -> Mapping[tuple[str, str], Sequence[str]]:
-    """The open ports, by who calls and who is called; a pod and itself are left out."""
-    tried = ports(objects)
-    pairs = [(one, other) for one, other in product(callers(objects), called(objects)) if one != other]
-    verdicts = iter(
-        allowed(of(objects, "NetworkPolicy"), [(one, other, port) for one, other in pairs for port in tried])
-    )
-    return {(one.title, other.title): _open([port for port in tried if next(verdicts)]) for one, other in pairs}
+    """The open ports by the titles of source and destination. Connections of a pod to itself are left out."""
+    all_ports = ports(objects)
+    pairs = [
+        (source, destination)
+        for source, destination in product(sources(objects), destinations(objects))
+        if source != destination
+    ]
+    connections = [(source, destination, port) for source, destination in pairs for port in all_ports]
+    verdicts = iter(allowed(of(objects, "NetworkPolicy"), connections))
+    return {
+        (source.title, destination.title): _cell([port for port in all_ports if next(verdicts)])
+        for source, destination in pairs
+    }
 
 
-def _open(found: Iterable[Port]) -> Sequence[str]:
-    names = [str(port) for port in found]
-    return ["all"] if str(UNNAMED) in names else names
+def _cell(open_ports: Iterable[Port]) -> Sequence[str]:
+    names = [str(port) for port in open_ports]
+    return ["all"] if str(UNNAMED_PORT) in names else names
 
 
 def table(objects: Sequence[Object]) -> str:
-    """The page."""
-    found = matrix(objects)
-    # A mere address is not ours to govern: between two of them nothing is said.
-    outside = {one.title for one in (NODE, BRIDGE, INTERNET, METADATA, API_SERVER, PRIVATE)}
-    columns = [one.title for one in called(objects)]
+    """The text of docs/connectivity.md."""
+    cells = matrix(objects)
+    # Policies select pods. Connections between two addresses without a pod are not subject to them, so the cell is empty.
+    addresses = {endpoint.title for endpoint in (NODE, BRIDGE, INTERNET, METADATA, API_SERVER, PRIVATE_NETWORK)}
+    columns = [endpoint.title for endpoint in destinations(objects)]
     lines = [["", *columns]]
-    for row in (one.title for one in callers(objects)):
-        said = [column != row and not {row, column} <= outside for column in columns]
-        cells = [
-            (", ".join(found[row, column]) or "·") if known else "" for column, known in zip(columns, said, strict=True)
+    for row in (endpoint.title for endpoint in sources(objects)):
+        texts = [
+            "" if column == row or {row, column} <= addresses else ", ".join(cells[row, column]) or "·"
+            for column in columns
         ]
-        lines.append([f"**{row}**", *cells])
+        lines.append([f"**{row}**", *texts])
     lines.insert(1, ["---"] * len(lines[0]))
     return HEAD + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -1,4 +1,4 @@
-"""Every pod has a policy of its own, and what the policies allow together is the reviewed table."""
+"""A network policy selects every pod, and together the policies allow exactly what docs/connectivity.md shows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -6,106 +6,117 @@ from typing import Any, get_args
 import pytest
 
 from infra.settings.schema import App
-from tests.manifests.connectivity import ELSEWHERE, TABLE, End, Port, allowed, matrix, table, templates
+from tests.manifests.connectivity import (
+    OTHER_NAMESPACE,
+    TABLE,
+    Endpoint,
+    Port,
+    allowed,
+    matrix,
+    pod_templates,
+    table,
+)
 from tests.unit.manifests import Object, of
 
 APP = "app.kubernetes.io/name"
-KUBERNETES_OWN = {"default", "kube-system", "kube-public", "kube-node-lease"}
+KUBERNETES_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
 
 def app_of(policy: Object) -> str | None:
-    """The app that a policy is about; None for one about a whole namespace."""
+    """The app whose pods a policy selects; None for a policy that selects all pods of its namespace."""
     app: str | None = policy["spec"]["podSelector"].get("matchLabels", {}).get(APP)
     return app
 
 
-def without_policy(objects: Sequence[Object]) -> list[str]:
-    """What makes pods that not exactly one policy selects by their labels, both ways."""
-    own = [
-        (one["metadata"]["namespace"], labels.items())
-        for one in of(objects, "NetworkPolicy")
-        if one["spec"]["policyTypes"] == ["Ingress", "Egress"]
-        and (labels := one["spec"]["podSelector"].get("matchLabels"))
+def workloads_without_policy(objects: Sequence[Object]) -> list[str]:
+    """Names of the workloads whose pods are not selected by exactly one policy for ingress and egress."""
+    selectors = [
+        (policy["metadata"]["namespace"], labels.items())
+        for policy in of(objects, "NetworkPolicy")
+        if policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        and (labels := policy["spec"]["podSelector"].get("matchLabels"))
     ]
     return [
-        one["metadata"]["name"]
-        for one, template in templates(objects)
+        workload["metadata"]["name"]
+        for workload, template in pod_templates(objects)
         if sum(
-            namespace == one["metadata"]["namespace"] and labels <= template["metadata"]["labels"].items()
-            for namespace, labels in own
+            namespace == workload["metadata"]["namespace"] and labels <= template["metadata"]["labels"].items()
+            for namespace, labels in selectors
         )
         != 1
     ]
 
 
-def test_the_table_is_what_the_policies_allow(example: Sequence[Object]) -> None:
+def test_the_table_in_the_docs_is_up_to_date(example: Sequence[Object]) -> None:
     assert TABLE.read_text() == table(example), (
         "docs/connectivity.md is out of date: run make connectivity, and review the diff"
     )
 
 
-def test_every_workload_has_a_policy_of_its_own(objects: Sequence[Object]) -> None:
-    made = {one["metadata"]["name"] for one, _ in templates(objects)}
-    assert made >= {*get_args(App), "redis", "migrate"}
-    assert without_policy(objects) == []
+def test_every_workload_is_selected_by_one_policy(objects: Sequence[Object]) -> None:
+    names = {workload["metadata"]["name"] for workload, _ in pod_templates(objects)}
+    assert names >= {*get_args(App), "redis", "migrate"}
+    assert workloads_without_policy(objects) == []
 
 
 @pytest.mark.parametrize("app", ["api", "worker", "admin", "web", "redis", "migrate"])
-def test_a_workload_without_a_policy_is_found(example: Sequence[Object], app: str) -> None:
-    rest = [one for one in example if (one["kind"], one["metadata"]["name"]) != ("NetworkPolicy", app)]
-    assert without_policy(rest) == [app]
+def test_a_workload_without_a_policy_is_reported(example: Sequence[Object], app: str) -> None:
+    others = [
+        manifest for manifest in example if (manifest["kind"], manifest["metadata"]["name"]) != ("NetworkPolicy", app)
+    ]
+    assert workloads_without_policy(others) == [app]
 
 
-def test_every_namespace_is_closed_both_ways_to_a_pod_without_a_policy(objects: Sequence[Object]) -> None:
-    namespaces = {one["metadata"]["name"] for one in of(objects, "Namespace")} | KUBERNETES_OWN
-    whole = {
-        one["metadata"]["namespace"]: one["spec"]
-        for one in of(objects, "NetworkPolicy")
-        if one["spec"]["podSelector"] == {} and one["spec"]["policyTypes"] == ["Ingress", "Egress"]
+def test_every_namespace_denies_ingress_and_egress_by_default(objects: Sequence[Object]) -> None:
+    namespaces = {namespace["metadata"]["name"] for namespace in of(objects, "Namespace")} | KUBERNETES_NAMESPACES
+    defaults = {
+        policy["metadata"]["namespace"]: policy["spec"]
+        for policy in of(objects, "NetworkPolicy")
+        if policy["spec"]["podSelector"] == {} and policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     }
-    assert whole.keys() == namespaces
+    assert defaults.keys() == namespaces
     for namespace in namespaces - {"kube-system"}:
-        assert (whole[namespace]["ingress"], whole[namespace]["egress"]) == ([], []), namespace
+        assert (defaults[namespace]["ingress"], defaults[namespace]["egress"]) == ([], []), namespace
 
 
-def test_both_halves_of_every_edge_between_apps_are_there(objects: Sequence[Object]) -> None:
-    halves: dict[str, set[tuple[str, str, int]]] = {"calls": set(), "is called": set()}
+def test_every_connection_between_apps_has_an_egress_and_an_ingress_rule(objects: Sequence[Object]) -> None:
+    connections: dict[str, set[tuple[str, str, int]]] = {"egress": set(), "ingress": set()}
     for policy in of(objects, "NetworkPolicy"):
         if (app := app_of(policy)) is None:
             continue
-        for direction, end, half in (("egress", "to", "calls"), ("ingress", "from", "is called")):
+        for direction, end in (("egress", "to"), ("ingress", "from")):
             for rule in policy["spec"][direction]:
-                named = [peer["podSelector"]["matchLabels"][APP] for peer in rule[end] if APP in str(peer)]
-                edges = [(app, other) if direction == "egress" else (other, app) for other in named]
-                halves[half] |= {(*edge, port["port"]) for edge in edges for port in rule["ports"]}
-    assert halves["calls"] == halves["is called"] != set()
+                peers = [peer["podSelector"]["matchLabels"][APP] for peer in rule[end] if APP in str(peer)]
+                pairs = [(app, peer) if direction == "egress" else (peer, app) for peer in peers]
+                connections[direction] |= {(*pair, port["port"]) for pair in pairs for port in rule["ports"]}
+    assert connections["egress"] == connections["ingress"] != set()
 
 
-def test_what_the_book_promises(example: Sequence[Object]) -> None:
-    found = matrix(example)
-    callers = {row for row, _ in found}
-    assert {row for row in callers if found.get((row, "redis"))} == {"api", "worker"}
-    assert {row for row in callers if found.get((row, "metadata address"))} <= {
+def test_the_policies_allow_the_connections_of_the_deployment_book_only(example: Sequence[Object]) -> None:
+    open_ports = matrix(example)
+    rows = {row for row, _ in open_ports}
+    assert {row for row in rows if open_ports.get((row, "redis"))} == {"api", "worker"}
+    assert {row for row in rows if open_ports.get((row, "metadata address"))} <= {
         "a node (Traefik)",
         "a node's bridge (Traefik)",
         "internet",
     }
-    assert {column: ports for (row, column), ports in found.items() if row == "migrate" and ports} == {
+    assert {column: ports for (row, column), ports in open_ports.items() if row == "migrate" and ports} == {
         "CoreDNS": ["53", "53/udp"],
         "internet": ["5432"],
     }
     for app, port in {"api": "8000", "admin": "3000", "web": "3000"}.items():
         for traefik in ("a node (Traefik)", "a node's bridge (Traefik)"):
-            assert found[traefik, app] == [port]
+            assert open_ports[traefik, app] == [port]
 
 
-def test_policies_are_of_the_kind_the_evaluator_judges_as_kubernetes_does(objects: Sequence[Object]) -> None:
-    # cyclonus takes a label that is absent as no match of NotIn; to Kubernetes it is one.
+def test_no_policy_uses_match_expressions(objects: Sequence[Object]) -> None:
+    # For an absent label, NotIn matches in Kubernetes but not in cyclonus: the evaluator's verdict would be wrong.
     assert "matchExpressions" not in str(of(objects, "NetworkPolicy"))
 
 
-POD = End(title="pod", ip="10.42.9.1", namespace="default", labels={"app": "one"})
-OUTSIDE = End(title="outside", ip="10.1.2.3")
+POD = Endpoint(title="pod", ip="10.42.9.1", namespace="default", labels={"app": "pod"})
+ADDRESS = Endpoint(title="address", ip="10.1.2.3")
 
 
 def policy(*, labels: Mapping[str, str] | None = None, **spec: Any) -> Object:
@@ -137,17 +148,17 @@ BLOCK = {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
         ([policy(policyTypes=["Egress"])], True),
     ],
 )
-def test_the_evaluator_knows_what_policies_mean(policies: Sequence[Object], expected: bool) -> None:
-    """As https://kubernetes.io/docs/concepts/services-networking/network-policies/ has it."""
-    assert allowed(policies, [(OUTSIDE, POD, Port(number=80))]) == [expected]
+def test_the_evaluator_follows_the_semantics_of_network_policies(policies: Sequence[Object], expected: bool) -> None:
+    """See https://kubernetes.io/docs/concepts/services-networking/network-policies/."""
+    assert allowed(policies, [(ADDRESS, POD, Port(number=80))]) == [expected]
 
 
-def test_the_evaluator_tells_namespaces_and_pods_apart() -> None:
+def test_the_evaluator_matches_namespace_and_pod_labels() -> None:
     peer = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}},
         "podSelector": {"matchLabels": {"app": "x"}},
     }
-    chosen = End(title="x", ip="10.42.9.2", namespace="default", labels={"app": "x"})
-    stranger = End(title="x", ip="10.42.9.3", namespace="other", labels={"app": "x"})
-    asked = [(one, POD, Port(number=80)) for one in (chosen, stranger, ELSEWHERE)]
-    assert allowed([policy(ingress=[{"from": [peer]}])], asked) == [True, False, False]
+    same_namespace = Endpoint(title="x", ip="10.42.9.2", namespace="default", labels={"app": "x"})
+    other_namespace = Endpoint(title="x", ip="10.42.9.3", namespace="other", labels={"app": "x"})
+    connections = [(pod, POD, Port(number=80)) for pod in (same_namespace, other_namespace, OTHER_NAMESPACE)]
+    assert allowed([policy(ingress=[{"from": [peer]}])], connections) == [True, False, False]

@@ -1,4 +1,4 @@
-"""kube-score over all that the program registers; an exemption stands beside what it exempts."""
+"""kube-score accepts every manifest of the program. The exemptions are annotations of the objects that they exempt."""
 
 import copy
 import json
@@ -8,19 +8,19 @@ from typing import Any
 
 import yaml
 
-from tests.manifests.connectivity import templates
+from tests.manifests.connectivity import pod_templates
 from tests.unit.manifests import Object
 from tools import programs
 
 CHECKER = programs.named("kube-score")
-WELL = 10
-"""kube-score's grade for "nothing to say"."""
+OK_GRADE = 10
+"""The grade of a check without warnings."""
 
 
-def complaints(objects: Sequence[Object]) -> list[str]:
-    """What kube-score finds, warnings included."""
+def findings(objects: Sequence[Object]) -> list[str]:
+    """The errors and warnings of kube-score, as `object: check: summary`."""
     program = programs.installed(CHECKER) / CHECKER.name
-    given = [
+    arguments = [
         "score",
         "-",
         "--output-format=json",
@@ -28,36 +28,36 @@ def complaints(objects: Sequence[Object]) -> list[str]:
         "--kubernetes-version=v1.34",
         "--enable-optional-test=container-seccomp-profile",
     ]
-    done = subprocess.run(
-        [program, *given], input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False
+    completed = subprocess.run(
+        [program, *arguments], input=yaml.safe_dump_all(objects), capture_output=True, text=True, check=False
     )
-    assert done.stdout.startswith("["), done.stderr
+    assert completed.stdout.startswith("["), completed.stderr
     return [
-        f"{one['object_name']}: {check['check']['id']}: {comment['summary']}"
-        for one in json.loads(done.stdout)
-        for check in one["checks"]
-        if not check["skipped"] and check["grade"] < WELL
+        f"{result['object_name']}: {check['check']['id']}: {comment['summary']}"
+        for result in json.loads(completed.stdout)
+        for check in result["checks"]
+        if not check["skipped"] and check["grade"] < OK_GRADE
         for comment in check["comments"] or [{"summary": check["check"]["name"]}]
     ]
 
 
-def test_kube_score_finds_nothing(objects: Sequence[Object]) -> None:
-    assert complaints(objects) == []
+def test_kube_score_reports_nothing(objects: Sequence[Object]) -> None:
+    assert findings(objects) == []
 
 
-def test_kube_score_would_find_something(example: Sequence[Object]) -> None:
+def test_kube_score_reports_an_image_with_the_tag_latest(example: Sequence[Object]) -> None:
     broken: list[Any] = copy.deepcopy(list(example))
-    for one, template in templates(broken):
-        if one["metadata"]["name"] == "api":
+    for workload, template in pod_templates(broken):
+        if workload["metadata"]["name"] == "api":
             template["spec"]["containers"][0]["image"] = "gitea.treytartt.com/admin/honeydue-api:latest"
-    assert [one.split(": ")[1] for one in complaints(broken)] == ["container-image-tag"]
+    assert [finding.split(": ")[1] for finding in findings(broken)] == ["container-image-tag"]
 
 
-def test_no_exemption_is_stale(objects: Sequence[Object]) -> None:
-    """Without its annotations every exempt object fails just the checks that it names, or some other workload of its kind does."""
-    bare: list[Any] = copy.deepcopy(list(objects))
-    named = set()
-    for one in bare:
-        annotations = one["metadata"].get("annotations") or {}
-        named |= {check for check in annotations.pop("kube-score/ignore", "").split(", ") if check}
-    assert {one.split(": ")[1] for one in complaints(bare)} == named
+def test_every_exemption_is_needed(objects: Sequence[Object]) -> None:
+    """Without the annotations, kube-score reports exactly the checks that the annotations exempt."""
+    without_annotations: list[Any] = copy.deepcopy(list(objects))
+    exempted = set()
+    for manifest in without_annotations:
+        annotations = manifest["metadata"].get("annotations") or {}
+        exempted |= {check for check in annotations.pop("kube-score/ignore", "").split(", ") if check}
+    assert {finding.split(": ")[1] for finding in findings(without_annotations)} == exempted

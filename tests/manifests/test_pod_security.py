@@ -1,4 +1,4 @@
-"""Every pod against *restricted*, by the API server's own code."""
+"""Every pod meets the restricted Pod Security Standard, checked by the admission code of the API server."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.manifests.connectivity import templates
+from tests.manifests.connectivity import pod_templates
 from tests.unit.manifests import Object
 from tools import programs
 
@@ -16,29 +16,31 @@ CHECKER = programs.named("pod-security")
 
 
 def violations(pods: Sequence[Object]) -> list[str]:
-    """What each violates; empty for a good one."""
+    """The violations of each pod template, as one text; empty for a pod that meets the standard."""
     program = programs.installed(CHECKER) / CHECKER.name
-    done = subprocess.run([program], input=json.dumps(pods), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said: list[str] = json.loads(done.stdout)
-    return said
+    completed = subprocess.run([program], input=json.dumps(pods), capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    messages: list[str] = json.loads(completed.stdout)
+    return messages
 
 
 def test_every_pod_is_restricted(objects: Sequence[Object]) -> None:
-    pods = [template for _, template in templates(objects)]
+    pods = [template for _, template in pod_templates(objects)]
     assert pods
     assert violations(pods) == [""] * len(pods)
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"hostNetwork": True}, "host namespaces"),
         ({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "restricted volume types"),
         ({"securityContext": {"runAsNonRoot": True}}, "seccompProfile"),
     ],
 )
-def test_a_pod_that_is_not_would_be_found(example: Sequence[Object], change: Object, words: str) -> None:
-    pod: Any = copy.deepcopy(next(template for one, template in templates(example) if one["metadata"]["name"] == "web"))
+def test_a_violation_is_reported(example: Sequence[Object], change: Object, message: str) -> None:
+    pod: Any = copy.deepcopy(
+        next(template for workload, template in pod_templates(example) if workload["metadata"]["name"] == "web")
+    )
     pod["spec"].update(change)
-    assert words in violations([pod])[0]
+    assert message in violations([pod])[0]

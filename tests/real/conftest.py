@@ -1,4 +1,4 @@
-"""What these tests need is built and fetched first; a world with real nodes, which need Linux and root."""
+"""Fixtures for tests with real nodes, which need Linux and root: worlds, images, and clients outside the cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.real_nodes.cluster_config import external_database
 from rehearsal.traefik.ingress import chart_values
 from rehearsal.world.world import World
-from tests.real.cloudflare import CLOUDFLARE, STRANGER
-from tests.real.inside import beyond
+from tests.real.hosts import CLOUDFLARE_ADDRESS, OTHER_ADDRESS
+from tests.real.network_namespaces import external_address
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge import Caller, origin_authority, uploaded_certificate
 from tests.unit.capture import example_settings, run
@@ -25,56 +25,60 @@ from tools import build, programs
 
 from .toolbox import toolbox_image
 
-LOST_NODE = "test_node_lost"
-WITHOUT_PRODUCTION = ("test_changed_settings", "test_database", "test_images", "test_nothing_is_left", "test_standins")
+NODE_LOSS = "test_node_loss"
+WITHOUT_PRODUCTION = ("test_changed_settings", "test_cleanup", "test_database", "test_images", "test_standins")
+"""Modules that do not use the `production` fixture."""
 
-BESIDE_OTHERS = (LOST_NODE, *WITHOUT_PRODUCTION)
-"""The other modules run alone: with a second world on two cores, a release under constant requests lost two of them to time-outs."""
+CONCURRENT = (NODE_LOSS, *WITHOUT_PRODUCTION)
+"""Modules that may run while another worker runs tests. The others get the mark `alone`: with a second world on two
+cores, two requests of the release test timed out."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest module first. Whether everything started well is asked before anything else is done to that world."""
+    """Marks the tests. Orders the longest module first, and test_site before the modules that change its world."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker("real_nodes")
-            if item.path.stem not in BESIDE_OTHERS:
+            if item.path.stem not in CONCURRENT:
                 item.add_marker("alone")
-    order = [LOST_NODE, "test_site"]
+    order = [NODE_LOSS, "test_site"]
     items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else len(order))
 
 
-class ByWorld(LoadScopeScheduling):  # type: ignore[misc]  # xdist says nothing of its types
-    """Groups for the workers: a world that loses a node and mostly waits, a world for all others, and what needs neither.
+class WorldScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type annotations
+    """Assigns the tests of one world to one worker: the loss of a node, tests without production, and all others.
 
-    Not `--dist loadgroup`: xdist 3.8 adds a group's name to an attribute that pytest 9 no longer reads.
+    `--dist loadgroup` does not work: xdist 3.8 adds the group's name to an attribute that pytest 9 no longer reads.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         module = Path(nodeid.partition("::")[0]).stem
-        if module == LOST_NODE:
-            return "lost node"
+        if module == NODE_LOSS:
+            return "node loss"
         return "without production" if module in WITHOUT_PRODUCTION else "production"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByWorld:
-    return ByWorld(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> WorldScheduling:
+    return WorldScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built() -> None:
+def programs_are_built() -> None:
+    """Builds or downloads the missing programs before the first test."""
     build.build_missing(Console(stderr=True), [*build.needed(), *programs.NODES])
 
 
 @pytest.fixture(scope="session")
 def pods() -> Mapping[str, Any]:
-    """The pod of each workload that the program declares with the settings of the tests, by the workload's name."""
+    """The pod spec of each Deployment and Job of the program with the example settings, by name."""
     objects = manifests(run(example_settings()))
-    workloads = [one for kind in ("Deployment", "Job") for one in of(objects, kind)]
-    return {one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in workloads}
+    workloads = [workload for kind in ("Deployment", "Job") for workload in of(objects, kind)]
+    return {workload["metadata"]["name"]: workload["spec"]["template"]["spec"] for workload in workloads}
 
 
 @pytest.fixture(scope="session")
 def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of the toolbox image."""
     archive = tmp_path_factory.mktemp("images") / "toolbox.tar"
     write(toolbox_image(), archive)
     return archive
@@ -82,14 +86,14 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[World]:
-    """Three nodes with the cluster's DNS; nothing of honeyDue's was applied yet."""
+    """A world with three nodes and CoreDNS, before the first `pulumi up`."""
     with World(tmp_path_factory.mktemp("worlds") / "real", project=EXAMPLE, real_nodes=True, images=[toolbox]) as world:
         yield world
 
 
 @pytest.fixture(scope="session")
 def production(real: World) -> World:
-    """All of production, on these nodes."""
+    """The same world after `pulumi up`, with Traefik."""
     real.pulumi("up", "--yes", "--skip-preview")
     traefik_daemonset.install(real.kubectl_client(), chart_values(real))
     return real
@@ -97,16 +101,17 @@ def production(real: World) -> World:
 
 @pytest.fixture(scope="session")
 def neon(production: World) -> ExternalDatabase:
-    """The database that stands for Neon's."""
+    """The database of the world, in place of Neon."""
     return external_database(production.layout, read_stack_settings(production.settings_file))
 
 
 @pytest.fixture(scope="session")
 def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[Caller]]:
-    """Cloudflare, connecting to each node."""
+    """For each node, a client that connects to it as Cloudflare does."""
     certificate = uploaded_certificate(production, tmp_path_factory.mktemp("cloudflare"))
     trusts, nodes = origin_authority(production), production.outputs()["nodes"].values()
-    with beyond(CLOUDFLARE), beyond(STRANGER):
+    with external_address(CLOUDFLARE_ADDRESS), external_address(OTHER_ADDRESS):
         yield [
-            Caller(port=443, trusts=trusts, certificate=certificate, address=one, source=CLOUDFLARE) for one in nodes
+            Caller(port=443, trusts=trusts, certificate=certificate, address=node, source=CLOUDFLARE_ADDRESS)
+            for node in nodes
         ]

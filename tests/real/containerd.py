@@ -1,4 +1,4 @@
-"""A containerd of a test's own, in a folder of its own, without what Kubernetes asks of it: it takes images and runs containers."""
+"""Starts a containerd for a single test, without the CRI plugin: it imports images and runs containers with `ctr`."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rehearsal.processes import chroot
-from tests.real.patience import patiently
+from tests.real.retry import eventually
 from tools import debian
 
 CONFIGURATION = """
@@ -20,13 +20,21 @@ address = "/run/containerd.sock"
 
 
 class Containerd:
-    """`folder` is its /run: an archive that it imports stands there."""
+    """A client of a running containerd.
+
+    Attributes:
+        folder: the folder that containerd sees as /run. Archives to import are copied there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def ctr(self, *arguments: str) -> str:
-        """What `ctr` answers, in the namespace that kubelets use."""
+        """Runs `ctr` in the containerd namespace of the kubelet and returns its output.
+
+        Raises:
+            AssertionError: the command failed; the message contains its stderr.
+        """
         command = chroot.command(
             debian.root("node"),
             "ctr",
@@ -37,23 +45,23 @@ class Containerd:
             *arguments,
             folder=self.folder,
         )
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"ctr {' '.join(arguments)}: {done.stderr}")
-        return done.stdout
+        completed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if completed.returncode != 0:
+            raise AssertionError(f"ctr {' '.join(arguments)}: {completed.stderr}")
+        return completed.stdout
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Containerd]:
-    """It, for as long as the context lasts."""
+    """Starts containerd in this folder and stops it at the end of the block."""
     (folder / "containerd.toml").write_text(CONFIGURATION)
-    started = Containerd(folder)
+    containerd = Containerd(folder)
     with (folder / "log").open("wb") as log:
         command = chroot.command(debian.root("node"), "containerd", "--config", "/run/containerd.toml", folder=folder)
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        patiently(lambda: started.ctr("version"))
-        yield started
+        eventually(lambda: containerd.ctr("version"))
+        yield containerd
     finally:
         process.terminate()
         process.wait()

@@ -1,4 +1,4 @@
-"""A database of a test's own: PostgreSQL and pgbouncer on loopback, under production's names and settings."""
+"""Starts a database for a single test: PostgreSQL and pgbouncer on loopback, with production's names and settings."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ POOLER, DIRECT = "127.0.77.10", "127.0.77.11"
 
 
 def settings() -> Database:
-    """The tests' own."""
+    """The database section of the example settings."""
     config = yaml.safe_load((EXAMPLE / "Pulumi.prod.yaml").read_text())["config"]
     return Database.model_validate(config["honeydue:database"])
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[ExternalDatabase]:
-    """It, for as long as the context lasts."""
+    """Starts the database in this folder and stops it at the end of the block."""
     layout = Layout(folder / "world")
     layout.make_folders()
     database = ExternalDatabase(layout=layout, database=settings(), password=PASSWORD, pooler=POOLER, direct=DIRECT)
@@ -35,8 +35,8 @@ def running(folder: Path) -> Iterator[ExternalDatabase]:
         processes.stop(layout)
 
 
-def environment(database: ExternalDatabase) -> Mapping[str, str]:
-    """As the migration's Job has it (infra/apps/migration.py)."""
+def migration_environment(database: ExternalDatabase) -> Mapping[str, str]:
+    """The environment variables of the migration Job (infra/apps/migration.py)."""
     return {
         "PGHOST": database.direct,
         "PGPORT": str(database.database.port),

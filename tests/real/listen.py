@@ -1,4 +1,7 @@
-"""Answers on ports wherever it runs, until it is killed: `ADDRESS PORT/tcp PORT/udp …`; a port that is taken answers already."""
+"""Listens on ports in the current network namespace until it is killed: `ADDRESS PORT/tcp PORT/udp …`.
+
+A port that is already in use is skipped: the app that listens there answers.
+"""
 
 import asyncio
 import errno
@@ -9,7 +12,7 @@ from typing import cast
 
 class Echo(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Of asyncio's own, which do not say so to isinstance.
+        # asyncio's UDP transport does not inherit from DatagramTransport, so isinstance cannot narrow the type.
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -20,7 +23,7 @@ async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-async def unless_taken(listening: Awaitable[object]) -> None:
+async def unless_in_use(listening: Awaitable[object]) -> None:
     try:
         await listening
     except OSError as error:
@@ -30,11 +33,11 @@ async def unless_taken(listening: Awaitable[object]) -> None:
 
 async def main(address: str, *ports: str) -> None:
     loop = asyncio.get_running_loop()
-    for port, protocol in (one.split("/") for one in ports):
+    for port, protocol in (argument.split("/") for argument in ports):
         if protocol == "tcp":
-            await unless_taken(asyncio.start_server(accept, address, int(port)))
+            await unless_in_use(asyncio.start_server(accept, address, int(port)))
         else:
-            await unless_taken(loop.create_datagram_endpoint(Echo, local_addr=(address, int(port))))
+            await unless_in_use(loop.create_datagram_endpoint(Echo, local_addr=(address, int(port))))
     print("listening", flush=True)
     await asyncio.Event().wait()
 

@@ -1,4 +1,4 @@
-"""Releases of honeyDue for real nodes: their images on every node, as the registry would give them, and then `make release`."""
+"""Releases of honeyDue on real nodes: imports the images into every node, then runs `make release`."""
 
 import subprocess
 
@@ -12,7 +12,7 @@ from tests.rehearsal.operator import ops
 
 
 def push(world: World, tag: str, schema: Schema) -> None:
-    """Gives every node the images of a release that carries so many migrations."""
+    """Imports the images of a release into every node; `schema` selects the migrations of the api image."""
     config = stackfile.load(world.layout.config)["config"]["honeydue:images"]
     images = Images.model_validate({**config, "api": tag, "worker": tag, "admin": tag, "web": tag})
     for archive in catalogue.archives(catalogue.release(images, schema)).values():
@@ -22,6 +22,6 @@ def push(world: World, tag: str, schema: Schema) -> None:
 
 
 def release(world: World, tag: str, schema: Schema) -> subprocess.CompletedProcess[str]:
-    """As an operator releases all four."""
+    """Releases api, worker, admin and web with the operator's command."""
     push(world, tag, schema)
     return ops(world, "release", "--stack", "prod", "--api", tag, "--admin", tag, "--web", tag, "--yes")

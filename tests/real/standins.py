@@ -1,4 +1,4 @@
-"""The stand-ins as processes of a test, started as their images say, with the environment that the program gives their pods."""
+"""Runs the stand-in images as processes, with their entrypoints and the environment variables of their pods."""
 
 import http.client
 import json
@@ -16,24 +16,24 @@ from rehearsal import pki
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import Image
 from rehearsal.processes import chroot
-from tests.real.patience import patiently
+from tests.real.retry import eventually
 from tools import debian
 
 REDIS_PASSWORD = "rehearsal-redisPassword"
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with closing(socket.socket()) as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port: int = chosen.getsockname()[1]
+    """An unused TCP port on loopback."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
 @contextmanager
 def redis(folder: Path) -> Iterator[int]:
-    """A redis with a password, and its port."""
+    """Starts a Redis that requires REDIS_PASSWORD, and yields its port."""
     folder.mkdir()
     port = free_port()
     arguments = [
@@ -52,7 +52,7 @@ def redis(folder: Path) -> Iterator[int]:
         chroot.command(debian.root("redis"), "redis-server", *arguments, folder=folder), stdout=subprocess.DEVNULL
     )
     try:
-        with patiently(lambda: socket.create_connection(("127.0.0.1", port))):
+        with eventually(lambda: socket.create_connection(("127.0.0.1", port))):
             yield port
     finally:
         process.kill()
@@ -60,7 +60,7 @@ def redis(folder: Path) -> Iterator[int]:
 
 
 def backend_environment(database: ExternalDatabase, *, redis_port: int, key: Path) -> Mapping[str, str]:
-    """What api and worker read, but for where the database's names lead: a test has no DNS of its own."""
+    """The environment variables of api and worker, with addresses for host names: a test has no DNS server."""
     if not key.exists():
         pki.CertificateAuthority.create(key.parent, key.stem)
     return {
@@ -76,22 +76,22 @@ def backend_environment(database: ExternalDatabase, *, redis_port: int, key: Pat
 
 @dataclass(frozen=True, kw_only=True)
 class StandIn:
-    """One that runs."""
+    """A running stand-in and the port that it listens on."""
 
     process: subprocess.Popen[str]
     port: int
 
-    def ask(self, path: str, *, method: str = "GET", body: object = None) -> tuple[int, Any]:
-        """Status and answer, JSON where it is."""
+    def request(self, path: str, *, method: str = "GET", body: object = None) -> tuple[int, Any]:
+        """Sends a request. Returns the status and the body: parsed if it is JSON, else as text."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
             connection.request(method, path, body=None if body is None else json.dumps(body))
-            answered = connection.getresponse()
-            text = answered.read().decode()
-            return answered.status, json.loads(text) if answered.headers["Content-Type"] == "application/json" else text
+            response = connection.getresponse()
+            text = response.read().decode()
+            return response.status, json.loads(text) if response.headers["Content-Type"] == "application/json" else text
 
 
 def start(image: Image, environment: Mapping[str, str], *, port: int, folder: Path) -> subprocess.Popen[str]:
-    """As the image's entrypoint, in that folder of this machine."""
+    """Starts the image's entrypoint on this machine, with `folder` as its working directory."""
     folder.mkdir(exist_ok=True)
     program = next(path for layer in image.layers for target, path in layer.items() if target == image.entrypoint[0])
     return subprocess.Popen(
@@ -104,33 +104,33 @@ def start(image: Image, environment: Mapping[str, str], *, port: int, folder: Pa
     )
 
 
-def refusal(image: Image, environment: Mapping[str, str], *, folder: Path) -> str:
-    """What one says that does not start."""
+def startup_error(image: Image, environment: Mapping[str, str], *, folder: Path) -> str:
+    """Starts an image that must exit with code 1, and returns its output."""
     process = start(image, environment, port=free_port(), folder=folder)
     try:
-        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
     finally:
         process.kill()
-    assert process.returncode == 1, said
-    return said
+    assert process.returncode == 1, output
+    return output
 
 
 @contextmanager
 def running(image: Image, environment: Mapping[str, str], *, folder: Path) -> Iterator[StandIn]:
-    """One that listens, for as long as the context lasts."""
+    """Starts an image, waits until it answers requests, and stops it at the end of the block."""
     port = free_port()
     process = start(image, environment, port=port, folder=folder)
-    made = StandIn(process=process, port=port)
+    stand_in = StandIn(process=process, port=port)
     try:
-        patiently(lambda: made.ask("/"))
-        yield made
+        eventually(lambda: stand_in.request("/"))
+        yield stand_in
     finally:
         process.kill()
         process.wait()
 
 
 def goose(image: Image, environment: Mapping[str, str], *, folder: Path) -> subprocess.CompletedProcess[str]:
-    """`goose up` as the migration's Job runs it, with the migrations of that image."""
+    """Runs `goose up` as the migration Job does, with the migrations of the image."""
     migrations = folder / "migrations"
     migrations.mkdir(parents=True, exist_ok=True)
     files = {target: path for layer in image.layers for target, path in layer.items() if isinstance(path, Path)}

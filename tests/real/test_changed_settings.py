@@ -1,4 +1,4 @@
-"""Settings that change while real nodes run."""
+"""Changes of the settings while real nodes run."""
 
 import shutil
 from pathlib import Path
@@ -11,21 +11,21 @@ from tests.recipes import EXAMPLE
 NODE = "ubuntu-8gb-nbg1-3"
 
 
-def test_new_images_are_taken_in_and_another_address_is_another_machine(tmp_path: Path) -> None:
+def test_up_imports_new_images_and_replaces_the_machine_when_its_address_changes(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
     for name in ("Pulumi.yaml", "Pulumi.prod.yaml"):
         shutil.copy(EXAMPLE / name, project / name)
     with World(tmp_path / "world", project=project, real_nodes=True) as world:
         machine = Machine(layout=world.layout, hostname=NODE)
-        first = machine.init_pid()
+        init_process = machine.init_pid()
 
         stackfile.set_value(project / "Pulumi.prod.yaml", "honeydue:images.web", "0a1b2c3d4e")
         world.up()
         assert "honeydue-web:0a1b2c3d4e" in machine.run("ctr", "--namespace=k8s.io", "images", "ls", "--quiet")
-        assert machine.init_pid() == first
+        assert machine.init_pid() == init_process
 
         stackfile.set_value(project / "Pulumi.prod.yaml", "honeydue:nodes.hetzner3.ipv4", "203.0.113.3")
         world.up()
-        assert machine.init_pid() != first
+        assert machine.init_pid() != init_process
         assert "203.0.113.3" in world.kubectl("get", "node", NODE, "--output=jsonpath={.status.addresses}")

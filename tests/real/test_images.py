@@ -1,4 +1,4 @@
-"""What is written without a container engine is an image to the one that kubelets use, and all that the cluster asks for is there."""
+"""The image archives, written without a container engine: containerd imports them, and they cover every pod."""
 
 import os
 import shutil
@@ -18,8 +18,8 @@ from tests.real.containerd import Containerd
 from tests.recipes import EXAMPLE
 
 PASSWORD = "rehearsal-redisPassword"
-SERVED_AND_ASKED = 'sh -c "$1" & until sh -c "$2"; do sleep 0.1; done; redis-cli ping; kill $!; wait'
-"""The pod's command, until its probe is content; then a stranger asks."""
+SERVE_AND_PING = 'sh -c "$1" & until sh -c "$2"; do sleep 0.1; done; redis-cli ping; kill $!; wait'
+"""Runs the command of the pod until its readiness probe ($2) succeeds, then sends a PING without a password."""
 
 
 @pytest.fixture
@@ -30,23 +30,25 @@ def settings() -> Images:
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Containerd]:
-    with containerd.running(tmp_path) as started:
-        yield started
+    with containerd.running(tmp_path) as client:
+        yield client
 
 
-def imported(runtime: Containerd, image: Image) -> str:
-    """Its reference, once the runtime has it."""
+def import_image(runtime: Containerd, image: Image) -> str:
+    """Imports the image into containerd, and returns its reference."""
     file = catalogue.archives([image])[image.reference]
-    # The cache is not seen from where it runs.
+    # containerd runs in a chroot that does not contain the cache.
     shutil.copy(file, runtime.folder)
     runtime.ctr("images", "import", f"/run/{file.name}")
     return image.reference
 
 
-def test_every_image_that_a_pod_asks_for_is_in_the_catalogue(settings: Images, pods: Mapping[str, Any]) -> None:
-    made = {image.reference for image in (*catalogue.release(settings, Schema.FIRST), catalogue.redis(settings.redis))}
-    asked = {catalogue.normalised(container["image"]) for pod in pods.values() for container in pod["containers"]}
-    assert asked == made
+def test_the_catalogue_contains_the_image_of_every_pod(settings: Images, pods: Mapping[str, Any]) -> None:
+    catalogued = {
+        image.reference for image in (*catalogue.release(settings, Schema.FIRST), catalogue.redis(settings.redis))
+    }
+    used = {catalogue.normalised(container["image"]) for pod in pods.values() for container in pod["containers"]}
+    assert used == catalogued
 
 
 @pytest.mark.parametrize(
@@ -58,19 +60,19 @@ def test_every_image_that_a_pod_asks_for_is_in_the_catalogue(settings: Images, p
         ("localhost/one:1", "localhost/one:1"),
     ],
 )
-def test_a_reference_is_what_kubelets_ask_for(reference: str, full: str) -> None:
+def test_references_are_normalised_as_the_kubelet_does(reference: str, full: str) -> None:
     assert catalogue.normalised(reference) == full
 
 
-def test_an_archive_is_written_once_and_anew_for_another_content(
+def test_an_archive_is_rewritten_only_when_its_content_changes(
     settings: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(catalogue.MIGRATIONS, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(catalogue, "MIGRATIONS", tmp_path)
     image = catalogue.api(settings.reference("api"), Schema.ADDITIVE)
     file = catalogue.archives([image])[image.reference]
-    written = file.stat().st_ino
-    assert catalogue.archives([image])[image.reference].stat().st_ino == written
+    inode = file.stat().st_ino
+    assert catalogue.archives([image])[image.reference].stat().st_ino == inode
     for migration in tmp_path.glob("*.sql"):
         migration.write_text(migration.read_text() + f"-- {tmp_path}\n")
     changed = catalogue.archives([image])[image.reference]
@@ -78,10 +80,10 @@ def test_an_archive_is_written_once_and_anew_for_another_content(
     changed.unlink()
 
 
-def test_containerd_takes_every_image(settings: Images, runtime: Containerd) -> None:
+def test_containerd_imports_every_image(settings: Images, runtime: Containerd) -> None:
     images = [*catalogue.release(settings, Schema.FIRST), catalogue.traefik("rancher/mirrored-library-traefik:3.6.12")]
     for image in images:
-        imported(runtime, image)
+        import_image(runtime, image)
     listed = [line.split() for line in runtime.ctr("images", "check").splitlines()[1:]]
     assert {line[0] for line in listed} == {image.reference for image in images}
     assert {line[3] for line in listed} == {"complete"}
@@ -91,23 +93,23 @@ def test_containerd_takes_every_image(settings: Images, runtime: Containerd) -> 
     )
 
 
-def test_the_migration_finds_goose_and_its_files(
+def test_the_migration_image_contains_goose_and_the_migrations(
     settings: Images, runtime: Containerd, pods: Mapping[str, Any]
 ) -> None:
     image = catalogue.api(settings.reference("api"), Schema.BROKEN)
     container = pods["migrate"]["containers"][0]
-    folder = {one["name"]: one.get("value") for one in container["env"]}["GOOSE_MIGRATION_DIR"]
-    reference = imported(runtime, image)
-    # Without a database: goose itself, and what it reads from where the image starts it.
-    said = runtime.ctr(
+    folder = {variable["name"]: variable.get("value") for variable in container["env"]}["GOOSE_MIGRATION_DIR"]
+    reference = import_image(runtime, image)
+    # `validate` needs no database. It reads the migrations relative to the working directory of the image.
+    output = runtime.ctr(
         "run", "--rm", "--read-only", reference, "one", *container["command"], "-dir", folder, "validate"
     )
-    assert said == ""
+    assert output == ""
     with pytest.raises(AssertionError, match="no-such-folder"):
         runtime.ctr("run", "--rm", reference, "two", *container["command"], "-dir", "no-such-folder", "validate")
 
 
-def test_redis_runs_as_its_pod_does_and_asks_for_the_password(
+def test_the_redis_image_runs_the_command_of_the_pod_and_requires_the_password(
     settings: Images, runtime: Containerd, pods: Mapping[str, Any]
 ) -> None:
     image = catalogue.redis(settings.redis)
@@ -115,7 +117,7 @@ def test_redis_runs_as_its_pod_does_and_asks_for_the_password(
     data = runtime.folder / "data"
     data.mkdir()
     os.chown(data, context["runAsUser"], context["runAsGroup"])
-    # ctr takes the user from the image, kubelets from the pod.
+    # ctr uses the user of the image, while the kubelet uses the user of the pod.
     assert image.user == f"{context['runAsUser']}:{context['runAsGroup']}"
     flags = [
         "--rm",
@@ -127,8 +129,8 @@ def test_redis_runs_as_its_pod_does_and_asks_for_the_password(
     ]
     assert container["command"] == container["readinessProbe"]["exec"]["command"][:2] == ["sh", "-c"]
     texts = [*container["args"], container["readinessProbe"]["exec"]["command"][2]]
-    said = runtime.ctr(
-        "run", *flags, imported(runtime, image), "redis", "timeout", "30", "sh", "-c", SERVED_AND_ASKED, "sh", *texts
+    output = runtime.ctr(
+        "run", *flags, import_image(runtime, image), "redis", "timeout", "30", "sh", "-c", SERVE_AND_PING, "sh", *texts
     )
-    assert "NOAUTH Authentication required." in said.splitlines()
+    assert "NOAUTH Authentication required." in output.splitlines()
     assert (data / "appendonlydir").is_dir()

@@ -1,4 +1,4 @@
-"""What only containers that run can show: pods, their network, who is let through, names, logs."""
+"""The nodes run containers: pod network, network policies, DNS and logs work."""
 
 import json
 
@@ -7,20 +7,20 @@ import yaml
 
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
-from tests.real.patience import patiently
+from tests.real.retry import eventually
 
 from .toolbox import pod
 
-NAMESPACE = "trial"
+NAMESPACE = "node-test"
 SERVE = "exec traefik --ping --entryPoints.traefik.address=:8080 --global.checkNewVersion=false"
-ASK = r"exec 3<>/dev/tcp/server.trial.svc.cluster.local/8080; printf 'GET /ping HTTP/1.0\r\n\r\n' >&3; cat <&3"
-"""By the Service's name: DNS, kube-proxy and the way between two nodes are in it."""
+REQUEST = r"exec 3<>/dev/tcp/server.node-test.svc.cluster.local/8080; printf 'GET /ping HTTP/1.0\r\n\r\n' >&3; cat <&3"
+"""Connects by the name of the Service, which needs DNS, kube-proxy and the network between two nodes."""
 
 
 @pytest.fixture(scope="module", autouse=True)
-def trial(real: World) -> None:
-    """A server and two callers, each on a node of its own; of one caller a policy says that it may come in."""
-    nodes = [one["metadata"]["name"] for one in real.kubectl_json("get", "nodes")["items"]]
+def server_and_clients(real: World) -> None:
+    """A server and two clients on three nodes, and a network policy that allows one of the clients."""
+    nodes = [node["metadata"]["name"] for node in real.kubectl_json("get", "nodes")["items"]]
     pods = [
         pod(
             "server",
@@ -28,8 +28,8 @@ def trial(real: World) -> None:
             node=nodes[0],
             readinessProbe={"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 1},
         ),
-        pod("friend", "echo hello from $(id -u); exec sleep infinity", node=nodes[1]),
-        pod("stranger", "exec sleep infinity", node=nodes[2]),
+        pod("allowed-client", "echo hello from $(id -u); exec sleep infinity", node=nodes[1]),
+        pod("other-client", "exec sleep infinity", node=nodes[2]),
     ]
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
@@ -45,7 +45,7 @@ def trial(real: World) -> None:
         "metadata": {"name": "server", "namespace": NAMESPACE},
         "spec": {
             "podSelector": {"matchLabels": {"app": "server"}},
-            "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "friend"}}}]}],
+            "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "allowed-client"}}}]}],
         },
     }
     real.kubectl("create", "--filename=-", stdin=yaml.safe_dump_all([namespace]))
@@ -56,44 +56,46 @@ def trial(real: World) -> None:
     real.kubectl("wait", "--for=condition=Ready", "pod", "--all", f"--namespace={NAMESPACE}", "--timeout=60s")
 
 
-def ask(real: World, who: str) -> str:
-    return real.kubectl("exec", f"--namespace={NAMESPACE}", who, "--", "timeout", "3", "bash", "-c", ASK)
+def request(real: World, client: str) -> str:
+    return real.kubectl("exec", f"--namespace={NAMESPACE}", client, "--", "timeout", "3", "bash", "-c", REQUEST)
 
 
-def test_nodes_are_productions_own(real: World) -> None:
+def test_nodes_have_the_names_and_addresses_of_production(real: World) -> None:
     nodes = real.kubectl_json("get", "nodes")["items"]
 
-    addresses = {one["metadata"]["name"]: one["status"]["addresses"][0]["address"] for one in nodes}
+    addresses = {node["metadata"]["name"]: node["status"]["addresses"][0]["address"] for node in nodes}
     assert addresses == {
         "ubuntu-8gb-nbg1-2": "178.104.247.152",
         "ubuntu-8gb-nbg1-1": "178.105.32.198",
         "ubuntu-8gb-nbg1-3": "178.104.249.189",
     }
-    assert {one["status"]["nodeInfo"]["containerRuntimeVersion"].split(":")[0] for one in nodes} == {"containerd"}
-    assert all("node-role.kubernetes.io/control-plane" in one["metadata"]["labels"] for one in nodes)
+    assert {node["status"]["nodeInfo"]["containerRuntimeVersion"].split(":")[0] for node in nodes} == {"containerd"}
+    assert all("node-role.kubernetes.io/control-plane" in node["metadata"]["labels"] for node in nodes)
 
 
-def test_a_policy_lets_one_pod_through_and_refuses_the_other(real: World) -> None:
-    assert "200 OK" in patiently(lambda: ask(real, "friend"))
+def test_a_network_policy_allows_one_client_and_refuses_the_other(real: World) -> None:
+    assert "200 OK" in eventually(lambda: request(real, "allowed-client"))
 
     with pytest.raises(RehearsalError, match=r"exit code 124|refused"):
-        ask(real, "stranger")
+        request(real, "other-client")
 
 
-def test_without_the_policy_the_other_is_let_through(real: World) -> None:
-    kept = real.kubectl_json("get", "networkpolicy", "server", f"--namespace={NAMESPACE}")
+def test_without_the_network_policy_the_other_client_is_allowed(real: World) -> None:
+    policy = real.kubectl_json("get", "networkpolicy", "server", f"--namespace={NAMESPACE}")
     real.kubectl("delete", "networkpolicy", "server", f"--namespace={NAMESPACE}")
     try:
-        assert "200 OK" in patiently(lambda: ask(real, "stranger"))
+        assert "200 OK" in eventually(lambda: request(real, "other-client"))
     finally:
-        kept["metadata"] = {"name": "server", "namespace": NAMESPACE}
-        real.kubectl("create", "--filename=-", stdin=json.dumps(kept))
+        policy["metadata"] = {"name": "server", "namespace": NAMESPACE}
+        real.kubectl("create", "--filename=-", stdin=json.dumps(policy))
 
 
-def test_a_pods_words_are_read_through_its_kubelet(real: World) -> None:
-    assert real.kubectl("logs", f"--namespace={NAMESPACE}", "friend") == "hello from 1000\n"
+def test_the_kubelet_serves_the_log_of_a_pod(real: World) -> None:
+    assert real.kubectl("logs", f"--namespace={NAMESPACE}", "allowed-client") == "hello from 1000\n"
 
 
-def test_what_the_cluster_does_not_know_has_no_name(real: World) -> None:
+def test_dns_resolves_no_name_outside_the_cluster(real: World) -> None:
     with pytest.raises(RehearsalError, match=r"not known|Name or service|failure in name resolution"):
-        real.kubectl("exec", f"--namespace={NAMESPACE}", "friend", "--", "bash", "-c", ": </dev/tcp/example.com/443")
+        real.kubectl(
+            "exec", f"--namespace={NAMESPACE}", "allowed-client", "--", "bash", "-c", ": </dev/tcp/example.com/443"
+        )

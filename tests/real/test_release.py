@@ -1,4 +1,4 @@
-"""A release on real nodes: schema first, no request lost, and nothing lost either when its migration is broken."""
+"""Releases on real nodes: the migration runs first, and no request fails, even if the migration is broken."""
 
 import json
 import re
@@ -7,78 +7,76 @@ from collections.abc import Mapping, Sequence
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.catalogue import Schema
 from rehearsal.world.world import World
-from tests.real.cloudflare import ADMIN, APEX, API, APP
-from tests.real.patience import patiently
+from tests.real.hosts import ADMIN, APEX, API, APP
+from tests.real.load import LoadGenerator
 from tests.real.releases import push, release
-from tests.real.visitors import Visitors
+from tests.real.retry import eventually
 from tests.rehearsal.cluster import rolled, snapshot
 from tests.rehearsal.edge import Caller
 from tests.rehearsal.runbook import OPERATOR, Block, blocks, run
 
 PATHS = {API: "/api/tasks/", APEX: "/", APP: "/tasks", ADMIN: "/"}
-ASKED = 500
-"""At least so many requests, or a lost one would be luck to see."""
+MINIMUM_REQUESTS = 500
+"""With fewer requests, a failed one could be missed by chance."""
 VERSION = "SELECT version_id FROM goose_db_version ORDER BY id DESC LIMIT 1"
 
 
 def health(caller: Caller) -> Mapping[str, str]:
-    found: Mapping[str, str] = json.loads(caller.get(API, "/api/health/").body)
-    return found
+    result: Mapping[str, str] = json.loads(caller.get(API, "/api/health/").body)
+    return result
 
 
-def test_the_first_release_migrated_through_the_direct_host(production: World, neon: ExternalDatabase) -> None:
+def test_the_migration_connects_to_the_direct_host(production: World, neon: ExternalDatabase) -> None:
     assert neon.query(VERSION) == str(int(Schema.FIRST))
     log = (production.layout.logs / "postgresql.log").read_text()
-    came_from = set(re.findall(r"^(\S+) LOG: +connection authorized: .*application_name=migrate", log, re.M))
-    # Behind the pooler it would be the pooler's address.
-    assert came_from
-    assert came_from <= set(production.outputs()["nodes"].values())
+    client_addresses = set(re.findall(r"^(\S+) LOG: +connection authorized: .*application_name=migrate", log, re.M))
+    # A connection through the pooler would have the address of the pooler.
+    assert client_addresses
+    assert client_addresses <= set(production.outputs()["nodes"].values())
 
 
-def test_a_release_under_constant_requests_loses_none(
-    production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
-) -> None:
+def test_a_release_fails_no_request(production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]) -> None:
     before = snapshot(production)
-    with Visitors(cloudflare, PATHS) as visitors:
-        done = release(production, "second-release", Schema.ADDITIVE)
-    assert done.returncode == 0, done.stdout
-    assert visitors.failures == []
-    assert visitors.answered > ASKED
+    with LoadGenerator(cloudflare, PATHS) as load:
+        completed = release(production, "second-release", Schema.ADDITIVE)
+    assert completed.returncode == 0, completed.stdout
+    assert load.failures == []
+    assert load.succeeded > MINIMUM_REQUESTS
 
-    def all_of_them() -> None:
-        # The engine does not wait for the last of the old pods to be told to stop.
+    def all_pods_are_replaced() -> None:
+        # The engine returns before Kubernetes terminates the last of the old pods.
         assert rolled(before, snapshot(production)) == {"api", "worker", "admin", "web"}
 
-    patiently(all_of_them)
+    eventually(all_pods_are_replaced)
     assert neon.query(VERSION) == str(int(Schema.ADDITIVE))
     assert {health(caller)["release"] for caller in cloudflare} == {"second-release"}
 
 
-def test_a_broken_migration_leaves_nothing_behind_and_the_old_pods_serve(
+def test_a_broken_migration_changes_no_schema_and_the_old_pods_keep_serving(
     production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
 ) -> None:
-    before, columns = (
-        snapshot(production),
-        "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'",
-    )
-    schema = neon.query(columns)
-    with Visitors(cloudflare, PATHS) as visitors:
+    before = snapshot(production)
+    count_columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'"
+    columns = neon.query(count_columns)
+    with LoadGenerator(cloudflare, PATHS) as load:
         failed = release(production, "broken-release", Schema.BROKEN)
     assert failed.returncode != 0
-    assert visitors.failures == []
-    # goose's own words, from the Job's log.
+    assert load.failures == []
+    # The error of goose, from the log of the Job.
     assert "ERROR 000003" in failed.stdout or "failed to run SQL migration" in failed.stdout, failed.stdout
     after = snapshot(production)
     assert (after.pods["api"], after.pods["worker"]) == (before.pods["api"], before.pods["worker"])
-    assert neon.query(columns) == schema
+    assert neon.query(count_columns) == columns
     assert neon.query(VERSION) == str(int(Schema.ADDITIVE))
 
 
-def test_the_runbook_recovers_from_it(production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]) -> None:
-    push(production, "mended-release", Schema.ADDITIVE)
-    read, mend = blocks("runbook.md", "Recover from a failed migration")
-    # Here are containers, so that this block too can be run.
-    assert "000003" in run(production, Block(where=OPERATOR, text=read.text))
-    run(production, mend, {"TAG": "mended-release"})
-    assert {health(caller)["release"] for caller in cloudflare} == {"mended-release"}
+def test_the_runbook_recovers_from_a_broken_migration(
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
+) -> None:
+    push(production, "fixed-release", Schema.ADDITIVE)
+    read_log, release_fix = blocks("runbook.md", "Recover from a failed migration")
+    # Only real nodes have containers, so only this test can run the block that reads the log.
+    assert "000003" in run(production, Block(where=OPERATOR, text=read_log.text))
+    run(production, release_fix, {"TAG": "fixed-release"})
+    assert {health(caller)["release"] for caller in cloudflare} == {"fixed-release"}
     assert not re.search("error", neon.query(VERSION))

@@ -1,4 +1,4 @@
-"""The site as visitors reach it: over Cloudflare's certificate, a node's port 443 and the real Traefik, to apps that work."""
+"""The site answers clients of Cloudflare: port 443 of every node, the real Traefik, and the stand-ins of the apps."""
 
 import json
 import ssl
@@ -10,17 +10,17 @@ import pytest
 
 from infra.apps.pod import UNPRIVILEGED
 from rehearsal.world.world import World
-from tests.real.cloudflare import ADMIN, APEX, API, APP, STRANGER
-from tests.real.inside import processes
-from tests.real.patience import patiently
+from tests.real.hosts import ADMIN, APEX, API, APP, OTHER_ADDRESS
+from tests.real.network_namespaces import pod_processes
+from tests.real.retry import eventually
 from tests.rehearsal.cluster import items
 from tests.rehearsal.edge import Caller
 
 
-def test_everything_runs_and_nothing_had_to_be_started_twice(production: World) -> None:
-    found = production.kubectl_json("get", "pods", "--all-namespaces")["items"]
-    running = [one for one in found if one["status"]["phase"] != "Succeeded"]
-    # api, web, Traefik and CoreDNS by three, and admin, worker, redis.
+def test_every_pod_is_ready_without_a_restart(production: World) -> None:
+    pods = production.kubectl_json("get", "pods", "--all-namespaces")["items"]
+    running = [pod for pod in pods if pod["status"]["phase"] != "Succeeded"]
+    # Three pods each of api, web, Traefik and CoreDNS; one each of admin, worker and redis.
     assert len(running) >= 4 * 3 + 3
     for pod in running:
         for container in pod["status"]["containerStatuses"]:
@@ -29,22 +29,20 @@ def test_everything_runs_and_nothing_had_to_be_started_twice(production: World) 
     assert job["status"]["succeeded"] == 1
 
 
-def test_names_are_found_without_any_one_node(production: World) -> None:
-    answering = production.kubectl_json("get", "pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")[
-        "items"
-    ]
+def test_every_node_runs_coredns(production: World) -> None:
+    pods = production.kubectl_json("get", "pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")["items"]
     nodes = production.kubectl_json("get", "nodes")["items"]
-    assert {one["spec"]["nodeName"] for one in answering} == {one["metadata"]["name"] for one in nodes}
+    assert {pod["spec"]["nodeName"] for pod in pods} == {node["metadata"]["name"] for node in nodes}
 
 
 @pytest.mark.parametrize("host", [API, APEX, APP, ADMIN])
-def test_every_name_is_served_by_every_node(cloudflare: Sequence[Caller], host: str) -> None:
+def test_every_node_serves_every_host(cloudflare: Sequence[Caller], host: str) -> None:
     for caller in cloudflare:
         assert caller.get(host, "/api/health/" if host == API else "/").status == HTTPStatus.OK, caller.address
 
 
 @pytest.mark.parametrize("host", [APP, ADMIN])
-def test_a_page_shows_what_its_server_fetched_from_api(cloudflare: Sequence[Caller], host: str) -> None:
+def test_pages_of_the_frontends_show_data_of_api(cloudflare: Sequence[Caller], host: str) -> None:
     with cloudflare[0].connect(API) as connection:
         task = json.dumps({"title": f"Mow the lawn of {host}"})
         connection.request("POST", "/api/tasks/", body=task, headers={"CF-Connecting-IP": "198.51.100.1"})
@@ -52,24 +50,24 @@ def test_a_page_shows_what_its_server_fetched_from_api(cloudflare: Sequence[Call
     assert f"Mow the lawn of {host}" in cloudflare[-1].get(host, "/tasks").body.decode()
 
 
-def test_a_job_goes_through_redis_to_worker_and_into_the_database(cloudflare: Sequence[Caller]) -> None:
+def test_worker_takes_jobs_from_redis_and_stores_the_result_in_the_database(cloudflare: Sequence[Caller]) -> None:
     with cloudflare[0].connect(API) as connection:
         connection.request("POST", "/api/jobs/", headers={"CF-Connecting-IP": "198.51.100.1"})
         (job,) = json.loads(connection.getresponse().read()).values()
 
-    def done() -> None:
+    def job_is_completed() -> None:
         assert cloudflare[0].get(API, f"/api/jobs/{job}").status == HTTPStatus.OK
 
-    patiently(done)
+    eventually(job_is_completed)
 
 
-def test_nobody_else_is_served(cloudflare: Sequence[Caller]) -> None:
+def test_clients_other_than_cloudflare_are_refused(cloudflare: Sequence[Caller]) -> None:
     for caller in cloudflare:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             replace(caller, certificate=None).get(API, "/api/health/")
-        assert replace(caller, source=STRANGER).get(API, "/api/health/").status == HTTPStatus.FORBIDDEN
+        assert replace(caller, source=OTHER_ADDRESS).get(API, "/api/health/").status == HTTPStatus.FORBIDDEN
 
 
-def test_the_apps_run_as_the_user_they_are_given(production: World) -> None:
-    for pod in (one for app in ("api", "worker", "admin", "web") for one in items(production, "pods", app)):
-        assert {process.uids().real for process in processes(pod["metadata"]["uid"])} == {UNPRIVILEGED}
+def test_the_apps_run_as_the_user_of_their_pod_spec(production: World) -> None:
+    for pod in (pod for app in ("api", "worker", "admin", "web") for pod in items(production, "pods", app)):
+        assert {process.uids().real for process in pod_processes(pod["metadata"]["uid"])} == {UNPRIVILEGED}

@@ -1,4 +1,4 @@
-"""An image to try nodes with, and pods of it."""
+"""The toolbox image, and pods that run it. Tests use them to try the nodes of a world."""
 
 from rehearsal.control_plane.nodes import Manifest
 from rehearsal.images.archive import Image
@@ -14,7 +14,7 @@ FILES = (
 
 
 def toolbox_image() -> Image:
-    """A shell that can open connections, and Traefik as an HTTP server that answers /ping."""
+    """An image with bash, which can open TCP connections, and with Traefik as an HTTP server that answers /ping."""
     root = debian.root("node")
     return Image(
         reference=REFERENCE,
@@ -28,8 +28,8 @@ def toolbox_image() -> Image:
     )
 
 
-def pod(name: str, command: str, *, node: str, **more: object) -> Manifest:
-    """A pod on that node, of the restricted standard; `more` goes to its container."""
+def pod(name: str, command: str, *, node: str, **container_fields: object) -> Manifest:
+    """A pod on this node that meets the restricted Pod Security Standard, with more fields for its container."""
     container = {
         "name": "main",
         "image": REFERENCE,
@@ -39,7 +39,7 @@ def pod(name: str, command: str, *, node: str, **more: object) -> Manifest:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        **more,
+        **container_fields,
     }
     return {
         "apiVersion": "v1",

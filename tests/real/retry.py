@@ -1,4 +1,4 @@
-"""What is true after a while."""
+"""Retries a check until it passes."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,8 +12,8 @@ T = TypeVar("T")
 ERRORS = (AssertionError, OSError, RehearsalError)
 
 
-def patiently(check: Callable[[], T], *, seconds: float = 30) -> T:
-    """What `check` returns as soon as it fails no more; its last error when the time is over."""
+def eventually(check: Callable[[], T], *, seconds: float = 30) -> T:
+    """Calls `check` until it raises no error, and returns its result; raises the last error after the time-out."""
     return Retrying(
         retry=retry_if_exception_type(ERRORS), stop=stop_after_delay(seconds), wait=wait_fixed(0.2), reraise=True
     )(check)

@@ -1,4 +1,4 @@
-"""A world with real nodes is gone after `down`, however it ended."""
+"""After `down`, nothing of a world with real nodes is left on the machine, even if the world was killed."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from rehearsal.real_nodes.machine import Machine, node_of
 from rehearsal.world.world import World
 from tools import debian
 
-SETTINGS = (
+SYSCTLS = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -27,9 +27,14 @@ SETTINGS = (
     "net/ipv4/ip_forward",
     "kernel/hostname",
 )
-HALF_UP_SECONDS = 60
-UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1]), real_nodes=True).up()"
-WITHIN = """
+TIMEOUT_SECONDS = 60
+UP = """
+import sys
+from pathlib import Path
+from rehearsal.world.world import World
+World(Path(sys.argv[1]), real_nodes=True).up()
+"""
+HOLD_WORLD = """
 import signal, sys
 from pathlib import Path
 from rehearsal.world.world import World
@@ -40,13 +45,13 @@ with World(Path(sys.argv[1]), real_nodes=True):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "left"
+    folder = tmp_path / "world"
     yield folder
     World(folder).down()
 
 
-def of_the_machine(scratch: Path) -> Mapping[str, object]:
-    """What a world could change outside of its folder, the processes of others excepted."""
+def machine_state(scratch: Path) -> Mapping[str, object]:
+    """What a world could change outside its folder, except processes: network, mounts and kernel settings."""
     rules = subprocess.run(
         chroot.command(debian.root("node"), "sh", "-c", "iptables-save; ip6tables-save", folder=scratch),
         capture_output=True,
@@ -59,17 +64,18 @@ def of_the_machine(scratch: Path) -> Mapping[str, object]:
         "routes": Path("/proc/thread-self/net/route").read_text(),
         "rules": re.sub(r"^#.*\n|\[\d+:\d+\]", "", rules.stdout, flags=re.M),
         "mounts": [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(scratch) in line],
-        "settings": {name: Path("/proc/sys", name).read_text() for name in SETTINGS},
+        "sysctls": {name: Path("/proc/sys", name).read_text() for name in SYSCTLS},
     }
 
 
-def left_of(folder: Path) -> Mapping[str, object]:
-    """What of a world is there."""
+def remains(folder: Path) -> Mapping[str, object]:
+    """The processes and cgroups of a world, and whether its folder exists."""
     layout = Layout(folder)
-    groups = [top / cgroups.name_of(layout) for top in cgroups.hierarchies(cgroups.MOUNTS.read_text())]
+    groups = [hierarchy / cgroups.name_of(layout) for hierarchy in cgroups.hierarchies(cgroups.MOUNTS.read_text())]
     return {
         "processes": [process.pid for process in processes.running(layout)],
-        # With its group a container is gone too, which carries no mark of its world: one with a process cannot be removed.
+        # A cgroup with processes cannot be removed. Without the cgroup no container is left, although containers do not
+        # carry the environment variable that marks processes of a world.
         "groups": [str(group) for group in groups if group.exists()],
         "folder": folder.exists(),
     }
@@ -78,28 +84,28 @@ def left_of(folder: Path) -> Mapping[str, object]:
 NOTHING = {"processes": [], "groups": [], "folder": False}
 
 
-def test_up_twice_and_down_twice(folder: Path, tmp_path: Path) -> None:
-    before = of_the_machine(tmp_path)
+def test_up_and_down_are_idempotent(folder: Path, tmp_path: Path) -> None:
+    before = machine_state(tmp_path)
     world = World(folder, real_nodes=True)
 
     world.up()
     programs = world.programs()
-    # Three nodes, the world, and ours.
+    # Network namespaces: three nodes, the world, and the one of the tests.
     assert len({os.stat(f"/proc/{pid}/ns/net").st_ino for pid in programs.values()} | {before["namespace"]}) == 5
     world.up()
     assert world.programs() == programs
-    assert left_of(folder)["groups"]
+    assert remains(folder)["groups"]
 
     assert world.down()
     assert not world.down()
-    assert left_of(folder) == NOTHING
-    assert of_the_machine(tmp_path) == before
+    assert remains(folder) == NOTHING
+    assert machine_state(tmp_path) == before
 
 
-def test_a_killed_up_is_taken_up_or_ended(folder: Path, tmp_path: Path) -> None:
-    before = of_the_machine(tmp_path)
+def test_a_killed_up_can_be_repeated_and_cleaned_up(folder: Path, tmp_path: Path) -> None:
+    before = machine_state(tmp_path)
     starter = subprocess.Popen([sys.executable, "-c", UP, str(folder)], cwd=CHECKOUT, start_new_session=True)
-    await_part_of(folder, "containerd")
+    await_program(folder, "containerd")
     starter.kill()
     starter.wait()
 
@@ -111,26 +117,26 @@ def test_a_killed_up_is_taken_up_or_ended(folder: Path, tmp_path: Path) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     assert world.down()
-    assert left_of(folder) == NOTHING
-    assert of_the_machine(tmp_path) == before
+    assert remains(folder) == NOTHING
+    assert machine_state(tmp_path) == before
 
 
-def test_a_world_ends_with_its_killed_owner(folder: Path) -> None:
-    owner = subprocess.Popen([sys.executable, "-c", WITHIN, str(folder)], cwd=CHECKOUT, start_new_session=True)
-    await_part_of(folder, "kubelet")
+def test_a_world_is_stopped_when_its_owner_is_killed(folder: Path) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", HOLD_WORLD, str(folder)], cwd=CHECKOUT, start_new_session=True)
+    await_program(folder, "kubelet")
     owner.kill()
     owner.wait()
 
-    patiently = Retrying(retry=retry_if_result(bool), stop=stop_after_delay(HALF_UP_SECONDS), wait=wait_fixed(0.1))
-    patiently(lambda: left_of(folder)["processes"] or left_of(folder)["groups"])
+    retry = Retrying(retry=retry_if_result(bool), stop=stop_after_delay(TIMEOUT_SECONDS), wait=wait_fixed(0.1))
+    retry(lambda: remains(folder)["processes"] or remains(folder)["groups"])
 
 
-def test_a_lost_program_and_a_lost_machine_are_mended(folder: Path) -> None:
+def test_up_repairs_a_killed_kubelet_and_a_killed_machine(folder: Path) -> None:
     world = World(folder, real_nodes=True)
     world.up()
     programs = world.programs()
     hostname = next(name.split("/")[0] for name in programs if name.endswith("/kubelet"))
-    world.kubectl("create", "namespace", "kept")
+    world.kubectl("create", "namespace", "persistent")
 
     os.kill(programs[f"{hostname}/kubelet"], signal.SIGKILL)
     await_down(world)
@@ -141,17 +147,17 @@ def test_a_lost_program_and_a_lost_machine_are_mended(folder: Path) -> None:
     await_down(world)
     world.up()
     assert world.is_up()
-    assert world.kubectl("get", "namespace", "kept", "--output=name") == "namespace/kept\n"
+    assert world.kubectl("get", "namespace", "persistent", "--output=name") == "namespace/persistent\n"
     assert world.down()
-    assert left_of(folder) == NOTHING
+    assert remains(folder) == NOTHING
 
 
-def await_part_of(folder: Path, name: str) -> None:
+def await_program(folder: Path, name: str) -> None:
     def missing() -> bool:
         return name not in {node_of(process)[1] for process in processes.running(Layout(folder))}
 
-    Retrying(retry=retry_if_result(bool), stop=stop_after_delay(HALF_UP_SECONDS), wait=wait_fixed(0.05))(missing)
+    Retrying(retry=retry_if_result(bool), stop=stop_after_delay(TIMEOUT_SECONDS), wait=wait_fixed(0.05))(missing)
 
 
 def await_down(world: World) -> None:
-    Retrying(retry=retry_if_result(bool), stop=stop_after_delay(HALF_UP_SECONDS), wait=wait_fixed(0.05))(world.is_up)
+    Retrying(retry=retry_if_result(bool), stop=stop_after_delay(TIMEOUT_SECONDS), wait=wait_fixed(0.05))(world.is_up)
