@@ -1,4 +1,4 @@
-"""The workflows: valid, pinned, of least rights, and of no more secrets than docs/ci.md says."""
+"""The CI workflows are valid, pin their actions, have least privilege, and use only the secrets that docs/ci.md lists."""
 
 import re
 import subprocess
@@ -16,27 +16,27 @@ ACTIONLINT = programs.named("actionlint")
 FOLDER = CHECKOUT / ".gitea" / "workflows"
 FILES = {file.stem: file for file in FOLDER.glob("*.yaml")}
 PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
-WRITES = {"STATE_WRITER_KEY_ID", "STATE_WRITER_KEY", "DEPLOYER_KUBECONFIG"}
+WRITE_SECRETS = {"STATE_WRITER_KEY_ID", "STATE_WRITER_KEY", "DEPLOYER_KUBECONFIG"}
 
 
 def workflow(name: str) -> Mapping[str, Any]:
-    # BaseLoader: YAML 1.1 would read the key `on` as true.
-    found: Mapping[str, Any] = yaml.load(FILES[name].read_text(), yaml.BaseLoader)  # noqa: S506  # makes nothing but text
-    return found
+    # The default loader follows YAML 1.1 and would parse the key `on` as true.
+    content: Mapping[str, Any] = yaml.load(FILES[name].read_text(), yaml.BaseLoader)  # noqa: S506  # it only creates text
+    return content
 
 
 def jobs(name: str) -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = workflow(name)["jobs"]
-    return found
+    result: Mapping[str, Mapping[str, Any]] = workflow(name)["jobs"]
+    return result
 
 
-def secrets(part: object) -> set[str]:
-    """Every secret that is named in it."""
-    return set(re.findall(r"secrets\.(\w+)", yaml.safe_dump(part)))
+def secrets(section: object) -> set[str]:
+    """Names of the secrets that a section of a workflow uses."""
+    return set(re.findall(r"secrets\.(\w+)", yaml.safe_dump(section)))
 
 
-def complaints(file: Path) -> str:
-    """What actionlint says, of the shell in it too."""
+def findings(file: Path) -> str:
+    """The output of actionlint, which runs shellcheck on the scripts."""
     config = CHECKOUT / ".gitea" / "actionlint.yaml"
     shellcheck = CHECKOUT / ".venv" / "bin" / "shellcheck"
     program = programs.installed(ACTIONLINT) / ACTIONLINT.name
@@ -44,39 +44,39 @@ def complaints(file: Path) -> str:
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
 
 
-def test_there_are_the_four() -> None:
+def test_the_workflows_are_preview_up_drift_and_updates() -> None:
     assert FILES.keys() == {"preview", "up", "drift", "updates"}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_actionlint_has_nothing_to_say(name: str) -> None:
-    assert complaints(FILES[name]) == ""
+def test_actionlint_reports_nothing(name: str) -> None:
+    assert findings(FILES[name]) == ""
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "said"),
+    ("correct", "wrong", "message"),
     [
         ("runs-on: honeydue-production", "runs-on: honeydue-prodution", "label"),
         ('--status "$status"', "--status $state", "shellcheck"),
         ("github.token", "github.tokn", "not defined"),
     ],
 )
-def test_actionlint_would_say_it(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+def test_actionlint_reports_a_mistake(tmp_path: Path, correct: str, wrong: str, message: str) -> None:
     text = FILES["drift"].read_text()
-    assert right in text
-    (tmp_path / "drift.yaml").write_text(text.replace(right, wrong))
-    assert said in complaints(tmp_path / "drift.yaml")
+    assert correct in text
+    (tmp_path / "drift.yaml").write_text(text.replace(correct, wrong))
+    assert message in findings(tmp_path / "drift.yaml")
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_actions_are_pinned_by_commit_and_tell_their_version(name: str) -> None:
+def test_actions_are_pinned_by_commit_with_their_version_in_a_comment(name: str) -> None:
     uses = re.findall(r"uses: (.*)", FILES[name].read_text())
     assert uses
-    assert [one for one in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)] == []
+    assert [use for use in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)] == []
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_job_may_read_the_code_and_write_issues_where_it_reports(name: str) -> None:
+def test_jobs_may_only_read_the_code_and_write_the_issues_that_they_report_to(name: str) -> None:
     assert workflow(name)["permissions"] == {"contents": "read"}
     for job in jobs(name).values():
         reports = "github.token" in yaml.safe_dump(job["steps"])
@@ -89,42 +89,44 @@ def test_a_job_may_read_the_code_and_write_issues_where_it_reports(name: str) ->
         assert all(step["with"]["persist-credentials"] == "false" for step in job["steps"] if "uses" in step)
 
 
-def test_a_pull_request_never_sees_what_can_change_production() -> None:
+def test_a_pull_request_gets_no_secret_that_can_change_production() -> None:
     assert secrets(jobs("preview")["rehearse"]) == set()
     assert secrets(jobs("preview")["preview"]) & secrets(workflow("up")) == {PASSPHRASE}
-    assert {name for name in FILES if secrets(workflow(name)) & WRITES} == {"up"}
-    assert secrets(workflow("up")) == WRITES | {PASSPHRASE}
+    assert {name for name in FILES if secrets(workflow(name)) & WRITE_SECRETS} == {"up"}
+    assert secrets(workflow("up")) == WRITE_SECRETS | {PASSPHRASE}
 
 
-def test_a_preview_comes_after_its_rehearsal_and_not_for_a_fork() -> None:
+def test_a_preview_runs_after_its_rehearsal_and_not_for_forks() -> None:
     preview = jobs("preview")["preview"]
     assert preview["needs"] == "rehearse"
     assert preview["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
 
 
-def test_one_deployment_at_a_time_and_none_is_cancelled() -> None:
-    at_production = {name for name in FILES if secrets(workflow(name)) and name != "preview"}
-    assert at_production == {"up", "drift"}
-    for name in at_production:
+def test_deployments_run_one_at_a_time_and_are_never_cancelled() -> None:
+    production_workflows = {name for name in FILES if secrets(workflow(name)) and name != "preview"}
+    assert production_workflows == {"up", "drift"}
+    for name in production_workflows:
         assert workflow(name)["concurrency"] == {"group": "production", "cancel-in-progress": "false"}
-    # A deadline is a cancellation too.
+    # A time-out would cancel a deployment, too.
     assert "timeout-minutes" not in jobs("up")["up"]
 
 
-def test_a_deployment_is_a_tag_on_what_main_holds() -> None:
+def test_a_deployment_is_started_by_a_tag_of_a_commit_on_main() -> None:
     assert workflow("up")["on"] == {"push": {"tags": ["up/*"]}}
     commands = [step.get("run", "") for step in jobs("up")["up"]["steps"]]
-    (check,) = [at for at, command in enumerate(commands) if command == "git merge-base --is-ancestor HEAD origin/main"]
-    (deploy,) = [at for at, command in enumerate(commands) if "ops up" in command]
+    (check,) = [
+        index for index, command in enumerate(commands) if command == "git merge-base --is-ancestor HEAD origin/main"
+    ]
+    (deploy,) = [index for index, command in enumerate(commands) if "ops up" in command]
     assert check < deploy
 
 
-def test_the_page_names_every_secret_and_who_gets_it() -> None:
+def test_the_docs_list_every_secret_with_its_workflows() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([a-z, ]+) \|", (CHECKOUT / "docs" / "ci.md").read_text(), re.M)
-    told = {secret: set(who.split(", ")) for secret, who in rows}
+    documented = {secret: set(workflows.split(", ")) for secret, workflows in rows}
     used = {
         secret: {name for name in FILES if secret in secrets(workflow(name))}
         for name in FILES
         for secret in secrets(workflow(name))
     }
-    assert told == used
+    assert documented == used
