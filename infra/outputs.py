@@ -12,7 +12,8 @@ from infra.edge.zone import Zone
 from infra.machines.addresses import NodeAddresses
 from infra.machines.ca import Authority
 from infra.machines.firewall import Firewall
-from infra.settings.schema import App, Settings
+from infra.settings.apps import App
+from infra.settings.schema import Settings
 
 
 def ssh_config(nodes: Mapping[str, str], *, port: int) -> str:

@@ -19,7 +19,7 @@ from kubernetes.dynamic.exceptions import (
     UnauthorizedError,
 )
 
-from infra.settings.loading import SECRETS
+from infra.settings.secrets import SECRETS
 from ops.errors import NotAllowedError, OpsError
 
 Object = Mapping[str, Any]

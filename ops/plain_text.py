@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from infra.settings.schema import SECRET as SECRET_VARIABLES
+from infra.settings.apps import SECRET_VARIABLES
 from ops.plan import State
 
 MASK = "[secret]"

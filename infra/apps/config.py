@@ -12,8 +12,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
-from infra.settings.loading import Secrets
-from infra.settings.schema import Database, Settings
+from infra.settings.apps import Database
+from infra.settings.schema import Settings
+from infra.settings.secrets import Secrets
 
 CONFIG_MAP = "honeydue-config"
 SECRET = "honeydue-secrets"  # noqa: S105  # a name

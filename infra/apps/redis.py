@@ -16,7 +16,7 @@ from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
 from infra.cluster.namespace import Namespace
 from infra.settings.adopted import Volume
-from infra.settings.schema import RedisSettings
+from infra.settings.apps import RedisSettings
 
 NAME = "redis"
 CLAIM = "redis-data"

@@ -17,8 +17,9 @@ from infra.cluster.namespace import Namespace
 from infra.cluster.network_policies import Network, from_hosts
 from infra.cluster.rbac import SIGNATURE_LOGIN
 from infra.component import Component
-from infra.settings.loading import Secrets
-from infra.settings.schema import Images, Settings
+from infra.settings.apps import Images
+from infra.settings.schema import Settings
+from infra.settings.secrets import Secrets
 
 NAME = "connaisseur"
 CHART_VERSION = "2.7.1"

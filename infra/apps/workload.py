@@ -27,7 +27,7 @@ from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.settings.adopted import Labels
-from infra.settings.schema import Autoscaling
+from infra.settings.apps import Autoscaling
 
 HTTP = "http"
 

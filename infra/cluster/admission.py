@@ -25,7 +25,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.cluster.namespace import NAMESPACE
 from infra.component import Component
-from infra.settings.schema import Images
+from infra.settings.apps import Images
 
 MAKES_PODS: Mapping[str, Sequence[str]] = {
     "": ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"],

@@ -12,9 +12,10 @@ from infra.cluster.helm_chart import HOME
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
-from infra.settings.loading import Secrets
+from infra.settings.apps import STORE_ENDPOINT, STORE_REGION
 from infra.settings.maintenance import SnapshotSettings
-from infra.settings.schema import STORE_ENDPOINT, STORE_REGION, Settings
+from infra.settings.schema import Settings
+from infra.settings.secrets import Secrets
 
 
 def store(settings: SnapshotSettings, environment: Mapping[str, str]) -> Mapping[str, str]:

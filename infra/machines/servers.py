@@ -28,7 +28,7 @@ def founding(settings: Settings, *, existing: Sequence[str]) -> str | None:
     A machine that takes the founder's place knows nothing of what was before, and would found a second, empty cluster as soon
     as the others are silent for a moment.
     """
-    alias = settings.cluster.founder
+    alias = settings.cluster.init_node
     if alias is None or alias == settings.replacing:
         return None
     return alias if set(existing) <= {settings.nodes[alias].hostname} else None
@@ -36,7 +36,7 @@ def founding(settings: Settings, *, existing: Sequence[str]) -> str | None:
 
 def existing_servers(settings: Settings, hetzner: hcloud.Provider) -> Sequence[str]:
     """Hostnames of the cluster's servers, read at plan time; of no interest where nothing is founded."""
-    if not settings.cluster.founded_here:
+    if not settings.cluster.bootstrapped:
         return []
     selector = ",".join(f"{name}={value}" for name, value in LABELS.items())
     found = hcloud.get_servers(with_selector=selector, opts=pulumi.InvokeOptions(provider=hetzner))
@@ -75,7 +75,7 @@ class Machines(Component):
         founder = founding(settings, existing=existing_servers(settings, hetzner))
         made: dict[str, hcloud.Server] = {}
         # The founder first: were it to fail alone, the others would wait for a cluster that nobody may found any more.
-        for alias in sorted(settings.nodes, key=lambda alias: alias != settings.cluster.founder):
+        for alias in sorted(settings.nodes, key=lambda alias: alias != settings.cluster.init_node):
             node = settings.nodes[alias]
             made[alias] = hcloud.Server(
                 alias,
@@ -102,7 +102,7 @@ class Machines(Component):
                 # Hetzner wants the two alike; they guard the console and the API, `protect` guards this program.
                 delete_protection=True,
                 rebuild_protection=True,
-                opts=self._options(alias, after=[made[one] for one in made if one == settings.cluster.founder]),
+                opts=self._options(alias, after=[made[one] for one in made if one == settings.cluster.init_node]),
             )
         self.servers = made
         self.register_outputs({"servers": {alias: server.id for alias, server in made.items()}})
@@ -129,7 +129,7 @@ class Machines(Component):
             public_address=self._addresses.ipv4[alias],
             peers=peers,
             token=self._authority.token,
-            authority=self._authority.files if alias == settings.cluster.founder else {},
+            authority=self._authority.files if alias == settings.cluster.init_node else {},
         )
         return pulumi.Output.secret(
             told.apply(

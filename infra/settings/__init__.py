@@ -1,4 +1,4 @@
-"""The stack's configuration, as frozen and validated objects.
+"""The stack's configuration as frozen, validated models.
 
-Nothing is imported here: commands of ops/ and rehearsal/ read the models without loading Pulumi's SDK (`loading` needs it).
+This module imports nothing: ops/ and rehearsal/ use the models without loading Pulumi's SDK, which `loading` needs.
 """

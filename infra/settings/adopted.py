@@ -1,6 +1,7 @@
-"""What lives in an adopted cluster and Kubernetes never changes in place: it stays as it is, and the program says the same of it.
+"""Immutable fields of imported objects, declared exactly as they exist.
 
-`make adopt` finds these and writes them to the stack's settings; a cluster that the program made has none.
+`make adopt` reads them from the cluster and writes them to the stack's settings. They are empty for a cluster that this
+program created.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ Labels = Mapping[str, str]
 
 
 class Volume(Model):
-    """The claim that an adopted app keeps its data on, and the volume it is bound to, if it is."""
+    """The PersistentVolumeClaim of an adopted app, and the name of its volume if the claim is bound."""
 
     claim: str
     storage_class: str
@@ -20,16 +21,16 @@ class Volume(Model):
 
 
 class Adopted(Model):
-    """Selectors of Deployments, cluster addresses of Services and volumes, each by the app's name."""
+    """Selectors of Deployments, cluster IPs of Services and volumes, by the name of the app."""
 
     selectors: Mapping[str, Labels] = {}
     cluster_ips: Mapping[str, str] = {}
     volumes: Mapping[str, Volume] = {}
 
     def selector(self, app: str) -> Labels:
-        """The labels a Service, a budget or a policy finds an app by; nothing else carries them.
+        """The labels by which Deployments, Services, disruption budgets and policies select the pods of an app.
 
-        An adopted app keeps those it is known by everywhere, not in its Deployment alone: its old pods carry no others, and a
-        policy or a Service that asked for ours would lose them until they have rolled.
+        An adopted app keeps its existing labels in all of them, not only in its Deployment. The pods that already run
+        have no other labels, so a Service or a policy with a new selector would lose them until they are replaced.
         """
         return self.selectors.get(app) or {"app.kubernetes.io/name": app}

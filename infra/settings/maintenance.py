@@ -1,4 +1,4 @@
-"""The settings of what keeps the cluster up to date and its datastore in a second place."""
+"""Settings for upgrades, reboots and etcd snapshots."""
 
 from collections.abc import Collection
 from typing import Annotated, Literal
@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from infra.settings.model import Model
-from infra.settings.types import BucketName, TimeOfDay, TimeZone, some
+from infra.settings.types import BucketName, TimeOfDay, TimeZone, not_empty
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Days = Annotated[tuple[Day, ...], AfterValidator(some)]
+Days = Annotated[tuple[Day, ...], AfterValidator(not_empty)]
 
 
 class Window(Model):
-    """From when to when something may begin, local time of the zone. What has begun is finished, past the end if need be."""
+    """The time of day in which maintenance may start, in local time. Work that has started may end after `end`."""
 
     start: TimeOfDay
     end: TimeOfDay
@@ -21,19 +21,20 @@ class Window(Model):
 
     @field_validator("end")
     @classmethod
-    def _the_same_day(cls, value: str, info: ValidationInfo) -> str:
+    def _end_after_start(cls, value: str, info: ValidationInfo) -> str:
         start = info.data.get("start")
         if start is not None and value <= start:
             raise ValueError(
-                f"must be after start, {start}: both programs look at one day at a time, and would never begin"
+                f"must be after start, {start}: a window cannot span midnight, so no maintenance would ever start"
             )
         return value
 
 
 class UpgradeSettings(Model):
-    """On which days k3s is upgraded, and on which a node that needs it is rebooted; without days, never.
+    """The days for k3s upgrades and the days for reboots. None disables either.
 
-    Not on the same days: the two programs do not know of each other, and two of three servers away at once stop etcd.
+    The days must differ. system-upgrade-controller and kured do not coordinate with each other, and etcd stops when two
+    of three servers are down.
     """
 
     window: Window
@@ -42,17 +43,20 @@ class UpgradeSettings(Model):
 
     @field_validator("reboots")
     @classmethod
-    def _on_other_days(cls, value: Collection[str] | None, info: ValidationInfo) -> Collection[str] | None:
+    def _not_on_upgrade_days(cls, value: Collection[str] | None, info: ValidationInfo) -> Collection[str] | None:
         upgrades: Collection[str] = info.data.get("k3s") or ()
         if shared := [day for day in value or () if day in upgrades]:
-            raise ValueError(f"k3s is upgraded on {', '.join(shared)}, too: two servers could be away at once")
+            raise ValueError(f"k3s is upgraded on {', '.join(shared)}, too: two servers could be down at once")
         return value
 
 
 class SnapshotSettings(Model):
-    """Where etcd's snapshots go: a bucket of their own at the object store of the uploads, as they hold every Secret.
+    """Where k3s uploads etcd snapshots.
 
-    `keep` counts those of all servers together; k3s' own five would not be two of each. 84 are a week of three servers.
+    The bucket must not be that of the uploads, because snapshots contain every Secret. It is at the same object store.
+
+    `keep` counts the snapshots of all servers: 84 = 3 servers × 4 a day × 7 days. k3s keeps 5 by default, which is less
+    than two per server.
     """
 
     bucket: BucketName

@@ -1,10 +1,15 @@
-"""What all groups of settings have in common."""
+"""The base class of all settings models."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
 class Model(BaseModel):
-    """Never changed once read; a key it does not know is a mistake. camelCase in YAML, snake_case here."""
+    """Immutable. Rejects unknown keys. Fields are camelCase in YAML and snake_case in Python.
+
+    A validator that compares two fields belongs to the later one: pydantic validates fields in the order of their
+    declaration and passes the valid ones in `info.data`. Such a validator reports nothing while the earlier field is
+    invalid, so that one mistake is one error. tests/unit/test_settings.py checks the order.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)

@@ -1,8 +1,4 @@
-"""The shape of the settings: what each may hold, and the facts that must agree with each other.
-
-A check that spans two settings stands on one of them and says nothing while the other is itself in error. Keys are camelCase
-in YAML, snake_case here.
-"""
+"""All settings of a stack except its secrets, and the rules that span several of them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
@@ -10,16 +6,26 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from infra.settings.adopted import Adopted
+from infra.settings.apps import (
+    DERIVED_VARIABLES,
+    MAIL_PORT,
+    SECRET_VARIABLES,
+    STORE_ENDPOINT,
+    STORE_REGION,
+    UPLOADS_BUCKET,
+    Database,
+    Images,
+    RedisSettings,
+    Scale,
+)
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
 from infra.settings.topology import Access, ClusterSettings, Node, servers
-from infra.settings.types import Domain, Duration, Email, Hostname, Image, PublicKey, PublicKeyPem, Quantity, Tag, some
-
-Replicas = Annotated[int, Field(ge=1)]
+from infra.settings.types import Domain, Duration, Email, Hostname, PublicKey, PublicKeyPem, not_empty
 
 
 class RateLimit(Model):
-    """Requests of one visitor at one node: `average` a `period`, and `burst` at once."""
+    """The requests that one client may send to one node: `average` per `period`, with bursts up to `burst`."""
 
     average: Annotated[int, Field(ge=1)]
     burst: Annotated[int, Field(ge=1)]
@@ -27,10 +33,10 @@ class RateLimit(Model):
 
 
 class EdgeSettings(Model):
-    """Cloudflare, and what the origin asks of it (book ch13). The validities are those its Origin CA offers.
+    """Cloudflare. The validities are those that Cloudflare's Origin CA offers.
 
-    `client_certificate` is "asked" for the first `up` of a site that runs: Cloudflare takes some minutes to show a certificate
-    that it was just given.
+    `client_certificate` is "asked" for the first `up` of a running site, because Cloudflare takes some minutes to
+    present a certificate that was just uploaded.
     """
 
     min_tls_version: Literal["1.2", "1.3"]
@@ -39,101 +45,8 @@ class EdgeSettings(Model):
     rate_limit: RateLimit
 
 
-App = Literal[
-    "api",
-    "worker",
-    "admin",
-    "web",
-]
-"""The apps whose images we build."""
-
-
-class Images(Model):
-    """The release (book ch11)."""
-
-    registry: str
-    api: Tag
-    worker: Tag
-    admin: Tag
-    web: Tag
-    redis: Image
-
-    @property
-    def other_repositories(self) -> tuple[str, ...]:
-        """What runs here and is not ours."""
-        return (self.redis.rpartition(":")[0],)
-
-    def reference(self, app: App) -> str:
-        """The full image reference of one of our own apps."""
-        return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
-
-
-class Autoscaling(Model):
-    """Bounds of a HorizontalPodAutoscaler and the CPU use it aims at, in percent of the request."""
-
-    min: Replicas
-    max: Replicas
-    cpu_percent: Annotated[int, Field(ge=1, le=100)]
-
-    @field_validator("max")
-    @classmethod
-    def _ordered(cls, value: int, info: ValidationInfo) -> int:
-        if value < info.data.get("min", value):
-            raise ValueError(f"must be at least min, {info.data['min']}")
-        return value
-
-
-class Scale(Model):
-    """How many of each (book ch07). worker and redis are not here: both are one by nature."""
-
-    api: Autoscaling
-    admin: Replicas
-    web: Replicas
-
-
-class Database(Model):
-    """Neon Postgres (book ch08). `endpoint` switches api and worker; migrations always take the direct host."""
-
-    pooler_host: Domain
-    endpoint: Literal["pooler", "direct"] = "pooler"
-    port: int = 5432
-    name: str
-    user: str
-    ssl_mode: Literal["require", "verify-full"] = "require"
-    max_idle_connections: int
-    max_lifetime: str
-    max_idle_time: str
-    migration_deadline_seconds: Annotated[int, Field(ge=10, le=3600)]
-
-    @field_validator("pooler_host")
-    @classmethod
-    def _is_the_pooler(cls, value: str) -> str:
-        if not value.split(".", maxsplit=1)[0].endswith("-pooler"):
-            raise ValueError(
-                "is Neon's direct host; give the pooler's, whose first label ends in -pooler (the direct one follows from it)"
-            )
-        return value
-
-    @property
-    def direct_host(self) -> str:
-        """The compute itself: a session lock does not survive the pooler's transaction mode."""
-        return self.pooler_host.replace("-pooler.", ".", 1)
-
-    @property
-    def host(self) -> str:
-        return self.pooler_host if self.endpoint == "pooler" else self.direct_host
-
-
-class RedisSettings(Model):
-    """Redis (book ch07): its volume is local to one node, named by its hostname."""
-
-    node: Hostname
-    storage: Quantity
-    memory_mi: Annotated[int, Field(ge=64)]
-
-
 class Prices(Model):
-    """List prices of a day; net, per month. A server's is by its type."""
+    """List prices per month, net. `servers` is by server type, `as_of` the date of the list."""
 
     as_of: str
     currency: str
@@ -142,51 +55,18 @@ class Prices(Model):
     services: Mapping[str, float]
 
     def month(self, server_types: Iterable[str]) -> float:
-        """A month of these servers, each with its address, and of the services."""
-        return round(
-            sum(self.servers[one] + self.primary_ipv4 for one in server_types) + sum(self.services.values()), 2
-        )
-
-
-DERIVED = {
-    "DB_HOST",
-    "DB_DIRECT_HOST",
-    "DB_PORT",
-    "POSTGRES_DB",
-    "POSTGRES_USER",
-    "DB_SSLMODE",
-    "DB_MAX_IDLE_CONNS",
-    "DB_MAX_LIFETIME",
-    "DB_MAX_IDLE_TIME",
-    "REDIS_HOST",
-    "REDIS_PORT",
-    "ADMIN_EMAIL",
-    "EMAIL_HOST_USER",
-    "ALLOWED_HOSTS",
-    "APNS_AUTH_KEY_PATH",
-}
-"""Variables that follow from other settings (infra/apps/config.py); given twice, one of the two would silently win."""
-SECRET = {
-    "POSTGRES_PASSWORD",
-    "REDIS_PASSWORD",
-    "SECRET_KEY",
-    "ADMIN_PASSWORD",
-    "EMAIL_HOST_PASSWORD",
-    "B2_KEY_ID",
-    "B2_APP_KEY",
-}
-"""Variables whose place is the Secret; here they would stand in plain text."""
-MAIL_PORT = "EMAIL_PORT"
-STORE_ENDPOINT, STORE_REGION, UPLOADS = "B2_ENDPOINT", "B2_REGION", "B2_BUCKET_NAME"
+        """The price of one month: these servers with one address each, and the services."""
+        hosts = sum(self.servers[server_type] + self.primary_ipv4 for server_type in server_types)
+        return round(hosts + sum(self.services.values()), 2)
 
 
 class Settings(Model):
-    """The whole stack but its secrets, which no model, and so no error message, ever holds (`infra.settings.loading.Secrets`)."""
+    """All settings except the secrets (infra/settings/secrets.py), so that no validation error can contain one."""
 
     domain: Domain
-    nodes: Annotated[Mapping[Hostname, Node], AfterValidator(some)]
+    nodes: Annotated[Mapping[Hostname, Node], AfterValidator(not_empty)]
     access: Access
-    ssh_keys: Annotated[Mapping[str, PublicKey], AfterValidator(some)]
+    ssh_keys: Annotated[Mapping[str, PublicKey], AfterValidator(not_empty)]
     cluster: ClusterSettings
     edge: EdgeSettings
     images: Images
@@ -204,72 +84,85 @@ class Settings(Model):
     cosign_public_key: PublicKeyPem | Literal[""] = ""
     adopted: Adopted = Adopted()
 
+    @property
+    def signed(self) -> bool:
+        """Whether our images must be signed."""
+        return bool(self.cosign_public_key)
+
+    @property
+    def mail_port(self) -> int:
+        """The port of Fastmail's SMTP server."""
+        return int(self.environment[MAIL_PORT])
+
     @field_validator("nodes")
     @classmethod
-    def _distinct(cls, value: Mapping[str, Node]) -> Mapping[str, Node]:
-        for what in ("hostname", "ipv4", "private_ipv4"):
-            owners: dict[object, str] = {}
+    def _nodes_are_distinct(cls, value: Mapping[str, Node]) -> Mapping[str, Node]:
+        for field in ("hostname", "ipv4", "private_ipv4"):
+            aliases: dict[object, str] = {}
             for alias, node in value.items():
-                held = getattr(node, what)
-                if held is not None and (first := owners.setdefault(held, alias)) != alias:
-                    raise ValueError(f"{first} and {alias} have the same {what}, {held}")
+                name = getattr(node, field)
+                if name is not None and (first := aliases.setdefault(name, alias)) != alias:
+                    raise ValueError(f"{first} and {alias} have the same {field}, {name}")
         return value
 
     @field_validator("cluster")
     @classmethod
-    def _of_these_nodes(cls, value: ClusterSettings, info: ValidationInfo) -> ClusterSettings:
+    def _cluster_matches_nodes(cls, value: ClusterSettings, info: ValidationInfo) -> ClusterSettings:
         nodes: Mapping[str, Node] = info.data.get("nodes", {})
-        if (
-            nodes
-            and value.founder is not None
-            and (value.founder not in nodes or nodes[value.founder].role != "server")
-        ):
+        control_plane = servers(nodes)
+        if nodes and value.init_node is not None and value.init_node not in control_plane:
             raise ValueError(
-                f"founder {value.founder} is no server of this stack; its servers are {', '.join(servers(nodes))}"
+                f"initNode {value.init_node} is not a server of this stack; its servers are {', '.join(control_plane)}"
             )
         if value.network == "private":
-            outside = [alias for alias, node in nodes.items() if node.private_ipv4 not in value.private_range]
-            if outside:
+            unreachable = [alias for alias, node in nodes.items() if node.private_ipv4 not in value.private_range]
+            if unreachable:
                 raise ValueError(
-                    f"network private needs a privateIpv4 in {value.private_range} for {', '.join(outside)}"
+                    f"network private needs a privateIpv4 in {value.private_range} for {', '.join(unreachable)}"
                 )
         return value
 
     @field_validator("replacing")
     @classmethod
-    def _a_node(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _replacing_a_node(cls, value: str | None, info: ValidationInfo) -> str | None:
         nodes: Mapping[str, Node] = info.data.get("nodes", {})
         if nodes and value is not None and value not in nodes:
-            raise ValueError(f"is no node of this stack; its nodes are {', '.join(nodes)}")
+            raise ValueError(f"is not a node of this stack; its nodes are {', '.join(nodes)}")
         return value
 
-    @field_validator("environment")
+    @field_validator("redis")
     @classmethod
-    def _not_derived(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        if twice := (DERIVED | SECRET) & value.keys():
-            raise ValueError(f"{', '.join(sorted(twice))} comes from other settings; remove it here")
-        return value
-
-    @field_validator("prices")
-    @classmethod
-    def _complete(cls, value: Prices, info: ValidationInfo) -> Prices:
-        types = {node.server_type for node in info.data.get("nodes", {}).values()}
-        if unknown := types - value.servers.keys():
-            raise ValueError(f"servers has no price for {', '.join(sorted(unknown))}")
-        return value
-
-    @field_validator("environment")
-    @classmethod
-    def _a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        if not value.get(MAIL_PORT, "").isdecimal():
+    def _redis_on_a_node(cls, value: RedisSettings, info: ValidationInfo) -> RedisSettings:
+        # The nodes as written and not as validated: an invalid node must not hide this mistake.
+        nodes = (info.context or {}).get("nodes")
+        hostnames = (
+            [node.get("hostname") for node in nodes.values() if isinstance(node, Mapping)]
+            if isinstance(nodes, Mapping)
+            else []
+        )
+        if hostnames and value.node not in hostnames:
             raise ValueError(
-                f"{MAIL_PORT} must be a port number: it is the one that the network policies open for mail"
+                f"node {value.node} is not a node of this stack; its nodes are {', '.join(map(str, hostnames))}"
             )
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _environment_is_not_derived(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if duplicates := (DERIVED_VARIABLES | SECRET_VARIABLES) & value.keys():
+            raise ValueError(f"{', '.join(sorted(duplicates))} comes from other settings; remove it here")
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _environment_has_a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if not value.get(MAIL_PORT, "").isdecimal():
+            raise ValueError(f"{MAIL_PORT} must be a port number: the network policies open this port for mail")
         return value
 
     @field_validator("snapshots")
     @classmethod
-    def _at_a_known_store(cls, value: SnapshotSettings | None, info: ValidationInfo) -> SnapshotSettings | None:
+    def _snapshots_have_a_store(cls, value: SnapshotSettings | None, info: ValidationInfo) -> SnapshotSettings | None:
         environment: Mapping[str, str] | None = info.data.get("environment")
         if value is None or environment is None:
             return value
@@ -279,34 +172,18 @@ class Settings(Model):
             )
         if "/" in environment[STORE_ENDPOINT]:
             raise ValueError(
-                f"needs {STORE_ENDPOINT} in honeydue:environment to be a host name without https://, as k3s reads it"
+                f"needs {STORE_ENDPOINT} in honeydue:environment to be a host name without https://, as k3s expects it"
             )
-        if value.bucket == environment.get(UPLOADS):
+        if value.bucket == environment.get(UPLOADS_BUCKET):
             raise ValueError(
-                f"bucket {value.bucket} is that of the uploads: whoever reads those would read every Secret"
+                f"bucket {value.bucket} is that of the uploads: everybody who can read the uploads could read every Secret"
             )
         return value
 
-    @property
-    def signed(self) -> bool:
-        """Whether images must carry our signature."""
-        return bool(self.cosign_public_key)
-
-    @property
-    def mail_port(self) -> int:
-        """Where Fastmail takes mail (book ch09)."""
-        return int(self.environment[MAIL_PORT])
-
-    @field_validator("redis")
+    @field_validator("prices")
     @classmethod
-    def _pinned_to_a_node(cls, value: RedisSettings, info: ValidationInfo) -> RedisSettings:
-        # As they were written: a mistake in one of them must not hide this one.
-        written = (info.context or {}).get("nodes")
-        known = (
-            [node.get("hostname") for node in written.values() if isinstance(node, Mapping)]
-            if isinstance(written, Mapping)
-            else []
-        )
-        if known and value.node not in known:
-            raise ValueError(f"node {value.node} is no node of this stack; its nodes are {', '.join(map(str, known))}")
+    def _prices_cover_all_nodes(cls, value: Prices, info: ValidationInfo) -> Prices:
+        types = {node.server_type for node in info.data.get("nodes", {}).values()}
+        if missing := types - value.servers.keys():
+            raise ValueError(f"servers has no price for {', '.join(sorted(missing))}")
         return value

@@ -1,4 +1,4 @@
-"""The machines and the k3s on them, as the settings have them."""
+"""Settings of the servers, of who may reach them, and of the k3s that runs on them."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
 from infra.settings.model import Model
-from infra.settings.types import Hostname, K3sVersion, Sha256, some
+from infra.settings.types import Hostname, K3sVersion, Sha256, not_empty
 
 
 class Node(Model):
-    """One machine. `ipv4` is the address Hetzner is expected to hold for it; a new node has none yet (book, quick facts).
+    """One server at Hetzner. `ipv4` is the address that its primary IP must have; a new node has none yet.
 
-    `private_ipv4` is chosen here and not by Hetzner: a cluster whose nodes are given other addresses is down.
+    `private_ipv4` is set here and not assigned by Hetzner: the cluster stops working when the addresses of its nodes
+    change.
     """
 
     hostname: Hostname
@@ -31,10 +32,10 @@ def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
 
 
 class Access(Model):
-    """Who reaches the nodes besides Cloudflare (book ch04). Off port 22 there is less noise to hide in (book ch20)."""
+    """Who may reach SSH and the Kubernetes API of the nodes. A port other than 22 gets fewer automated login attempts."""
 
     ssh_port: Annotated[int, Field(ge=1, le=65535)] = 2222
-    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(some)]
+    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(not_empty)]
 
     @property
     def open_to_the_world(self) -> bool:
@@ -42,15 +43,16 @@ class Access(Model):
 
 
 class ClusterSettings(Model):
-    """k3s as it was installed: of a running cluster these are facts, not wishes (book ch02, ch03).
+    """The options of k3s. For a running cluster they must match its installation.
 
-    All its servers must agree on them, or k3s refuses the one that differs. The defaults are those of a new cluster. One that is
-    founded here names its `founder`, the alias of its first node; without one, the cluster exists already.
+    All servers must have the same values, because k3s does not start a server that differs. The defaults are those of a
+    new cluster. `init_node` is the alias of the node that bootstraps the cluster (`k3s server --cluster-init`). It is
+    None for a cluster that existed before this program.
     """
 
     context: str = "default"
-    founder: Hostname | None = None
-    # Named here: to_camel makes k3SVersion of it.
+    init_node: Hostname | None = None
+    # `to_camel` would make "k3SVersion" of it.
     k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion")]
     k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256")] = None
     pod_cidr: IPv4Network
@@ -62,13 +64,13 @@ class ClusterSettings(Model):
     secrets_encryption: bool = True
 
     @property
-    def founded_here(self) -> bool:
-        """Whether this program makes the cluster's authority and its kubeconfig."""
-        return self.founder is not None
+    def bootstrapped(self) -> bool:
+        """Whether this program bootstraps the cluster. It then also creates its CA and its kubeconfig."""
+        return self.init_node is not None
 
     @field_validator("service_cidr")
     @classmethod
-    def _apart(cls, value: IPv4Network, info: ValidationInfo) -> IPv4Network:
+    def _no_overlap_with_pods(cls, value: IPv4Network, info: ValidationInfo) -> IPv4Network:
         pods = info.data.get("pod_cidr")
         if pods is not None and value.overlaps(pods):
             raise ValueError(f"must not overlap podCidr {pods}")
@@ -76,8 +78,8 @@ class ClusterSettings(Model):
 
     @field_validator("cluster_dns")
     @classmethod
-    def _a_service(cls, value: IPv4Address, info: ValidationInfo) -> IPv4Address:
+    def _in_service_cidr(cls, value: IPv4Address, info: ValidationInfo) -> IPv4Address:
         services = info.data.get("service_cidr")
         if services is not None and value not in services:
-            raise ValueError(f"must lie in serviceCidr {services}")
+            raise ValueError(f"must be in serviceCidr {services}")
         return value

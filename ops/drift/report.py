@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from infra.settings.loading import SECRETS
+from infra.settings.secrets import SECRETS
 from ops.drift.rows import Drift
 from ops.plain_text import MASK
 

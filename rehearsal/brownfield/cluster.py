@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
 
-from infra.settings.schema import App, Images
+from infra.settings.apps import App, Images
 from ops.stackfile import load
 from rehearsal.brownfield.edge import TlsPair
 from rehearsal.engine.placeholders import placeholder

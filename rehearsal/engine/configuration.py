@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from infra.settings import schema, topology, types
+from infra.settings import apps, topology, types
 from infra.settings.adopted import Adopted
 from ops.stackfile import Document, load, store
 from rehearsal.control_plane.flags import ClusterNetwork
@@ -49,8 +49,8 @@ class StackSettings:
     cluster_dns: str
     """The address of the cluster's DNS."""
     domain: str
-    images: schema.Images
-    database: schema.Database
+    images: apps.Images
+    database: apps.Database
     bootstrapped: bool
     """Whether the program makes the cluster, on servers that it creates."""
 
@@ -75,7 +75,7 @@ def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: Loopba
     if salt := earlier.get("encryptionsalt"):
         document["encryptionsalt"] = salt
     config = document.setdefault("config", {})
-    founded_here = bool(config.get(f"{PROJECT}:cluster", {}).get("founder"))
+    founded_here = bool(config.get(f"{PROJECT}:cluster", {}).get("initNode"))
     if founded_here:
         _move_to_loopback(config, loopback)
     if adopted := (earlier.get("config") or {}).get(ADOPTED):
@@ -121,9 +121,9 @@ def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
 def _required(*, founded_here: bool, snapshots: bool) -> Mapping[str, bool]:
     """The keys without a default, and whether each is secret: the program's own knowledge."""
     # Here and not above: it imports the Pulumi SDK, which most commands do not need.
-    from infra.settings.loading import required  # noqa: PLC0415
+    from infra.settings.secrets import required  # noqa: PLC0415
 
-    return {key: needed.secret for key, needed in required(founded_here=founded_here, snapshots=snapshots).items()}
+    return {key: needed.secret for key, needed in required(bootstrapped=founded_here, snapshots=snapshots).items()}
 
 
 def read_stack_settings(file: Path) -> StackSettings:
@@ -141,7 +141,7 @@ def read_stack_settings(file: Path) -> StackSettings:
 
     nodes = setting("nodes", TypeAdapter(dict[str, topology.Node]))
     cluster = setting("cluster", TypeAdapter(topology.ClusterSettings))
-    redis = setting("redis", TypeAdapter(schema.RedisSettings))
+    redis = setting("redis", TypeAdapter(apps.RedisSettings))
     claims = setting("adopted", TypeAdapter(Adopted), {}).volumes.values()
     first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
     return StackSettings(
@@ -168,8 +168,8 @@ def read_stack_settings(file: Path) -> StackSettings:
             context=cluster.context,
         ),
         cluster_dns=str(cluster.cluster_dns),
-        images=setting("images", TypeAdapter(schema.Images)),
-        database=setting("database", TypeAdapter(schema.Database)),
+        images=setting("images", TypeAdapter(apps.Images)),
+        database=setting("database", TypeAdapter(apps.Database)),
         domain=setting("domain", TypeAdapter(types.Domain)),
-        bootstrapped=cluster.founded_here,
+        bootstrapped=cluster.bootstrapped,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from infra.settings.schema import Database
+from infra.settings.apps import Database
 from rehearsal import pki
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.settings.schema import Images
+from infra.settings.apps import Images
 from rehearsal.control_plane import control_plane
 from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write

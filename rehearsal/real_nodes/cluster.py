@@ -82,7 +82,7 @@ def check_requirements(*, bootstrapped: bool = False) -> None:
     if bootstrapped:
         raise RehearsalError(
             "real nodes can only join a cluster that exists before the program runs, "
-            f"but honeydue:cluster.founder is set; {instead}"
+            f"but honeydue:cluster.initNode is set; {instead}"
         )
     if platform.system() != "Linux":
         raise RehearsalError(f"real nodes need Linux; {instead}")

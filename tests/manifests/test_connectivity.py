@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from infra.settings.schema import App
+from infra.settings.apps import App
 from tests.manifests.connectivity import (
     OTHER_NAMESPACE,
     TABLE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.settings.schema import Database
+from infra.settings.apps import Database
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.layout import Layout
 from rehearsal.processes import processes

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from infra.settings.schema import Images
+from infra.settings.apps import Images
 from ops import stackfile
 from rehearsal.images import catalogue
 from rehearsal.images.catalogue import Schema

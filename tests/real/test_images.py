@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.settings.schema import Images
+from infra.settings.apps import Images
 from rehearsal.images import catalogue
 from rehearsal.images.archive import Image
 from rehearsal.images.catalogue import Schema

@@ -100,7 +100,7 @@ def test_all_mistakes_are_shown_once_and_nothing_is_contacted(tmp_path: Path) ->
     refused = stopped.pulumi("preview", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
-    assert "2 to mend in the settings of stack prod; nothing was contacted" in said
+    assert "2 configuration errors in stack prod. Nothing was contacted." in said
     assert "Traceback" not in said
     assert list(stopped.layout.clouds.glob("*.json")) == [account(stopped)]
 

@@ -26,7 +26,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from infra.cluster import kubeconfig
-from infra.settings.loading import SECRETS, required
+from infra.settings.secrets import SECRETS, required
 from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
 
@@ -94,8 +94,8 @@ def completed(settings: Path) -> dict[str, object]:
     """A stack's settings, with a placeholder for what the repository cannot ship and for what is encrypted."""
     config: Mapping[str, Any] = yaml.load(settings.read_text(), yaml.CSafeLoader)["config"]
     shipped = {key: _decrypted(value, key.removeprefix("honeydue:")) for key, value in config.items()}
-    founded_here = "founder" in shipped["honeydue:cluster"]
-    needed = required(founded_here=founded_here, snapshots="honeydue:snapshots" in shipped)
+    founded_here = "initNode" in shipped["honeydue:cluster"]
+    needed = required(bootstrapped=founded_here, snapshots="honeydue:snapshots" in shipped)
     missing: dict[str, object] = {f"honeydue:{key}": _placeholder(key) for key in needed}
     missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
@@ -164,6 +164,12 @@ class Recorder(mocks.MockMonitor):
             Registration(urn=answer.urn, type=request.type, name=request.name, inputs=unwrap(inputs), request=request)
         )
         return answer
+
+    def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802  # gRPC's name
+        """Without alias specs, so that the SDK computes the aliases of each resource, with those of its parents."""
+        info = super().GetDeploymentInfo(request)  # type: ignore[no-untyped-call]
+        info.supportedFeatures.remove(resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS)
+        return info
 
 
 def unwrap(value: Any) -> Any:

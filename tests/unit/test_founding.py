@@ -105,9 +105,9 @@ def test_the_token_pins_the_authority(founded: Capture) -> None:
     ("key", "value", "said"),
     [
         (
-            "founder",
+            "initNode",
             "hetzner9",
-            "founder hetzner9 is no server of this stack; its servers are hetzner1, hetzner2, hetzner3",
+            "initNode hetzner9 is not a server of this stack; its servers are hetzner1, hetzner2, hetzner3",
         ),
         ("k3sVersion", "1.34", 'a release of k3s such as "v1.34.6+k3s1" was expected'),
         (
@@ -124,12 +124,14 @@ def test_a_mistake_is_named(settings: dict[str, Any], key: str, value: str, said
 
 
 def test_secrets_of_another_cluster_are_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(pulumi.RunError, match="is of another cluster than the one that"):
+    with pytest.raises(
+        pulumi.RunError, match=r"belongs to an existing cluster, but honeydue:cluster\.initNode bootstraps a new one"
+    ):
         run(settings | {"honeydue:kubeconfig": "of another"})
 
 
 def test_a_node_to_replace_must_be_one(settings: dict[str, object]) -> None:
-    with pytest.raises(pulumi.RunError, match="is no node of this stack; its nodes are hetzner1"):
+    with pytest.raises(pulumi.RunError, match="is not a node of this stack; its nodes are hetzner1"):
         run(settings | {"honeydue:replacing": "hetzner9"})
 
 

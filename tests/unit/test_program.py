@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
 from infra.edge.zone import hostnames
-from infra.settings.loading import REQUIRED
-from infra.settings.schema import DERIVED, SECRET, App
+from infra.settings.apps import DERIVED_VARIABLES, SECRET_VARIABLES, App
+from infra.settings.secrets import REQUIRED
 from tests.unit.capture import PLACEHOLDER, Capture, Registration, production_settings, run
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -300,11 +300,11 @@ def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler
 
 def test_the_settings_know_which_variables_the_program_derives(program: Capture) -> None:
     held = set(program.one("ConfigMap", "honeydue-config").inputs["data"])
-    assert held - set(program.settings["honeydue:environment"]) == DERIVED
+    assert held - set(program.settings["honeydue:environment"]) == DERIVED_VARIABLES
 
 
 def test_the_settings_know_which_variables_are_secret(program: Capture) -> None:
-    assert set(program.one("Secret", "honeydue-secrets").inputs["stringData"]) == SECRET
+    assert set(program.one("Secret", "honeydue-secrets").inputs["stringData"]) == SECRET_VARIABLES
 
 
 def test_records_are_proxied_with_the_one_ttl_that_goes_with_it(program: Capture) -> None:

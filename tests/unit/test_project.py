@@ -5,8 +5,9 @@ from typing import Any
 import yaml
 from pydantic.alias_generators import to_camel
 
-from infra.settings.loading import EMPTY, REQUIRED, SECRETS
+from infra.settings.loading import UNSET_VALUES
 from infra.settings.schema import Settings
+from infra.settings.secrets import REQUIRED, SECRETS
 from tests.recipes import EXAMPLE, ROOT
 
 DECLARED: dict[str, Any] = {
@@ -24,7 +25,7 @@ def test_every_setting_is_declared_with_type_and_description() -> None:
 
 
 def test_what_only_the_operator_can_set_is_empty_until_then() -> None:
-    empty = {key for key, declared in DECLARED.items() if str(declared.get("default", "none")) in EMPTY}
+    empty = {key for key, declared in DECLARED.items() if str(declared.get("default", "none")) in UNSET_VALUES}
     assert empty >= REQUIRED.keys() | SECRETS.keys()
 
 

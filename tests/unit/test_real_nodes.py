@@ -47,7 +47,7 @@ def test_where_they_cannot_be_one_line_says_so_and_what_else_to_do(
 
 
 def test_they_are_no_founders() -> None:
-    with pytest.raises(RehearsalError, match=r"honeydue:cluster\.founder"):
+    with pytest.raises(RehearsalError, match=r"honeydue:cluster\.initNode"):
         cluster.check_requirements(bootstrapped=True)
 
 

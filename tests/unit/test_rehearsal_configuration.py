@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings.loading import REQUIRED, SHAPES
+from infra.settings.secrets import FORMATS, REQUIRED
 from ops import stackfile
 from ops.errors import OpsError
 from rehearsal.control_plane.nodes import kwok_manifests
@@ -121,7 +121,7 @@ def test_placeholders_are_recognisable_stable_and_of_the_right_shape(tmp_path: P
         assert value == placeholder(key, tmp_path), key
         if required.secret and key != "apnsKey":
             assert f"rehearsal-{key}-" in str(value)
-    for key, (shape, _) in SHAPES.items():
+    for key, (shape, _) in FORMATS.items():
         assert re.fullmatch(shape, str(placeholder(key, tmp_path))), key
     assert len(str(placeholder("hetznerToken", tmp_path))) == 64
     assert len(str(placeholder("cloudflareToken", tmp_path))) == 40
@@ -133,13 +133,13 @@ def test_of_a_cluster_that_is_founded_here_the_addresses_are_the_worlds(tmp_path
     source = """config:
   honeydue:nodes:
     hetzner1: {hostname: one, ipv4: 178.104.247.152, privateIpv4: 10.0.0.11}
-  honeydue:cluster: {founder: hetzner1, privateRange: 10.0.0.0/24, k3sSha256: %s}
+  honeydue:cluster: {initNode: hetzner1, privateRange: 10.0.0.0/24, k3sSha256: %s}
 """ % ("0" * 64)
     copy, missing = copied(tmp_path, source)
     config = stackfile.load(copy)["config"]
     private = loopback_ranges(tmp_path).private
     assert config["honeydue:nodes"]["hetzner1"] == {"hostname": "one", "privateIpv4": str(private[11])}
-    assert config["honeydue:cluster"] == {"founder": "hetzner1", "privateRange": str(private)}
+    assert config["honeydue:cluster"] == {"initNode": "hetzner1", "privateRange": str(private)}
     assert not {"kubeconfig", "joinToken"} & {one.key for one in missing}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from infra.settings.loading import SECRETS
+from infra.settings.secrets import SECRETS
 from tests.recipes import ROOT
 from tests.unit.capture import Capture, equipped_settings, run
 

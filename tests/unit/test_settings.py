@@ -1,12 +1,21 @@
 """Each wrong setting is one line that names the key, what it holds and what it should; all at once, before anything is contacted."""
 
 import copy
+import inspect
+import re
 from typing import Any
 
 import pulumi
 import pytest
 
-from infra.settings.loading import REQUIRED, SettingsError
+from infra.settings.apps import Autoscaling
+from infra.settings.loading import SettingsError
+from infra.settings.maintenance import UpgradeSettings, Window
+from infra.settings.model import Model
+from infra.settings.schema import Settings
+from infra.settings.secrets import REQUIRED
+from infra.settings.topology import ClusterSettings
+from tests.recipes import ROOT
 from tests.unit.capture import PLACEHOLDER, example_settings, run
 
 
@@ -42,16 +51,16 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"nodes/hetzner2/ipv4": "178.104.247.152"}, "hetzner1 and hetzner2 have the same ipv4, 178.104.247.152"),
         (
             {"redis/node": "ubuntu-8gb-nbg1-9"},
-            "node ubuntu-8gb-nbg1-9 is no node of this stack; its nodes are ubuntu-8gb-nbg1-2, ",
+            "node ubuntu-8gb-nbg1-9 is not a node of this stack; its nodes are ubuntu-8gb-nbg1-2, ",
         ),
         (
             {"database/poolerHost": "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"},
-            "is Neon's direct host; give the pooler's, whose first label ends in -pooler",
+            "is Neon's direct host. The pooler's was expected: its first label ends in -pooler",
         ),
         ({"images/api": "latest"}, "honeydue:images.api holds 'latest': an image tag other than \"latest\""),
         ({"scale/api/max": 2}, "honeydue:scale.api.max holds 2: must be at least min, 3"),
         ({"cluster/serviceCidr": "10.42.128.0/17"}, "must not overlap podCidr 10.42.0.0/16"),
-        ({"cluster/clusterDns": "10.42.0.10"}, "must lie in serviceCidr 10.43.0.0/16"),
+        ({"cluster/clusterDns": "10.42.0.10"}, "must be in serviceCidr 10.43.0.0/16"),
         ({"access/operators": ["10.0.0.1/8"]}, "honeydue:access.operators.0"),
         ({"sshKeys": {"me": "not a key"}}, "honeydue:sshKeys.me holds 'not a key': an OpenSSH public key was expected"),
         ({"domain": "https://myhoneydue.com"}, "honeydue:domain holds 'https://myhoneydue.com': a full domain name"),
@@ -64,7 +73,7 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"edge/clientCertificate": "maybe"}, "honeydue:edge.clientCertificate holds 'maybe'"),
         (
             {"adminBasicAuth": "admin:hunter2"},
-            "honeydue:adminBasicAuth holds something else than lines of USER:HASH with a bcrypt or apr1 hash",
+            "honeydue:adminBasicAuth has another format than lines of USER:HASH with a bcrypt or apr1 hash",
         ),
         ({"nodes": "hetzner1"}, "honeydue:nodes holds 'hetzner1'"),
     ],
@@ -72,7 +81,7 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
 def test_a_mistake_is_one_readable_line(changes: dict[str, Any], expected: str) -> None:
     said = refused(changes)
     assert expected in said
-    assert said.startswith("1 to mend in the settings of stack prod; nothing was contacted")
+    assert said.startswith("1 configuration error in stack prod. Nothing was contacted.")
     assert len(said.splitlines()) == 2
 
 
@@ -80,14 +89,14 @@ def test_all_mistakes_come_at_once() -> None:
     said = refused(
         {"nodes/hetzner1/ipv4": "nope", "images/web": "latest", "domian": "x"}, without=("postgresPassword", "prices")
     )
-    assert said.startswith("5 to mend")
+    assert said.startswith("5 configuration errors")
     for key in ("nodes.hetzner1.ipv4", "images.web", "domian", "postgresPassword", "prices"):
         assert f"honeydue:{key}" in said
 
 
 def test_a_redis_on_no_node_is_found_beside_another_mistake() -> None:
     said = refused({"redis/node": "elsewhere", "nodes/hetzner1/ipv4": "nope"})
-    assert "elsewhere is no node" in said
+    assert "elsewhere is not a node" in said
     assert "honeydue:nodes.hetzner1.ipv4" in said
 
 
@@ -107,7 +116,7 @@ def test_what_pulumi_yaml_leaves_empty_is_missing() -> None:
 def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
     with pytest.raises(SettingsError) as error:
         run(example_settings(), plain_text=("postgresPassword",))
-    assert "honeydue:postgresPassword stands in the stack's file in plain text" in str(error.value)
+    assert "honeydue:postgresPassword is stored in plain text in the stack's file" in str(error.value)
     assert PLACEHOLDER not in str(error.value)
 
 
@@ -163,3 +172,30 @@ def test_a_firewall_hetzner_would_refuse_is_refused_first() -> None:
     settings["honeydue:access"]["operators"] = [f"10.{number}.0.0/16" for number in range(101)]
     with pytest.raises(pulumi.RunError, match='rule "SSH from operators" has 101 source CIDRs, at most 100'):
         run(settings)
+
+
+def test_the_former_key_is_refused_with_the_new_name() -> None:
+    errors = refused({"cluster/founder": "hetzner1"}, without=("kubeconfig", "joinToken"))
+    assert "honeydue:cluster.founder is now named honeydue:cluster.initNode" in errors
+    assert errors.startswith("1 configuration error in stack prod.")
+
+
+COMPARISONS = [
+    (model, field, earlier)
+    for model in (Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling)
+    for validator in model.__pydantic_decorators__.field_validators.values()
+    for field in validator.info.fields
+    for earlier in re.findall(r'info\.data(?:\.get\(|\[)"(\w+)"', inspect.getsource(validator.func))
+]
+
+
+def test_all_validators_that_compare_fields_are_known() -> None:
+    files = (ROOT / "infra/settings").glob("*.py")
+    assert len(COMPARISONS) == sum(file.read_text().count('info.data.get("') for file in files)
+
+
+@pytest.mark.parametrize(("model", "field", "earlier"), COMPARISONS)
+def test_a_validator_reads_only_fields_that_are_declared_before(model: type[Model], field: str, earlier: str) -> None:
+    """pydantic validates in this order; of a later field a validator would see nothing, and accept everything."""
+    order = list(model.model_fields)
+    assert order.index(earlier) < order.index(field)

@@ -49,5 +49,5 @@ def test_the_login_stays_secret_and_comes_first(signed: Capture) -> None:
 
 
 def test_what_is_no_key_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"honeydue:cosignPublicKey.*a public key as cosign\.pub holds it"):
+    with pytest.raises(SettingsError, match=r"honeydue:cosignPublicKey.*a public key as in cosign\.pub"):
         run(example_settings() | {"honeydue:cosignPublicKey": "-----BEGIN PRIVATE KEY-----"})

@@ -37,7 +37,7 @@ def test_a_bucket_needs_its_keys(key: str) -> None:
 
 
 def test_keys_in_plain_text_are_refused() -> None:
-    with pytest.raises(SettingsError, match="honeydue:snapshotKeyId stands in the stack's file in plain text"):
+    with pytest.raises(SettingsError, match="honeydue:snapshotKeyId is stored in plain text in the stack's file"):
         run(equipped_settings(), plain_text=["snapshotKeyId"])
 
 

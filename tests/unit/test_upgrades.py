@@ -126,7 +126,7 @@ def test_no_disruption_budget_blocks_a_drain_for_ever(program: Capture) -> None:
         ({"k3s": []}, r"honeydue:upgrades\.k3s: at least one was expected"),
         (
             {"reboots": ["sat", "sun"]},
-            r"honeydue:upgrades\.reboots: k3s is upgraded on sun, too: two servers could be away at once",
+            r"honeydue:upgrades\.reboots: k3s is upgraded on sun, too: two servers could be down at once",
         ),
         (
             {"window": {**UPGRADES["window"], "start": "2:00"}},

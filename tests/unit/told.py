@@ -33,7 +33,7 @@ def server() -> Boot:
 
 def cluster(**changes: object) -> ClusterSettings:
     settings = {
-        "founder": "hetzner1",
+        "initNode": "hetzner1",
         "k3sVersion": "v1.34.6+k3s1",
         "podCidr": "10.42.0.0/16",
         "serviceCidr": "10.43.0.0/16",

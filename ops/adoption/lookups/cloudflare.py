@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import cloudflare
 from cloudflare.types.dns import RecordResponse
 
-from infra.settings.loading import SECRETS
+from infra.settings.secrets import SECRETS
 from ops.adoption.findings import Finding, Wanted
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import hcloud
 import requests
 
-from infra.settings.loading import SECRETS
+from infra.settings.secrets import SECRETS
 from infra.settings.topology import Node
 from ops.adoption.findings import Finding, Wanted
 from ops.adoption.lookups import Lookup

@@ -1,0 +1,135 @@
+"""Settings of the apps: images, replicas, database, redis and the environment variables that the program sets itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from infra.settings.model import Model
+from infra.settings.types import Domain, Hostname, Image, Quantity, Tag
+
+Replicas = Annotated[int, Field(ge=1)]
+
+App = Literal[
+    "api",
+    "worker",
+    "admin",
+    "web",
+]
+"""The apps with an image of our own."""
+
+
+class Images(Model):
+    """The release: one image tag per app, and the redis image."""
+
+    registry: str
+    api: Tag
+    worker: Tag
+    admin: Tag
+    web: Tag
+    redis: Image
+
+    @property
+    def other_repositories(self) -> tuple[str, ...]:
+        """Repositories of the images that are not our own."""
+        return (self.redis.rpartition(":")[0],)
+
+    def reference(self, app: App) -> str:
+        """The full image reference of an app."""
+        return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
+
+
+class Autoscaling(Model):
+    """The bounds of a HorizontalPodAutoscaler, and its target CPU utilization in percent of the request."""
+
+    min: Replicas
+    max: Replicas
+    cpu_percent: Annotated[int, Field(ge=1, le=100)]
+
+    @field_validator("max")
+    @classmethod
+    def _not_below_min(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("min", value):
+            raise ValueError(f"must be at least min, {info.data['min']}")
+        return value
+
+
+class Scale(Model):
+    """The replicas of the apps. worker and redis are not configurable: two replicas would do harm."""
+
+    api: Autoscaling
+    admin: Replicas
+    web: Replicas
+
+
+class Database(Model):
+    """Neon Postgres. `endpoint` selects the host of api and worker. Migrations always use the direct host."""
+
+    pooler_host: Domain
+    endpoint: Literal["pooler", "direct"] = "pooler"
+    port: int = 5432
+    name: str
+    user: str
+    ssl_mode: Literal["require", "verify-full"] = "require"
+    max_idle_connections: int
+    max_lifetime: str
+    max_idle_time: str
+    migration_deadline_seconds: Annotated[int, Field(ge=10, le=3600)]
+
+    @field_validator("pooler_host")
+    @classmethod
+    def _is_a_pooler(cls, value: str) -> str:
+        if not value.split(".", maxsplit=1)[0].endswith("-pooler"):
+            raise ValueError(
+                "is Neon's direct host. The pooler's was expected: its first label ends in -pooler, and the direct host "
+                "is derived from it"
+            )
+        return value
+
+    @property
+    def direct_host(self) -> str:
+        """The host of the compute itself. Session locks do not work through the pooler, which pools by transaction."""
+        return self.pooler_host.replace("-pooler.", ".", 1)
+
+    @property
+    def host(self) -> str:
+        return self.pooler_host if self.endpoint == "pooler" else self.direct_host
+
+
+class RedisSettings(Model):
+    """redis. `node` is the hostname of the node that has its local volume. The memory is in MiB."""
+
+    node: Hostname
+    storage: Quantity
+    memory_mi: Annotated[int, Field(ge=64)]
+
+
+DERIVED_VARIABLES = {
+    "DB_HOST",
+    "DB_DIRECT_HOST",
+    "DB_PORT",
+    "POSTGRES_DB",
+    "POSTGRES_USER",
+    "DB_SSLMODE",
+    "DB_MAX_IDLE_CONNS",
+    "DB_MAX_LIFETIME",
+    "DB_MAX_IDLE_TIME",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "ADMIN_EMAIL",
+    "EMAIL_HOST_USER",
+    "ALLOWED_HOSTS",
+    "APNS_AUTH_KEY_PATH",
+}
+"""Variables that infra/apps/config.py derives from other settings. Set in `environment` too, one value would be ignored."""
+SECRET_VARIABLES = {
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "SECRET_KEY",
+    "ADMIN_PASSWORD",
+    "EMAIL_HOST_PASSWORD",
+    "B2_KEY_ID",
+    "B2_APP_KEY",
+}
+"""Variables of the Secret. `environment` is stored in plain text and must not contain them."""
+MAIL_PORT = "EMAIL_PORT"
+STORE_ENDPOINT, STORE_REGION, UPLOADS_BUCKET = "B2_ENDPOINT", "B2_REGION", "B2_BUCKET_NAME"

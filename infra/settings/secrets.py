@@ -1,0 +1,113 @@
+"""The secrets of a stack, and the keys that only the operator can set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, get_args, get_type_hints
+
+import pulumi
+from pydantic.alias_generators import to_camel
+
+PROJECT = "honeydue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """The encrypted values of a stack's file. They are secret in the state, in diffs and in every derived output.
+
+    The annotations are the description of the key and, for a value from a file, how the command reads it.
+    """
+
+    hetzner_token: Annotated[pulumi.Output[str], "Hetzner Cloud API token, read and write"]
+    cloudflare_token: Annotated[pulumi.Output[str], "Cloudflare API token of the zone"]
+    registry_password: Annotated[pulumi.Output[str], "access token of registryUsername"]
+    postgres_password: Annotated[pulumi.Output[str], "password of the Postgres role"]
+    redis_password: Annotated[pulumi.Output[str], "password of redis"]
+    secret_key: Annotated[pulumi.Output[str], "key that signs the API's tokens"]
+    admin_password: Annotated[pulumi.Output[str], "password of the first administrator"]
+    email_password: Annotated[pulumi.Output[str], "Fastmail app password"]
+    b2_key_id: Annotated[pulumi.Output[str], "Backblaze application key id"]
+    b2_application_key: Annotated[pulumi.Output[str], "Backblaze application key"]
+    apns_key: Annotated[pulumi.Output[str], "Apple push key, the .p8 file", " < AuthKey.p8"]
+    kubeconfig: Annotated[
+        pulumi.Output[str] | None, "kubeconfig of the running cluster, certificates inline", " < kubeconfig.yaml"
+    ] = None
+    join_token: Annotated[
+        pulumi.Output[str] | None, "join token, /var/lib/rancher/k3s/server/token of any of its servers"
+    ] = None
+    admin_basic_auth: Annotated[
+        pulumi.Output[str] | None, "users that may open the admin panel", " < users.htpasswd"
+    ] = None
+    snapshot_key_id: Annotated[
+        pulumi.Output[str] | None, "Backblaze application key id of the bucket of the snapshots"
+    ] = None
+    snapshot_application_key: Annotated[
+        pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorKey:
+    """A key that only the operator can set: what it is, and the command that sets it."""
+
+    description: str
+    command: str
+    secret: bool
+    optional: bool = False
+
+
+SECRETS: Mapping[str, OperatorKey] = {
+    (key := to_camel(name)): OperatorKey(
+        description=hint.__metadata__[0],
+        command=f"pulumi config set --secret {PROJECT}:{key}" + "".join(hint.__metadata__[1:]),
+        secret=True,
+        optional=NoneType in get_args(hint.__origin__),
+    )
+    for name, hint in get_type_hints(Secrets, include_extras=True).items()
+}
+"""All secrets by key. `Secrets` has None for an optional one that is not set."""
+
+EXISTING_CLUSTER_KEYS = ("kubeconfig", "joinToken")
+"""Required, except when the program bootstraps the cluster and creates both."""
+SNAPSHOT_KEYS = ("snapshotKeyId", "snapshotApplicationKey")
+"""Required when `snapshots` is set."""
+
+REQUIRED: Mapping[str, OperatorKey] = {
+    **{key: secret for key, secret in SECRETS.items() if not secret.optional or key in EXISTING_CLUSTER_KEYS},
+    "adminEmail": OperatorKey(
+        description="e-mail address of the first administrator",
+        command=f"pulumi config set {PROJECT}:adminEmail",
+        secret=False,
+    ),
+    "emailUser": OperatorKey(
+        description="Fastmail account that sends mail", command=f"pulumi config set {PROJECT}:emailUser", secret=False
+    ),
+    "registryUsername": OperatorKey(
+        description="user that pulls images", command=f"pulumi config set {PROJECT}:registryUsername", secret=False
+    ),
+    "sshKeys": OperatorKey(
+        description="public keys of the operators",
+        command=f"pulumi config set --path '{PROJECT}:sshKeys.NAME' 'ssh-ed25519 …'",
+        secret=False,
+    ),
+}
+"""Keys without a value in the repository. The operator sets them once; a rehearsal uses placeholders."""
+
+_HTPASSWD_LINE = r"[^:\s]+:(\$2[aby]\$\d\d\$[./\w]{53}|\$apr1\$[./\w]{1,8}\$[./\w]{22})"
+FORMATS: Mapping[str, tuple[str, str]] = {
+    "joinToken": (
+        r"K10[0-9a-f]{64}::server:\S+\n?",
+        "the full join token of a server, K10…::server:…, which contains the hash of the cluster's CA",
+    ),
+    "adminBasicAuth": (
+        rf"{_HTPASSWD_LINE}(\n{_HTPASSWD_LINE})*\n*",
+        "lines of USER:HASH with a bcrypt or apr1 hash, as htpasswd -nB USER prints them",
+    ),
+}
+"""Patterns of secrets and their descriptions. A malformed value would otherwise be noticed only when it is used."""
+
+
+def required(*, bootstrapped: bool, snapshots: bool) -> Mapping[str, OperatorKey]:
+    """The keys that must be set."""
+    keys = {key: value for key, value in REQUIRED.items() if not bootstrapped or key not in EXISTING_CLUSTER_KEYS}
+    return keys | {key: SECRETS[key] for key in SNAPSHOT_KEYS if snapshots}
