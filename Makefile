@@ -60,7 +60,7 @@ connectivity: .venv/ready ## write that table anew, after a change of a network 
 
 diagram: .venv/ready ## draw docs/diagram.svg anew, after a change of what the program declares
 	@$(TOOLS) diagram
-	@$(VENV)/python -m tests.diagram.picture
+	@$(VENV)/python -m tests.diagram.generate
 
 rehearsal-tests: .venv/ready policy/.venv/ready ## tests with the real engine and a real control plane
 	@$(TOOLS) rehearsal-tests

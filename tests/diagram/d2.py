@@ -1,4 +1,4 @@
-"""The few words of d2 that the picture takes (https://d2lang.com), and d2 itself, which lays it out."""
+"""The statements of the d2 language (https://d2lang.com) that the diagram uses, and the program that renders it."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -6,53 +6,54 @@ from collections.abc import Iterator, Sequence
 from tools import programs
 
 D2 = programs.named("d2")
-LAYOUT = (
+LAYOUT_OPTIONS = (
     "--layout=elk",
     "--elk-nodeNodeBetweenLayers=30",
     "--elk-edgeNodeBetweenLayers=15",
     "--elk-padding=[top=50,left=30,bottom=30,right=30]",
 )
-# One file for readers of light and of dark pages; d2's version in it would be a diff of nothing.
-LOOKS = ("--theme=0", "--dark-theme=200", "--pad=10", "--omit-version")
+# The file contains a light and a dark theme. Without --omit-version, every update of d2 would change it.
+STYLE_OPTIONS = ("--theme=0", "--dark-theme=200", "--pad=10", "--omit-version")
 
 HEAD = """direction: down
-# Large, as a page shows the picture at three quarters of its size.
+# Large fonts, as a page shows the diagram at three quarters of its size.
 **.style.font-size: 20
 (** -> **)[*].style.font-size: 18
 """
 
 
 def quoted(text: str) -> str:
+    """The text as a d2 string."""
     return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def table(place: str, title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+def table(path: str, title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
     """A box with a title and a line for each row."""
-    yield f"{place}: {quoted(title)} {{shape: sql_table}}"
-    yield from (f"{place}.{quoted(name)}: {quoted(said)}" for name, said in rows)
+    yield f"{path}: {quoted(title)} {{shape: sql_table}}"
+    yield from (f"{path}.{quoted(name)}: {quoted(value)}" for name, value in rows)
 
 
-def box(place: str, title: str, *, stores: bool = False) -> str:
-    """A drum where something is kept."""
-    return f"{place}: {quoted(title)}" + (" {shape: cylinder}" if stores else "")
+def box(path: str, title: str, *, stores: bool = False) -> str:
+    """A box; a cylinder if it stores data."""
+    return f"{path}: {quoted(title)}" + (" {shape: cylinder}" if stores else "")
 
 
-def around(place: str, title: str, corner: str) -> str:
-    """A box with others in it; its title in a corner that no arrow crosses."""
-    return f"{place}: {quoted(title)} {{label.near: {corner}}}"
+def container(path: str, title: str, corner: str) -> str:
+    """A box that contains other boxes. Its title is in a corner, where no arrow crosses it."""
+    return f"{path}: {quoted(title)} {{label.near: {corner}}}"
 
 
-def arrow(one: str, other: str, said: str, *, waits: bool = False) -> str:
-    """Who opens a connection to whom; dashed: who must be done before whom."""
-    return f"{one} -> {other}: {quoted(said)}" + (" {style.stroke-dash: 5}" if waits else "")
+def arrow(source: str, destination: str, label: str, *, dashed: bool = False) -> str:
+    """A solid arrow is a connection. A dashed arrow is a dependency: the source completes first."""
+    return f"{source} -> {destination}: {quoted(label)}" + (" {style.stroke-dash: 5}" if dashed else "")
 
 
-def rendered(lines: Sequence[str]) -> str:
-    """The picture as SVG, with its own fonts in it."""
+def render(lines: Sequence[str]) -> str:
+    """The SVG of a diagram, with embedded fonts."""
     program = programs.installed(D2) / D2.name
     source = HEAD + "\n".join(lines)
-    done = subprocess.run(
-        [program, *LAYOUT, *LOOKS, "-", "-"], input=source, capture_output=True, text=True, check=False
+    completed = subprocess.run(
+        [program, *LAYOUT_OPTIONS, *STYLE_OPTIONS, "-", "-"], input=source, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout

@@ -1,4 +1,4 @@
-"""A copy of this checkout after months of use: every ordinary change was made in it, as the documentation says."""
+"""A copy of this checkout with every ordinary change applied, as the documentation describes them."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from ops.release.command import set_images
 from ops.stackfile import set_value
 from tests.recipes import ROOT, SETTINGS, recipe
 
-LEFT_OUT = (".git", ".venv", ".rehearsal", "*_cache", "__pycache__")
+IGNORED = (".git", ".venv", ".rehearsal", "*_cache", "__pycache__")
 SERVICE = "pages"
 ADOPTED = {
     "selectors": {"api": {"app": "honeydue-api", "app.kubernetes.io/name": "backend"}},
@@ -32,13 +32,13 @@ CHANGED = {
 }
 
 
-def used(folder: Path) -> Path:
-    """Makes the copy in that folder, which does not exist yet."""
-    shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+def changed_checkout(folder: Path) -> Path:
+    """Creates the copy in `folder`, which must not exist yet."""
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(*IGNORED))
     for environment in (".venv", "policy/.venv"):
         (folder / environment).symlink_to(ROOT / environment)
     settings = folder / SETTINGS
-    # Other names than the page's, and than those by which tests/unit follows it once more.
+    # The unit tests, which run in the copy, apply the same recipes once more under the names of the page. These differ.
     recipe("Add a node", instead=("4", "8")).apply(folder)
     recipe("Add a host name", instead=("www", "status")).apply(folder)
     recipe("Add a service", instead=("docs", SERVICE)).apply(folder)
@@ -47,13 +47,13 @@ def used(folder: Path) -> Path:
     for path, value in CHANGED.items():
         set_value(settings, path, value)
     _rewrite(settings)
-    for follow_up in ("tests.manifests.connectivity", "tests.diagram.picture"):
-        subprocess.run([sys.executable, "-m", follow_up], cwd=folder, check=True)
+    for generator in ("tests.manifests.connectivity", "tests.diagram.generate"):
+        subprocess.run([sys.executable, "-m", generator], cwd=folder, check=True)
     return folder
 
 
 def _rewrite(settings: Path) -> None:
-    """As after `pulumi stack init` and `pulumi config set`: no comment, no quotes and no order is left, and secrets are there."""
+    """Rewrites the file as `pulumi config set` does: without comments, quotes and order, and with encrypted secrets."""
     document = yaml.safe_load(settings.read_text())
     document["config"] |= {
         f"honeydue:{key}": {"secure": "v1:of-production"} for key in ("postgresPassword", "joinToken", "adminBasicAuth")
