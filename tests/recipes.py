@@ -1,4 +1,4 @@
-"""What docs/architecture.md says is to be typed and edited, and copies of the program in which it was done."""
+"""The recipes of docs/architecture.md (commands and diffs), and copies of the program to which they are applied."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from ops.stackfile import set_value
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/architecture.md"
 EXAMPLE = ROOT / "tests/example"
-"""The program by symbolic links, with the settings of the tests: shaped like production's, and fixed."""
+"""Symbolic links to the program, and the example settings: of the same shape as those of production, but fixed."""
 SETTINGS = "Pulumi.prod.yaml"
 PROGRAM = ("__main__.py", "Pulumi.yaml", "infra/**/*", f"{EXAMPLE.relative_to(ROOT)}/{SETTINGS}")
 
@@ -23,13 +23,13 @@ class Recipe:
     """One section of the page: commands that change the settings, and a diff of the program. Either may be empty."""
 
     commands: Sequence[Sequence[str]]
-    """Each as a list of words, without `pulumi config`."""
+    """The arguments of each command, without `pulumi config`."""
     diff: str
 
     def apply(self, checkout: Path) -> None:
-        """Follows it in that folder.
+        """Applies the recipe to a copy of the program.
 
-        The settings are changed here as `pulumi config` changes them; tests/rehearsal/test_recipes.py compares both.
+        Changes the settings without the engine. tests/rehearsal/test_recipes.py compares the result with `pulumi config`.
         """
         for command in self.commands:
             file, changes = _changes(command)
@@ -41,7 +41,7 @@ class Recipe:
 
 
 def recipe(name: str, *, instead: tuple[str, str] = ("", "")) -> Recipe:
-    """The section with that heading; `instead` replaces a name that the section uses by another one."""
+    """The section with this heading. `instead` is a name of the section and the name to use in its place."""
     (section,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
     section = section.replace(*instead) if instead[0] else section
     blocks = {kind: "".join(re.findall(rf"```{kind}\n(.*?)```", section, re.S)) for kind in ("sh", "diff")}
@@ -50,7 +50,7 @@ def recipe(name: str, *, instead: tuple[str, str] = ("", "")) -> Recipe:
 
 
 def checkout(folder: Path) -> Path:
-    """A copy of the program with the settings of the tests."""
+    """Copies the program with the example settings into a folder, and returns the folder."""
     for file in (file for pattern in PROGRAM for file in ROOT.glob(pattern) if file.is_file()):
         copy = folder / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -59,14 +59,14 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def followed(name: str, folder: Path) -> Path:
-    """A copy of the program, with the settings of the tests, in which that was done."""
+def checkout_with(name: str, folder: Path) -> Path:
+    """Copies the program with the example settings into a folder, and applies a recipe."""
     recipe(name).apply(checkout(folder))
     return folder
 
 
 def _changes(command: Sequence[str]) -> tuple[str, Mapping[str, str | None]]:
-    """Which file a `pulumi config` command changes, and the values by path; None removes one."""
+    """The file that a `pulumi config` command changes, and the new values by path. None removes a value."""
     match command:
         case ["set", "--path", path, value]:
             return SETTINGS, {path: value}
@@ -76,4 +76,4 @@ def _changes(command: Sequence[str]) -> tuple[str, Mapping[str, str | None]]:
             return SETTINGS, dict(pair.split("=", 1) for pair in pairs[1::2])
         case ["rm-all", "--path", *paths]:
             return SETTINGS, dict.fromkeys(paths)
-    raise AssertionError(f"pulumi config {shlex.join(command)} is not known here")
+    raise AssertionError(f"tests/recipes.py does not support `pulumi config {shlex.join(command)}`")

@@ -1,7 +1,7 @@
 """Computes which pod may connect to which other on which port, from the network policies of the program.
 
-`make connectivity` writes the result to docs/connectivity.md. The verdicts are those of cyclonus (tools/network-policies),
-an evaluator for network policies that was written to test network plugins.
+`make connectivity` writes the result to docs/connectivity.md. The verdicts are those of cyclonus, an evaluator for
+network policies that was written to test network plugins (tools/network-policies).
 """
 
 import json
@@ -185,7 +185,7 @@ def _cell(open_ports: Iterable[Port]) -> Sequence[str]:
 def table(objects: Sequence[Object]) -> str:
     """The text of docs/connectivity.md."""
     cells = matrix(objects)
-    # Policies select pods. Connections between two addresses without a pod are not subject to them, so the cell is empty.
+    # Policies select pods and do not apply between two addresses without a pod: those cells stay empty.
     addresses = {endpoint.title for endpoint in (NODE, BRIDGE, INTERNET, METADATA, API_SERVER, PRIVATE_NETWORK)}
     columns = [endpoint.title for endpoint in destinations(objects)]
     lines = [["", *columns]]

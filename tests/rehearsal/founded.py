@@ -11,7 +11,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.machines.etcd import Etcd, EtcdError, Member
 from rehearsal.machines.machine import Machine
 from rehearsal.world.world import World
-from tests.recipes import followed
+from tests.recipes import checkout_with
 
 HOSTNAMES = {"hetzner1": "ubuntu-8gb-nbg1-2", "hetzner2": "ubuntu-8gb-nbg1-1", "hetzner3": "ubuntu-8gb-nbg1-3"}
 PATIENCE = 120
@@ -20,7 +20,7 @@ PATIENCE = 120
 @contextmanager
 def founded(folder: Path) -> Iterator[World]:
     """The settings as docs/architecture.md changes them, on an empty account, and one `up`."""
-    with World(folder / "founded", project=followed("Bootstrap a new cluster", folder / "project")) as world:
+    with World(folder / "founded", project=checkout_with("Bootstrap a new cluster", folder / "project")) as world:
         world.pulumi("up", "--yes", "--skip-preview")
         yield world
 

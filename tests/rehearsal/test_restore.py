@@ -9,7 +9,7 @@ from rehearsal.clouds.hetzner.rules import SERVER
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.world.world import World
-from tests.recipes import followed
+from tests.recipes import checkout_with
 from tests.rehearsal.founded import HOSTNAMES, await_whole, machine
 from tests.rehearsal.runbook import blocks, run
 
@@ -22,7 +22,7 @@ KEYS = ("snapshotKeyId", "snapshotApplicationKey")
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, ObjectStore]]:
     folder = tmp_path_factory.mktemp("worlds")
-    with World(folder / "restored", project=followed("Bootstrap a new cluster", folder / "project")) as world:
+    with World(folder / "restored", project=checkout_with("Bootstrap a new cluster", folder / "project")) as world:
         access_key, secret_key = (str(placeholder(key, world.layout.pki)) for key in KEYS)
         with ObjectStore(
             world.layout, region=REGION, bucket=BUCKET, access_key=access_key, secret_key=secret_key

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes import followed
+from tests.recipes import checkout_with
 from tests.unit.capture import Capture, completed, equipped_settings, example_settings, production_settings, run
 from tools import checksums
 
@@ -12,7 +12,7 @@ from tools import checksums
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Capture:
     """Of a cluster that is founded here, as docs/architecture.md says it is done."""
-    folder = followed("Bootstrap a new cluster", tmp_path_factory.mktemp("founded"))
+    folder = checkout_with("Bootstrap a new cluster", tmp_path_factory.mktemp("founded"))
     return run(completed(folder / "Pulumi.prod.yaml"))
 
 

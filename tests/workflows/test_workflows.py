@@ -1,4 +1,4 @@
-"""The CI workflows are valid, pin their actions, have least privilege, and use only the secrets that docs/ci.md lists."""
+"""The CI workflows are valid, pin their actions, have least privilege, and use the secrets that docs/ci.md lists."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ WRITE_SECRETS = {"STATE_WRITER_KEY_ID", "STATE_WRITER_KEY", "DEPLOYER_KUBECONFIG
 
 def workflow(name: str) -> Mapping[str, Any]:
     # The default loader follows YAML 1.1 and would parse the key `on` as true.
-    content: Mapping[str, Any] = yaml.load(FILES[name].read_text(), yaml.BaseLoader)  # noqa: S506  # it only creates text
+    content: Mapping[str, Any] = yaml.load(FILES[name].read_text(), yaml.BaseLoader)  # noqa: S506  # only creates text
     return content
 
 
