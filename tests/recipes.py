@@ -20,7 +20,7 @@ PROGRAM = ("__main__.py", "Pulumi.yaml", "infra/**/*", f"{EXAMPLE.relative_to(RO
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One section of the page: commands that change the settings, and a diff of the program. Either may be empty."""
+    """A section of the page: commands that change the settings, and a diff of the program. Both may be empty."""
 
     commands: Sequence[Sequence[str]]
     """The arguments of each command, without `pulumi config`."""
