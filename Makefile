@@ -4,7 +4,7 @@ STACK ?= prod
 PYTHON ?= python3
 VENV := .venv/bin
 # Brings the programs that are named by a purpose, where they are missing (docs/tools.md).
-TOOLS := $(VENV)/python -m tools.build
+TOOLS := $(VENV)/python -m tools.install
 # `make preview` and `make up` speak to the real clouds; the engine is an official Pulumi on PATH, or else that of this checkout.
 PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops

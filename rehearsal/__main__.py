@@ -17,7 +17,9 @@ from rehearsal.engine import engine
 from rehearsal.errors import RehearsalError
 from rehearsal.real_nodes.machine import Machine
 from rehearsal.world.world import World
-from tools import build, programs
+from tools.errors import ToolsError
+from tools.install import install_missing
+from tools.purposes import required_programs
 
 DEFAULT = "prod"
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
@@ -32,7 +34,7 @@ class Cli(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (RehearsalError, programs.BuildError) as error:
+        except (RehearsalError, ToolsError) as error:
             errors.print(Text.assemble(("rehearsal: ", "red"), str(error)))
             sys.exit(1)
         except (KeyboardInterrupt, click.Abort):
@@ -93,7 +95,7 @@ def run(world: World, fresh: bool) -> None:
 @click.pass_obj
 def up(world: World) -> None:
     """Start the world, and prepare the stack in it."""
-    build.build_missing(errors, world.programs_needed())
+    install_missing(errors, world.programs_needed())
     with errors.status("starting the world"):
         world.up()
     console.print(f"World {world.layout.name} is up. {how_to_act(world)}", highlight=False)
@@ -103,7 +105,7 @@ def up(world: World) -> None:
 @click.pass_obj
 def by_hand(world: World) -> None:
     """Start a world in which production stands as it was built by hand, to practise its adoption."""
-    build.build_missing(errors)
+    install_missing(errors, required_programs())
     with errors.status("starting the world"):
         world.up()
     brownfield.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))

@@ -1,1 +1,1 @@
-"""The programs a rehearsal runs, each pinned by a Go module of its own, and the script that builds them."""
+"""Installs the programs that rehearsals, tests and operators run, each at the version that a file under tools/ pins."""

@@ -1,10 +1,10 @@
-"""cloud-init itself, as Debian packages it: the judge of what nodes are told. It is on no Python index, so it is fetched."""
+"""cloud-init from Debian's package: tests validate the nodes' user data with it. No Python package index has it."""
 
 from pathlib import Path
 
 from tools import debian
 
 
-def modules() -> Path:
-    """The folder to put on PYTHONPATH, fetched when it is missing; a BuildError in one line when that fails."""
-    return debian.root("cloud-init") / "usr/lib/python3/dist-packages"
+def python_path() -> Path:
+    """The folder for PYTHONPATH. Downloads the package if it is missing; raises ToolsError if that fails."""
+    return debian.root_filesystem("cloud-init") / "usr/lib/python3/dist-packages"

@@ -1,17 +1,16 @@
-"""Pinned packages of Debian 12, unpacked as root file systems into the same cache as the built programs.
+"""Root file systems made of pinned Debian 12 packages, unpacked into the same cache as the programs.
 
-Nothing is installed on this machine and no maintainer script runs: what those would do, and what runs here needs, is done by `_settle`.
-`debian-<set>.lock` beside this file pins every file by its sha256; `python -m tools.debian_lock` writes it anew.
+Nothing is installed on this machine, and no maintainer script runs. `_finish_installation` creates the files that those
+scripts would create and that the programs need. `debian-<set>.lock` in this folder pins the SHA-256 of each package;
+`python -m tools.debian_lock` writes it.
 """
 
 import hashlib
-import os
 import platform
 import posixpath
 import re
 import sys
 import tarfile
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,42 +20,45 @@ from debian.debfile import DebFile
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tools.build import one_at_a_time
-from tools.programs import HERE, BuildError, cache_folder
+from tools.cache import cache_folder, cache_lock
+from tools.console import print_plain, stderr_console
+from tools.errors import ToolsError
+from tools.program import HERE
+from tools.staging import staging_folder
 
 ARCHIVE = "https://deb.debian.org"
 SNAPSHOT = "https://snapshot.debian.org/file"
-"""By a file's SHA-1, for the day when Debian has a newer one: nothing leaves the snapshots."""
+"""Serves files by SHA-1. It keeps the versions that the archive has replaced by newer ones."""
 TIMEOUT_SECONDS = 60
 MACHINE = "x86_64"
 
-MERGED = ("bin", "lib", "lib64", "sbin")
-"""Links to their namesakes under usr/, as on every Debian 12; its packages still name both."""
+MERGED_FOLDERS = ("bin", "lib", "lib64", "sbin")
+"""Symbolic links to the folders of the same name in usr/, as in each Debian 12. Its packages still use both paths."""
 FOLDERS = ("dev", "etc", "proc", "root", "run", "sys", "tmp", "var/tmp", "var/lib", "var/log")
-UNREAD = ("usr/share/doc/", "usr/share/info/", "usr/share/lintian/", "usr/share/locale/", "usr/share/man/")
-"""For people alone; a third of the files."""
+EXCLUDED = ("usr/share/doc/", "usr/share/info/", "usr/share/lintian/", "usr/share/locale/", "usr/share/man/")
+"""Documentation and translations: a third of all files."""
 ALTERNATIVES = {
     "usr/bin/awk": "mawk",
-    # nft: the one that Debian's own alternatives choose.
+    # Debian's default alternative of iptables is the one for nftables.
     **{
-        f"usr/sbin/{name}{part}": f"{name}-nft{part}"
+        f"usr/sbin/{name}{suffix}": f"{name}-nft{suffix}"
         for name in ("iptables", "ip6tables")
-        for part in ("", "-save", "-restore")
+        for suffix in ("", "-save", "-restore")
     },
 }
-"""What `update-alternatives` would link, where the package is there."""
+"""The links that `update-alternatives` would create if the package is in the set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackageSet:
-    """Packages that are of use together, and those who run them."""
+    """The packages of one root file system. Its `repr` is part of the key of the unpacked folder."""
 
     name: str
     packages: tuple[str, ...] = field(repr=False)
-    closed: bool = field(default=True, repr=False)
-    """Whether all that they depend on is there too."""
+    with_dependencies: bool = field(default=True, repr=False)
+    """Whether the set contains the dependencies of its packages."""
     users: Mapping[str, int] = field(default_factory=dict)
-    """Unprivileged users, each with a group of the same number."""
+    """Unprivileged users and their IDs. Each has a group with the same name and ID."""
 
     @property
     def lock(self) -> Path:
@@ -64,14 +66,14 @@ class PackageSet:
 
     @property
     def key(self) -> str:
-        """Changes with every byte of every package, and with what is made of them."""
-        digest = hashlib.sha256(f"{self!r} {FOLDERS} {UNREAD} {ALTERNATIVES}".encode())
+        """Name of the unpacked folder. It depends on all packages and on the constants that change their files."""
+        digest = hashlib.sha256(f"{self!r} {FOLDERS} {EXCLUDED} {ALTERNATIVES}".encode())
         digest.update(self.lock.read_bytes())
         return f"debian-{self.name}-{digest.hexdigest()[:12]}"
 
 
 _SHELL = ("coreutils", "dash", "grep")
-SETS = (
+PACKAGE_SETS = (
     PackageSet(
         name="node",
         packages=(
@@ -80,17 +82,17 @@ SETS = (
             *("mount", "util-linux", "bash", "findutils", "sed", *_SHELL),
         ),
     ),
-    # The number is the one of redis' user in the image that production runs.
+    # 999 is the ID of redis' user in the image that production uses.
     PackageSet(name="redis", packages=("redis-server", "redis-tools", *_SHELL), users={"redis": 999}),
     PackageSet(name="postgresql", packages=("postgresql-15", "pgbouncer", *_SHELL), users={"postgres": 70}),
-    # Its Python files judge what nodes are told; what they import is in requirements-dev.txt.
-    PackageSet(name="cloud-init", packages=("cloud-init",), closed=False),
+    # Tests import its Python modules to validate user data. requirements-dev.txt contains their dependencies.
+    PackageSet(name="cloud-init", packages=("cloud-init",), with_dependencies=False),
 )
 
 
-def named(name: str) -> PackageSet:
-    """The set of that name."""
-    return next(one for one in SETS if one.name == name)
+def by_name(name: str) -> PackageSet:
+    """The package set with this name."""
+    return next(package_set for package_set in PACKAGE_SETS if package_set.name == name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +100,12 @@ class Package:
     """One line of a lock file."""
 
     path: str
+    """Path in Debian's archive."""
     sha256: str
     sha1: str
 
     @classmethod
-    def read(cls, line: str) -> "Package":
+    def parse(cls, line: str) -> "Package":
         path, sha256, sha1 = line.split()
         return cls(path=path, sha256=sha256, sha1=sha1)
 
@@ -111,51 +114,47 @@ class Package:
 
     @property
     def title(self) -> str:
-        """Name and version, as the file's name tells them."""
+        """Name and version, separated by a space."""
         name, version = self.path.rsplit("/", 1)[1].split("_")[:2]
         return f"{name} {version}"
 
     @property
-    def sources(self) -> tuple[str, str]:
+    def urls(self) -> tuple[str, str]:
         return f"{ARCHIVE}/{self.path}", f"{SNAPSHOT}/{self.sha1}"
 
 
-def locked(chosen: PackageSet) -> Sequence[Package]:
-    """What the lock file pins; its comments are for people."""
-    return [Package.read(line) for line in chosen.lock.read_text().splitlines() if not line.startswith("#")]
+def locked_packages(package_set: PackageSet) -> Sequence[Package]:
+    """The packages that the set's lock file pins."""
+    lines = package_set.lock.read_text().splitlines()
+    return [Package.parse(line) for line in lines if not line.startswith("#")]
 
 
-def root(name: str, console: Console | None = None) -> Path:
-    """The folder of that set's root file system, made when it is missing; a BuildError in one line when that fails."""
-    chosen, cache = named(name), cache_folder()
-    target = cache / chosen.key
+def root_filesystem(name: str, console: Console | None = None) -> Path:
+    """The folder with the root file system of a package set. Creates it if it is missing. Raises ToolsError."""
+    package_set, cache = by_name(name), cache_folder()
+    target = cache / package_set.key
     if target.is_dir():
         return target
-    packages = locked(chosen)
+    packages = locked_packages(package_set)
     if any(not package.path.endswith("_all.deb") for package in packages) and platform.machine() != MACHINE:
-        raise BuildError(
-            f"Debian's packages of {name} are pinned for {MACHINE} machines, and this one is {platform.machine()}"
+        raise ToolsError(
+            f"the Debian packages of {name} are pinned for {MACHINE}, but this machine is {platform.machine()}: "
+            f"use an {MACHINE} machine"
         )
     cache.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(cache):
+    with cache_lock(cache):
         if not target.is_dir():
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".building-") as scratch:
-                # Readable for those who run in it: a scratch folder is for its maker alone.
-                unpacked = Path(scratch, "root")
-                unpacked.mkdir(mode=0o755)
-                _fill(unpacked, packages, console or Console(stderr=True, soft_wrap=True))
-                _settle(unpacked, chosen)
-                os.rename(unpacked, target)
+            with staging_folder(target) as staging:
+                _unpack_all(packages, staging, console or stderr_console())
+                _finish_installation(staging, package_set)
     return target
 
 
-def _fill(folder: Path, packages: Sequence[Package], console: Console) -> None:
-    for name in MERGED:
+def _unpack_all(packages: Sequence[Package], folder: Path, console: Console) -> None:
+    for name in MERGED_FOLDERS:
         (folder / "usr" / name).mkdir(parents=True)
         (folder / name).symlink_to(f"usr/{name}")
-    console.print(
-        f"Fetching {len(packages)} pinned packages of Debian, once: kept in {folder.parent.parent}", highlight=False
-    )
+    print_plain(console, f"Downloading {len(packages)} pinned Debian packages into {folder.parent.parent}, once")
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -168,53 +167,54 @@ def _fill(folder: Path, packages: Sequence[Package], console: Console) -> None:
         for package in packages:
             progress.update(task, description=package.title)
             archive = folder.with_name("package.deb")
-            archive.write_bytes(fetched(package, session))
+            archive.write_bytes(download(package, session))
             _unpack(archive, folder)
             progress.advance(task)
 
 
-def fetched(package: Package, session: requests.Session) -> bytes:
-    """The package's file, the one that was reviewed; a BuildError in one line when neither source has it."""
-    said = []
-    for url in package.sources:
+def download(package: Package, session: requests.Session) -> bytes:
+    """The content of a package with the pinned SHA-256. Raises ToolsError if neither URL serves it."""
+    problems = []
+    for url in package.urls:
         try:
-            answer = session.get(url, timeout=TIMEOUT_SECONDS)
-            answer.raise_for_status()
+            response = session.get(url, timeout=TIMEOUT_SECONDS)
+            response.raise_for_status()
         except requests.RequestException as error:
-            said.append(f"{url}: {type(error).__name__}")
+            problems.append(f"{url}: {type(error).__name__}")
             continue
-        if hashlib.sha256(answer.content).hexdigest() == package.sha256:
-            return answer.content
-        said.append(f"{url}: another file than the one that was reviewed")
-    raise BuildError(f"{package.title} could not be fetched, check the network ({'; '.join(said)})")
+        if hashlib.sha256(response.content).hexdigest() == package.sha256:
+            return response.content
+        problems.append(f"{url}: its SHA-256 differs from the pinned one")
+    raise ToolsError(f"cannot download {package.title}: check the network ({'; '.join(problems)})")
 
 
 def _unpack(package: Path, folder: Path) -> None:
     with DebFile(package) as deb:
         data = deb.data.tgz()
-        read = [one for one in data if not _merged(one.name).startswith(UNREAD)]
-        data.extractall(folder, read, filter=_placed)  # noqa: S202  # the filter ends with the standard library's own
+        members = [member for member in data if not _merged_path(member.name).startswith(EXCLUDED)]
+        data.extractall(folder, members, filter=_relocate)  # noqa: S202  # _relocate applies tarfile.data_filter
 
 
-def _merged(path: str) -> str:
-    """The path in a root file system whose bin, lib and sbin are links."""
+def _merged_path(path: str) -> str:
+    """The path without the symbolic links of MERGED_FOLDERS: bin/sh becomes usr/bin/sh."""
     path = posixpath.normpath(path.lstrip("/"))
-    return f"usr/{path}" if re.match(rf"({'|'.join(MERGED)})(/|$)", path) else path
+    return f"usr/{path}" if re.match(rf"({'|'.join(MERGED_FOLDERS)})(/|$)", path) else path
 
 
-def _placed(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    name, target = _merged(member.name), member.linkname
+def _relocate(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """A filter of `tarfile`: moves a member to its merged path and makes its link target relative."""
+    name, target = _merged_path(member.name), member.linkname
     if member.issym() and target.startswith("/"):
-        # Of this root file system, not of the machine's.
-        target = posixpath.relpath(_merged(target), posixpath.dirname(name))
+        # A relative link stays in this root file system. An absolute one would point into the machine's own.
+        target = posixpath.relpath(_merged_path(target), posixpath.dirname(name))
     elif member.islnk():
-        target = _merged(target)
-    # "data": no path leads out of the folder, whatever the archive says; nobody becomes root by a file of it.
+        target = _merged_path(target)
+    # data_filter rejects members outside of the folder and removes setuid bits.
     return tarfile.data_filter(member.replace(name=name, linkname=target), folder)
 
 
-def _settle(folder: Path, chosen: PackageSet) -> None:
-    """What maintainer scripts would leave behind."""
+def _finish_installation(folder: Path, package_set: PackageSet) -> None:
+    """Creates the folders, links and users that maintainer scripts would create."""
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in ("tmp", "var/tmp"):
@@ -222,20 +222,19 @@ def _settle(folder: Path, chosen: PackageSet) -> None:
     for link, target in ALTERNATIVES.items():
         if (folder / link).with_name(target).exists():
             (folder / link).symlink_to(target)
-    users = {"root": 0, **chosen.users, "nobody": 65534}
-    (folder / "etc/passwd").write_text(
-        "".join(f"{name}:x:{number}:{number}::/:/bin/sh\n" for name, number in users.items())
-    )
-    (folder / "etc/group").write_text("".join(f"{name}:x:{number}:\n" for name, number in users.items()))
+    users = {"root": 0, **package_set.users, "nobody": 65534}
+    (folder / "etc/passwd").write_text("".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in users.items()))
+    (folder / "etc/group").write_text("".join(f"{name}:x:{gid}:\n" for name, gid in users.items()))
 
 
 def main() -> int:
-    console = Console(stderr=True, soft_wrap=True)
+    """Creates the root file systems of all package sets and prints their folders. Returns the exit code."""
+    console = stderr_console()
     try:
-        for one in SETS:
-            console.print(f"{one.name}: {root(one.name, console)}", highlight=False)
-    except BuildError as error:
-        console.print(f"[red]tools:[/] {error}", highlight=False)
+        for package_set in PACKAGE_SETS:
+            print_plain(console, f"{package_set.name}: {root_filesystem(package_set.name, console)}")
+    except ToolsError as error:
+        print_plain(console, f"tools: {error}")
         return 1
     return 0
 

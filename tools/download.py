@@ -1,4 +1,4 @@
-"""Fetches files over HTTP: a download that was interrupted goes on where it was, and a site that is out of reach is known in seconds."""
+"""Downloads files over HTTP: resumes interrupted downloads and detects unreachable sites within seconds."""
 
 import hashlib
 import queue
@@ -14,191 +14,190 @@ from urllib.parse import urlsplit
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from tools.program import BuildError
+from tools.errors import ToolsError
 
 PROBE_SECONDS = 4.0
-"""How long the sites are given to answer before the programs are built from source instead."""
+"""Timeout of a probe. A site that takes longer counts as unreachable, and its programs are built from source."""
 STALL_SECONDS = 30.0
-"""How long a download may stand still."""
+"""A download fails if no byte arrives for this long."""
 ATTEMPTS = 4
 PAUSE_SECONDS = 0.25
-"""Before the second attempt; twice as long before each other one."""
-BLOCK = 1 << 18
+"""Pause before the second attempt. It doubles before each further attempt."""
+BLOCK_BYTES = 1 << 18
 
 T = TypeVar("T")
 
-# The bytes as they are published: a server must not compress them on the way.
+# "identity" prevents compression: the checksums are those of the published bytes.
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "honeydue-tools"}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
-class _InterruptedError(Exception):
-    """The connection broke, or the site could not answer for now; tried again."""
+class _TransientError(Exception):
+    """The connection broke, or the site is temporarily unavailable. The download is tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a site says of one file."""
+class Availability:
+    """Whether a file can be downloaded."""
 
     reachable: bool
-    published: bool = False
-    """Whether the site has the file."""
+    exists: bool = False
     size: int = 0
-    """In bytes; 0 where it is not told."""
+    """Bytes. 0 if the site does not report the size."""
     reason: str = ""
-    """Why the site counts as out of reach."""
+    """Why the site is unreachable."""
 
 
 def host(url: str) -> str:
-    """Whom a failure is about, without the password that a proxy's URL may hold."""
+    """Host and port for an error message. It leaves out the password that a proxy's URL may contain."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
 
 
-def shown(url: str) -> str:
-    """The URL as it may be printed."""
+def printable_url(url: str) -> str:
+    """The URL without user name, password and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{host(url)}{parts.path}"
 
 
-def probe(urls: Iterable[str]) -> Mapping[str, Answer]:
-    """Asks for all the files at once; after PROBE_SECONDS, what has not answered is out of reach."""
-    answers: dict[str, Answer] = {}
-    told: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
-    waiting = dict.fromkeys(urls)
-    for url in waiting:
-        # Daemons: a resolver that hangs must not keep the program from ending.
-        threading.Thread(target=lambda url=url: told.put((url, _ask(url))), daemon=True).start()
+def probe(urls: Iterable[str]) -> Mapping[str, Availability]:
+    """Requests all files at the same time. A site that does not respond within PROBE_SECONDS counts as unreachable."""
+    availability: dict[str, Availability] = {}
+    results: queue.SimpleQueue[tuple[str, Availability]] = queue.SimpleQueue()
+    pending = dict.fromkeys(urls)
+    for url in pending:
+        # Daemon threads: a DNS query that hangs must not prevent the process from exiting.
+        threading.Thread(target=lambda url=url: results.put((url, _probe(url))), daemon=True).start()
     deadline = time.monotonic() + PROBE_SECONDS
     try:
-        while len(answers) < len(waiting):
-            url, answer = told.get(timeout=max(0.0, deadline - time.monotonic()))
-            answers[url] = answer
+        while len(availability) < len(pending):
+            url, result = results.get(timeout=max(0.0, deadline - time.monotonic()))
+            availability[url] = result
     except queue.Empty:
-        silent = Answer(reachable=False, reason=f"no answer in {PROBE_SECONDS:g} s")
-        answers |= {url: silent for url in waiting if url not in answers}
-    return answers
+        timeout = Availability(reachable=False, reason=f"no response in {PROBE_SECONDS:g} s")
+        availability |= {url: timeout for url in pending if url not in availability}
+    return availability
 
 
-def _ask(url: str) -> Answer:
+def _probe(url: str) -> Availability:
+    # One byte of the file: a site's front page does not show whether its downloads work, and some stores reject HEAD.
+    headers = {**_HEADERS, "Range": "bytes=0-0"}
     try:
-        # One byte of the file itself: a site's front page says nothing of its downloads, and not every store answers HEAD.
-        with requests.get(
-            url, headers={**_HEADERS, "Range": "bytes=0-0"}, stream=True, timeout=PROBE_SECONDS
-        ) as answer:
-            if answer.status_code in _GONE:
-                return Answer(reachable=True)
-            if not answer.ok:
-                return Answer(reachable=False, reason=f"HTTP {answer.status_code}")
-            total = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get(
-                "Content-Length", ""
-            )
-            return Answer(reachable=True, published=True, size=int(total) if total.isdigit() else 0)
+        with requests.get(url, headers=headers, stream=True, timeout=PROBE_SECONDS) as response:
+            if response.status_code in _GONE:
+                return Availability(reachable=True)
+            if not response.ok:
+                return Availability(reachable=False, reason=f"HTTP {response.status_code}")
+            total = response.headers.get("Content-Range", "").rpartition("/")[2]
+            size = total or response.headers.get("Content-Length", "")
+            return Availability(reachable=True, exists=True, size=int(size) if size.isdigit() else 0)
     except requests.RequestException as error:
-        return Answer(reachable=False, reason=_brief(error))
+        return Availability(reachable=False, reason=_reason(error))
 
 
 def text(url: str) -> str:
-    """A small file, whole; a BuildError where it cannot be had."""
+    """The content of a small file. Raises ToolsError if it cannot be downloaded."""
 
-    def once() -> str:
-        with _response(url) as answer:
-            return answer.text
+    def attempt() -> str:
+        with _get(url) as response:
+            return response.text
 
-    return _patiently(once)
+    return _with_retries(attempt)
 
 
-def fetch(url: str, target: Path, advance: Callable[[int], None] = lambda _: None) -> None:
-    """Writes the file to `target`, going on with what an earlier run left beside it; a BuildError where it cannot be had.
+def fetch(url: str, target: Path, on_progress: Callable[[int], None] = lambda _: None) -> None:
+    """Downloads a file to `target`, and resumes the partial download of an earlier run.
 
-    `advance` is told how many bytes are there.
+    Calls `on_progress` with the number of bytes downloaded so far. Raises ToolsError.
     """
     partial = partial_file(target)
-    _patiently(lambda: _go_on(url, partial, advance))
+    _with_retries(lambda: _resume(url, partial, on_progress))
     partial.replace(target)
 
 
 def partial_file(target: Path) -> Path:
-    """Where a download stands until it is complete."""
+    """The file that holds an incomplete download."""
     return target.with_name(f"{target.name}.part")
 
 
 def sha256(file: Path) -> str:
-    """The file's digest, in hex."""
+    """The SHA-256 of a file, in hexadecimal."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _patiently(once: Callable[[], T]) -> T:
-    again = Retrying(
-        retry=retry_if_exception_type(_InterruptedError),
+def _with_retries(attempt: Callable[[], T]) -> T:
+    retrying = Retrying(
+        retry=retry_if_exception_type(_TransientError),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(multiplier=PAUSE_SECONDS),
         reraise=True,
     )
     try:
-        return again(once)
-    except _InterruptedError as error:
-        raise BuildError(str(error)) from error
+        return retrying(attempt)
+    except _TransientError as error:
+        raise ToolsError(str(error)) from error
 
 
-def _response(url: str, *, start: int = 0) -> requests.Response:
+def _get(url: str, *, start: int = 0) -> requests.Response:
     headers = {**_HEADERS, "Range": f"bytes={start}-"} if start else _HEADERS
     try:
-        answer = requests.get(url, headers=headers, stream=True, timeout=(PROBE_SECONDS, STALL_SECONDS))
+        response = requests.get(url, headers=headers, stream=True, timeout=(PROBE_SECONDS, STALL_SECONDS))
     except requests.RequestException as error:
-        raise _InterruptedError(
-            f"{host(url)} cannot be reached ({_brief(error)}): check the network, then run it again"
+        raise _TransientError(
+            f"{host(url)} is unreachable ({_reason(error)}): check the network, then run the same command again"
         ) from error
-    if answer.ok or answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return answer
-    answer.close()
-    if answer.status_code in _GONE:
-        raise BuildError(
-            f"{shown(url)} does not exist (HTTP {answer.status_code}): check the version in go.mod, or set HONEYDUE_TOOLS=build"
+    status = response.status_code
+    if response.ok or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return response
+    response.close()
+    if status in _GONE:
+        raise ToolsError(
+            f"{printable_url(url)} does not exist (HTTP {status}): "
+            "check the version in go.mod, or set HONEYDUE_TOOLS=build"
         )
-    problem = f"{host(url)} does not give out {Path(urlsplit(url).path).name} (HTTP {answer.status_code})"
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise _InterruptedError(f"{problem}: run it again later, or set HONEYDUE_TOOLS=build")
-    raise BuildError(f"{problem}: check the proxy, or set HONEYDUE_TOOLS=build")
+    problem = f"{host(url)} refuses to serve {Path(urlsplit(url).path).name} (HTTP {status})"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise _TransientError(f"{problem}: run the same command again later, or set HONEYDUE_TOOLS=build")
+    raise ToolsError(f"{problem}: check the proxy, or set HONEYDUE_TOOLS=build")
 
 
-def _go_on(url: str, partial: Path, advance: Callable[[int], None]) -> None:
-    there = partial.stat().st_size if partial.exists() else 0
-    with _response(url, start=there) as answer:
-        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            # Nothing is left to fetch, or what is there is of another file: its checksum tells.
+def _resume(url: str, partial: Path, on_progress: Callable[[int], None]) -> None:
+    size = partial.stat().st_size if partial.exists() else 0
+    with _get(url, start=size) as response:
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            # The download is complete, or the partial file belongs to another file. Its checksum decides.
             return
-        # A server that knows no ranges sends all of it.
-        goes_on = answer.status_code == HTTPStatus.PARTIAL_CONTENT
-        there = there if goes_on else 0
-        with partial.open("ab" if goes_on else "wb") as file:
+        # A server without support for ranges sends the whole file.
+        resumed = response.status_code == HTTPStatus.PARTIAL_CONTENT
+        size = size if resumed else 0
+        with partial.open("ab" if resumed else "wb") as file:
             try:
-                for block in answer.iter_content(BLOCK):
+                for block in response.iter_content(BLOCK_BYTES):
                     file.write(block)
-                    there += len(block)
-                    advance(there)
+                    size += len(block)
+                    on_progress(size)
             except requests.RequestException as error:
                 name = Path(urlsplit(url).path).name
-                raise _InterruptedError(
-                    f"the download of {name} from {host(url)} broke off after {there / 1e6:.1f} MB ({_brief(error)}): "
-                    "run it again, it goes on there"
+                raise _TransientError(
+                    f"the download of {name} from {host(url)} stopped after {size / 1e6:.1f} MB ({_reason(error)}): "
+                    "run the same command again to resume it"
                 ) from error
 
 
-def _brief(error: requests.RequestException) -> str:
-    """The reason alone: requests' own words hold the whole URL, and the addresses of its objects."""
-    words = str(error)
+def _reason(error: requests.RequestException) -> str:
+    """A short reason. The message of a requests exception contains the whole URL and addresses of Python objects."""
+    message = str(error)
     match error:
         case requests.exceptions.ProxyError():
-            return "the proxy refuses"
+            return "the proxy refuses the connection"
         case requests.exceptions.SSLError():
             return "its certificate is not trusted"
         case requests.exceptions.ChunkedEncodingError():
-            return "the connection was cut"
+            return "the connection was closed"
         case requests.exceptions.Timeout():
-            return "no answer"
-    if "timed out" in words:
-        # While the content is read, requests makes a ConnectionError of it.
-        return "nothing came any more"
-    return "no such host" if "resolve" in words else "no connection"
+            return "no response"
+    if "timed out" in message:
+        # requests raises ConnectionError for a read timeout in the middle of the content.
+        return "no more data arrived"
+    return "unknown host" if "resolve" in message else "no connection"

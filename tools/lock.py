@@ -1,7 +1,7 @@
 """Compiles the Python requirements (`*.in`) to lock files with hashes: `make lock`.
 
-pip installs the lock files with --require-hashes, so that a package that somebody replaced at the index is refused. A
-lock file is for Linux and macOS, and for every Python from 3.11: it has the hashes of all files of a version.
+pip installs the lock files with --require-hashes, so it refuses a package that was replaced at the index. A lock file is
+valid on Linux and macOS and for all Python versions from 3.11, because it contains the hashes of all files of a version.
 """
 
 import subprocess
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cache import executable
 from tools.program import HERE
-from tools.programs import UV, installed
 
 CHECKOUT = HERE.parent
 OLDEST_PYTHON = "3.11"
@@ -19,10 +19,11 @@ OLDEST_PYTHON = "3.11"
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """A lock file, in the checkout. `constraint` is another one, whose versions it shares."""
+    """A lock file. All paths are relative to the checkout."""
 
     source: str
     constraint: str | None = None
+    """Another lock file. Packages in both files have the same version."""
 
     @property
     def file(self) -> str:
@@ -30,9 +31,9 @@ class Lock:
 
 
 LOCKS = (
-    # Contains the program's own requirements. A version that both need must fit both, so this one is compiled first.
+    # Compiled first, because it contains the program's own requirements and is the constraint of their lock file.
     Lock(source="requirements-dev.in"),
-    # What Pulumi's language host reads, and what `pulumi install` installs.
+    # Used by Pulumi's language host and by `pulumi install`.
     Lock(source="requirements.in", constraint="requirements-dev.txt"),
     Lock(source="policy/requirements.in"),
 )
@@ -41,8 +42,8 @@ LOCKS = (
 def command(uv: Path, lock: Lock, *, upgrade: bool) -> Sequence[str]:
     """The command that writes a lock file. Versions in an existing file stay unless `upgrade` is set.
 
-    uv writes the command into the file's header, where Renovate reads it to run the same one. Renovate accepts only some
-    options, and only with an equals sign.
+    uv writes the command into the file's header. Renovate reads it there and runs the same command. Renovate accepts
+    only some options, and only with an equals sign.
     """
     return [
         str(uv),
@@ -55,12 +56,13 @@ def command(uv: Path, lock: Lock, *, upgrade: bool) -> Sequence[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    uv = installed(UV) / UV.name
+    """Writes all lock files. Returns the exit code of uv."""
+    uv = executable("uv")
     for lock in LOCKS:
-        completed = subprocess.run(command(uv, lock, upgrade="--upgrade" in arguments), cwd=CHECKOUT, check=False)
-        if completed.returncode != 0:
-            print(f"{lock.file} was not written: see the message of uv above", file=sys.stderr)
-            return completed.returncode
+        result = subprocess.run(command(uv, lock, upgrade="--upgrade" in arguments), cwd=CHECKOUT, check=False)
+        if result.returncode != 0:
+            print(f"cannot write {lock.file}: see the message of uv above", file=sys.stderr)
+            return result.returncode
     return 0
 
 

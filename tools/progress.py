@@ -1,4 +1,4 @@
-"""How far a first start is: one bar in a terminal, plain lines in a log, both with the minutes that are left."""
+"""Reports the progress of an installation: a bar in a terminal, lines in a log, both with the remaining time."""
 
 import threading
 import time
@@ -10,50 +10,50 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-ENOUGH = 0.05
-"""The share of the work after which its pace is known well enough to say how long the rest takes."""
+MINIMUM_SHARE = 0.05
+"""Share of the work that must be completed before the remaining time is estimated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is done to one program."""
+    """The installation of one program."""
 
     verb: str
-    """As in "building etcd"."""
+    """For example "building", as in "building etcd"."""
     weight: float
-    """How much work it is, compared with the other jobs."""
+    """Amount of work, relative to the other jobs."""
 
 
 class Meter:
-    """Shares of the work that are done, and what the rest takes at the pace of this run."""
+    """Completed share of the work, and the remaining time at the speed of this run."""
 
     def __init__(self, weights: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
         self._weights = weights
-        self._done = dict.fromkeys(weights, 0.0)
+        self._completed = dict.fromkeys(weights, 0.0)
         self._clock = clock
-        self._began = clock()
+        self._start = clock()
 
     def advance(self, job: str, share: float) -> None:
-        """A job never seems less done than before."""
-        self._done[job] = max(self._done[job], min(share, 1.0))
+        """Records the completed share of a job. A share never decreases."""
+        self._completed[job] = max(self._completed[job], min(share, 1.0))
 
     @property
     def share(self) -> float:
-        """Of all the work, between 0 and 1."""
-        return sum(self._weights[job] * share for job, share in self._done.items()) / sum(self._weights.values())
+        """Completed share of all work, between 0 and 1."""
+        return sum(self._weights[job] * share for job, share in self._completed.items()) / sum(self._weights.values())
 
     @property
-    def minutes_passed(self) -> float:
-        return (self._clock() - self._began) / 60
+    def elapsed_minutes(self) -> float:
+        return (self._clock() - self._start) / 60
 
     @property
-    def minutes_left(self) -> float | None:
-        """None before the pace is known."""
-        return self.minutes_passed * (1 - self.share) / self.share if self.share >= ENOUGH else None
+    def remaining_minutes(self) -> float | None:
+        """None until MINIMUM_SHARE is completed."""
+        return self.elapsed_minutes * (1 - self.share) / self.share if self.share >= MINIMUM_SHARE else None
 
 
 class Report:
-    """Tells a console of the jobs. Used from several threads at once."""
+    """Shows the progress of jobs on a console. Thread-safe."""
 
     def __init__(self, console: Console, jobs: Mapping[str, Job], clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -70,12 +70,12 @@ class Report:
             columns = (
                 SpinnerColumn(),
                 BarColumn(),
-                TextColumn("{task.fields[left]}:"),
+                TextColumn("{task.fields[remaining]}:"),
                 TextColumn("{task.description}", markup=False),
             )
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar.start()
-            self._task = self._bar.add_task("", total=1, left="")
+            self._task = self._bar.add_task("", total=1, remaining="")
         return self
 
     def __exit__(
@@ -85,40 +85,40 @@ class Report:
             self._bar.stop()
 
     def advance(self, job: str, share: float) -> None:
-        """That share of the job is done; it is told of from the first time on."""
+        """Records the completed share of a job. The first call announces the job."""
         with self._lock:
             if job not in self._running:
                 self._running[job] = None
-                self._tell(f"{self._jobs[job].verb} {job}")
+                self._print(f"{self._jobs[job].verb} {job}")
             self._meter.advance(job, share)
-            self._draw()
+            self._update_bar()
 
     def finish(self, job: str) -> None:
-        """All of it is done."""
+        """Records that a job is completed."""
         with self._lock:
             self._running.pop(job, None)
             self._finished += 1
             self._meter.advance(job, 1)
-            self._tell(f"{job} is ready, {self._progress()}")
+            self._print(f"{job} is ready, {self._summary()}")
 
-    def _progress(self) -> str:
-        counted = f"{self._finished} of {len(self._jobs)}"
-        left = self._meter.minutes_left
-        if left is None or not left:
-            return counted
-        return f"{counted}, about {left:.0f} min left" if left >= 1 else f"{counted}, less than a minute left"
+    def _summary(self) -> str:
+        count = f"{self._finished} of {len(self._jobs)}"
+        minutes = self._meter.remaining_minutes
+        if not minutes:
+            return count
+        return f"{count}, about {minutes:.0f} min left" if minutes >= 1 else f"{count}, less than a minute left"
 
-    def _tell(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if not self._bar:
             self._console.print(f"  {line}", highlight=False, markup=False)
-        self._draw()
+        self._update_bar()
 
-    def _draw(self) -> None:
+    def _update_bar(self) -> None:
         if self._bar:
             running = ", ".join(f"{self._jobs[job].verb} {job}" for job in self._running)
             self._bar.update(
                 self._task,
                 completed=self._meter.share,
                 description=running or "downloading sources",
-                left=self._progress(),
+                remaining=self._summary(),
             )

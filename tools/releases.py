@@ -1,9 +1,8 @@
-"""Takes programs from their vendors' releases: each file is verified before anything of it is used."""
+"""Installs programs from their vendors' releases. Each file is verified before any of its contents are used."""
 
 import os
 import shutil
 import tarfile
-import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,131 +14,135 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from tools import download
-from tools.checksums import listed, recorded
-from tools.download import Answer
-from tools.program import Asset, BuildError, Program, this_platform
+from tools.checksums import listed_sha256, recorded_sha256
+from tools.download import Availability
+from tools.errors import ToolsError
+from tools.program import Asset, Program, this_platform
+from tools.staging import staging_folder
 
-PARALLEL = 4
-"""Downloads at once: more share the same line, fewer leave it idle between two files."""
+PARALLEL_DOWNLOADS = 4
+"""More downloads would share the same bandwidth; fewer would leave it idle between two files."""
 
 
-def address(url: str) -> str:
-    """Where the file is fetched: at its vendor, or at `HONEYDUE_RELEASE_MIRROR`, which has each host's files in a folder of its name."""
+def download_url(url: str) -> str:
+    """The URL of a vendor's file, or of its copy at `HONEYDUE_RELEASE_MIRROR`, which has one folder per host."""
     mirror = os.environ.get("HONEYDUE_RELEASE_MIRROR", "").rstrip("/")
     if not mirror:
         return url
     if not mirror.startswith(("http://", "https://")):
-        raise BuildError(
-            f"HONEYDUE_RELEASE_MIRROR is {mirror!r}: expected the http:// or https:// URL of a mirror; unset it to ask the vendors"
+        raise ToolsError(
+            f"HONEYDUE_RELEASE_MIRROR is {mirror!r}: expected the http:// or https:// URL of a mirror; "
+            "unset it to download from the vendors"
         )
     parts = urlsplit(url)
     return f"{mirror}/{parts.netloc}{parts.path}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
-    """A program with all that is fetched for it."""
+class VendorRelease:
+    """A program's release for this platform."""
 
     program: Program
     folder: Path
-    """Where it stands when it is finished."""
+    """The folder that the installation creates."""
     assets: Sequence[Asset]
 
     @property
-    def addresses(self) -> Sequence[str]:
-        """Where all that is needed of it is fetched, the lists of checksums among them."""
-        lists = (asset.checksums for asset in self.assets if not recorded(asset.url))
-        return [address(url) for url in (*(asset.url for asset in self.assets), *lists)]
+    def urls(self) -> Sequence[str]:
+        """The URLs of all files that the installation downloads, including the lists of checksums."""
+        lists = (asset.checksums for asset in self.assets if not recorded_sha256(asset.url))
+        return [download_url(url) for url in (*(asset.url for asset in self.assets), *lists)]
 
-    def unreachable(self, answers: Mapping[str, Answer]) -> Mapping[str, str]:
-        """The hosts that are out of reach, each with the reason."""
-        return {download.host(url): answers[url].reason for url in self.addresses if not answers[url].reachable}
+    def unreachable_hosts(self, availability: Mapping[str, Availability]) -> Mapping[str, str]:
+        """The unreachable hosts, each with the reason."""
+        return {download.host(url): availability[url].reason for url in self.urls if not availability[url].reachable}
 
-    def missing(self, answers: Mapping[str, Answer]) -> Sequence[str]:
-        """The URLs that the vendor's site does not have."""
-        return [download.shown(url) for url in self.addresses if answers[url].reachable and not answers[url].published]
-
-
-def published(program: Program, folder: Path) -> Published:
-    """What its vendor publishes for this platform."""
-    return Published(program=program, folder=folder, assets=program.assets(this_platform()))
+    def missing_files(self, availability: Mapping[str, Availability]) -> Sequence[str]:
+        """The URLs that do not exist at the vendor's site."""
+        files = {url: availability[url] for url in self.urls}
+        return [download.printable_url(url) for url, file in files.items() if file.reachable and not file.exists]
 
 
-class Downloads:
-    """Fetches and unpacks releases into one cache. Safe to be used from several threads; files that programs share are fetched once."""
+def vendor_release(program: Program, folder: Path) -> VendorRelease:
+    """The release for this platform, to be installed into `folder`."""
+    return VendorRelease(program=program, folder=folder, assets=program.assets(this_platform()))
+
+
+class ReleaseInstaller:
+    """Downloads and unpacks releases into one cache. Thread-safe. A file that two programs share is downloaded once."""
 
     def __init__(self, cache: Path) -> None:
-        self._cache = cache
         self._folder = cache / "downloads"
-        self._locks: dict[str, threading.Lock] = {}
+        self._file_locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(PARALLEL)
+        self._slots = threading.BoundedSemaphore(PARALLEL_DOWNLOADS)
 
-    def install(self, release: Published, advance: Callable[[str, int], None]) -> None:
-        """Makes the program's folder; a BuildError where a file cannot be had, or is not what its checksum says.
+    def install(self, release: VendorRelease, on_progress: Callable[[str, int], None]) -> None:
+        """Creates the program's folder. Raises ToolsError if a file cannot be downloaded or its checksum is wrong.
 
-        `advance` is told the address of a file, and how many bytes of it are there.
+        Calls `on_progress` with the URL of a file and the bytes downloaded so far.
         """
         self._folder.mkdir(exist_ok=True)
         with ThreadPoolExecutor(len(release.assets)) as pool:
-            files = list(pool.map(lambda asset: self._verified(asset, release.program, advance), release.assets))
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix=".fetching-") as scratch:
-            product = Path(scratch, "product")
-            product.mkdir()
+            files = list(pool.map(lambda asset: self._download(asset, release.program, on_progress), release.assets))
+        with staging_folder(release.folder) as staging:
             for file, asset in zip(files, release.assets, strict=True):
-                unpack(file, asset, product)
-            os.rename(product, release.folder)
+                unpack(file, asset, staging)
 
-    def drop(self) -> None:
-        """Removes the downloaded files, whose contents stand unpacked."""
+    def remove_downloads(self) -> None:
+        """Removes the downloaded files after their contents were unpacked."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _verified(self, asset: Asset, program: Program, advance: Callable[[str, int], None]) -> Path:
+    def _download(self, asset: Asset, program: Program, on_progress: Callable[[str, int], None]) -> Path:
+        """Downloads and verifies a file."""
         with self._lock:
-            lock = self._locks.setdefault(asset.url, threading.Lock())
-        with lock, self._slots:
-            # The whole path: Kubernetes' files have no version in their names.
+            file_lock = self._file_locks.setdefault(asset.url, threading.Lock())
+        with file_lock, self._slots:
+            # Named after the whole path, because the names of Kubernetes' files do not contain the version.
             target = self._folder / asset.url.split("://", 1)[1].replace("/", "_")
-            expected = recorded(asset.url) or self._vendors(asset)
-            goes_on = target.exists() or download.partial_file(target).exists()
-            self._fetch(asset, target, advance)
-            if download.sha256(target) != expected and goes_on:
-                # What an earlier run left may have been of another file.
+            expected = recorded_sha256(asset.url) or self._vendor_sha256(asset)
+            resumed = target.exists() or download.partial_file(target).exists()
+            self._fetch(asset, target, on_progress)
+            if download.sha256(target) != expected and resumed:
+                # The partial file of an earlier run may have been part of another file.
                 target.unlink()
-                self._fetch(asset, target, advance)
+                self._fetch(asset, target, on_progress)
             if (actual := download.sha256(target)) != expected:
                 target.unlink()
-                source = "tools/releases.sha256" if recorded(asset.url) else asset.checksums
-                raise BuildError(
-                    f"{program.name} {program.tag} is refused: {download.shown(address(asset.url))} has the SHA-256 {actual}, "
-                    f"and {source} says {expected}; run it again in case the download was damaged, "
-                    "and find out who changed the file if it is refused again"
+                source = "tools/releases.sha256" if recorded_sha256(asset.url) else asset.checksums
+                raise ToolsError(
+                    f"{program.name} {program.tag} is refused: {download.printable_url(download_url(asset.url))} has "
+                    f"the SHA-256 {actual}, but {source} contains {expected}; run the same command again in case the "
+                    "download was damaged, and find out who changed the file if it is refused again"
                 )
             return target
 
-    def _fetch(self, asset: Asset, target: Path, advance: Callable[[str, int], None]) -> None:
+    def _fetch(self, asset: Asset, target: Path, on_progress: Callable[[str, int], None]) -> None:
         if not target.exists():
-            url = address(asset.url)
-            download.fetch(url, target, lambda there: advance(url, there))
+            url = download_url(asset.url)
+            download.fetch(url, target, lambda size: on_progress(url, size))
 
-    def _vendors(self, asset: Asset) -> str:
+    def _vendor_sha256(self, asset: Asset) -> str:
         name = asset.url.rsplit("/", 1)[1]
-        digest = listed(download.text(address(asset.checksums)), name)
-        if digest is None:
-            raise BuildError(
-                f"{download.shown(address(asset.checksums))} has no SHA-256 of {name}, which cannot be verified: set HONEYDUE_TOOLS=build"
+        url = download_url(asset.checksums)
+        sha256 = listed_sha256(download.text(url), name)
+        if sha256 is None:
+            raise ToolsError(
+                f"{download.printable_url(url)} contains no SHA-256 of {name}, which cannot be verified: "
+                "set HONEYDUE_TOOLS=build"
             )
-        return digest
+        return sha256
 
 
 def unpack(file: Path, asset: Asset, folder: Path) -> None:
-    """Puts the asset's contents into the folder, executable; nothing else of an archive is written anywhere."""
-    with _opened(file, asset) as member:
+    """Writes the asset's contents into the folder as executable files. Other files of the archive are ignored."""
+    with _archive_reader(file, asset) as open_member:
         for path, name in asset.contents.items():
-            source = member(path)
+            source = open_member(path)
             if source is None:
-                raise BuildError(
-                    f"{asset.url} has no file {path}: the vendor arranged the release anew, so set HONEYDUE_TOOLS=build"
+                raise ToolsError(
+                    f"{asset.url} contains no file {path}: the vendor changed the layout of the release; "
+                    "set HONEYDUE_TOOLS=build"
                 )
             with source, (folder / name).open("wb") as target:
                 shutil.copyfileobj(source, target)
@@ -147,8 +150,11 @@ def unpack(file: Path, asset: Asset, folder: Path) -> None:
 
 
 @contextmanager
-def _opened(file: Path, asset: Asset) -> Iterator[Callable[[str], IO[bytes] | None]]:
-    """How to read a member of the archive; a plain file is its own only member."""
+def _archive_reader(file: Path, asset: Asset) -> Iterator[Callable[[str], IO[bytes] | None]]:
+    """Yields a function that opens a member of the archive, or returns None if there is none with this path.
+
+    A plain file is its own only member.
+    """
     if "" in asset.contents:
         yield lambda _: file.open("rb")
     elif asset.url.endswith(".zip"):
@@ -156,6 +162,6 @@ def _opened(file: Path, asset: Asset) -> Iterator[Callable[[str], IO[bytes] | No
             yield lambda path: archive.open(path) if path in archive.namelist() else None
     else:
         with tarfile.open(file) as archive:
-            # Archives differ in whether their paths begin with "./".
+            # In some archives, paths start with "./".
             members = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
             yield lambda path: archive.extractfile(members[path]) if path in members else None

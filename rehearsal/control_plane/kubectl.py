@@ -16,9 +16,10 @@ from rehearsal.control_plane.nodes import Manifest
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import PACKAGE
 from tools import programs
+from tools.cache import install_folder
 
 READY_SECONDS = 60
-CRDS = programs.named("crds")
+CRDS = programs.by_name("crds")
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,10 @@ def _of_k3s() -> list[Path]:
     return sorted(
         [
             *(PACKAGE / "control_plane" / "manifests").glob("*.yaml"),
-            *programs.installed(CRDS).glob("helm.cattle.io_*.yaml"),
+            *install_folder(CRDS).glob("helm.cattle.io_*.yaml"),
         ]
     )
 
 
 def _of_traefik() -> list[Path]:
-    return [programs.installed(CRDS) / "kubernetes-crd-definition-v1.yml"]
+    return [install_folder(CRDS) / "kubernetes-crd-definition-v1.yml"]

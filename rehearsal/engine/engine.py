@@ -17,7 +17,9 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.loopback import loopback_ranges
 from rehearsal.processes.processes import world_environment
-from tools import build, programs
+from tools.cache import executable
+from tools.programs import PULUMI
+from tools.purposes import required_programs
 
 STACK = "prod"
 SIMULATED = ("hcloud", "cloudflare", "tls", "random")
@@ -69,10 +71,10 @@ def install(layout: Layout) -> None:
     # The engine keeps a log of every detail of a command here, 2 MB of it, which takes a third of its CPU time in a preview and cannot
     # be switched off. Where a file has the folder's name it goes without, and says nothing.
     (layout.pulumi_home / "logs").touch()
-    if programs.named("pulumi") in build.needed():
+    if PULUMI in required_programs():
         _install_engine(layout)
-    _place(layout.programs / "kubectl", lambda place: place.symlink_to(_built("kubernetes", "kubectl")))
-    kubernetes = _built("pulumi-resource-kubernetes", "pulumi-resource-kubernetes")
+    _place(layout.programs / "kubectl", lambda place: place.symlink_to(executable("kubernetes", "kubectl")))
+    kubernetes = executable("pulumi-resource-kubernetes", "pulumi-resource-kubernetes")
     _place(_plugin(layout, "kubernetes"), lambda place: place.symlink_to(kubernetes))
     for provider in SIMULATED:
         command = shlex.join([sys.executable, "-m", "rehearsal.clouds", provider])
@@ -84,15 +86,11 @@ def install(layout: Layout) -> None:
 def _install_engine(layout: Layout) -> None:
     # Both in one folder: the engine takes a language host beside itself as its own, and warns of any other.
     for name in ("pulumi", "pulumi-language-python"):
-        _place(layout.programs / name, partial(_same_file, _built(name, name)))
+        _place(layout.programs / name, partial(_same_file, executable(name, name)))
     script = layout.programs / "pulumi-language-python-exec"
-    real = _built("pulumi-language-python", script.name)
+    real = executable("pulumi-language-python", script.name)
     _place(script.with_suffix(quiet_exec.REAL.suffix), lambda place: place.symlink_to(real))
     _place_script(script, Path(quiet_exec.__file__).read_text())
-
-
-def _built(program: str, name: str) -> Path:
-    return programs.installed(programs.named(program)) / name
 
 
 def _plugin(layout: Layout, provider: str) -> Path:
@@ -223,5 +221,5 @@ def run_in_foreground(command: Sequence[str], *, project: Path, env: Mapping[str
 def _pulumi(layout: Layout) -> str:
     found = shutil.which("pulumi", path=environment(layout)["PATH"])
     if found is None:
-        raise RehearsalError("pulumi was not found: run python -m tools.build")
+        raise RehearsalError("pulumi was not found: run python -m tools.install")
     return found

@@ -163,7 +163,7 @@ class ExternalDatabase:
     def _inside(self, *command: str) -> list[str]:
         # The first process of its own PID namespace: the kernel ends PostgreSQL's children with it, before its own end is seen.
         alone = ["unshare", "--pid", "--fork"]
-        return [*alone, *chroot.command(debian.root("postgresql"), *command, folder=self.folder, user=USER)]
+        return [*alone, *chroot.command(debian.root_filesystem("postgresql"), *command, folder=self.folder, user=USER)]
 
     def _serve(self, name: str, host: str, *command: str) -> None:
         process = processes.start(

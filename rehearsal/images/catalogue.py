@@ -13,8 +13,9 @@ from infra.settings.apps import Images
 from rehearsal.control_plane import control_plane
 from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write
-from tools import build, debian, programs
-from tools.build import one_at_a_time
+from tools import debian, programs
+from tools.cache import cache_folder, cache_lock
+from tools.install import install_missing
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 UNPRIVILEGED = "10001:10001"
@@ -64,7 +65,7 @@ def redis(reference: str) -> Image:
     """Debian's redis, with the shell that our command and probes use."""
     return Image(
         reference=normalised(reference),
-        layers=[{"/": debian.root("redis")}],
+        layers=[{"/": debian.root_filesystem("redis")}],
         entrypoint=["redis-server"],
         environment={"PATH": "/usr/sbin:/usr/bin"},
         user=REDIS,
@@ -92,11 +93,11 @@ def release(images: Images, schema: Schema) -> Sequence[Image]:
 
 
 def archives(images: Sequence[Image], console: Console | None = None) -> Mapping[str, Path]:
-    """Each image's archive by its reference, written where the cache lacks it; a BuildError when a program cannot be built."""
-    build.build_missing(console or Console(stderr=True, soft_wrap=True), [programs.named(name) for name in PROGRAMS])
+    """Each image's archive by its reference, written where the cache lacks it; a ToolsError when a program cannot be built."""
+    install_missing(console or Console(stderr=True, soft_wrap=True), [programs.by_name(name) for name in PROGRAMS])
     found = {image.reference: _archive(image) for image in images}
-    with one_at_a_time(programs.cache_folder()):
-        forget_unused(programs.cache_folder())
+    with cache_lock(cache_folder()):
+        forget_unused(cache_folder())
     return found
 
 
@@ -121,9 +122,9 @@ def _stand_in(role: str, reference: str, layers: Sequence[Layer] = (), **environ
 
 
 def _archive(image: Image) -> Path:
-    cache = programs.cache_folder()
+    cache = cache_folder()
     file = cache / f"image-{_key(image)}.tar"
-    with one_at_a_time(cache):
+    with cache_lock(cache):
         if file.exists():
             file.touch()
         else:
@@ -138,6 +139,6 @@ def _key(image: Image) -> str:
     for layer in image.layers:
         for source in layer.values():
             # What is in the cache has its content's digest in its path.
-            if isinstance(source, Path) and not source.is_relative_to(programs.cache_folder()):
+            if isinstance(source, Path) and not source.is_relative_to(cache_folder()):
                 digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

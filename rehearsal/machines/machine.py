@@ -16,7 +16,7 @@ from rehearsal.control_plane.control_plane import binary
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.machines import cloud_config
 from rehearsal.processes import processes
-from tools.programs import cache_folder
+from tools.cache import cache_folder
 
 MARK = "HONEYDUE_MACHINE"
 """Set to the machine's folder for everything that runs on it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from rehearsal.control_plane.nodes import Manifest
 from rehearsal.images.archive import Image
 from rehearsal.real_nodes.node_config import SANDBOX
-from tools import programs
+from tools.cache import executable
 
 DNS_IMAGE = "honeydue.example/rehearsal/coredns:1"
 NAMESPACE = "kube-system"
@@ -30,7 +30,7 @@ def images(debian: Path) -> Sequence[Image]:
         ),
         Image(
             reference=DNS_IMAGE,
-            layers=[{"/coredns": programs.installed(programs.named("coredns")) / "coredns"}],
+            layers=[{"/coredns": executable("coredns")}],
             entrypoint=["/coredns"],
         ),
     )

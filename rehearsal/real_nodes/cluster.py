@@ -20,6 +20,7 @@ from rehearsal.real_nodes import addons, credentials, network, node_config
 from rehearsal.real_nodes.machine import NODE_VARIABLE, PATH, Machine, node_of
 from rehearsal.real_nodes.node_config import NodeConfig
 from tools import debian, programs
+from tools.cache import install_folder
 
 NETWORK = ".network"
 """NODE_VARIABLE of the process that keeps the world's network namespace. No hostname starts with a dot."""
@@ -39,7 +40,7 @@ def enter_network(layout: Layout) -> int:
     """
     # The world's network has no route to Debian's archive: download everything before entering it.
     for packages in PACKAGES:
-        debian.root(packages)
+        debian.root_filesystem(packages)
     owner = next((process for process in processes.running(layout) if node_of(process)[0] == NETWORK), None)
     if owner:
         return network.enter(network.namespace_of(owner.pid))
@@ -226,7 +227,7 @@ class RealNodes:
 
     def _power_on(self, hostname: str) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]
-        number, root = self._number(hostname), debian.root("node")
+        number, root = self._number(hostname), debian.root_filesystem("node")
         machine.prepare_disk(root)
         machine.write(node_config.files(node))
         for path in volume_paths(hostname, self._config.nodes, self._config.volumes):
@@ -236,7 +237,7 @@ class RealNodes:
             # does not change the owner of a hostPath volume.
             folder.chmod(0o777)
         boot = machine.power_on(
-            root, {name: programs.installed(programs.named(name)) for name in ("kubelet", "kube-router")}
+            root, {name: install_folder(programs.by_name(name)) for name in ("kubelet", "kube-router")}
         )
         network.wait_for_namespace(boot.pid)
         network.attach(

@@ -21,7 +21,7 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         catalogue.redis(stack.images.redis),
         catalogue.traefik(traefik_daemonset.IMAGE),
     ]
-    addon_images = addons.images(debian.root("node"))
+    addon_images = addons.images(debian.root_filesystem("node"))
     return ClusterConfig(
         network=stack.network,
         dns=stack.cluster_dns,

@@ -10,9 +10,9 @@ from typing import Any
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.control_plane.nodes import Manifest
 from rehearsal.traefik.chart import Values, entry_points, flags
-from tools import programs
+from tools.programs import TRAEFIK
 
-IMAGE = f"rancher/mirrored-library-traefik:{programs.named('traefik').version.removeprefix('v')}"
+IMAGE = f"rancher/mirrored-library-traefik:{TRAEFIK.version.removeprefix('v')}"
 """The image name that k3s' chart uses."""
 NAME = "traefik"
 NAMESPACE = "kube-system"

@@ -19,6 +19,7 @@ from rehearsal.layout import CHECKOUT, world_version
 from rehearsal.world.locks import locked
 from rehearsal.world.world import World
 from tools import official, programs
+from tools.cache import cache_folder
 
 UNUSED_DAYS = 14
 """How long a template is kept that no test asks for. Every change of the program makes others."""
@@ -30,7 +31,7 @@ TOOLS = ("rehearsal/**/*", "ops/**/*", "requirements.txt")
 
 def folder() -> Path:
     """Where templates are kept."""
-    return programs.cache_folder() / "worlds"
+    return cache_folder() / "worlds"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,9 @@ from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 from rehearsal.world.cloning import copy_world
 from rehearsal.world.existing_cluster import ExistingCluster
 from rehearsal.world.locks import locked
-from tools import build, programs
+from tools.program import Program
+from tools.programs import NODES
+from tools.purposes import required_programs
 
 
 class World:
@@ -81,9 +83,9 @@ class World:
             cluster.check_requirements()
         self._real_nodes = real_nodes
 
-    def programs_needed(self) -> Sequence[programs.Program]:
+    def programs_needed(self) -> Sequence[Program]:
         """What must be built before it can start."""
-        return [*build.needed(), *(programs.NODES if self._wants_real(self.layout.read_record()) else ())]
+        return [*required_programs(), *(NODES if self._wants_real(self.layout.read_record()) else ())]
 
     def _wants_real(self, record: Record | None) -> bool:
         return (record is not None and record.real_nodes) if self._real_nodes is None else self._real_nodes

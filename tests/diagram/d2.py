@@ -3,9 +3,8 @@
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from tools import programs
+from tools.cache import executable
 
-D2 = programs.named("d2")
 LAYOUT_OPTIONS = (
     "--layout=elk",
     "--elk-nodeNodeBetweenLayers=30",
@@ -50,7 +49,7 @@ def arrow(source: str, destination: str, label: str, *, dashed: bool = False) ->
 
 def render(lines: Sequence[str]) -> str:
     """The SVG of a diagram, with embedded fonts."""
-    program = programs.installed(D2) / D2.name
+    program = executable("d2")
     source = HEAD + "\n".join(lines)
     completed = subprocess.run(
         [program, *LAYOUT_OPTIONS, *STYLE_OPTIONS, "-", "-"], input=source, capture_output=True, text=True, check=False

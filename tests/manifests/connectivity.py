@@ -14,10 +14,9 @@ from typing import Any
 from tests.recipes import ROOT
 from tests.unit.capture import example_settings, run
 from tests.unit.manifests import Object, manifests, of
-from tools import programs
+from tools.cache import executable
 
 TABLE = ROOT / "docs/connectivity.md"
-EVALUATOR = programs.named("network-policies")
 WELL_KNOWN_PORTS = frozenset({22, 80, 443, 5432, 6443, 10250})
 UNNAMED_PORT = 54321
 """A port that no policy names. If it is open, every port is open."""
@@ -154,7 +153,7 @@ def allowed(policies: Sequence[Object], connections: Sequence[tuple[Endpoint, En
             for source, destination, port in connections
         ],
     }
-    program = programs.installed(EVALUATOR) / EVALUATOR.name
+    program = executable("network-policies")
     completed = subprocess.run([program], input=json.dumps(request), capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     verdicts: list[bool] = json.loads(completed.stdout)

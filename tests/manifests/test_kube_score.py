@@ -10,16 +10,15 @@ import yaml
 
 from tests.manifests.connectivity import pod_templates
 from tests.unit.manifests import Object
-from tools import programs
+from tools.cache import executable
 
-CHECKER = programs.named("kube-score")
 OK_GRADE = 10
 """The grade of a check without warnings."""
 
 
 def findings(objects: Sequence[Object]) -> list[str]:
     """The errors and warnings of kube-score, as `object: check: summary`."""
-    program = programs.installed(CHECKER) / CHECKER.name
+    program = executable("kube-score")
     arguments = [
         "score",
         "-",

@@ -10,14 +10,12 @@ import pytest
 
 from tests.manifests.connectivity import pod_templates
 from tests.unit.manifests import Object
-from tools import programs
-
-CHECKER = programs.named("pod-security")
+from tools.cache import executable
 
 
 def violations(pods: Sequence[Object]) -> list[str]:
     """The violations of each pod template, as one text; empty for a pod that meets the standard."""
-    program = programs.installed(CHECKER) / CHECKER.name
+    program = executable("pod-security")
     completed = subprocess.run([program], input=json.dumps(pods), capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     messages: list[str] = json.loads(completed.stdout)

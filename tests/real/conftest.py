@@ -21,7 +21,9 @@ from tests.recipes import EXAMPLE
 from tests.rehearsal.edge import Caller, origin_authority, uploaded_certificate
 from tests.unit.capture import example_settings, run
 from tests.unit.manifests import manifests, of
-from tools import build, programs
+from tools.install import install_missing
+from tools.programs import NODES
+from tools.purposes import required_programs
 
 from .toolbox import toolbox_image
 
@@ -65,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> WorldSche
 @pytest.fixture(scope="session", autouse=True)
 def programs_are_built() -> None:
     """Builds or downloads the missing programs before the first test."""
-    build.build_missing(Console(stderr=True), [*build.needed(), *programs.NODES])
+    install_missing(Console(stderr=True), [*required_programs(), *NODES])
 
 
 @pytest.fixture(scope="session")

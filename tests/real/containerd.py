@@ -36,7 +36,7 @@ class Containerd:
             AssertionError: the command failed; the message contains its stderr.
         """
         command = chroot.command(
-            debian.root("node"),
+            debian.root_filesystem("node"),
             "ctr",
             "--address",
             "/run/containerd.sock",
@@ -57,7 +57,9 @@ def running(folder: Path) -> Iterator[Containerd]:
     (folder / "containerd.toml").write_text(CONFIGURATION)
     containerd = Containerd(folder)
     with (folder / "log").open("wb") as log:
-        command = chroot.command(debian.root("node"), "containerd", "--config", "/run/containerd.toml", folder=folder)
+        command = chroot.command(
+            debian.root_filesystem("node"), "containerd", "--config", "/run/containerd.toml", folder=folder
+        )
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         eventually(lambda: containerd.ctr("version"))

@@ -49,7 +49,8 @@ def redis(folder: Path) -> Iterator[int]:
         "",
     ]
     process = subprocess.Popen(
-        chroot.command(debian.root("redis"), "redis-server", *arguments, folder=folder), stdout=subprocess.DEVNULL
+        chroot.command(debian.root_filesystem("redis"), "redis-server", *arguments, folder=folder),
+        stdout=subprocess.DEVNULL,
     )
     try:
         with eventually(lambda: socket.create_connection(("127.0.0.1", port))):

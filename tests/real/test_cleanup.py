@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def machine_state(scratch: Path) -> Mapping[str, object]:
     """What a world could change outside its folder, except processes: network, mounts and kernel settings."""
     rules = subprocess.run(
-        chroot.command(debian.root("node"), "sh", "-c", "iptables-save; ip6tables-save", folder=scratch),
+        chroot.command(debian.root_filesystem("node"), "sh", "-c", "iptables-save; ip6tables-save", folder=scratch),
         capture_output=True,
         text=True,
         check=True,

@@ -2,7 +2,8 @@
 
 from rehearsal.control_plane.nodes import Manifest
 from rehearsal.images.archive import Image
-from tools import debian, programs
+from tools import debian
+from tools.cache import executable
 
 REFERENCE = "honeydue.example/tests/toolbox:1"
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
@@ -15,12 +16,12 @@ FILES = (
 
 def toolbox_image() -> Image:
     """An image with bash, which can open TCP connections, and with Traefik as an HTTP server that answers /ping."""
-    root = debian.root("node")
+    root = debian.root_filesystem("node")
     return Image(
         reference=REFERENCE,
         layers=[
             {path: (root / path.lstrip("/")).resolve() for path in FILES},
-            {"/usr/bin/traefik": programs.installed(programs.named("traefik")) / "traefik"},
+            {"/usr/bin/traefik": executable("traefik")},
         ],
         entrypoint=["/usr/bin/bash", "-c"],
         environment={"PATH": "/usr/bin", "LD_LIBRARY_PATH": LIBRARIES},

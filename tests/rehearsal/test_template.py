@@ -20,7 +20,7 @@ from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, everything
 from tests.rehearsal.templates import PRODUCTION, start
-from tools import programs
+from tools.cache import cache_folder
 
 UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1])).up()"
 KILLED = """
@@ -102,7 +102,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Without templates, and with the programs of the usual one."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    for program in programs.cache_folder().iterdir():
+    for program in cache_folder().iterdir():
         if program.name != template.folder().name:
             (cache / program.name).symlink_to(program)
     monkeypatch.setenv("HONEYDUE_CACHE", str(cache))

@@ -23,7 +23,8 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.processes import processes
 from rehearsal.world.world import World
-from tools import build, programs
+from tools.cache import install_folder
+from tools.purposes import required_programs
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +224,7 @@ def test_secrets_of_the_copy_are_encrypted_and_the_rest_is_productions(world: Wo
 def cached() -> dict[Path, int]:
     """Every built program that all worlds share, and when it was last written."""
     return {
-        file: file.stat().st_mtime_ns for program in build.needed() for file in programs.installed(program).iterdir()
+        file: file.stat().st_mtime_ns for program in required_programs() for file in install_folder(program).iterdir()
     }
 
 

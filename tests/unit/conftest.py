@@ -42,8 +42,8 @@ def program(request: pytest.FixtureRequest) -> Capture:
 
 
 @pytest.fixture
-def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The recorded checksums, of which there are none to begin with."""
+def checksum_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of recorded checksums. It is empty at first."""
     file = tmp_path / "releases.sha256"
     file.write_text("# none\n")
     monkeypatch.setattr(checksums, "RECORDS", file)

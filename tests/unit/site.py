@@ -1,4 +1,4 @@
-"""A web site on loopback that holds files by path and remembers what was asked for."""
+"""An HTTP server on loopback that serves files by path and records the requests."""
 
 import threading
 from collections.abc import Iterator
@@ -9,21 +9,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(kw_only=True)
 class Site:
-    """Its files can be changed while it serves."""
+    """A running server. Its files can be changed at any time."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    """Paths, in the order of the requests."""
 
 
 @contextmanager
-def serving(files: dict[str, bytes]) -> Iterator[Site]:
-    """The site, for as long as the context lasts."""
+def serve(files: dict[str, bytes]) -> Iterator[Site]:
+    """Runs the server until the context ends."""
     site = Site(files=files)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.asked.append(self.path)
+            site.requests.append(self.path)
             body = site.files.get(self.path)
             self.send_response(404 if body is None else 200)
             self.end_headers()

@@ -25,7 +25,7 @@ from infra.settings.topology import Access
 from rehearsal.pki import CertificateAuthority
 from tests.recipes import ROOT
 from tests.unit.told import ACCESS, PASSWORD, Told, cluster, files, server, told, variants
-from tools.cloud_init import modules
+from tools.cloud_init import python_path
 
 SCHEMA_COMMAND = """
 import sys
@@ -60,7 +60,7 @@ def judged(documents: Mapping[str, str], folder: Path) -> subprocess.CompletedPr
     for name, document in documents.items():
         (folder / name).write_text(document)
     command = [sys.executable, "-c", SCHEMA_COMMAND, *documents]
-    environment = os.environ | {"PYTHONPATH": str(modules())}
+    environment = os.environ | {"PYTHONPATH": str(python_path())}
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -82,7 +82,7 @@ def test_cloud_init_refuses_a_mistake(founder: Boot, tmp_path: Path) -> None:
 
 def test_cloud_init_knows_every_key(founder: Boot) -> None:
     """It says nothing about one that it does not know, and does nothing either."""
-    schema = json.loads((modules() / "cloudinit/config/schemas/schema-cloud-config-v1.json").read_text())
+    schema = json.loads((python_path() / "cloudinit/config/schemas/schema-cloud-config-v1.json").read_text())
     known = {key for definition in schema["$defs"].values() for key in definition.get("properties", {})}
     assert set(told(founder)) <= known
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.machine import Machine, machine
-from tests.unit.site import Site, serving
+from tests.unit.site import Site, serve
 
 BINARY = b"#!/bin/sh\necho k3s\n"
 SHA256 = hashlib.sha256(BINARY).hexdigest()
@@ -17,7 +17,7 @@ RELEASE = "/v1.34.6%2Bk3s1"
 @pytest.fixture
 def releases() -> Iterator[Site]:
     """Holds the files of a release, as GitHub does."""
-    with serving({f"{RELEASE}/k3s": BINARY}) as site:
+    with serve({f"{RELEASE}/k3s": BINARY}) as site:
         yield site
 
 
@@ -38,7 +38,7 @@ def installed(node: Machine) -> list[str]:
 def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str], Machine], releases: Site) -> None:
     new = node(SHA256)
     assert new.run("k3s-install") == 0
-    assert releases.asked == [f"{RELEASE}/k3s"]
+    assert releases.requests == [f"{RELEASE}/k3s"]
     assert installed(new) == ["crictl", "ctr", "k3s", "kubectl"]
     k3s = new.root / "usr/local/bin/k3s"
     assert k3s.read_bytes() == BINARY
@@ -87,7 +87,7 @@ def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Mach
     new.write("usr/local/bin/k3s", "newer")
     (new.root / "usr/local/bin/k3s").chmod(0o755)
     assert new.run("k3s-install") == 0
-    assert releases.asked == []
+    assert releases.requests == []
     assert (new.root / "usr/local/bin/k3s").read_text() == "newer"
 
 

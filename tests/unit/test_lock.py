@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipes import ROOT
-from tests.unit.stubs import stand_in
+from tests.unit.stubs import write_stub
 from tools import lock
 from tools.lock import LOCKS, Lock
 
@@ -57,29 +57,32 @@ def test_every_line_of_a_source_is_an_exact_pin() -> None:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a stand-in for uv writes its arguments. It fails when one of them is in the file `refused`."""
-    stand_in(
+def uv_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file to which a stub of uv writes its arguments. The stub fails if one of them is in the file `rejected`."""
+    write_stub(
         tmp_path / "uv",
         "uv",
-        f'echo "$*" >> {tmp_path}/asked; for one; do grep -qxF -- "$one" {tmp_path}/refused && exit 2; done; exit 0',
+        f'echo "$*" >> {tmp_path}/arguments; '
+        f'for argument; do grep -qxF -- "$argument" {tmp_path}/rejected && exit 2; done; exit 0',
     )
-    (tmp_path / "refused").write_text("")
-    monkeypatch.setattr(lock, "installed", lambda program: tmp_path / program.name)
-    return tmp_path / "asked"
+    (tmp_path / "rejected").write_text("")
+    monkeypatch.setattr(lock, "executable", lambda program: tmp_path / program / program)
+    return tmp_path / "arguments"
 
 
 @pytest.mark.parametrize(("arguments", "upgrades"), [([], 0), (["--upgrade"], 3)])
-def test_every_file_is_compiled_and_upgraded_only_on_request(asked: Path, arguments: list[str], upgrades: int) -> None:
+def test_every_file_is_compiled_and_upgraded_only_on_request(
+    uv_arguments: Path, arguments: list[str], upgrades: int
+) -> None:
     assert lock.main(arguments) == 0
-    commands = asked.read_text().splitlines()
+    commands = uv_arguments.read_text().splitlines()
     assert [command.split()[-1] for command in commands] == [each.source for each in LOCKS]
     assert sum("--upgrade" in command for command in commands) == upgrades
     assert all("--generate-hashes" in command for command in commands)
 
 
-def test_a_failed_compilation_ends_with_its_exit_code(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (asked.parent / "refused").write_text("requirements.in\n")
+def test_a_failed_compilation_ends_with_its_exit_code(uv_arguments: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (uv_arguments.parent / "rejected").write_text("requirements.in\n")
     assert lock.main([]) == 2
-    assert "requirements.txt was not written" in capsys.readouterr().err
-    assert len(asked.read_text().splitlines()) == 2
+    assert "cannot write requirements.txt" in capsys.readouterr().err
+    assert len(uv_arguments.read_text().splitlines()) == 2

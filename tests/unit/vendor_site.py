@@ -1,4 +1,4 @@
-"""Vendors' release sites on loopback, as a mirror has them: each host's files in a folder of its name; and the archives that they hold."""
+"""A mirror of vendors' release sites on loopback, with one folder per host, and the archives that it serves."""
 
 import io
 import re
@@ -15,27 +15,27 @@ RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @dataclass(kw_only=True)
-class Vendor:
-    """Its files and its troubles can be changed while it serves."""
+class VendorSite:
+    """A running mirror. Its files and faults can be changed at any time. URLs are those of the vendors."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    """By URL, as the vendor has it."""
-    cut: dict[str, int] = field(default_factory=dict)
-    """After how many bytes the next answer breaks off, by URL."""
-    stalled: dict[str, int] = field(default_factory=dict)
-    """After how many bytes nothing comes any more, by URL."""
-    ranges: bool = True
-    """Whether it can begin in the middle of a file."""
+    """By URL."""
+    truncate_once: dict[str, int] = field(default_factory=dict)
+    """Bytes after which the next response ends early, by URL."""
+    stall: dict[str, int] = field(default_factory=dict)
+    """Bytes after which each response stops, by URL."""
+    supports_ranges: bool = True
+    """Whether a response can start in the middle of a file."""
     silent: bool = False
-    """Whether it takes requests and never answers."""
+    """Whether requests are accepted but never answered."""
     downloads: list[tuple[str, int]] = field(default_factory=list)
-    """The file's name, and where the answer began. Probes, which ask for one byte, are left out."""
-    released: threading.Event = field(default_factory=threading.Event)
+    """Name of the file and first byte of each response. Probes, which request one byte, are left out."""
+    stopping: threading.Event = field(default_factory=threading.Event)
 
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def respond(self, handler: BaseHTTPRequestHandler) -> None:
         if self.silent:
-            self.released.wait(10)
+            self.stopping.wait(10)
             return
         url = f"https:/{handler.path}"
         body = self.files.get(url)
@@ -43,50 +43,51 @@ class Vendor:
             handler.send_error(404)
             return
         start, end = self._range(handler, len(body))
-        probed = end - start == 1
+        is_probe = end - start == 1
         if start >= len(body):
             handler.send_error(416)
             return
-        handler.send_response(206 if "Range" in handler.headers and self.ranges else 200)
+        handler.send_response(206 if "Range" in handler.headers and self.supports_ranges else 200)
         handler.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(body)}")
         handler.send_header("Content-Length", str(end - start))
         handler.end_headers()
-        if probed:
+        if is_probe:
             handler.wfile.write(body[start:end])
             return
         self.downloads.append((url.rsplit("/", 1)[1], start))
-        handler.wfile.write(body[start : min(end, start + self.cut.pop(url, self.stalled.get(url, len(body))))])
-        if url in self.stalled:
-            self.released.wait(10)
+        length = self.truncate_once.pop(url, self.stall.get(url, len(body)))
+        handler.wfile.write(body[start : min(end, start + length)])
+        if url in self.stall:
+            self.stopping.wait(10)
 
     def _range(self, handler: BaseHTTPRequestHandler, size: int) -> tuple[int, int]:
-        asked = RANGE.fullmatch(handler.headers.get("Range", ""))
-        if asked is None or not self.ranges:
+        match = RANGE.fullmatch(handler.headers.get("Range", ""))
+        if match is None or not self.supports_ranges:
             return 0, size
-        return int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size
+        return int(match[1]), min(size, int(match[2]) + 1) if match[2] else size
 
 
 @contextmanager
-def serving(files: Mapping[str, bytes]) -> Iterator[Vendor]:
-    """The sites, for as long as the context lasts."""
-    vendor = Vendor(files=dict(files))
+def serve(files: Mapping[str, bytes]) -> Iterator[VendorSite]:
+    """Runs the mirror until the context ends."""
+    site = VendorSite(files=dict(files))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            vendor.answer(self)
+            site.respond(self)
 
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        vendor.url = f"http://127.0.0.1:{server.server_port}"
+        site.url = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield vendor
-        vendor.released.set()
+        yield site
+        site.stopping.set()
         server.shutdown()
 
 
 def archive(url: str, contents: Mapping[str, bytes]) -> bytes:
-    """A zip or tar.gz, as the URL says; a plain file has only the content of the path ""."""
+    """A zip or tar.gz file, by the URL's extension. A plain file has only the path "" in its contents."""
     if "" in contents:
         return contents[""]
     file = io.BytesIO()

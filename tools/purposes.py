@@ -1,0 +1,52 @@
+"""Which programs each command needs, so that no other program is downloaded or built for it."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from tools import official
+from tools.program import Program
+from tools.programs import ACTIONLINT, CHECKERS, D2, ENGINE, NODES, PROGRAMS, TRAEFIK, UV, VERSITYGW, WORLD
+
+
+class Purpose(StrEnum):
+    """What a command does with the programs: the arguments of `python -m tools.install`."""
+
+    OPERATE = "operate"
+    """make preview, up, release, drift, adopt, outputs. The engine downloads the provider plugins itself."""
+    REHEARSAL = "rehearsal"
+    NODES = "nodes"
+    """A rehearsal with real nodes."""
+    REHEARSAL_TESTS = "rehearsal-tests"
+    MANIFESTS = "manifests"
+    DIAGRAM = "diagram"
+    WORKFLOWS = "workflows"
+    LOCK = "lock"
+    TESTS = "tests"
+    """make test."""
+
+
+_REHEARSAL = (*ENGINE, *WORLD)
+_REHEARSAL_TESTS = (*_REHEARSAL, TRAEFIK, VERSITYGW)
+PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
+    Purpose.OPERATE: ENGINE,
+    Purpose.REHEARSAL: _REHEARSAL,
+    Purpose.NODES: (*_REHEARSAL, *NODES),
+    Purpose.REHEARSAL_TESTS: _REHEARSAL_TESTS,
+    Purpose.MANIFESTS: CHECKERS,
+    Purpose.DIAGRAM: (D2,),
+    Purpose.WORKFLOWS: (ACTIONLINT,),
+    Purpose.LOCK: (UV,),
+    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, D2, ACTIONLINT),
+}
+
+
+def required_programs(*purposes: Purpose) -> tuple[Program, ...]:
+    """The programs for these purposes, in the order of the table. The default purpose is a rehearsal.
+
+    The engine is left out if an official Pulumi CLI on PATH replaces it.
+    """
+    names = {program.name for purpose in purposes or [Purpose.REHEARSAL] for program in PROGRAMS_BY_PURPOSE[purpose]}
+    engine = {program.name for program in ENGINE}
+    if names & engine and official.usable():
+        names -= engine
+    return tuple(program for program in PROGRAMS if program.name in names)
