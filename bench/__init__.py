@@ -1,1 +1,1 @@
-"""How long the commands take, each against the least that could do the same, side by side in one world."""
+"""Benchmarks: a preview and a release, each compared with a minimal alternative in the same world."""

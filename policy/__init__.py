@@ -1,1 +1,1 @@
-"""The promises as a CrossGuard pack, for teams that run the official Pulumi CLI."""
+"""The guard rails as a CrossGuard policy pack, for teams that use the official Pulumi CLI."""

@@ -1,7 +1,7 @@
 """Compiles the Python requirements (`*.in`) to lock files with hashes: `make lock`.
 
-pip installs the lock files with --require-hashes, so it refuses a package that was replaced at the index. A lock file is
-valid on Linux and macOS and for all Python versions from 3.11, because it contains the hashes of all files of a version.
+pip installs the lock files with --require-hashes, so it refuses a package that was replaced at the index. A lock file
+is valid on Linux and macOS and for all Python versions from 3.11: it contains the hashes of all files of a version.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""The CrossGuard pack as the engine meets it: a process of its own, spoken to in the engine's protocol."""
+"""The CrossGuard policy pack in its own process, called with the engine's protocol."""
 
 import subprocess
 from collections.abc import Iterator
@@ -36,45 +36,48 @@ def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
             process.kill()
 
 
-def goal(program: Capture) -> dict[str, Any]:
-    """What production's program asks for, as the engine shows it to a policy, by the kind and name of each resource."""
+def goal_state(program: Capture) -> dict[str, Any]:
+    """The resources that a program declares, as the engine passes them to a policy, by short name."""
     return {
-        f"{one.kind}::{one.name}": analyzer_pb2.AnalyzerResource(
-            urn=one.urn,
-            type=one.type,
-            name=one.name,
-            properties=one.request.object,
-            dependencies=one.request.dependencies,
-            options=analyzer_pb2.AnalyzerResourceOptions(protect=one.request.protect),
+        f"{registration.kind}::{registration.name}": analyzer_pb2.AnalyzerResource(
+            urn=registration.urn,
+            type=registration.type,
+            name=registration.name,
+            properties=registration.request.object,
+            dependencies=registration.request.dependencies,
+            options=analyzer_pb2.AnalyzerResourceOptions(protect=registration.request.protect),
         )
-        for one in program.registrations
+        for registration in program.registrations
     }
 
 
-def refused(pack: analyzer_pb2_grpc.AnalyzerStub, resources: dict[str, Any]) -> set[tuple[str, str]]:
-    answer = pack.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources.values()))
-    assert all(one.enforcementLevel == analyzer_pb2.MANDATORY for one in answer.diagnostics)
-    return {(one.policyName, one.urn) for one in answer.diagnostics}
+def violations(pack: analyzer_pb2_grpc.AnalyzerStub, resources: dict[str, Any]) -> set[tuple[str, str]]:
+    """Name of the policy and URN of the resource of each violation."""
+    response = pack.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources.values()))
+    assert all(diagnostic.enforcementLevel == analyzer_pb2.MANDATORY for diagnostic in response.diagnostics)
+    return {(diagnostic.policyName, diagnostic.urn) for diagnostic in response.diagnostics}
 
 
-def test_it_names_its_policies_and_describes_them(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    told = {one.name: one.description for one in pack.GetAnalyzerInfo(Empty()).policies}
-    assert told.keys() == {"stays-protected", "migration-first", "no-unavailable-pods"}
-    assert all(description.startswith("Guard rail: ") for description in told.values())
+def test_the_pack_names_and_describes_its_policies(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    descriptions = {policy.name: policy.description for policy in pack.GetAnalyzerInfo(Empty()).policies}
+    assert descriptions.keys() == {"stays-protected", "migration-first", "no-unavailable-pods"}
+    assert all(description.startswith("Guard rail: ") for description in descriptions.values())
 
 
-def test_productions_own_goal_passes(pack: analyzer_pb2_grpc.AnalyzerStub, production: Capture) -> None:
-    assert refused(pack, goal(production)) == set()
+def test_the_goal_state_of_production_has_no_violations(
+    pack: analyzer_pb2_grpc.AnalyzerStub, production: Capture
+) -> None:
+    assert violations(pack, goal_state(production)) == set()
 
 
-def test_each_policy_refuses_what_breaks_it(pack: analyzer_pb2_grpc.AnalyzerStub, example: Capture) -> None:
-    broken = goal(example)
-    server, api, web = broken["Server::hetzner1"], broken["Deployment::api"], broken["Deployment::web"]
+def test_each_policy_reports_its_violation(pack: analyzer_pb2_grpc.AnalyzerStub, example: Capture) -> None:
+    resources = goal_state(example)
+    server, api, web = resources["Server::hetzner1"], resources["Deployment::api"], resources["Deployment::web"]
     server.options.protect = False
-    job = broken["Job::migrate"].urn
+    job = resources["Job::migrate"].urn
     api.dependencies.remove(job)
     web.properties["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = 1
-    assert refused(pack, broken) == {
+    assert violations(pack, resources) == {
         ("stays-protected", server.urn),
         ("migration-first", api.urn),
         ("no-unavailable-pods", web.urn),

@@ -1,4 +1,4 @@
-"""Debian packages match the pinned checksums or are refused. The unpacked root file system never points outside of it."""
+"""Debian packages match the pinned checksums or are refused. No path of a root file system points outside of it."""
 
 import hashlib
 import io

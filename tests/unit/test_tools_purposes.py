@@ -1,4 +1,4 @@
-"""Each command installs only the programs that it runs. With an official Pulumi, an operator needs no engine and no Go."""
+"""Each command installs only the programs that it runs. With an official Pulumi, an operator needs no Go."""
 
 import os
 import shutil
@@ -81,7 +81,7 @@ def test_make_test_installs_the_programs_of_all_its_parts() -> None:
         ("lock", ["lock"]),
         ("tools", ["tests"]),
         ("tools NODES=real", ["tests nodes"]),
-        # The first installation, after the checks that take seconds, installs everything. The others have nothing to do.
+        # The first installation, after the checks that take seconds, installs everything. The others do nothing.
         (
             "test real",
             [

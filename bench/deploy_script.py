@@ -1,4 +1,4 @@
-"""The release as the deployment book's script does it with kubectl: a fresh migration Job, and then the images (03-deploy.sh)."""
+"""A release with the kubectl commands of the deployment book's `03-deploy.sh`: a migration Job, then the images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,31 +12,32 @@ from rehearsal.world.world import World
 JOB = "honeydue-migrate"
 TIMEOUT = "--timeout=10m"
 BACKEND = ("api", "worker")
-"""One commit is the tag of both."""
+"""Deployments whose images have the same tag."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Script:
-    """What the script's manifests hold, read from what the program applied in the world."""
+class DeployScript:
+    """The values of the script's manifests, read from the cluster to which the program was applied."""
 
     world: World
     migration: Mapping[str, Any]
-    """The pod of the migration, as its Job has it."""
+    """Pod spec of the migration Job."""
     images: Mapping[str, str]
-    """By app, without the tag."""
+    """Image without tag, by Deployment."""
 
     @classmethod
-    def read(cls, world: World) -> Self:
-        """Reads them once: the script's own are files."""
+    def from_cluster(cls, world: World) -> Self:
+        """Reads the values before the first measurement, because the real script has its manifests in files."""
         (job,) = world.kubectl_json("get", "jobs", f"--namespace={NAMESPACE}")["items"]
-        deployments = [world.kubectl_json("get", "deployment", app, f"--namespace={NAMESPACE}") for app in BACKEND]
-        images = [one["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[0] for one in deployments]
-        return cls(
-            world=world, migration=job["spec"]["template"]["spec"], images=dict(zip(BACKEND, images, strict=True))
-        )
+        images = {}
+        for app in BACKEND:
+            deployment = world.kubectl_json("get", "deployment", app, f"--namespace={NAMESPACE}")
+            container = deployment["spec"]["template"]["spec"]["containers"][0]
+            images[app] = container["image"].rpartition(":")[0]
+        return cls(world=world, migration=job["spec"]["template"]["spec"], images=images)
 
     def release(self, tag: str) -> None:
-        """Migrates and rolls out a tag. Ends when every pod of it is ready."""
+        """Migrates the database and rolls out a tag. Returns when all its pods are ready."""
         kubectl, namespace = self.world.kubectl, f"--namespace={NAMESPACE}"
         kubectl("delete", "job", JOB, namespace, "--ignore-not-found")
         kubectl("apply", "--filename=-", stdin=yaml.safe_dump(self._job(tag)))
@@ -47,7 +48,8 @@ class Script:
             kubectl("rollout", "status", f"deployment/{app}", namespace, TIMEOUT)
 
     def _job(self, tag: str) -> dict[str, Any]:
-        containers = [{**one, "image": f"{self.images['api']}:{tag}"} for one in self.migration["containers"]]
+        image = f"{self.images['api']}:{tag}"
+        containers = [{**container, "image": image} for container in self.migration["containers"]]
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
