@@ -1,4 +1,4 @@
-"""`python -m rehearsal.machines WORLD …`: what the simulated cloud, and the programs of a machine, do to it."""
+"""`python -m rehearsal.machines WORLD …`: acts on a machine. The simulated cloud and the machine itself call it."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rehearsal.layout import Layout
-from rehearsal.machines.machine import Machine, Server
+from rehearsal.machines.machine import CloudServer, Machine
 
 
 @click.group()
@@ -22,38 +22,42 @@ def cli(context: click.Context, world: Path) -> None:
 @click.argument("name")
 @click.pass_obj
 def boot(layout: Layout, name: str) -> None:
-    """A new machine, as the cloud describes it on stdin: user data must not be read in `ps`."""
-    described = json.load(sys.stdin)
-    user_data = described.pop("user_data")
-    Machine(layout, name).boot(Server(**described), user_data)
+    """Creates a machine and boots it.
+
+    Standard input is a JSON object with the attributes of the server and its user data. It is not a command line
+    argument because `ps` would show the secrets in it.
+    """
+    server = json.load(sys.stdin)
+    user_data = server.pop("user_data")
+    Machine(layout, name).boot(CloudServer(**server), user_data)
 
 
 @cli.command()
 @click.argument("name")
 @click.pass_obj
 def remove(layout: Layout, name: str) -> None:
-    """Its end, and its disk's."""
+    """Stops the machine and deletes its disk."""
     Machine(layout, name).remove()
 
 
 @cli.command()
 @click.argument("name")
 @click.pass_obj
-def cycle(layout: Layout, name: str) -> None:
-    """Off and on again, with the disk it had, as the cloud describes it now."""
+def power_cycle(layout: Layout, name: str) -> None:
+    """Powers the machine off and on again. Its disk stays. Standard input is the server's new attributes as JSON."""
     machine = Machine(layout, name)
     machine.stop()
-    machine.describe(Server(**json.load(sys.stdin)))
+    machine.write_cloud_server(CloudServer(**json.load(sys.stdin)))
     machine.start()
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def systemctl(layout: Layout, name: str, words: tuple[str, ...]) -> None:
-    """What was typed on the machine after `systemctl`."""
-    Machine(layout, name).systemctl(*words)
+def systemctl(layout: Layout, name: str, arguments: tuple[str, ...]) -> None:
+    """Replaces `systemctl` on the machine."""
+    Machine(layout, name).systemctl(*arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""What one server hands to the next, and keeps in etcd under the token's lock: authorities, the key of the service accounts, encryption."""
+"""k3s' bootstrap data: the CAs, the service account key and the encryption configuration, which all servers share.
+
+A server that joins fetches it from another server. It is also stored in etcd, encrypted with the cluster token, so that
+a snapshot and the token are enough to restore a cluster.
+"""
 
 import base64
 import hashlib
@@ -31,12 +35,12 @@ FILES: Mapping[str, str] = {
     "ServiceKey": "tls/service.key",
     "EncryptionConfig": "cred/encryption-config.json",
 }
-"""k3s' names for them, and where they stand below its `server` folder."""
-ASK_SECONDS = 10
+"""The path of each file below k3s' `server` folder, by the name that k3s uses in the bootstrap data."""
+REQUEST_SECONDS = 10
 
 
-def create_encryption(server: Path) -> None:
-    """The key that Secrets are encrypted with in etcd; the one that is there stays."""
+def create_encryption_config(server: Path) -> None:
+    """Creates the key that encrypts Secrets in etcd, unless the file exists."""
     file = server / FILES["EncryptionConfig"]
     if file.exists():
         return
@@ -52,56 +56,63 @@ def create_encryption(server: Path) -> None:
     )
 
 
-def told(server: Path) -> str:
-    """All of it, as the answer to a server that joins."""
-    found = {name: server / path for name, path in FILES.items() if (server / path).exists()}
-    return json.dumps({name: {"Content": base64.b64encode(file.read_bytes()).decode()} for name, file in found.items()})
+def serialize(server: Path) -> str:
+    """The bootstrap data of a server, as JSON."""
+    files = {name: server / path for name, path in FILES.items() if (server / path).exists()}
+    return json.dumps({name: {"Content": base64.b64encode(file.read_bytes()).decode()} for name, file in files.items()})
 
 
-def take(answer: str, server: Path) -> None:
-    """Puts in place what another server told."""
-    for name, file in json.loads(answer).items():
+def write(data: str, server: Path) -> None:
+    """Writes the files of serialized bootstrap data below the `server` folder."""
+    for name, file in json.loads(data).items():
         target = server / FILES[name]
         target.parent.mkdir(parents=True, exist_ok=True)
         write_private(target, base64.b64decode(file["Content"]))
 
 
-def ask(address: str, config: Config) -> str:
-    """What the server there tells to one that has the cluster's token; OSError while it cannot be asked."""
+def fetch(address: str, config: Config) -> str:
+    """Fetches the bootstrap data from another server, authenticated by the cluster token.
+
+    Raises OSError when the server cannot be reached, and RehearsalError when its CA is not the one of the token.
+    """
     url = f"https://{address}:{SUPERVISOR_PORT}"
-    # Whom to believe is not known yet: the hash in the token says.
-    anybody = ssl._create_unverified_context()  # noqa: S323  # as said above
-    with urllib.request.urlopen(f"{url}/cacerts", context=anybody, timeout=ASK_SECONDS) as reply:  # noqa: S310  # always https
-        authority = reply.read()
-    if config.authority_hash and hashlib.sha256(authority).hexdigest() != config.authority_hash:
+    # The CA is not known yet. Its hash in the token authenticates it.
+    unverified = ssl._create_unverified_context()  # noqa: S323  # verified by its hash, below
+    with urllib.request.urlopen(  # noqa: S310  # always https
+        f"{url}/cacerts", context=unverified, timeout=REQUEST_SECONDS
+    ) as response:
+        ca = response.read()
+    if config.ca_hash and hashlib.sha256(ca).hexdigest() != config.ca_hash:
         raise RehearsalError(f"token CA hash does not match the Cluster CA certificate hash: of {address}")
     credentials = base64.b64encode(f"server:{config.password}".encode()).decode()
     request = urllib.request.Request(  # noqa: S310  # always https
         f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"}
     )
-    trusting = ssl.create_default_context(cadata=authority.decode())
-    with urllib.request.urlopen(request, context=trusting, timeout=ASK_SECONDS) as reply:  # noqa: S310  # always https
-        answer: str = reply.read().decode()
-    return answer
+    verified = ssl.create_default_context(cadata=ca.decode())
+    with urllib.request.urlopen(  # noqa: S310  # always https
+        request, context=verified, timeout=REQUEST_SECONDS
+    ) as response:
+        data: str = response.read().decode()
+    return data
 
 
-def keep_in(etcd: Etcd, server: Path, password: str) -> None:
-    """Keeps it in etcd, for the day when only a snapshot and the token are left."""
-    etcd.run("put", _place(password), stdin=_lock(password).encrypt(told(server).encode()).decode())
+def save_to(etcd: Etcd, server: Path, password: str) -> None:
+    """Stores the bootstrap data in etcd, encrypted with the token."""
+    etcd.run("put", _etcd_key(password), stdin=_cipher(password).encrypt(serialize(server).encode()).decode())
 
 
 def restore_from(etcd: Etcd, server: Path, password: str) -> None:
-    """Puts in place what a snapshot holds; a RehearsalError without the token that it was locked with."""
-    held = etcd.run("get", _place(password), "--print-value-only").strip()
+    """Writes the bootstrap data that etcd contains. Raises RehearsalError when another token encrypted it."""
+    encrypted = etcd.run("get", _etcd_key(password), "--print-value-only").strip()
     try:
-        take(_lock(password).decrypt(held).decode(), server)
+        write(_cipher(password).decrypt(encrypted).decode(), server)
     except InvalidToken as error:
         raise RehearsalError("bootstrap data already found and encrypted with different token") from error
 
 
-def _place(password: str) -> str:
+def _etcd_key(password: str) -> str:
     return f"/bootstrap/{hashlib.sha256(password.encode()).hexdigest()[:12]}"
 
 
-def _lock(password: str) -> Fernet:
+def _cipher(password: str) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(password.encode()).digest()))

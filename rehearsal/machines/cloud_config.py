@@ -1,4 +1,4 @@
-"""What cloud-init does with user data, as far as a machine without root can: files, and the commands that start services."""
+"""Applies user data as cloud-init does, as far as possible without root: writes files and lists the commands to run."""
 
 import base64
 import gzip
@@ -16,31 +16,31 @@ DEFAULT_MODE = "0644"
 
 
 def parse(user_data: str) -> Mapping[str, Any]:
-    """The cloud-config; a RehearsalError for what cloud-init would not take for one."""
+    """Parses a cloud-config. Raises RehearsalError for user data that cloud-init would ignore."""
     if not user_data.startswith(HEADER):
         raise RehearsalError(f"the user data does not begin with {HEADER.strip()}: cloud-init would ignore it")
     config = yaml.safe_load(user_data)
     if not isinstance(config, Mapping):
-        raise RehearsalError("the user data is no mapping: cloud-init would ignore it")
+        raise RehearsalError("the user data is not a YAML mapping: cloud-init would ignore it")
     return config
 
 
 def write_files(config: Mapping[str, Any], root: Path) -> None:
-    """Lays the files out below `root`, with their modes."""
+    """Writes the files of `write_files` below `root`, with their permissions."""
     for file in config.get("write_files", []):
         target = root / file["path"].lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        # Private from its first moment: the mode it shall have comes after its content.
+        # Create it private, and set its permissions after its content: no other user can read a secret in between.
         target.touch(mode=0o600)
         target.write_bytes(_content(file))
         target.chmod(int(str(file.get("permissions", DEFAULT_MODE)), 8))
 
 
 def commands(config: Mapping[str, Any]) -> list[Sequence[str]]:
-    """What is run at the end of the first boot, as words."""
+    """The commands of `runcmd`, which run at the end of the first boot."""
     return [
-        shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+        shlex.split(command) if isinstance(command, str) else [str(argument) for argument in command]
         for command in config.get("runcmd", [])
     ]
 
@@ -56,5 +56,5 @@ def _content(file: Mapping[str, Any]) -> bytes:
             case "text/plain":
                 pass
             case _:
-                raise RehearsalError(f"{file['path']}: cloud-init knows no encoding {step}")
+                raise RehearsalError(f"{file['path']}: cloud-init does not support the encoding {step}")
     return content

@@ -1,4 +1,4 @@
-"""k3s' configuration on a machine's disk, as far as its stand-in follows it."""
+"""The k3s configuration on the disk of a machine: the options that the simulated k3s supports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler
 
 @dataclass(frozen=True)
 class Config:
-    """config.yaml and the files of config.yaml.d, in k3s' order: what comes later counts, `key+` adds."""
+    """The merged values of config.yaml and config.yaml.d. Later files override earlier ones, and `key+` appends."""
 
     values: Mapping[str, Any]
 
@@ -29,10 +29,10 @@ class Config:
         return cls(values)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """One value; a RehearsalError where k3s could not do without it."""
+        """The value of a required key. Raises RehearsalError when it is missing."""
         value = self.values.get(key, default)
         if value is None:
-            raise RehearsalError(f"k3s' configuration has no {key}")
+            raise RehearsalError(f"the k3s configuration has no {key}")
         return str(value)
 
     def texts(self, key: str) -> list[str]:
@@ -41,37 +41,35 @@ class Config:
     def is_set(self, key: str) -> bool:
         return bool(self.values.get(key))
 
-    def programs_flags(self, root: Path) -> Mapping[str, Sequence[str]]:
-        """What the control plane's programs are told beside k3s' own flags; files are those of this machine's disk."""
+    def extra_arguments(self, root: Path) -> Mapping[str, Sequence[str]]:
+        """The values of `<program>-arg` for each program. Absolute paths are made relative to the machine's disk."""
 
-        def here(flag: str) -> str:
+        def localize(flag: str) -> str:
             name, _, value = flag.partition("=")
             return f"{name}={root}{value}" if value.startswith("/") else flag
 
-        return {program: [here(flag) for flag in self.texts(f"{program}-arg")] for program in PROGRAMS}
+        return {program: [localize(flag) for flag in self.texts(f"{program}-arg")] for program in PROGRAMS}
 
-    def bucket_flags(self) -> Mapping[str, str]:
-        """What is told of the snapshots' bucket itself, and not where that is told."""
-        elsewhere = {"etcd-s3", "etcd-s3-config-secret"}
+    def bucket_options(self) -> Mapping[str, str]:
+        """The `etcd-s3-*` options that describe the bucket. The name of the Secret that can contain them is not one."""
+        others = {"etcd-s3", "etcd-s3-config-secret"}
         return {
-            name: str(value)
-            for name, value in self.values.items()
-            if name.startswith("etcd-s3") and name not in elsewhere
+            name: str(value) for name, value in self.values.items() if name.startswith("etcd-s3") and name not in others
         }
 
     @property
     def password(self) -> str:
-        """The secret part of the token, whatever its form."""
+        """The secret part of the token, in its short or full form."""
         return self.text("token").strip().rpartition("::server:")[2]
 
     @property
-    def authority_hash(self) -> str | None:
-        """What the token in its full form says of the cluster's authority."""
+    def ca_hash(self) -> str | None:
+        """The hash of the cluster CA, which only the full form of the token contains."""
         token = self.text("token")
         return token.removeprefix("K10").partition("::")[0] if token.startswith("K10") else None
 
 
-def _list(value: Any) -> list[Any]:  # noqa: ANN401  # YAML holds anything
+def _list(value: Any) -> list[Any]:  # noqa: ANN401  # any YAML value
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

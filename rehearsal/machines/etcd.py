@@ -1,4 +1,4 @@
-"""The members of an etcd cluster, by etcd's own etcdctl."""
+"""Runs etcdctl, and changes the members of an etcd cluster with it."""
 
 import json
 import subprocess
@@ -16,12 +16,12 @@ PAUSE_SECONDS = 0.5
 
 
 class EtcdError(Exception):
-    """etcd refused, or could not be asked; in its own words."""
+    """etcd refused a request or could not be reached. The message is etcdctl's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A member; without a name while it has never started."""
+    """A member of the cluster. Its name is empty until it has started once."""
 
     id: str
     name: str
@@ -29,20 +29,20 @@ class Member:
     learner: bool
 
     @property
-    def in_cluster(self) -> str:
-        """As etcd's own flag wants it."""
+    def initial_cluster(self) -> str:
+        """The member's entry in etcd's flag --initial-cluster."""
         return f"{self.name}={self.peer_url}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Etcd:
-    """A way into a cluster, with a client's certificate below `pki`."""
+    """An etcd endpoint, and the folder of the client certificate for it."""
 
     url: str
     pki: Path
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """Runs etcdctl; raises EtcdError."""
+        """Runs etcdctl and returns its output. Raises EtcdError."""
         environment = {
             "ETCDCTL_ENDPOINTS": self.url,
             "ETCDCTL_CACERT": str(self.pki / "etcd/server-ca.crt"),
@@ -50,55 +50,59 @@ class Etcd:
             "ETCDCTL_KEY": str(self.pki / "etcd/client.key"),
         }
         command = [str(binary("etcd", "etcdctl")), *arguments]
-        done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise EtcdError(_words(done.stderr))
-        return done.stdout
+        completed = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
+        if completed.returncode != 0:
+            raise EtcdError(_error_message(completed.stderr))
+        return completed.stdout
 
     def members(self) -> Sequence[Member]:
-        answer: Mapping[str, Any] = json.loads(self.run("member", "list", "--write-out=json"))
+        response: Mapping[str, Any] = json.loads(self.run("member", "list", "--write-out=json"))
         return [
             Member(
-                # etcdctl takes its ids in hexadecimal digits and gives them in decimal ones.
-                id=f"{one['ID']:x}",
-                name=one.get("name", ""),
-                peer_url=one["peerURLs"][0],
-                learner=one.get("isLearner", False),
+                # etcdctl prints ids in decimal digits and accepts them in hexadecimal digits.
+                id=f"{member['ID']:x}",
+                name=member.get("name", ""),
+                peer_url=member["peerURLs"][0],
+                learner=member.get("isLearner", False),
             )
-            for one in answer["members"]
+            for member in response["members"]
         ]
 
     def add(self, name: str, peer_url: str) -> Sequence[str]:
-        """Announces a member as k3s does, a learner that does not count until it has caught up; returns all, `name=peer-url`."""
-        for attempt in _patiently():
+        """Adds a member as a learner, as k3s does: it has no vote until it is promoted.
+
+        Returns the entries of --initial-cluster for all members, the new one last.
+        """
+        for attempt in _retrying():
             with attempt:
-                # One that was announced and never started has no name yet.
-                ours = [one for one in self.members() if one.peer_url == peer_url and one.name in {"", name}]
-                if not ours:
+                # A member that was added and never started has no name yet.
+                added = any(member.peer_url == peer_url and member.name in {"", name} for member in self.members())
+                if not added:
                     self.run("member", "add", name, f"--peer-urls={peer_url}", "--learner")
-        return [one.in_cluster for one in self.members() if one.name] + [f"{name}={peer_url}"]
+        return [member.initial_cluster for member in self.members() if member.name] + [f"{name}={peer_url}"]
 
     def promote(self, peer_url: str) -> None:
-        """Lets it count, as soon as it has caught up."""
-        for attempt in _patiently():
+        """Makes a learner a voting member, as soon as it is in sync with the leader."""
+        for attempt in _retrying():
             with attempt:
-                for one in self.members():
-                    if one.peer_url == peer_url and one.learner:
-                        self.run("member", "promote", one.id)
+                for member in self.members():
+                    if member.peer_url == peer_url and member.learner:
+                        self.run("member", "promote", member.id)
 
     def remove(self, name: str, address: str) -> None:
-        """Removes a member; one that is gone already is no error."""
-        for one in self.members():
-            if one.name == name and one.peer_url == f"https://{address}:2380":
+        """Removes a member, if it exists."""
+        for member in self.members():
+            if member.name == name and member.peer_url == f"https://{address}:2380":
                 try:
-                    self.run("member", "remove", one.id)
+                    self.run("member", "remove", member.id)
                 except EtcdError:
-                    if any(left.id == one.id for left in self.members()):
+                    # Another server may have removed it in the meantime.
+                    if any(current.id == member.id for current in self.members()):
                         raise
 
 
-def _patiently() -> Retrying:
-    # Refused while another is learning, or while a member is away.
+def _retrying() -> Retrying:
+    # etcd refuses a change of members while another member is a learner or is not reachable.
     return Retrying(
         retry=retry_if_exception_type(EtcdError),
         stop=stop_after_delay(JOIN_SECONDS),
@@ -107,7 +111,9 @@ def _patiently() -> Retrying:
     )
 
 
-def _words(said: str) -> str:
-    """The error of etcdctl, which logs JSON before it."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "etcdctl said nothing")
+def _error_message(stderr: str) -> str:
+    """The error of etcdctl, which logs JSON lines before it."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    return next(
+        (line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "etcdctl printed nothing"
+    )

@@ -1,4 +1,4 @@
-"""A simulated machine: a folder that is its disk, and the processes that carry its mark."""
+"""A simulated machine: a folder that is its disk, and processes that have MACHINE_VARIABLE in their environment."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -18,16 +18,16 @@ from rehearsal.machines import cloud_config
 from rehearsal.processes import processes
 from tools.cache import cache_folder
 
-MARK = "HONEYDUE_MACHINE"
-"""Set to the machine's folder for everything that runs on it."""
+MACHINE_VARIABLE = "HONEYDUE_MACHINE"
+"""The environment variable that every process of a machine has. Its value is the machine's folder."""
 ROOT = "ROOT"
-"""Where the machine's disk begins, for the node's own scripts."""
+"""The environment variable with the root of the machine's disk. The scripts of the node prefix their paths with it."""
 SUPERVISOR_PORT = 9345
-"""Where what k3s answers on 6443 beside the API is answered here, where the API server has that port for itself."""
+"""The port of the k3s supervisor. In k3s it is 6443, which the API server alone has on a simulated machine."""
 UNIT = Path("etc/systemd/system/k3s.service")
 
-K3S = """\
-# Stands for the k3s binary: its kubectl is the real one, all else is rehearsal/machines/k3s.py.
+K3S_SCRIPT = """\
+# Replaces the k3s binary. kubectl is the real program; rehearsal/machines/k3s.py implements the other commands.
 name=${{0##*/}}
 [ "$name" != k3s ] || [ "${{1-}}" != kubectl ] || {{ name=kubectl; shift; }}
 if [ "$name" = kubectl ]; then
@@ -37,8 +37,8 @@ exec {python} -m rehearsal.machines.k3s "$@\""""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
-    """What the cloud knows of a machine beside its user data."""
+class CloudServer:
+    """The attributes of the simulated cloud's server, without its user data."""
 
     server_type: str
     location: str
@@ -46,7 +46,7 @@ class Server:
 
 
 class Machine:
-    """One machine of a world, whether it is there yet or not."""
+    """A machine of a world. Its folder exists from `boot` to `remove`."""
 
     def __init__(self, layout: Layout, name: str) -> None:
         self.name = name
@@ -58,79 +58,79 @@ class Machine:
 
     @classmethod
     def all(cls, layout: Layout) -> Iterator[Self]:
-        """Every machine that has a disk."""
+        """Every machine whose folder exists."""
         for folder in sorted(layout.machines.glob("*/")):
             yield cls(layout, folder.name)
 
     @classmethod
-    def here(cls) -> Self:
-        """The machine that this process runs on."""
+    def current(cls) -> Self:
+        """The machine on which this process runs."""
         folder = Path(os.environ[ROOT]).parent
         return cls(Layout(folder.parent.parent), folder.name)
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's, which k3s writes."""
+        """The administrator's kubeconfig, which k3s writes."""
         return self.root / "etc/rancher/k3s/k3s.yaml"
 
     @property
-    def server(self) -> Server:
-        return Server(**json.loads((self.folder / "server.json").read_text()))
+    def cloud_server(self) -> CloudServer:
+        """The server's attributes at the last boot."""
+        return CloudServer(**json.loads((self.folder / "server.json").read_text()))
 
-    def describe(self, server: Server) -> None:
-        """What the cloud knows of it."""
+    def write_cloud_server(self, server: CloudServer) -> None:
+        """Records the attributes of the server."""
         (self.folder / "server.json").write_text(json.dumps(asdict(server)))
 
-    def boot(self, server: Server, user_data: str) -> None:
-        """The first boot, which ends with what cloud-init runs last."""
+    def boot(self, server: CloudServer, user_data: str) -> None:
+        """Creates the disk and applies the user data: the first boot of a server."""
         for folder in (self.root, self.logs, self._programs):
             folder.mkdir(mode=0o700, parents=True)
-        self.describe(server)
+        self.write_cloud_server(server)
         config = cloud_config.parse(user_data)
         cloud_config.write_files(config, self.root)
         self._install_programs()
-        for program, *words in cloud_config.commands(config):
-            # All other programs would change the machine that the rehearsal runs on.
+        for program, *arguments in cloud_config.commands(config):
+            # Other programs, for example sysctl, would change the host.
             if program == "systemctl":
-                self.systemctl(*words)
+                self.systemctl(*arguments)
 
-    def systemctl(self, *words: str) -> None:
-        """What an operator types after `systemctl`; there is one service here, all others are somebody else's."""
-        verb = next((word for word in words if not word.startswith("-")), "")
-        if not {"k3s", "k3s.service"} & set(words):
+    def systemctl(self, *arguments: str) -> None:
+        """Replaces `systemctl`. It only acts on the service k3s: the others do not exist on the machine."""
+        verb = next((argument for argument in arguments if not argument.startswith("-")), "")
+        if not {"k3s", "k3s.service"} & set(arguments):
             return
         if verb in {"stop", "restart"}:
             self.stop()
-        if verb in {"start", "restart"} or (verb == "enable" and "--now" in words):
+        if verb in {"start", "restart"} or (verb == "enable" and "--now" in arguments):
             self.start()
 
     def start(self) -> None:
-        """Starts the service k3s, as its unit says; nothing when it runs."""
+        """Starts the service k3s as its unit describes, unless it is running."""
         if self.running():
             return
-        before, service = self._unit()
-        # Restart=always, and what goes before each start goes before each restart.
-        steps = " && ".join([*before, service])
-        loop = f"while :; do {steps}; sleep 1; done"
-        command = ["/bin/sh", "-c", loop]
+        # The unit has Restart=always: systemd repeats ExecStartPre before each restart.
+        loop = f"while :; do {' && '.join(self._unit_commands())}; sleep 1; done"
+        environment = {**self.environment(), MACHINE_VARIABLE: str(self.folder)}
         processes.start_detached(
-            command, log=self.logs / "k3s.log", folder=self.folder, environment={**self.environment(), **self._mark}
+            ["/bin/sh", "-c", loop], log=self.logs / "k3s.log", folder=self.folder, environment=environment
         )
 
     def stop(self) -> int:
-        """Ends all that runs, as a power cut would; the disk stays. Returns how many processes there were."""
-        return processes.kill(MARK, str(self.folder))
+        """Kills every process of the machine, as a power cut does. The disk stays. Returns the number of processes."""
+        return processes.kill(MACHINE_VARIABLE, str(self.folder))
 
     def remove(self) -> None:
-        """Its end."""
+        """Stops the machine and deletes its disk."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def running(self) -> bool:
-        return bool(processes.find(MARK, str(self.folder)))
+        """Whether any process of the machine runs."""
+        return bool(processes.find(MACHINE_VARIABLE, str(self.folder)))
 
     def environment(self) -> dict[str, str]:
-        """What a shell on the machine has, and nothing of the person's own."""
+        """The environment of a shell on the machine. It contains nothing of the operator's environment."""
         return {
             "PATH": os.pathsep.join([str(self._programs), str(self.root / "usr/local/bin"), os.defpath]),
             "HOME": str(self.folder),
@@ -144,40 +144,39 @@ class Machine:
             processes.MARK: str(self._layout.folder),
         }
 
-    @property
-    def _mark(self) -> Mapping[str, str]:
-        return {MARK: str(self.folder)}
+    def _unit_commands(self) -> list[str]:
+        """The shell commands of the systemd unit of k3s, in their order.
 
-    def _unit(self) -> tuple[list[str], str]:
-        """The commands of k3s' own unit: those before it, and it. What belongs to the system (modprobe) is not run."""
-        lines = (self.root / UNIT).read_text().splitlines()
-        before = [line.partition("=")[2] for line in lines if line.startswith("ExecStartPre=")]
-        (service,) = (line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
-        environment = [
-            file for line in lines if line.startswith("EnvironmentFile=") for file in (line.partition("=")[2],)
-        ]
-        sources = [f". {shlex.quote(str(self.root) + file)}" for file in environment]
+        Commands of ExecStartPre outside of /usr/local, for example modprobe, would act on the host and are left out.
+        """
+        lines = [line.partition("=") for line in (self.root / UNIT).read_text().splitlines()]
+        environment_files = [file for key, _, file in lines if key == "EnvironmentFile"]
+        preparations = [command for key, _, command in lines if key == "ExecStartPre"]
+        (service,) = (command for key, _, command in lines if key == "ExecStart")
         return [
-            *sources,
-            *(f"{self.root}{command}" for command in before if command.startswith("/usr/local/")),
-        ], f"{self.root}{service}"
+            *(f". {shlex.quote(str(self.root) + file)}" for file in environment_files),
+            *(f"{self.root}{command}" for command in preparations if command.startswith("/usr/local/")),
+            f"{self.root}{service}",
+        ]
 
     def _install_programs(self) -> None:
-        # Every name of the cluster's nodes leads here; what k3s answers on the port of the API has one of its own.
+        # Redirects requests to the k3s supervisor of any node to the port that it has here.
         (self.folder / ".curlrc").write_text(f'connect-to = ":6443::{SUPERVISOR_PORT}"\nnoproxy = "*"\n')
         python, world = shlex.quote(sys.executable), shlex.quote(str(self._layout.folder))
-        # The address is there when the cloud has attached the server to the network, which may be after its first boot.
+        # `ip` reports the private interface when the cloud has attached the server to the network. That may happen
+        # after the first boot.
         cloud = shlex.quote(str(self._layout.clouds / "hcloud.json"))
         _script(
             self._programs / "ip",
-            f"""for wanted; do :; done\ngrep -qF "\\"$wanted\\"" {cloud} && echo '[{{"ifname": "eth1"}}]' || echo '[]'""",
+            f"""for address; do :; done
+grep -qF "\\"$address\\"" {cloud} && echo '[{{"ifname": "eth1"}}]' || echo '[]'""",
         )
         _script(self._programs / "systemctl", f'exec {python} -m rehearsal.machines {world} systemctl {self.name} "$@"')
-        # The download that the node's own installer makes, of whatever release it asks for.
+        # The release that the node's install script downloads, with its checksum.
         version = re.search(r"^K3S_VERSION='?([^'\n]+)", (self.root / "etc/honeydue/node.env").read_text(), re.M)
         release = self._releases / (version[1] if version else "unknown")
         k3s = _script(
-            release / "k3s", K3S.format(python=python, kubectl=shlex.quote(str(binary("kubernetes", "kubectl"))))
+            release / "k3s", K3S_SCRIPT.format(python=python, kubectl=shlex.quote(str(binary("kubernetes", "kubectl"))))
         )
         (release / "sha256sum-amd64.txt").write_text(f"{hashlib.sha256(k3s.read_bytes()).hexdigest()}  k3s\n")
 

@@ -1,4 +1,7 @@
-"""A machine's Node, and what k3s does when one is deleted: its member leaves etcd, and its name is free again."""
+"""Registers a machine's Node, and cleans up after a deleted Node as k3s does.
+
+The cleanup removes the etcd member and the node password, so that another machine can use the name.
+"""
 
 import base64
 import hashlib
@@ -11,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tenacity import Retrying, retry_if_exception_type, wait_fixed
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
 from rehearsal.control_plane.control_plane import KUBERNETES
 from rehearsal.control_plane.kubectl import Kubectl
@@ -21,14 +24,14 @@ from rehearsal.machines.etcd import Etcd, EtcdError
 from rehearsal.pki import write_private
 
 MEMBER_FINALIZER = "wrangler.cattle.io/managed-etcd-controller"
-PASSWORD_FINALIZER = "wrangler.cattle.io/node"  # noqa: S105  # a name of k3s
+PASSWORD_FINALIZER = "wrangler.cattle.io/node"  # noqa: S105  # the name of a finalizer
 NODE_NAME = "etcd.k3s.cattle.io/node-name"
 NODE_ADDRESS = "etcd.k3s.cattle.io/node-address"
 RETRY_SECONDS = 1.0
 
 
-def password(root: Path) -> str:
-    """By which the machine proves, for as long as its Node lives, that it is the same one."""
+def node_password(root: Path) -> str:
+    """The password that proves that a Node belongs to this machine. It is generated once and stored on the disk."""
     file = root / "etc/rancher/node/password"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -36,37 +39,38 @@ def password(root: Path) -> str:
     return file.read_text()
 
 
-def register(kubectl: Kubectl, node: Node, own_password: str) -> None:
-    """Makes the Node, or finds its own; while the name is another machine's it is refused, and asks again for ever, as k3s does."""
+def register(kubectl: Kubectl, node: Node, password: str) -> None:
+    """Creates or updates the Node. While its name belongs to another machine, it retries without end, as k3s does."""
     for attempt in Retrying(
-        retry=retry_if_exception_type(RehearsalError), wait=wait_fixed(RETRY_SECONDS), before_sleep=_say
+        retry=retry_if_exception_type(RehearsalError), wait=wait_fixed(RETRY_SECONDS), before_sleep=_print_error
     ):
         with attempt:
-            _prove(kubectl, node.hostname, hashlib.sha256(own_password.encode()).hexdigest())
+            _verify_password(kubectl, node.hostname, hashlib.sha256(password.encode()).hexdigest())
             kubectl.apply(kwok_manifests([node], kubelet_version=KUBERNETES.version))
 
 
-def _prove(kubectl: Kubectl, name: str, own_hash: str) -> None:
-    chosen = (_secret(name), "--namespace=kube-system")
-    held = kubectl.run("get", "secret", *chosen, "--ignore-not-found", "--output=jsonpath={.data.hash}")
-    if not held:
-        kubectl.run("create", "secret", "generic", *chosen, f"--from-literal=hash={own_hash}")
-    elif base64.b64decode(held).decode() != own_hash:
+def _verify_password(kubectl: Kubectl, hostname: str, password_hash: str) -> None:
+    secret = (_secret_name(hostname), "--namespace=kube-system")
+    stored = kubectl.run("get", "secret", *secret, "--ignore-not-found", "--output=jsonpath={.data.hash}")
+    if not stored:
+        kubectl.run("create", "secret", "generic", *secret, f"--from-literal=hash={password_hash}")
+    elif base64.b64decode(stored).decode() != password_hash:
         raise RehearsalError(
-            f"Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server: {name}"
+            "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' "
+            f"may not match server: {hostname}"
         )
 
 
-def _secret(name: str) -> str:
-    return f"{name}.node-password.k3s"
+def _secret_name(hostname: str) -> str:
+    return f"{hostname}.node-password.k3s"
 
 
-def _say(state: Any) -> None:  # noqa: ANN401  # tenacity's own
-    print(state.outcome.exception(), flush=True)
+def _print_error(state: RetryCallState) -> None:
+    print(state.outcome.exception() if state.outcome else None, flush=True)
 
 
-class Cleaner(threading.Thread):
-    """Waits for Nodes that are being deleted and lets them go when nothing of them is left; each server has one, as in k3s."""
+class NodeCleanup(threading.Thread):
+    """Cleans up after Nodes that are being deleted, then removes their finalizers. Each server runs one, as in k3s."""
 
     def __init__(self, kubectl: Kubectl, etcd: Etcd) -> None:
         super().__init__(daemon=True)
@@ -76,38 +80,38 @@ class Cleaner(threading.Thread):
     def run(self) -> None:
         while True:
             try:
-                for node in self._watched():
+                for node in self._watch_nodes():
                     if node["metadata"].get("deletionTimestamp"):
-                        self._let_go(node["metadata"])
+                        self._finalize(node["metadata"])
             except (RehearsalError, EtcdError) as error:
                 print(f"cleaning up after a Node: {error}", flush=True)
-            # A watch ends with the API server's patience, or with the API server.
+            # The watch ends at the API server's timeout, or when the API server stops.
             time.sleep(RETRY_SECONDS)
 
-    def _watched(self) -> Iterator[Mapping[str, Any]]:
-        """Every Node there is, then every change, until the watch ends."""
+    def _watch_nodes(self) -> Iterator[Mapping[str, Any]]:
+        """Every existing Node, then every changed one, until the watch ends."""
         command = self._kubectl.command("get", "nodes", "--watch", "--output=json")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watch:
             decoder, text = json.JSONDecoder(), ""
             for line in watch.stdout or ():
                 text += line
-                # An object ends where its first brace is closed.
+                # kubectl indents nested objects: a brace at the start of a line closes the object.
                 if line == "}\n":
                     yield decoder.decode(text)
                     text = ""
 
-    def _let_go(self, metadata: Mapping[str, Any]) -> None:
-        left = metadata.get("finalizers", [])
+    def _finalize(self, metadata: Mapping[str, Any]) -> None:
+        finalizers = metadata.get("finalizers", [])
         annotations = metadata.get("annotations", {})
-        if MEMBER_FINALIZER in left:
+        if MEMBER_FINALIZER in finalizers:
             self._etcd.remove(annotations[NODE_NAME], annotations[NODE_ADDRESS])
-        if PASSWORD_FINALIZER in left:
+        if PASSWORD_FINALIZER in finalizers:
             self._kubectl.run(
-                "delete", "secret", _secret(metadata["name"]), "--namespace=kube-system", "--ignore-not-found"
+                "delete", "secret", _secret_name(metadata["name"]), "--namespace=kube-system", "--ignore-not-found"
             )
-        kept = [one for one in left if one not in {MEMBER_FINALIZER, PASSWORD_FINALIZER}]
-        if kept != left:
+        remaining = [name for name in finalizers if name not in {MEMBER_FINALIZER, PASSWORD_FINALIZER}]
+        if remaining != finalizers:
             patch = json.dumps(
-                {"metadata": {"finalizers": kept or None, "resourceVersion": metadata["resourceVersion"]}}
+                {"metadata": {"finalizers": remaining or None, "resourceVersion": metadata["resourceVersion"]}}
             )
             self._kubectl.run("patch", "node", metadata["name"], "--type=merge", f"--patch={patch}")

@@ -1,10 +1,11 @@
-"""etcd's snapshots as k3s keeps them: on the machine's disk and in a bucket, with the names that k3s gives."""
+"""etcd snapshots as k3s makes them: on the machine's disk and in an S3 bucket, with the names that k3s uses."""
 
 import base64
 import subprocess
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -24,7 +25,7 @@ COMPRESSED = ".zip"
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """Where snapshots go besides the machine's own disk. Whom it trusts there is the machine's business (SSL_CERT_FILE)."""
+    """The S3 bucket for snapshots. SSL_CERT_FILE of the machine determines which CAs the client trusts."""
 
     endpoint: str
     bucket: str
@@ -34,33 +35,40 @@ class Bucket:
     secret_key: str
 
     @classmethod
-    def of(cls, flags: Mapping[str, str]) -> Self:
-        """By k3s' own names, with and without their `etcd-s3-`."""
-        told = {name.removeprefix("etcd-s3-").replace("-", "_"): value for name, value in flags.items()}
-        missing = [name for name in cls.__dataclass_fields__ if name not in told]
+    def from_options(cls, options: Mapping[str, str]) -> Self:
+        """The bucket that options of k3s describe, with or without their prefix `etcd-s3-`. Raises RehearsalError."""
+        values = {name.removeprefix("etcd-s3-").replace("-", "_"): value for name, value in options.items()}
+        missing = [name for name in cls.__dataclass_fields__ if name not in values]
         if missing:
             raise RehearsalError(f"s3 configuration was not set: {', '.join(missing)}")
-        return cls(**{name: told[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: values[name] for name in cls.__dataclass_fields__})
 
     @classmethod
-    def of_secret(cls, kubectl: Kubectl, name: str) -> Self:
-        """What the Secret says that k3s is told to read; a RehearsalError while there is none."""
+    def from_secret(cls, kubectl: Kubectl, name: str) -> Self:
+        """The bucket of the Secret that `etcd-s3-config-secret` names. Raises RehearsalError when it does not exist."""
         data: Mapping[str, str] = kubectl.run_json("get", "secret", name, "--namespace=kube-system")["data"]
-        return cls.of({key: base64.b64decode(value).decode() for key, value in data.items()})
+        return cls.from_options({key: base64.b64decode(value).decode() for key, value in data.items()})
 
-    def put(self, file: Path) -> None:
-        with _Refusals(self):
+    def upload(self, file: Path) -> None:
+        with self._one_line_errors():
             self._client.fput_object(self.bucket, self._key(file.name), str(file))
 
-    def get(self, name: str, folder: Path) -> Path:
-        with _Refusals(self):
+    def download(self, name: str, folder: Path) -> Path:
+        with self._one_line_errors():
             self._client.fget_object(self.bucket, self._key(name), str(folder / name))
         return folder / name
 
     def names(self) -> Sequence[str]:
-        with _Refusals(self):
-            found = self._client.list_objects(self.bucket, prefix=self._key(""), recursive=True)
-            return [Path(one.object_name or "").name for one in found]
+        with self._one_line_errors():
+            objects = self._client.list_objects(self.bucket, prefix=self._key(""), recursive=True)
+            return [Path(item.object_name or "").name for item in objects]
+
+    @contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (MinioException, HTTPError) as error:
+            raise RehearsalError(f"s3://{self.bucket} at {self.endpoint}: {error}") from error
 
     def _key(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
@@ -70,36 +78,22 @@ class Bucket:
         return Minio(self.endpoint, access_key=self.access_key, secret_key=self.secret_key, region=self.region)
 
 
-class _Refusals:
-    """Says in one line what the store would not do."""
-
-    def __init__(self, bucket: Bucket) -> None:
-        self._where = f"s3://{bucket.bucket} at {bucket.endpoint}"
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, MinioException | HTTPError):
-            raise RehearsalError(f"{self._where}: {error}") from error
-
-
 def save(etcd: Etcd, folder: Path, name: str, *, compress: bool) -> Path:
-    """A snapshot of a living member."""
+    """Saves a snapshot of a running member to a file in `folder`, and returns the file."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / name
     etcd.run("snapshot", "save", str(file))
     if not compress:
         return file
-    packed = file.with_name(file.name + COMPRESSED)
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    compressed = file.with_name(file.name + COMPRESSED)
+    with zipfile.ZipFile(compressed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(file, file.name)
     file.unlink()
-    return packed
+    return compressed
 
 
 def restore(file: Path, place: ControlPlaneConfig) -> None:
-    """Makes a member's data of a snapshot, which is a cluster of its own; the data that was there is put aside."""
+    """Creates the data of a new one-member cluster from a snapshot. Existing data is renamed to `etcd-old-<time>`."""
     if not file.exists():
         raise RehearsalError(f"etcd: snapshot path does not exist: {file}")
     if file.suffix == COMPRESSED:
@@ -120,7 +114,7 @@ def restore(file: Path, place: ControlPlaneConfig) -> None:
         f"--data-dir={place.etcd_data}",
         *member,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RehearsalError(f"etcd: {done.stderr.strip().splitlines()[-1]}")
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode != 0:
+        raise RehearsalError(f"etcd: {completed.stderr.strip().splitlines()[-1]}")
     (place.etcd_data / "name").write_text(place.etcd_name)

@@ -1,7 +1,8 @@
-"""What k3s answers on port 6443 beside the API, and the same API at the machine's public address.
+"""The k3s supervisor, and a TCP proxy for the API at the machine's public address.
 
-Here the API server has the port for itself, so the supervisor has one of its own (SUPERVISOR_PORT), to which the machines' curl
-is led. The API server listens at one address only; for the other one, connections are handed on as they are.
+In k3s, the supervisor and the API server share port 6443. On a simulated machine the API server has that port alone,
+and the supervisor listens on SUPERVISOR_PORT, to which `.curlrc` redirects curl. The API server binds only to the
+private address of the machine.
 """
 
 import asyncio
@@ -20,14 +21,14 @@ CHUNK = 65536
 
 
 class Supervisor:
-    """Serves for as long as its process lives."""
+    """Serves the CA and the bootstrap data until its process ends."""
 
     def __init__(self, server: Path, password: str) -> None:
         self._server = server
         self._credentials = f"Basic {base64.b64encode(f'server:{password}'.encode()).decode()}"
 
     def listen(self, address: str, port: int, *, certificate: Path, key: Path) -> None:
-        """Returns at once."""
+        """Starts to listen in a thread."""
         supervisor = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,14 +37,14 @@ class Supervisor:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        listening = ThreadingHTTPServer((address, port), Handler)
-        listening.daemon_threads = True
-        # Not at accept, where one slow caller would hold up all others: at the first byte, in that caller's own thread.
-        listening.socket = context.wrap_socket(listening.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        server = ThreadingHTTPServer((address, port), Handler)
+        server.daemon_threads = True
+        # The handshake happens in the thread of the connection. On accept, one slow client would block all others.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        """One request: who asks for the authorities' keys must know the token."""
+        """Answers one request. The bootstrap data requires the cluster token."""
         match request.path:
             case "/cacerts":
                 self._reply(request, (self._server / "tls/server-ca.crt").read_bytes())
@@ -51,7 +52,7 @@ class Supervisor:
                 self._reply(request, b"pong")
             case "/v1-k3s/server-bootstrap":
                 if hmac.compare_digest(request.headers.get("Authorization", ""), self._credentials):
-                    self._reply(request, bootstrap.told(self._server).encode())
+                    self._reply(request, bootstrap.serialize(self._server).encode())
                 else:
                     self._reply(request, b"Unauthorized", status=HTTPStatus.UNAUTHORIZED)
             case _:
@@ -66,7 +67,7 @@ class Supervisor:
 
 
 def forward(address: str, to: str, port: int) -> None:
-    """Hands connections to `address` on to `to`, untouched; returns at once."""
+    """Forwards TCP connections from `address` to `to` in a thread, without decrypting them."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -75,16 +76,16 @@ def forward(address: str, to: str, port: int) -> None:
                 await writer.drain()
         writer.close()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection(to, port)
+            backend_reader, backend_writer = await asyncio.open_connection(to, port)
         except OSError:
             writer.close()
             return
-        await asyncio.gather(pump(reader, back), pump(there, writer))
+        await asyncio.gather(pump(reader, backend_writer), pump(backend_reader, writer))
 
     async def serve() -> None:
-        listening = await asyncio.start_server(connected, address, port)
-        await listening.serve_forever()
+        server = await asyncio.start_server(connect, address, port)
+        await server.serve_forever()
 
     threading.Thread(target=lambda: asyncio.run(serve()), daemon=True).start()

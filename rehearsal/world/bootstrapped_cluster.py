@@ -10,7 +10,7 @@ from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.engine import engine
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
-from rehearsal.machines.machine import MARK, Machine
+from rehearsal.machines.machine import MACHINE_VARIABLE, Machine
 from rehearsal.pki import write_private
 from rehearsal.processes import processes
 
@@ -44,7 +44,7 @@ class BootstrappedCluster:
         return {
             f"{machine.name}/{process.name()}": process.pid
             for machine in Machine.all(self._layout)
-            for process in processes.find(MARK, str(machine.folder))
+            for process in processes.find(MACHINE_VARIABLE, str(machine.folder))
             if process.name() in NAMES
         }
 

@@ -55,7 +55,7 @@ def test_files_of_the_configuration_are_those_of_the_machine(tmp_path: Path) -> 
     config = configured(
         tmp_path, main="kube-apiserver-arg: ['audit-policy-file=/etc/audit.yaml', 'audit-log-maxage=30']\n"
     )
-    assert config.programs_flags(tmp_path)["kube-apiserver"] == [
+    assert config.extra_arguments(tmp_path)["kube-apiserver"] == [
         f"audit-policy-file={tmp_path}/etc/audit.yaml",
         "audit-log-maxage=30",
     ]
@@ -64,7 +64,7 @@ def test_files_of_the_configuration_are_those_of_the_machine(tmp_path: Path) -> 
 @pytest.mark.parametrize(("token", "authority"), [("K10" + "a" * 64 + "::server:secret", "a" * 64), ("secret", None)])
 def test_a_token_has_two_forms(token: str, authority: str | None) -> None:
     config = Config({"token": token})
-    assert (config.password, config.authority_hash) == ("secret", authority)
+    assert (config.password, config.ca_hash) == ("secret", authority)
 
 
 def test_what_one_server_tells_is_what_the_next_one_has(tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def test_what_one_server_tells_is_what_the_next_one_has(tmp_path: Path) -> None:
     for path in bootstrap.FILES.values():
         (one / path).parent.mkdir(parents=True, exist_ok=True)
         (one / path).write_text(path)
-    answer = bootstrap.told(one)
+    answer = bootstrap.serialize(one)
     # As the node's own script reads it.
     assert base64.b64decode(json.loads(answer)["ClientCAKey"]["Content"]) == b"tls/client-ca.key"
-    bootstrap.take(answer, other)
+    bootstrap.write(answer, other)
     assert {path: (other / path).read_text() for path in bootstrap.FILES.values()} == {
         path: path for path in bootstrap.FILES.values()
     }

@@ -22,7 +22,7 @@ def boot(cloud: Cloud, server: Props) -> None:
 
 def cycle(cloud: Cloud, server: Props) -> None:
     """Off and on again: what a change of its type takes."""
-    _tell(cloud, "cycle", server, _described(server))
+    _tell(cloud, "power-cycle", server, _described(server))
 
 
 def remove(cloud: Cloud, server: Props) -> None:
