@@ -1,1 +1,1 @@
-"""The images that real nodes run, made without a container engine."""
+"""Container images for real nodes, built without a container engine."""

@@ -1,4 +1,4 @@
-"""Writes an image as a docker-archive, which containerd imports: the same content gives the same bytes."""
+"""Writes an image as a docker-archive, which containerd can import. The build is reproducible."""
 
 import hashlib
 import io
@@ -14,12 +14,15 @@ from pathlib import Path
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Layer = Mapping[str, Path | bytes]
-"""What stands at which absolute path: a file or a whole folder of this machine, or a file's content. All belongs to root."""
+"""The contents of a layer by their absolute path: a file or folder of the host, or bytes. Root owns all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What a Dockerfile would say. `user` is a number or `number:number`: images here need no /etc/passwd."""
+    """The definition of an image, with the meaning of the instructions of a Dockerfile.
+
+    `user` is a numeric uid or `uid:gid`, because the image may contain no /etc/passwd.
+    """
 
     reference: str
     layers: Sequence[Layer]
@@ -31,20 +34,20 @@ class Image:
 
 
 def write(image: Image, file: Path) -> None:
-    """Writes the archive; it appears by rename, whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".building-") as scratch:
-        layers = [_layer(layer, Path(scratch, str(number))) for number, layer in enumerate(image.layers)]
+    """Writes the archive to `file` by rename: a partial archive never has that name."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".building-") as folder:
+        layers = [_layer(layer, Path(folder, str(number))) for number, layer in enumerate(image.layers)]
         config = _json(_config(image, [digest for _, digest in layers]))
         config_name = f"{hashlib.sha256(config).hexdigest()}.json"
         names = [f"{digest}.tar" for _, digest in layers]
         manifest = _json([{"Config": config_name, "RepoTags": [image.reference], "Layers": names}])
-        finished = Path(scratch, "image.tar")
-        with tarfile.open(finished, "w") as archive:
+        complete = Path(folder, "image.tar")
+        with tarfile.open(complete, "w") as archive:
             _add(archive, config_name, config)
             for (path, _), name in zip(layers, names, strict=True):
                 _add(archive, name, path)
             _add(archive, "manifest.json", manifest)
-        finished.rename(file)
+        complete.rename(file)
 
 
 def _config(image: Image, digests: Sequence[str]) -> Mapping[str, object]:
@@ -71,7 +74,7 @@ def _layer(layer: Layer, file: Path) -> tuple[Path, str]:
         for target, source in sorted(layer.items()):
             name = target.strip("/")
             if isinstance(source, Path) and source.is_dir():
-                for path in _below(source):
+                for path in _walk(source):
                     _add(archive, os.path.normpath(f"{name}/{path.relative_to(source)}").lstrip("/"), path)
             else:
                 _add(archive, name, source)
@@ -79,27 +82,27 @@ def _layer(layer: Layer, file: Path) -> tuple[Path, str]:
         return file, hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Everything in the folder, a folder before what is in it; the same order on every machine."""
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every path below the folder, sorted, with a folder before its contents."""
     for path in sorted(folder.iterdir()):
         yield path
         if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
+            yield from _walk(path)
 
 
 def _add(archive: tarfile.TarFile, name: str, source: Path | bytes) -> None:
-    """Without what differs between two builds of the same: owner, time, the names of users."""
-    made = tarfile.TarInfo(name)
+    """Adds an entry without the metadata that differs between two builds: owner, group and time."""
+    entry = tarfile.TarInfo(name)
     if isinstance(source, bytes):
-        made.size, made.mode = len(source), 0o644
-        archive.addfile(made, io.BytesIO(source))
+        entry.size, entry.mode = len(source), 0o644
+        archive.addfile(entry, io.BytesIO(source))
         return
-    found = archive.gettarinfo(source, name)
-    made.type, made.linkname, made.size = found.type, found.linkname, found.size
-    # As the umask of whoever unpacked it may have narrowed it.
-    made.mode = found.mode | (0o555 if found.isdir() or found.mode & 0o100 else 0o444)
-    if found.isreg():
+    original = archive.gettarinfo(source, name)
+    entry.type, entry.linkname, entry.size = original.type, original.linkname, original.size
+    # The umask of the user who unpacked the file may have removed permissions.
+    entry.mode = original.mode | (0o555 if original.isdir() or original.mode & 0o100 else 0o444)
+    if original.isreg():
         with source.open("rb") as content:
-            archive.addfile(made, content)
+            archive.addfile(entry, content)
     else:
-        archive.addfile(made)
+        archive.addfile(entry)

@@ -59,20 +59,22 @@ class K3sServer:
         # k3s is one process with its programs. Here, a killed server leaves its programs behind: end them.
         processes.kill(MACHINE_VARIABLE, str(self._machine.folder))
         peer = self._prepare_bootstrap_data()
-        place = self.control_plane()
-        control_plane.create_certificates(place)
-        control_plane.write_kubeconfigs(place, self._kubeconfig)
-        self._listen(place)
-        plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
+        config = self.control_plane_config()
+        control_plane.create_certificates(config)
+        control_plane.write_kubeconfigs(config, self._kubeconfig)
+        self._listen(config)
+        plane = ControlPlane(config, logs=self._machine.logs, run=self._start)
         try:
-            self._start_etcd(plane, place, peer)
+            self._start_etcd(plane, config, peer)
             kubectl, cluster_init = Kubectl(self._kubeconfig), self._config.is_set("cluster-init")
             plane.start_kubernetes(on_ready=kubectl.install_k3s_manifests if cluster_init else lambda: None)
-            registration.NodeCleanup(kubectl, Etcd(url=place.etcd_url, pki=place.pki)).start()
+            registration.NodeCleanup(kubectl, Etcd(url=config.etcd_url, pki=config.pki)).start()
             # In a thread: the registration retries without end while another machine has the name of this node. The
             # control plane must run in the meantime.
             threading.Thread(
-                target=self._register, args=[place, kubectl.install_traefik_crds if cluster_init else None], daemon=True
+                target=self._register,
+                args=[config, kubectl.install_traefik_crds if cluster_init else None],
+                daemon=True,
             ).start()
             while (program := plane.ended()) is None:
                 time.sleep(WATCH_SECONDS)
@@ -94,25 +96,25 @@ class K3sServer:
                 "Managed etcd cluster membership was previously reset, "
                 "remove the cluster-reset flag and start k3s normally"
             )
-        place = self.control_plane()
-        control_plane.create_certificates(place)
+        config = self.control_plane_config()
+        control_plane.create_certificates(config)
         if snapshot is not None:
-            snapshots.restore(self._snapshot_file(snapshot), place)
-        plane = ControlPlane(place, logs=self._machine.logs, run=self._start)
+            snapshots.restore(self._snapshot_file(snapshot), config)
+        plane = ControlPlane(config, logs=self._machine.logs, run=self._start)
         try:
             plane.start_etcd(force_new_cluster=True)
             if snapshot is not None:
-                bootstrap.restore_from(Etcd(url=place.etcd_url, pki=place.pki), self._folder, self._config.password)
+                bootstrap.restore_from(Etcd(url=config.etcd_url, pki=config.pki), self._folder, self._config.password)
         finally:
             plane.kill()
         self._reset_flag.touch()
 
     def save_snapshot(self, name: str) -> str:
         """Saves a snapshot on the disk, and in the bucket if one is configured. Returns its full name."""
-        place = self.control_plane()
+        config = self.control_plane_config()
         full_name = f"{name}-{self._machine.name}-{int(time.time())}"
         compress = self._config.is_set("etcd-snapshot-compress")
-        file = snapshots.save(Etcd(url=place.etcd_url, pki=place.pki), self._snapshots, full_name, compress=compress)
+        file = snapshots.save(Etcd(url=config.etcd_url, pki=config.pki), self._snapshots, full_name, compress=compress)
         if self._config.is_set("etcd-s3"):
             self._bucket().upload(file)
         return file.name
@@ -144,12 +146,12 @@ class K3sServer:
             return snapshots.Bucket.from_options(options)
         return snapshots.Bucket.from_secret(Kubectl(self._kubeconfig), self._config.text("etcd-s3-config-secret"))
 
-    def control_plane(self) -> ControlPlaneConfig:
+    def control_plane_config(self) -> ControlPlaneConfig:
         """The configuration of the control plane on this machine."""
-        config = self._config
-        services = ip_network(config.text("service-cidr"))
+        k3s = self._config
+        services = ip_network(k3s.text("service-cidr"))
         encryption = self._folder / bootstrap.FILES["EncryptionConfig"]
-        extra = {program: list(flags) for program, flags in config.extra_arguments(self._machine.root).items()}
+        extra = {program: list(flags) for program, flags in k3s.extra_arguments(self._machine.root).items()}
         if encryption.exists():
             extra["kube-apiserver"].append(f"encryption-provider-config={encryption}")
         return ControlPlaneConfig(
@@ -159,9 +161,9 @@ class K3sServer:
             pki=self._folder / "tls",
             etcd_data=self.data,
             work_folder=self._machine.folder,
-            tls_sans=[*config.texts("tls-san"), self._machine.name],
+            tls_sans=[*k3s.texts("tls-san"), self._machine.name],
             network=ClusterNetwork(
-                pod_cidr=config.text("cluster-cidr"),
+                pod_cidr=k3s.text("cluster-cidr"),
                 service_cidr=str(services),
                 apiserver_cluster_ip=str(services[1]),
                 advertise_address=str(ADVERTISED[ip_address(self.address).packed[-1]]),
@@ -193,35 +195,35 @@ class K3sServer:
         bootstrap.write(bootstrap.fetch(peer, self._config), self._folder)
         return peer
 
-    def _listen(self, place: ControlPlaneConfig) -> None:
+    def _listen(self, config: ControlPlaneConfig) -> None:
         supervisor = Supervisor(self._folder, self._config.password)
         supervisor.listen(
-            place.address, SUPERVISOR_PORT, certificate=place.pki / "apiserver.crt", key=place.pki / "apiserver.key"
+            config.address, SUPERVISOR_PORT, certificate=config.pki / "apiserver.crt", key=config.pki / "apiserver.key"
         )
-        if (public := self._machine.cloud_server.ipv4) != place.address:
-            forward(public, place.address, PORTS["apiserver"])
+        if (public := self._machine.cloud_server.ipv4) != config.address:
+            forward(public, config.address, PORTS["apiserver"])
 
-    def _start_etcd(self, control_plane: ControlPlane, place: ControlPlaneConfig, peer: str | None) -> None:
+    def _start_etcd(self, control_plane: ControlPlane, config: ControlPlaneConfig, peer: str | None) -> None:
         if peer is None:
             control_plane.start_etcd()
-            bootstrap.save_to(Etcd(url=place.etcd_url, pki=place.pki), self._folder, self._config.password)
+            bootstrap.save_to(Etcd(url=config.etcd_url, pki=config.pki), self._folder, self._config.password)
             return
-        peer_etcd = Etcd(url=f"https://{peer}:{PORTS['etcd']}", pki=place.pki)
-        members = peer_etcd.add(place.etcd_name, place.peer_url)
+        peer_etcd = Etcd(url=f"https://{peer}:{PORTS['etcd']}", pki=config.pki)
+        members = peer_etcd.add(config.etcd_name, config.peer_url)
         control_plane.start_etcd(members)
-        peer_etcd.promote(place.peer_url)
+        peer_etcd.promote(config.peer_url)
 
-    def _register(self, place: ControlPlaneConfig, on_registered: Callable[[], None] | None) -> None:
+    def _register(self, config: ControlPlaneConfig, on_registered: Callable[[], None] | None) -> None:
         server = self._machine.cloud_server
         node = Node(
             hostname=self._machine.name,
-            ipv4=place.address,
+            ipv4=config.address,
             external_ipv4=server.ipv4,
             server_type=server.server_type,
             location=server.location,
-            kubelet_host=place.address,
+            kubelet_host=config.address,
             labels=dict(label.split("=", 1) for label in self._config.texts("node-label")),
-            annotations={registration.NODE_NAME: place.etcd_name, registration.NODE_ADDRESS: place.address},
+            annotations={registration.NODE_NAME: config.etcd_name, registration.NODE_ADDRESS: config.address},
             finalizers=[registration.MEMBER_FINALIZER, registration.PASSWORD_FINALIZER],
         )
         registration.register(Kubectl(self._kubeconfig), node, registration.node_password(self._machine.root))

@@ -92,29 +92,29 @@ def save(etcd: Etcd, folder: Path, name: str, *, compress: bool) -> Path:
     return compressed
 
 
-def restore(file: Path, place: ControlPlaneConfig) -> None:
+def restore(file: Path, config: ControlPlaneConfig) -> None:
     """Creates the data of a new one-member cluster from a snapshot. Existing data is renamed to `etcd-old-<time>`."""
     if not file.exists():
         raise RehearsalError(f"etcd: snapshot path does not exist: {file}")
     if file.suffix == COMPRESSED:
         with zipfile.ZipFile(file) as archive:
             file = Path(archive.extract(archive.namelist()[0], file.parent))
-    if place.etcd_data.exists():
-        place.etcd_data.rename(place.etcd_data.with_name(f"etcd-old-{int(time.time())}"))
+    if config.etcd_data.exists():
+        config.etcd_data.rename(config.etcd_data.with_name(f"etcd-old-{int(time.time())}"))
     member = [
-        f"--name={place.etcd_name}",
-        f"--initial-cluster={place.etcd_name}={place.peer_url}",
-        f"--initial-advertise-peer-urls={place.peer_url}",
+        f"--name={config.etcd_name}",
+        f"--initial-cluster={config.etcd_name}={config.peer_url}",
+        f"--initial-advertise-peer-urls={config.peer_url}",
     ]
     command = [
         str(binary("etcd", "etcdutl")),
         "snapshot",
         "restore",
         str(file),
-        f"--data-dir={place.etcd_data}",
+        f"--data-dir={config.etcd_data}",
         *member,
     ]
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     if completed.returncode != 0:
         raise RehearsalError(f"etcd: {completed.stderr.strip().splitlines()[-1]}")
-    (place.etcd_data / "name").write_text(place.etcd_name)
+    (config.etcd_data / "name").write_text(config.etcd_name)

@@ -144,7 +144,7 @@ class RealNodes:
         self._nodes = {node.hostname: node for node in config.node_configs()}
         self._machines = {hostname: Machine(layout=layout, hostname=hostname) for hostname in self._nodes}
 
-    def control_plane(self, place: ControlPlaneConfig) -> ControlPlaneConfig:
+    def control_plane_config(self, config: ControlPlaneConfig) -> ControlPlaneConfig:
         """The configuration of the control plane with an address that nodes and pods can reach."""
         network_config = replace(self._config.network, advertise_address=network.ROUTER)
         flags = {
@@ -156,7 +156,7 @@ class RealNodes:
                 f"default-unreachable-toleration-seconds={TOLERATION_SECONDS}",
             ]
         }
-        return replace(place, address=network.ROUTER, network=network_config, kwok=False, extra_flags=flags)
+        return replace(config, address=network.ROUTER, network=network_config, kwok=False, extra_flags=flags)
 
     def manifests(self) -> Iterable[Manifest]:
         """The objects that must exist before the kubelets start."""
@@ -181,10 +181,10 @@ class RealNodes:
             for archive in self._config.images:
                 machine.import_images(archive)
 
-    def join(self, place: ControlPlaneConfig) -> None:
+    def join(self, config: ControlPlaneConfig) -> None:
         """Starts the kubelet and its companions on every machine. The Nodes must exist in the API server."""
         with ThreadPoolExecutor() as executor:
-            self._for_all(executor, partial(self._join, place=place))
+            self._for_all(executor, partial(self._join, config=config))
 
     def power_off(self, hostname: str) -> None:
         """Cuts the power of a node. It stays off until `power_on`."""
@@ -193,12 +193,12 @@ class RealNodes:
         network.detach(self._number(hostname))
         machine.power_off()
 
-    def power_on(self, hostname: str, place: ControlPlaneConfig) -> None:
+    def power_on(self, hostname: str, config: ControlPlaneConfig) -> None:
         """Boots a node that was powered off, with the disk that it had."""
         if not self._machine(hostname).is_off():
             raise RehearsalError(f"node {hostname} is already on")
         self._power_on(hostname)
-        self._join(hostname, place)
+        self._join(hostname, config)
 
     def _machine(self, hostname: str) -> Machine:
         if hostname not in self._machines:
@@ -212,9 +212,9 @@ class RealNodes:
         for future in [executor.submit(action, hostname) for hostname in self._nodes]:
             future.result()
 
-    def _join(self, hostname: str, place: ControlPlaneConfig) -> None:
+    def _join(self, hostname: str, config: ControlPlaneConfig) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]
-        machine.write(credentials.files(node, place))
+        machine.write(credentials.files(node, config))
         kubelet = machine.start("kubelet", node_config.kubelet(node))
         # One after the other: both insert and delete iptables rules by their number in a chain, and would race.
         for name, command in (

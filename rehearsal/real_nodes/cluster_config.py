@@ -6,8 +6,8 @@ from pathlib import Path
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.external.database import ExternalDatabase
-from rehearsal.images import catalogue
-from rehearsal.images.catalogue import Schema
+from rehearsal.images import catalog
+from rehearsal.images.catalog import Schema
 from rehearsal.layout import Layout
 from rehearsal.real_nodes import addons, network, traefik_daemonset
 from rehearsal.real_nodes.cluster import ClusterConfig
@@ -17,9 +17,9 @@ from tools import debian
 def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path]) -> ClusterConfig:
     """The nodes of the stack, with every image that the settings name, the images of the add-ons, and `images`."""
     stand_ins = [
-        *catalogue.release(stack.images, Schema.FIRST),
-        catalogue.redis(stack.images.redis),
-        catalogue.traefik(traefik_daemonset.IMAGE),
+        *catalog.release(stack.images, Schema.FIRST),
+        catalog.redis(stack.images.redis),
+        catalog.traefik(traefik_daemonset.IMAGE),
     ]
     addon_images = addons.images(debian.root_filesystem("node"))
     return ClusterConfig(
@@ -28,7 +28,7 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         nodes=[*stack.nodes.values()],
         volumes=stack.volumes,
         database=external_database(layout, stack),
-        images=[*catalogue.archives([*stand_ins, *addon_images]).values(), *images],
+        images=[*catalog.archives([*stand_ins, *addon_images]).values(), *images],
     )
 
 

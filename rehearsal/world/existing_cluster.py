@@ -118,4 +118,4 @@ class ExistingCluster:
             work_folder=self._layout.folder,
             network=self._network,
         )
-        return self._real.control_plane(place) if self._real else place
+        return self._real.control_plane_config(place) if self._real else place

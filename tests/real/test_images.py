@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from infra.settings.apps import Images
-from rehearsal.images import catalogue
+from rehearsal.images import catalog
 from rehearsal.images.archive import Image
-from rehearsal.images.catalogue import Schema
+from rehearsal.images.catalog import Schema
 from tests.real import containerd
 from tests.real.containerd import Containerd
 from tests.recipes import EXAMPLE
@@ -36,7 +36,7 @@ def runtime(tmp_path: Path) -> Iterator[Containerd]:
 
 def import_image(runtime: Containerd, image: Image) -> str:
     """Imports the image into containerd, and returns its reference."""
-    file = catalogue.archives([image])[image.reference]
+    file = catalog.archives([image])[image.reference]
     # containerd runs in a chroot that does not contain the cache.
     shutil.copy(file, runtime.folder)
     runtime.ctr("images", "import", f"/run/{file.name}")
@@ -45,9 +45,9 @@ def import_image(runtime: Containerd, image: Image) -> str:
 
 def test_the_catalogue_contains_the_image_of_every_pod(settings: Images, pods: Mapping[str, Any]) -> None:
     catalogued = {
-        image.reference for image in (*catalogue.release(settings, Schema.FIRST), catalogue.redis(settings.redis))
+        image.reference for image in (*catalog.release(settings, Schema.FIRST), catalog.redis(settings.redis))
     }
-    used = {catalogue.normalised(container["image"]) for pod in pods.values() for container in pod["containers"]}
+    used = {catalog.full_reference(container["image"]) for pod in pods.values() for container in pod["containers"]}
     assert used == catalogued
 
 
@@ -61,27 +61,27 @@ def test_the_catalogue_contains_the_image_of_every_pod(settings: Images, pods: M
     ],
 )
 def test_references_are_normalised_as_the_kubelet_does(reference: str, full: str) -> None:
-    assert catalogue.normalised(reference) == full
+    assert catalog.full_reference(reference) == full
 
 
 def test_an_archive_is_rewritten_only_when_its_content_changes(
     settings: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(catalogue.MIGRATIONS, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(catalogue, "MIGRATIONS", tmp_path)
-    image = catalogue.api(settings.reference("api"), Schema.ADDITIVE)
-    file = catalogue.archives([image])[image.reference]
+    shutil.copytree(catalog.MIGRATIONS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(catalog, "MIGRATIONS", tmp_path)
+    image = catalog.api(settings.reference("api"), Schema.ADDITIVE)
+    file = catalog.archives([image])[image.reference]
     inode = file.stat().st_ino
-    assert catalogue.archives([image])[image.reference].stat().st_ino == inode
+    assert catalog.archives([image])[image.reference].stat().st_ino == inode
     for migration in tmp_path.glob("*.sql"):
         migration.write_text(migration.read_text() + f"-- {tmp_path}\n")
-    changed = catalogue.archives([image])[image.reference]
+    changed = catalog.archives([image])[image.reference]
     assert changed != file
     changed.unlink()
 
 
 def test_containerd_imports_every_image(settings: Images, runtime: Containerd) -> None:
-    images = [*catalogue.release(settings, Schema.FIRST), catalogue.traefik("rancher/mirrored-library-traefik:3.6.12")]
+    images = [*catalog.release(settings, Schema.FIRST), catalog.traefik("rancher/mirrored-library-traefik:3.6.12")]
     for image in images:
         import_image(runtime, image)
     listed = [line.split() for line in runtime.ctr("images", "check").splitlines()[1:]]
@@ -96,7 +96,7 @@ def test_containerd_imports_every_image(settings: Images, runtime: Containerd) -
 def test_the_migration_image_contains_goose_and_the_migrations(
     settings: Images, runtime: Containerd, pods: Mapping[str, Any]
 ) -> None:
-    image = catalogue.api(settings.reference("api"), Schema.BROKEN)
+    image = catalog.api(settings.reference("api"), Schema.BROKEN)
     container = pods["migrate"]["containers"][0]
     folder = {variable["name"]: variable.get("value") for variable in container["env"]}["GOOSE_MIGRATION_DIR"]
     reference = import_image(runtime, image)
@@ -112,7 +112,7 @@ def test_the_migration_image_contains_goose_and_the_migrations(
 def test_the_redis_image_runs_the_command_of_the_pod_and_requires_the_password(
     settings: Images, runtime: Containerd, pods: Mapping[str, Any]
 ) -> None:
-    image = catalogue.redis(settings.redis)
+    image = catalog.redis(settings.redis)
     container, context = pods["redis"]["containers"][0], pods["redis"]["securityContext"]
     data = runtime.folder / "data"
     data.mkdir()

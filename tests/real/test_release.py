@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from rehearsal.external.database import ExternalDatabase
-from rehearsal.images.catalogue import Schema
+from rehearsal.images.catalog import Schema
 from rehearsal.world.world import World
 from tests.real.hosts import ADMIN, APEX, API, APP
 from tests.real.load import LoadGenerator

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.external.database import ExternalDatabase
-from rehearsal.images.catalogue import Schema, api, frontend, worker
+from rehearsal.images.catalog import Schema, api, frontend, worker
 from tests.real import database, standins
 from tests.real.retry import eventually
 from tests.real.standins import free_port, goose, running, startup_error

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from rehearsal.images.archive import Image, write
-from rehearsal.images.catalogue import forget_unused
+from rehearsal.images.catalog import remove_unused
 
 
 def image(folder: Path, **changed: object) -> Image:
@@ -82,5 +82,5 @@ def test_what_no_world_asked_for_in_two_weeks_is_removed(tmp_path: Path) -> None
         file.touch()
     for old in (unused, program):
         os.utime(old, (0, time.time() - 15 * 86400))
-    forget_unused(tmp_path)
+    remove_unused(tmp_path)
     assert set(tmp_path.iterdir()) == {used, program}

@@ -1,5 +1,5 @@
 -- +goose Up
--- With a default: the release that does not know the column goes on writing rows.
+-- The default lets the previous release, which does not set the column, still insert rows.
 ALTER TABLE tasks ADD COLUMN notes text NOT NULL DEFAULT '';
 
 -- +goose Down

@@ -1,4 +1,7 @@
-"""The images that the cluster asks for, by the very references in the stack's settings, made of what is built and fetched here."""
+"""The images that pods of the cluster use, by the references in the stack's settings.
+
+Stand-ins replace the product's own images. The other images contain programs that are built here and Debian packages.
+"""
 
 import hashlib
 import time
@@ -22,19 +25,19 @@ UNPRIVILEGED = "10001:10001"
 REDIS = "999:999"
 PROGRAMS = ("goose", "stand-ins", "traefik")
 UNUSED_DAYS = 14
-"""How long an archive is kept that no world asks for. Every release makes others."""
+"""Unused archives are deleted after this time. Every release adds new ones."""
 
 
 class Schema(IntEnum):
-    """How many of the migrations a release carries; it refuses to boot before all of them are applied."""
+    """The number of migrations that a release contains. It does not start before all of them are applied."""
 
     FIRST = 1
     ADDITIVE = 2
     BROKEN = 3
 
 
-def normalised(reference: str) -> str:
-    """The name in full, as kubelets ask for it: docker.io and its library are left out by people alone."""
+def full_reference(reference: str) -> str:
+    """The reference with its registry and repository, as the kubelet requests it: `redis:7` is in docker.io/library."""
     host, slash, _ = reference.partition("/")
     if not slash:
         return f"docker.io/library/{reference}"
@@ -42,7 +45,7 @@ def normalised(reference: str) -> str:
 
 
 def api(reference: str, schema: Schema) -> Image:
-    """A release of api: with goose, and with the migrations in its working folder."""
+    """A release of api, with goose and with the migrations in its working directory."""
     files = sorted(MIGRATIONS.glob("*.sql"))[:schema]
     layers = [
         {"/usr/local/bin/goose": control_plane.binary("goose", "goose")},
@@ -52,19 +55,22 @@ def api(reference: str, schema: Schema) -> Image:
 
 
 def worker(reference: str, schema: Schema) -> Image:
-    """A release of worker, which needs the schema too."""
+    """A release of worker, which requires the same schema version as api."""
     return _stand_in("worker", reference, SCHEMA_VERSION=str(int(schema)))
 
 
 def frontend(name: str, reference: str) -> Image:
-    """A release of admin or web. Its cache folder is there, and read-only unless something is mounted over it, as in Next.js' images."""
+    """A release of admin or web.
+
+    As in images of Next.js, the cache folder exists, and a volume must be mounted there to make it writable.
+    """
     return _stand_in(name, reference, [{"/app/.next/cache/.keep": b""}], PORT="3000")
 
 
 def redis(reference: str) -> Image:
-    """Debian's redis, with the shell that our command and probes use."""
+    """Debian's redis, with the shell that the container's command and probes use."""
     return Image(
-        reference=normalised(reference),
+        reference=full_reference(reference),
         layers=[{"/": debian.root_filesystem("redis")}],
         entrypoint=["redis-server"],
         environment={"PATH": "/usr/sbin:/usr/bin"},
@@ -74,16 +80,16 @@ def redis(reference: str) -> Image:
 
 
 def traefik(reference: str) -> Image:
-    """Traefik as a rehearsal builds it; the chart gives its arguments, and the user."""
+    """Traefik, built from source. The chart sets its arguments and its user."""
     return Image(
-        reference=normalised(reference),
+        reference=full_reference(reference),
         layers=[{"/usr/local/bin/traefik": control_plane.binary("traefik", "traefik")}],
         entrypoint=["/usr/local/bin/traefik"],
     )
 
 
 def release(images: Images, schema: Schema) -> Sequence[Image]:
-    """All four of our own, of the tags in the settings."""
+    """The stand-ins for all four images of the product, with the tags in the settings."""
     return (
         api(images.reference("api"), schema),
         worker(images.reference("worker"), schema),
@@ -93,16 +99,16 @@ def release(images: Images, schema: Schema) -> Sequence[Image]:
 
 
 def archives(images: Sequence[Image], console: Console | None = None) -> Mapping[str, Path]:
-    """Each image's archive by its reference, written where the cache lacks it; a ToolsError when a program cannot be built."""
+    """The archive of each image by its reference, written to the cache if it is missing there. Raises ToolsError."""
     install_missing(console or Console(stderr=True, soft_wrap=True), [programs.by_name(name) for name in PROGRAMS])
-    found = {image.reference: _archive(image) for image in images}
+    files = {image.reference: _archive(image) for image in images}
     with cache_lock(cache_folder()):
-        forget_unused(cache_folder())
-    return found
+        remove_unused(cache_folder())
+    return files
 
 
-def forget_unused(cache: Path) -> None:
-    """Removes what no world has asked for in so many days."""
+def remove_unused(cache: Path) -> None:
+    """Deletes the archives that no world has used for UNUSED_DAYS."""
     oldest = time.time() - timedelta(days=UNUSED_DAYS).total_seconds()
     for file in cache.glob("image-*.tar"):
         if file.stat().st_mtime < oldest:
@@ -112,7 +118,7 @@ def forget_unused(cache: Path) -> None:
 def _stand_in(role: str, reference: str, layers: Sequence[Layer] = (), **environment: str) -> Image:
     program = "/usr/local/bin/stand-ins"
     return Image(
-        reference=normalised(reference),
+        reference=full_reference(reference),
         layers=[{program: control_plane.binary("stand-ins", "stand-ins")}, *layers],
         entrypoint=[program, role],
         environment={"PATH": "/usr/local/bin", "RELEASE": reference.rpartition(":")[2], **environment},
@@ -126,6 +132,7 @@ def _archive(image: Image) -> Path:
     file = cache / f"image-{_key(image)}.tar"
     with cache_lock(cache):
         if file.exists():
+            # remove_unused() uses the modification time.
             file.touch()
         else:
             write(image, file)
@@ -133,12 +140,12 @@ def _archive(image: Image) -> Path:
 
 
 def _key(image: Image) -> str:
-    """Changes with every byte of the image, and with how it is written."""
+    """A digest of the image's definition and content, and of the code that writes it."""
     digest = hashlib.sha256(Path(archive.__file__).read_bytes())
     digest.update(repr(image).encode())
     for layer in image.layers:
         for source in layer.values():
-            # What is in the cache has its content's digest in its path.
+            # The path of a file in the cache already contains a digest of its content.
             if isinstance(source, Path) and not source.is_relative_to(cache_folder()):
                 digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
