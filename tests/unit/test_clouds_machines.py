@@ -59,7 +59,7 @@ def test_a_machine_boots_with_its_server_is_cycled_with_its_type_and_goes_with_i
     described = {"server_type": "cx33", "location": "nbg1", "ipv4": "127.9.9.1"}
     assert booted.startswith("boot one ")
     assert json.loads(booted.removeprefix("boot one ")) == described | {"user_data": USER_DATA}
-    assert json.loads(cycled.removeprefix("cycle one ")) == described | {"server_type": "cx43"}
+    assert json.loads(cycled.removeprefix("power-cycle one ")) == described | {"server_type": "cx43"}
     assert removed.startswith("remove one")
     assert "topsecretvalue" not in (tmp_path / "hcloud.json").read_text()
 
