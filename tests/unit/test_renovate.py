@@ -45,8 +45,8 @@ def matched(manager: dict[str, Any], text: str) -> Iterator[Pin]:
     """The pins that a custom manager finds in a text."""
     for expression in manager["matchStrings"]:
         # JavaScript writes a named group without the P.
-        for found in re.finditer(expression.replace("(?<", "(?P<"), text, re.M):
-            yield found.groupdict().get("depName") or manager["depNameTemplate"], found["currentValue"]
+        for match in re.finditer(expression.replace("(?<", "(?P<"), text, re.M):
+            yield match.groupdict().get("depName") or manager["depNameTemplate"], match["currentValue"]
 
 
 def test_every_helm_chart_is_matched(equipped: Capture) -> None:
@@ -64,7 +64,7 @@ def test_the_version_of_k3s_is_matched_and_of_its_versioning() -> None:
 
 
 def test_every_image_that_is_not_ours_is_matched(production: Capture) -> None:
-    pods = [one for one in manifests(production) if one["kind"] in ("Deployment", "Job")]
+    pods = [manifest for manifest in manifests(production) if manifest["kind"] in ("Deployment", "Job")]
     images = [container["image"] for pod in pods for container in pod["spec"]["template"]["spec"]["containers"]]
     foreign = {tuple(image.rsplit(":", 1)) for image in images if "/honeydue-" not in image}
     assert foreign

@@ -14,8 +14,8 @@ from tools import debian
 from tools.debian import Package, PackageSet
 from tools.errors import ToolsError
 
-EXAMPLE = PackageSet(name="one", packages=("one",), users={"one": 999})
-PATH = "debian/pool/main/o/one/one_1.0-1_all.deb"
+EXAMPLE = PackageSet(name="hello", packages=("hello",), users={"hello": 999})
+PATH = "debian/pool/main/h/hello/hello_1.0-1_all.deb"
 
 
 @pytest.fixture(autouse=True)
@@ -69,65 +69,69 @@ def unpacked(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_lock(content)
     with serve({f"/{PATH}": content}) as site:
         use(site, monkeypatch)
-        return debian.root_filesystem("one")
+        return debian.root_filesystem("hello")
 
 
 def test_a_missing_network_is_reported_in_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_lock(b"")
     monkeypatch.setattr(debian, "ARCHIVE", "http://127.0.0.1:1")
     monkeypatch.setattr(debian, "SNAPSHOT", "http://127.0.0.1:1")
-    with pytest.raises(ToolsError, match=r"^cannot download one 1.0-1: check the network \(.*\)$"):
-        debian.root_filesystem("one")
+    with pytest.raises(ToolsError, match=r"^cannot download hello 1.0-1: check the network \(.*\)$"):
+        debian.root_filesystem("hello")
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
 def test_a_package_with_another_checksum_is_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_lock(package(member("./usr/bin/one")))
+    write_lock(package(member("./usr/bin/hello")))
     with serve({f"/{PATH}": package(member("./usr/bin/another"))}) as site:
         use(site, monkeypatch)
         with pytest.raises(ToolsError, match="its SHA-256 differs from the pinned one"):
-            debian.root_filesystem("one")
+            debian.root_filesystem("hello")
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
 def test_a_version_that_the_archive_has_removed_comes_from_the_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = package(member("./usr/bin/one"))
+    content = package(member("./usr/bin/hello"))
     pinned = write_lock(content)
     with serve({f"/file/{pinned.sha1}": content}) as site:
         use(site, monkeypatch)
-        assert (debian.root_filesystem("one") / "usr/bin/one").read_bytes() == b"content"
+        assert (debian.root_filesystem("hello") / "usr/bin/hello").read_bytes() == b"content"
         assert site.requests == [f"/{PATH}", f"/file/{pinned.sha1}"]
 
 
 def test_an_unpacked_root_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = unpacked(package(member("./usr/bin/one")), monkeypatch)
+    folder = unpacked(package(member("./usr/bin/hello")), monkeypatch)
     monkeypatch.setattr(debian, "ARCHIVE", "http://127.0.0.1:1")
-    assert debian.root_filesystem("one") == folder
+    assert debian.root_filesystem("hello") == folder
 
 
 def test_a_changed_lock_file_makes_another_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = unpacked(package(member("./usr/bin/one")), monkeypatch)
-    assert unpacked(package(member("./usr/bin/two")), monkeypatch) != folder
+    folder = unpacked(package(member("./usr/bin/hello")), monkeypatch)
+    assert unpacked(package(member("./usr/bin/goodbye")), monkeypatch) != folder
 
 
 def test_bin_and_usr_bin_are_the_same_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = unpacked(
-        package(member("./bin/", kind=tarfile.DIRTYPE, mode=0o755), member("./bin/one"), member("./usr/bin/two")),
+        package(member("./bin/", kind=tarfile.DIRTYPE, mode=0o755), member("./bin/hello"), member("./usr/bin/goodbye")),
         monkeypatch,
     )
     assert os.readlink(folder / "bin") == "usr/bin"
-    assert {path.name for path in (folder / "bin").iterdir()} == {"one", "two"}
+    assert {path.name for path in (folder / "bin").iterdir()} == {"hello", "goodbye"}
 
 
 def test_an_absolute_link_points_into_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = unpacked(
-        package(member("./usr/lib/one.so"), member("./lib/two.so", kind=tarfile.SYMTYPE, link="/usr/lib/one.so")),
+        package(
+            member("./usr/lib/hello.so"), member("./lib/goodbye.so", kind=tarfile.SYMTYPE, link="/usr/lib/hello.so")
+        ),
         monkeypatch,
     )
-    assert (folder / "lib/two.so").resolve() == folder / "usr/lib/one.so"
+    assert (folder / "lib/goodbye.so").resolve() == folder / "usr/lib/hello.so"
 
 
-@pytest.mark.parametrize("outside", [member("../one"), member("./one", kind=tarfile.SYMTYPE, link="../../../one")])
+@pytest.mark.parametrize(
+    "outside", [member("../hello"), member("./hello", kind=tarfile.SYMTYPE, link="../../../hello")]
+)
 def test_a_package_with_a_path_outside_of_the_root_is_refused(
     outside: tarfile.TarInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,19 +145,19 @@ def test_setuid_bits_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_work_of_maintainer_scripts_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = unpacked(package(member("./usr/sbin/iptables-nft"), member("./usr/share/man/one")), monkeypatch)
+    folder = unpacked(package(member("./usr/sbin/iptables-nft"), member("./usr/share/man/hello")), monkeypatch)
     assert os.readlink(folder / "sbin/iptables") == "iptables-nft"
     assert not (folder / "bin/awk").is_symlink()
-    assert not (folder / "usr/share/man/one").exists()
+    assert not (folder / "usr/share/man/hello").exists()
     assert (folder / "tmp").stat().st_mode & 0o7777 == 0o1777
-    assert "one:x:999:999:" in (folder / "etc/passwd").read_text()
+    assert "hello:x:999:999:" in (folder / "etc/passwd").read_text()
 
 
 def test_an_unsupported_architecture_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     EXAMPLE.lock.write_text(f"{PATH.replace('_all', '_amd64')} {'0' * 64} {'0' * 40}\n")
     monkeypatch.setattr("tools.debian.platform.machine", lambda: "aarch64")
     with pytest.raises(ToolsError, match="pinned for x86_64, but this machine is aarch64"):
-        debian.root_filesystem("one")
+        debian.root_filesystem("hello")
 
 
 def test_each_lock_file_pins_all_packages_of_its_set(monkeypatch: pytest.MonkeyPatch) -> None:
