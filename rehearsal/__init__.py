@@ -1,1 +1,1 @@
-"""A world on one machine in which production's own program really runs: real engine, real control plane, simulated clouds."""
+"""Rehearses a change of production on one machine: real Pulumi engine, real control plane, simulated clouds."""

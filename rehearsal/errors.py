@@ -1,7 +1,7 @@
-"""What went wrong, for the person at the keyboard."""
+"""The error type of the rehearsal."""
 
 from ops.errors import OpsError
 
 
 class RehearsalError(OpsError):
-    """One readable line: what failed, and what to do about it."""
+    """An error for the operator: one readable message that says what failed and how to fix it."""

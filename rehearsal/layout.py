@@ -1,4 +1,4 @@
-"""Where everything of a world stands, and what the world remembers about itself."""
+"""The files of a world, and the record in which a world stores its state."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from tools import programs
 
 
 def _shortest(path: Path) -> Path:
-    """Relative to where the person stands, when it is below."""
+    """Relative to the working directory where the path is below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
@@ -20,27 +20,27 @@ WORLDS = CHECKOUT / ".rehearsal"
 PACKAGE = Path(__file__).resolve().parent
 
 COMMAND = f"{_shortest(Path(sys.executable))} -m rehearsal"
-"""How to type a command of this package, whatever Python the person's shell has."""
+"""The command line of this package with the current Python, for messages that the operator can copy."""
 
 FORMAT = 3
-"""Raised when a world of an older checkout can no longer be used; such a world is started anew."""
+"""The version of the world format. Raise it when an existing world can no longer be used: `up` then recreates it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What a world keeps in `world.json` from its first start to its end."""
+    """The content of `world.json`."""
 
     version: str
-    """The format and the pinned programs; another value means that the world is of another version."""
+    """The `world_version()` that created the world. A world of another version is recreated."""
     ports: dict[str, int]
     settings_digest: str
-    """Digest of the settings that the world's copy was made from."""
+    """SHA-256 of the settings file that the world's copy was made from."""
     bootstrapped: bool = False
-    """Whether the program makes the cluster; else it was there before."""
+    """Whether the Pulumi program creates the cluster. Otherwise the world starts it before the program runs."""
     real_nodes: bool = False
-    """Whether its nodes run containers; else kwok plays them."""
+    """Whether the nodes run containers. Otherwise kwok simulates them."""
     cloned: bool = False
-    """Whether it is a clone that was never started: its ports are still those of the original."""
+    """Whether the world is a clone that was never started: its ports are still those of the original."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,22 @@ class Layout:
 
     @property
     def kubeconfig(self) -> Path:
-        """The operator's way in; the programs have their own under pki/."""
+        """The operator's kubeconfig. The kubeconfigs of the programs are in `pki`."""
         return self.folder / "kubeconfig"
 
     @property
     def programs(self) -> Path:
-        """What a shell in the world finds first on PATH."""
+        """The first folder on the PATH of a shell in the world."""
         return self.folder / "bin"
 
     @property
     def clouds(self) -> Path:
+        """The resources of the simulated clouds."""
         return self.folder / "clouds"
 
     @property
     def machines(self) -> Path:
-        """The disks of simulated machines, where the program founds its cluster."""
+        """The disks of simulated machines, for a cluster that the program bootstraps."""
         return self.folder / "machines"
 
     @property
@@ -95,11 +96,12 @@ class Layout:
 
     @property
     def external_ca(self) -> Path:
-        """The authority that simulated machines trust outside of their cluster."""
+        """The certificate authority of services outside of the cluster. Simulated machines trust it."""
         return self.folder / "external" / "ca.crt"
 
     @property
     def backend(self) -> Path:
+        """The Pulumi state."""
         return self.folder / "backend"
 
     @property
@@ -112,12 +114,12 @@ class Layout:
 
     @property
     def config(self) -> Path:
-        """The world's copy of the stack's settings."""
+        """The world's copy of the stack settings file."""
         return self.folder / "Pulumi.prod.yaml"
 
     @property
     def lock(self) -> Path:
-        """Beside the folder, which `down` removes."""
+        """The lock file is beside the folder, because `down` removes the folder."""
         return self.folder.with_name(f".{self.name}.lock")
 
     @property
@@ -127,11 +129,11 @@ class Layout:
     def make_folders(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.pki, self.etcd, self.logs, self.programs, self.clouds, self.backend, self.pulumi_home):
-            # 0700: etcd refuses a data folder that others may read, and keys stand here.
+            # 0700: etcd refuses a data folder that other users may read, and the folders contain private keys.
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def read_record(self) -> Record | None:
-        """What the world remembers; None when there is no world, or one that cannot be used any more."""
+        """The world's record, or None when there is no world or it was created by another version."""
         try:
             record = Record(**json.loads(self._record.read_text()))
         except FileNotFoundError:
@@ -141,27 +143,29 @@ class Layout:
         return record if record.version == world_version() else None
 
     def write_record(self, record: Record) -> None:
-        scratch = self._record.with_suffix(".new")
-        scratch.write_text(json.dumps(asdict(record), indent=2))
-        scratch.replace(self._record)
+        temporary = self._record.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(record), indent=2))
+        temporary.replace(self._record)
 
     def has_record(self) -> bool:
-        """Whether a world was once finished here, of whatever version."""
+        """Whether a world of any version was completed here."""
         return self._record.exists()
 
     def is_world_folder(self) -> bool:
-        """Whether the folder may be removed as a world: nothing else is ever deleted."""
+        """Whether the folder may be removed. It is empty, or it contains files that only a world has."""
         return self.has_record() or self.pki.is_dir() or not any(self.folder.iterdir())
 
 
 def world_version() -> str:
-    """Changes with the format of a world and with every pinned program."""
+    """Identifies the world format and the pinned programs. It changes when either changes."""
     keys = " ".join(program.key for program in programs.WORLD + programs.NODES)
     return f"{FORMAT}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
 
 
 def world_layout(name: str) -> Layout:
-    """The world of that name in this checkout."""
+    """The files of the world with that name in this checkout."""
     if not name or not name.replace("-", "").isalnum():
-        raise RehearsalError(f"a world's name is letters, digits and dashes, not {name!r}")
+        raise RehearsalError(
+            f"{name!r} is not a valid world name: use letters, digits and dashes, for example --world second"
+        )
     return Layout(WORLDS / name)

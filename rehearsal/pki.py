@@ -1,4 +1,4 @@
-"""Authorities and the certificates that they issue: of a world's control plane, and of the simulated machines."""
+"""Certificate authorities, certificates and kubeconfigs for the control planes and the external services of a world."""
 
 import base64
 from collections.abc import Iterable
@@ -17,8 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rehearsal.errors import RehearsalError
 
 VALIDITY = timedelta(days=365)
-"""A world is thrown away long before; only the clock of the machine may be behind, hence `_BACKDATED`."""
+"""Longer than any world lives."""
 _BACKDATED = timedelta(hours=1)
+"""How far `not_valid_before` lies in the past, so that a clock that is set back does not reject a new certificate."""
 
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -26,7 +27,7 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPair:
-    """A certificate and its key, as files."""
+    """The files of a certificate and its private key, in PEM."""
 
     certificate: Path
     key: Path
@@ -36,13 +37,13 @@ class KeyPair:
 
 
 def key_pair(folder: Path, name: str) -> KeyPair:
-    """Where the files of an identity stand."""
+    """The files `<name>.crt` and `<name>.key` in the folder, whether they exist or not."""
     return KeyPair(certificate=folder / f"{name}.crt", key=folder / f"{name}.key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateAuthority:
-    """Issues the certificates that one part of a world trusts."""
+    """A certificate authority whose certificate and key are stored as files."""
 
     files: KeyPair
     _certificate: x509.Certificate
@@ -50,18 +51,18 @@ class CertificateAuthority:
 
     @classmethod
     def load_or_create(cls, folder: Path, name: str) -> Self:
-        """The authority whose files are there; a fresh one where there are none."""
+        """Loads the authority `<name>` from the folder, or creates it. Raises a RehearsalError for an unsupported key type."""
         files = key_pair(folder, name)
         if not files.exists():
             return cls.create(folder, name)
         key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
         if not isinstance(key, PrivateKey):
-            raise RehearsalError(f"{files.key} is neither an elliptic nor an RSA key")
+            raise RehearsalError(f"{files.key} is not a supported key: expected an elliptic curve key or an RSA key")
         return cls(files=files, _certificate=x509.load_pem_x509_certificate(files.certificate.read_bytes()), _key=key)
 
     @classmethod
     def create(cls, folder: Path, name: str) -> Self:
-        """A fresh authority, its files written as `<name>.crt` and `<name>.key`."""
+        """Creates an authority and writes `<name>.crt` and `<name>.key`."""
         key, subject = ec.generate_private_key(ec.SECP256R1()), _subject(name)
         certificate = (
             _builder(subject, issuer=subject, key=key)
@@ -79,7 +80,7 @@ class CertificateAuthority:
     def issue(
         self, folder: Path, name: str, *, common_name: str, organization: str | None = None, hosts: Iterable[str] = ()
     ) -> KeyPair:
-        """A certificate for a client, and for a server at `hosts` when there are any."""
+        """Issues a client certificate and writes its files. With `hosts` (names, IP addresses), it is valid for a server too."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [_general_name(host) for host in hosts]
         uses = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]
@@ -88,7 +89,7 @@ class CertificateAuthority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-            # Python ≥ 3.13 refuses a chain without it.
+            # Python 3.13 and newer reject a chain without this extension.
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if names:
@@ -100,10 +101,10 @@ class CertificateAuthority:
 
 
 def create_service_account_key(file: Path) -> None:
-    """A key without a certificate, the one that signs and checks service account tokens; the one that is there stays."""
+    """Creates the key that signs service account tokens, unless the file exists."""
     if not file.exists():
         key = ec.generate_private_key(ec.SECP256R1())
-        # The API server takes the public half from it, of this format alone.
+        # The API server reads the public key from the same file, and supports only this format.
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
@@ -117,14 +118,14 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Writes a file that nobody else may read, at no moment."""
+    """Writes a file with mode 0600. The mode is set before the content is written."""
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)
     file.write_bytes(content)
 
 
 def kubeconfig(*, server: str, ca: KeyPair, client: KeyPair, context: str) -> str:
-    """A kubeconfig with everything inline, so that it can be handed on as one value."""
+    """A kubeconfig with inline certificates and key. Its cluster, user and context all have the name `context`."""
 
     def inline(file: Path) -> str:
         return base64.b64encode(file.read_bytes()).decode()

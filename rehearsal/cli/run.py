@@ -12,7 +12,7 @@ from rehearsal.engine import engine
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
 from rehearsal.real_nodes import traefik_daemonset
-from rehearsal.traefik.ingress import chart_values
+from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
 from tools.install import install_missing
 
@@ -43,7 +43,7 @@ class Rehearsal:
                 self._step("Traefik on every node"),
                 self._console.status("starting Traefik, as k3s' helm-controller would"),
             ):
-                traefik_daemonset.install(self._world.kubectl_client(), chart_values(self._world))
+                traefik_daemonset.install(self._world.kubectl_client(), chart_values(self._world.kubectl_client()))
         with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
             self._expect_no_changes()
         observed, real = observe(self._world), self._world.has_real_nodes()

@@ -1,4 +1,4 @@
-"""The flags each program of a control plane is started with."""
+"""The command line flags of the programs of a control plane."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,45 +8,45 @@ import yaml
 
 from rehearsal.layout import PACKAGE
 
-LOOPBACK = "127.0.0.1"
 STAGES = PACKAGE / "control_plane" / "kwok"
+"""The folder of kwok's Stages: what kwok does with Nodes, Pods and PersistentVolumes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterNetwork:
-    """The ranges of the cluster, as the stack's settings have them."""
+    """The network of a cluster, from the stack settings."""
 
     pod_cidr: str
     service_cidr: str
     apiserver_cluster_ip: str
-    """Where the API server is reached inside the cluster: the first address of the service range."""
+    """The cluster IP of the Service `kubernetes`: the first address of `service_cidr`."""
     advertise_address: str
-    """The address of the API server that the cluster is told: a node's."""
+    """The address in the endpoints of the Service `kubernetes`: a node's."""
     context: str
-    """Name of the kubeconfig's context."""
+    """The name of the context in the kubeconfig."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlaneConfig:
-    """Where one control plane runs, and where it keeps its files."""
+    """The addresses, ports and files of one control plane."""
 
     etcd_name: str
-    """Its member's name in etcd."""
+    """The name of the etcd member."""
     address: str
     ports: Mapping[str, int]
     pki: Path
     etcd_data: Path
-    """etcd's."""
     work_folder: Path
+    """The folder for generated configuration files."""
     network: ClusterNetwork
     tls_sans: Sequence[str] = ()
-    """What else its API server is called."""
+    """More names and addresses in the API server's certificate."""
     node: str | None = None
-    """The one node whose kubelet runs here, beside other control planes; None for a control plane alone, with all of them."""
+    """The node that this control plane runs on, in a cluster with several. None: the only control plane of all nodes."""
     kwok: bool = True
-    """Whether kwok plays the kubelets."""
+    """Whether kwok simulates the kubelets."""
     extra_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """More flags, `name=value`, by program."""
+    """More flags by program, each in the form `name=value`."""
 
     @property
     def etcd_url(self) -> str:
@@ -62,7 +62,7 @@ class ControlPlaneConfig:
 
 
 class Flags:
-    """What the programs of one place are told."""
+    """The flags of each program, by flag name without dashes."""
 
     def __init__(self, config: ControlPlaneConfig) -> None:
         self._config = config
@@ -72,7 +72,7 @@ class Flags:
         return str(self._config.pki / name)
 
     def etcd(self, members: Sequence[str] = ()) -> Mapping[str, object]:
-        """`members` are those of the cluster it joins, `name=peer-url`; without any, it begins one."""
+        """`members` (`name=peer-url`) are those of the cluster to join. Without members, etcd begins a new cluster."""
         client, peer = self._config.etcd_url, self._config.peer_url
         return {
             "data-dir": self._config.etcd_data,
@@ -91,9 +91,10 @@ class Flags:
             "peer-trusted-ca-file": self._file("etcd/peer-ca.crt"),
             "peer-cert-file": self._file("etcd/peer.crt"),
             "peer-key-file": self._file("etcd/peer.key"),
-            # A rehearsal's data may be lost with the machine's power; waiting for the disk costs half of every write.
+            # Waiting for the disk takes half of the time of every write. A power cut may lose a rehearsal's data.
             "unsafe-no-fsync": "true",
-            # Alone, it would wait a whole election timeout for others before it leads; among others, it shares two cores with them.
+            # A single member waits for one election timeout before it becomes leader, so the timeout is short. Several
+            # members share the CPUs of one machine, so their timeout is longer than the default of 1 s.
             **(
                 {"heartbeat-interval": 50, "election-timeout": 250}
                 if self._config.node is None
@@ -107,7 +108,7 @@ class Flags:
         return {
             "bind-address": self._config.address,
             "secure-port": self._config.ports["apiserver"],
-            # Inside the cluster a node's address; loopback would be refused as an endpoint.
+            # The address of a node: Kubernetes rejects loopback addresses as endpoints.
             "advertise-address": self._network.advertise_address,
             "etcd-servers": self._config.etcd_url,
             "etcd-cafile": self._file("etcd/server-ca.crt"),
@@ -127,13 +128,13 @@ class Flags:
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": self._file("service.key"),
             "service-account-signing-key-file": self._file("service.key"),
-            # Only kwok, which the nodes name by this kind of address, is ever asked for a log. By their public addresses, which
-            # are production's own, a rehearsal would reach production.
+            # The InternalDNS address of every simulated node is that of kwok. With the other addresses, which are those of
+            # production, `kubectl logs` would connect to production's servers.
             "kubelet-preferred-address-types": "InternalDNS",
             "kubelet-certificate-authority": self._file("server-ca.crt"),
             "kubelet-client-certificate": self._file("apiserver-kubelet.crt"),
             "kubelet-client-key": self._file("apiserver-kubelet.key"),
-            # As k3s starts it.
+            # The flags of k3s.
             "api-audiences": "https://kubernetes.default.svc.cluster.local,k3s",
             "anonymous-auth": "false",
             "authorization-mode": "Node,RBAC",
@@ -154,10 +155,10 @@ class Flags:
             "allocate-node-cidrs": "true",
             "cluster-cidr": self._network.pod_cidr,
             "service-cluster-ip-range": self._network.service_cidr,
-            # The default of 20 requests a second is for large clusters on slow ones; here it would be the longest wait of a rollout.
+            # The default of 20 requests a second would be the longest wait of a rollout in a rehearsal.
             "kube-api-qps": 200,
             "kube-api-burst": 400,
-            # A new Deployment under an autoscaler starts with one pod; in the usual 15 s a rehearsal is over before there are more.
+            # An autoscaled Deployment starts with one pod. With the default of 15 s, a rehearsal ends before it has more.
             "horizontal-pod-autoscaler-sync-period": "1s",
             **self._extra("kube-controller-manager"),
         }
@@ -171,16 +172,16 @@ class Flags:
             "kubeconfig": kubeconfig,
             "authentication-kubeconfig": kubeconfig,
             "authorization-kubeconfig": kubeconfig,
-            # Serves nothing: nobody scrapes it, and it is one port less to find free.
+            # No HTTP server: nothing uses it, and it would need a free port.
             "secure-port": 0,
             **self._election(),
         }
 
     def _election(self) -> Mapping[str, object]:
         if self._config.node is None:
-            # There is one of it, and a lease that a killed one left would have to expire first.
+            # There is only one instance. With leader election, it would first wait until the lease of a killed one expires.
             return {"leader-elect": "false"}
-        # Shorter than the usual 15 s: a rehearsal kills leaders, and waits for the next one.
+        # Shorter than the default of 15 s, because rehearsals kill leaders and wait for the next one.
         return {
             "leader-elect-lease-duration": "6s",
             "leader-elect-renew-deadline": "4s",
@@ -190,14 +191,14 @@ class Flags:
     def kwok(self) -> Mapping[str, object]:
         return {
             "kubeconfig": self._file("kwok.kubeconfig"),
-            # Given, or kwok would read the person's own ~/.kwok/kwok.yaml.
+            # Without this flag, kwok reads the operator's ~/.kwok/kwok.yaml.
             "config": self._kwok_config(),
             **(
                 {"manage-all-nodes": "true"} if self._config.node is None else {"manage-single-node": self._config.node}
             ),
-            # For a pod on a node that has not been given its own range yet.
+            # The addresses of pods on a node that has no podCIDR yet.
             "cidr": self._network.pod_cidr,
-            # Where `kubectl logs` is answered.
+            # Here kwok answers `kubectl logs`.
             "server-address": f"{self._config.address}:{self._config.ports['kubelets']}",
             "node-port": self._config.ports["kubelets"],
             "tls-cert-file": self._file("kwok.crt"),
@@ -205,8 +206,8 @@ class Flags:
         }
 
     def _kwok_config(self) -> Path:
-        parts = [file.read_text() for file in sorted(STAGES.glob("*.yaml"))]
-        # Every pod has the same log, whatever its container.
+        stages = [file.read_text() for file in sorted(STAGES.glob("*.yaml"))]
+        # All containers of all pods have the same log.
         logs = {
             "apiVersion": "kwok.x-k8s.io/v1alpha1",
             "kind": "ClusterLogs",
@@ -214,7 +215,7 @@ class Flags:
             "spec": {"logs": [{"logsFile": str(STAGES / "pod.log")}]},
         }
         config = self._config.work_folder / "kwok.yaml"
-        config.write_text("\n---\n".join([*parts, yaml.safe_dump(logs)]))
+        config.write_text("\n---\n".join([*stages, yaml.safe_dump(logs)]))
         return config
 
     def _extra(self, program: str) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""kubectl, by one kubeconfig, and what it is first used for: to give a cluster what k3s would."""
+"""Runs kubectl with one kubeconfig, and installs the objects that k3s creates in a new cluster."""
 
 import json
 import subprocess
@@ -11,12 +11,11 @@ from typing import Any
 import yaml
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from rehearsal.control_plane.control_plane import binary
 from rehearsal.control_plane.nodes import Manifest
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import PACKAGE
 from tools import programs
-from tools.cache import install_folder
+from tools.cache import executable, install_folder
 
 READY_SECONDS = 60
 CRDS = programs.by_name("crds")
@@ -24,90 +23,92 @@ CRDS = programs.by_name("crds")
 
 @dataclass(frozen=True)
 class Kubectl:
-    """One way into one cluster."""
+    """kubectl for one cluster."""
 
     kubeconfig: Path
 
     def command(self, *arguments: str) -> list[str]:
-        # What it remembers of an API server ends with it, and is not left in the person's home.
+        """The command line of kubectl, for a caller that runs it."""
+        # By default, kubectl caches the API's resources in the operator's home, where they outlive the world.
         cache = self.kubeconfig.with_name("kubectl-cache")
         return [
-            str(binary("kubernetes", "kubectl")),
+            str(executable("kubernetes", "kubectl")),
             f"--kubeconfig={self.kubeconfig}",
             f"--cache-dir={cache}",
             *arguments,
         ]
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """Runs kubectl and returns what it printed; a RehearsalError with its own words when it failed."""
-        done = subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise RehearsalError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
-        return done.stdout
+        """Runs kubectl and returns its output. Raises a RehearsalError with kubectl's error message."""
+        completed = subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
+        if completed.returncode != 0:
+            raise RehearsalError(f"kubectl {arguments[0]} failed: {completed.stderr.strip()}")
+        return completed.stdout
 
     def run_json(self, *arguments: str) -> dict[str, Any]:
-        """What `kubectl … -o json` answers."""
-        answer: dict[str, Any] = json.loads(self.run(*arguments, "-o", "json"))
-        return answer
+        """Runs `kubectl … --output=json` and returns the parsed output."""
+        content: dict[str, Any] = json.loads(self.run(*arguments, "--output=json"))
+        return content
 
     def apply(self, objects: Iterable[Manifest] = (), files: Iterable[Path] = ()) -> None:
-        """Makes them so; done twice, it changes nothing."""
-        # Server-side: Traefik's definitions are too large for the annotation that a client-side apply keeps.
-        sources = ["-", *map(str, files)]
-        given = yaml.safe_dump_all(objects) or ""
-        chosen = [source for source in sources if source != "-" or given]
+        """Applies objects and manifest files. Applying them again changes nothing."""
+        stdin = yaml.safe_dump_all(objects) or ""
+        sources = [*(["-"] if stdin else []), *map(str, files)]
+        # Server-side: Traefik's CRDs are too large for the annotation of a client-side apply.
         self.run(
-            "apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in chosen), stdin=given
+            "apply", "--server-side", "--force-conflicts", *(f"--filename={source}" for source in sources), stdin=stdin
         )
 
     def install_base_manifests(self, nodes: Iterable[Manifest]) -> None:
-        """Gives the cluster what k3s would have given it: resource definitions, storage class, nodes and their volumes."""
-        self.apply(nodes, [*_of_k3s(), *_of_traefik()])
+        """Creates what k3s creates in a new cluster: CRDs, the storage class, and the given Nodes and volumes."""
+        self.apply(nodes, [*_k3s_manifests(), *_traefik_crds()])
 
     def install_k3s_manifests(self) -> None:
-        """What k3s makes as soon as its API server takes objects."""
-        self.apply(files=_of_k3s())
+        """Creates what k3s creates as soon as its API server accepts objects."""
+        self.apply(files=_k3s_manifests())
 
     def install_traefik_crds(self) -> None:
-        """Traefik's definitions, which k3s installs by a Job, and so not before there is a node."""
-        self.apply(files=_of_traefik())
+        """Creates Traefik's CRDs. k3s installs them with a Job, which needs a node."""
+        self.apply(files=_traefik_crds())
 
     def await_ready(self) -> None:
-        """Returns when the definitions are served, the nodes are Ready and pods can be admitted."""
-        waits = (
+        """Returns when the CRDs are established, all nodes are Ready and pods can be created."""
+        conditions = (
             ("--for=condition=Ready", "node", "--all"),
-            # The controller manager makes it; without it the API server refuses every pod.
+            # The API server rejects every pod until the controller manager has created this ServiceAccount.
             ("--for=create", "serviceaccount/default", "--namespace=default"),
         )
-        with ThreadPoolExecutor() as together:
-            established = together.submit(self._await_definitions)
-            for wait in [
-                together.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *arguments) for arguments in waits
-            ]:
+        with ThreadPoolExecutor() as executor:
+            crds = executor.submit(self._await_crds)
+            waits = [
+                executor.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *condition) for condition in conditions
+            ]
+            for wait in waits:
                 wait.result()
-            established.result()
+            crds.result()
 
-    def _await_definitions(self) -> None:
-        """All in one request, asked again: `kubectl wait` watches one after the other, for two seconds in all."""
+    def _await_crds(self) -> None:
+        """Lists all CRDs until they are established. `kubectl wait` watches them one by one, which takes 2 s longer."""
         try:
             Retrying(retry=retry_if_result(bool), stop=stop_after_delay(READY_SECONDS), wait=wait_fixed(0.1))(
-                self._unserved
+                self._pending_crds
             )
         except RetryError:
             raise RehearsalError(
-                f"resource definitions are not served after {READY_SECONDS} s: {', '.join(self._unserved())}"
+                f"CRDs are not established after {READY_SECONDS} s: {', '.join(self._pending_crds())}"
             ) from None
 
-    def _unserved(self) -> list[str]:
-        return [one["metadata"]["name"] for one in self.run_json("get", "crd")["items"] if not _is_established(one)]
+    def _pending_crds(self) -> list[str]:
+        crds = self.run_json("get", "crd")["items"]
+        return [crd["metadata"]["name"] for crd in crds if not _is_established(crd)]
 
 
-def _is_established(definition: Mapping[str, Any]) -> bool:
-    conditions = definition.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+def _is_established(crd: Mapping[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
 
 
-def _of_k3s() -> list[Path]:
+def _k3s_manifests() -> list[Path]:
     return sorted(
         [
             *(PACKAGE / "control_plane" / "manifests").glob("*.yaml"),
@@ -116,5 +117,5 @@ def _of_k3s() -> list[Path]:
     )
 
 
-def _of_traefik() -> list[Path]:
+def _traefik_crds() -> list[Path]:
     return [install_folder(CRDS) / "kubernetes-crd-definition-v1.yml"]

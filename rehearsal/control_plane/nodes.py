@@ -1,4 +1,4 @@
-"""The nodes a world begins with, as k3s would have registered them, and the volumes on their disks."""
+"""Manifests of Nodes, as k3s registers them, and of the PersistentVolumes on their disks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,33 +7,34 @@ from typing import Any
 Manifest = dict[str, Any]
 
 KWOK_HOST = "localhost"
-"""Where kwok answers in place of every kubelet."""
+"""The host name at which kwok serves the kubelet API of every simulated node."""
 VOLUMES_PER_NODE = 3
+"""The volumes that exist for new claims, because no provisioner runs."""
 VOLUME_SIZE = "20Gi"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One machine of the cluster. Without an address in the settings, the simulated cloud chooses one."""
+    """One node of the cluster. `server_type` and `location` are those of Hetzner."""
 
     hostname: str
     ipv4: str | None
-    """By which the cluster knows it."""
+    """The InternalIP. None where the settings contain no address: the simulated cloud then chooses one."""
     server_type: str
     location: str
     external_ipv4: str | None = None
     kubelet_host: str = KWOK_HOST
-    """Where its kubelet is asked for logs."""
+    """The InternalDNS, to which the API server connects for `kubectl logs`."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     pod_cidr: str | None = None
-    """The range of its pods; else the controller manager chooses one."""
+    """The addresses of its pods. None: the controller manager chooses them."""
     finalizers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What a server type offers to Kubernetes."""
+    """The CPUs and memory of a server type."""
 
     cpu: str
     memory: str
@@ -46,11 +47,12 @@ CAPACITIES: Mapping[str, Capacity] = {
     "cx53": Capacity(cpu="16", memory="32Gi"),
 }
 DEFAULT_CAPACITY = CAPACITIES["cx33"]
+"""For every other server type."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalVolume:
-    """A volume that an adopted claim names, on the disk of one node."""
+    """A PersistentVolume on the disk of one node."""
 
     name: str
     storage_class: str
@@ -61,26 +63,27 @@ class LocalVolume:
 def kwok_manifests(
     nodes: Iterable[Node], *, volumes: Iterable[LocalVolume] = (), kubelet_version: str
 ) -> Iterator[Manifest]:
-    """Every object that stands for machines that are played."""
+    """The Nodes and volumes of nodes that kwok simulates. They include the status, which a kubelet would set."""
     for node in nodes:
         yield {**_node(node), "status": _status(node, kubelet_version)}
-    for disk in _volumes(nodes, volumes):
-        yield _volume(disk, {"local": {"path": _path(disk)}})
+    for volume in _all_volumes(nodes, volumes):
+        yield _volume(volume, {"local": {"path": _path(volume)}})
 
 
 def real_node_manifests(nodes: Iterable[Node], *, volumes: Iterable[LocalVolume] = ()) -> Iterator[Manifest]:
-    """Every object that real kubelets find there: what a node may not say of itself, and its volumes.
+    """The Nodes and volumes of real nodes. A kubelet may not set the labels and the podCIDR of its own Node.
 
-    Of the kind that k3s' provisioner makes: for a path of the host the kubelet changes no owner, whatever the pod's fsGroup.
+    The volumes are of type hostPath, like those of k3s' local-path provisioner: the kubelet does not change their owner to
+    the pod's fsGroup.
     """
     for node in nodes:
-        # kube-proxy and the policy controller ask for it as they start, and the kubelet may still be starting.
+        # kube-proxy and the network policy controller need the address when they start, possibly before the kubelet sets it.
         yield {**_node(node), "status": {"addresses": [{"type": "InternalIP", "address": node.ipv4}]}}
-    for disk in _volumes(nodes, volumes):
-        yield _volume(disk, {"hostPath": {"path": _path(disk), "type": "Directory"}})
+    for volume in _all_volumes(nodes, volumes):
+        yield _volume(volume, {"hostPath": {"path": _path(volume), "type": "Directory"}})
 
 
-def _volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Iterator[LocalVolume]:
+def _all_volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Iterator[LocalVolume]:
     for node in nodes:
         for number in range(1, VOLUMES_PER_NODE + 1):
             name = f"local-path-{node.hostname}-{number}"
@@ -89,12 +92,12 @@ def _volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Iterator[
 
 
 def volume_paths(hostname: str, nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> list[str]:
-    """The folders that stand for volumes on that node's disk."""
-    return [_path(disk) for disk in _volumes(nodes, adopted) if disk.hostname == hostname]
+    """The folders of the volumes on the disk of the node `hostname`."""
+    return [_path(volume) for volume in _all_volumes(nodes, adopted) if volume.hostname == hostname]
 
 
-def _path(disk: LocalVolume) -> str:
-    return f"/var/lib/rancher/k3s/storage/{disk.name}"
+def _path(volume: LocalVolume) -> str:
+    return f"/var/lib/rancher/k3s/storage/{volume.name}"
 
 
 def _node(node: Node) -> Manifest:
@@ -115,7 +118,8 @@ def _node(node: Node) -> Manifest:
                 "node-role.kubernetes.io/control-plane": "true",
                 "node-role.kubernetes.io/etcd": "true",
                 "node.kubernetes.io/instance-type": "k3s",
-                # k3s sets none by itself: a node that was not told its zone has no such label (docs/rehearsal.md).
+                # k3s does not set this label. In production it exists where the node is configured with it
+                # (docs/rehearsal.md).
                 "topology.kubernetes.io/zone": node.location,
                 **node.labels,
             },
@@ -143,7 +147,7 @@ def _status(node: Node, kubelet_version: str) -> Manifest:
             "architecture": "amd64",
             "operatingSystem": "linux",
             "kubeletVersion": kubelet_version,
-            "osImage": "played by kwok",
+            "osImage": "simulated by kwok",
             "containerRuntimeVersion": "kwok://",
             "kernelVersion": "",
             "kubeProxyVersion": "",
@@ -154,17 +158,17 @@ def _status(node: Node, kubelet_version: str) -> Manifest:
     }
 
 
-def _volume(disk: LocalVolume, source: Manifest) -> Manifest:
-    """A volume. Nothing provisions here, and a claim binds to one that is there just as well."""
+def _volume(volume: LocalVolume, source: Manifest) -> Manifest:
+    """A volume that exists before its claim. Kubernetes binds a claim to it without a provisioner."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": disk.name},
+        "metadata": {"name": volume.name},
         "spec": {
-            "storageClassName": disk.storage_class,
-            "capacity": {"storage": disk.size},
+            "storageClassName": volume.storage_class,
+            "capacity": {"storage": volume.size},
             "accessModes": ["ReadWriteOnce"],
-            # Delete would leave it Failed, with no provisioner to delete it; kwok/volumes.yaml makes it free again.
+            # With Delete, the volume would become Failed, because no provisioner deletes it. kwok/volumes.yaml recycles it.
             "persistentVolumeReclaimPolicy": "Retain",
             **source,
             "nodeAffinity": {
@@ -172,7 +176,7 @@ def _volume(disk: LocalVolume, source: Manifest) -> Manifest:
                     "nodeSelectorTerms": [
                         {
                             "matchExpressions": [
-                                {"key": "kubernetes.io/hostname", "operator": "In", "values": [disk.hostname]}
+                                {"key": "kubernetes.io/hostname", "operator": "In", "values": [volume.hostname]}
                             ]
                         }
                     ]

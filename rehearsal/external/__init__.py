@@ -1,1 +1,1 @@
-"""What the cluster uses and does not run: it stands outside of it here too."""
+"""Services that the cluster uses but does not run: the database and the object store."""

@@ -1,7 +1,7 @@
-"""PostgreSQL as Neon offers it: itself under the direct host name, and pgbouncer before it under the pooler's.
+"""PostgreSQL as Neon offers it: the server at the direct host name, and pgbouncer at the pooler's host name.
 
-Both from Debian's packages, with TLS and passwords (SCRAM), each at an address of its own that the caller has put on an interface.
-They end with their world; what was written stays in its folder.
+Both are Debian packages. They require TLS and passwords (SCRAM). Each listens on its own address, which must already be
+assigned to a network interface. They end with their world. The data remains in the world's folder.
 """
 
 import os
@@ -10,36 +10,31 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from infra.settings.apps import Database
 from rehearsal import pki
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import chroot, processes
+from rehearsal.processes.readiness import NotReadyError, wait_until_ready
 from tools import debian
 
 USER = 70
-"""An unprivileged one: PostgreSQL refuses to run as root."""
-INSIDE = "/run"
-"""Where the folder stands for the programs (rehearsal/processes/chroot.py)."""
+"""An unprivileged user id: PostgreSQL refuses to run as root."""
+MOUNT_POINT = "/run"
+"""The path at which the programs see `ExternalDatabase.folder` (rehearsal/processes/chroot.py)."""
 PROGRAMS = "/usr/lib/postgresql/15/bin"
-MARK = "HONEYDUE_DATABASE"
-"""In the environment of its processes, beside the world's mark: it can be stopped alone."""
+DATABASE_VARIABLE = "HONEYDUE_DATABASE"
+"""The environment variable of the database's processes, so that they can be stopped without the rest of the world."""
 START_SECONDS = 60.0
-QUERY_SECONDS = 10
+CONNECT_SECONDS = 10
 SSL_MODE = "require"
-
-
-class _NotReadyError(Exception):
-    """Asked again until it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalDatabase:
     """The database of one world.
 
-    `pooler` and `direct` are addresses of this machine or of the network namespace that the caller is in.
+    `pooler` and `direct` are addresses in the caller's network namespace.
     """
 
     layout: Layout
@@ -50,7 +45,7 @@ class ExternalDatabase:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """What the cluster's DNS answers for both names."""
+        """The addresses by host name, for the DNS of the cluster."""
         return {self.database.pooler_host: self.pooler, self.database.direct_host: self.direct}
 
     @property
@@ -58,52 +53,52 @@ class ExternalDatabase:
         return self.layout.folder / "external" / "postgresql"
 
     def start(self) -> None:
-        """Makes the database where there is none, starts both, and returns when a query comes through both."""
+        """Creates the database if it does not exist, and starts both programs. Returns when both answer a query."""
         if not (self.folder / "data" / "PG_VERSION").exists():
-            self._make()
+            self._create()
         self._configure()
-        self._serve("postgresql", self.direct, f"{PROGRAMS}/postgres", "-D", f"{INSIDE}/data")
-        self._serve("pgbouncer", self.pooler, "/usr/sbin/pgbouncer", f"{INSIDE}/pgbouncer.ini")
+        self._serve("postgresql", self.direct, f"{PROGRAMS}/postgres", "-D", f"{MOUNT_POINT}/data")
+        self._serve("pgbouncer", self.pooler, "/usr/sbin/pgbouncer", f"{MOUNT_POINT}/pgbouncer.ini")
 
     def stop(self) -> None:
-        """Ends both, as an outage would; what was written stays."""
-        processes.kill(MARK, str(self.folder))
+        """Kills both programs, as an outage does. The data remains."""
+        processes.kill(DATABASE_VARIABLE, str(self.folder))
 
     def query(self, text: str, *, host: str | None = None) -> str:
-        """What the database answers, one row a line, through the direct address unless told otherwise; raises RehearsalError."""
-        done = self._ask(text, host or self.direct)
-        if done.returncode != 0:
-            raise RehearsalError(f"the database answers: {done.stderr.strip()}")
-        return done.stdout.strip()
+        """Runs a query, by default at the direct address. Returns one line for each row. Raises a RehearsalError."""
+        completed = self._psql(text, host or self.direct)
+        if completed.returncode != 0:
+            raise RehearsalError(f"the database returned an error: {completed.stderr.strip()}")
+        return completed.stdout.strip()
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._own(self.folder)
+        self._chown(self.folder)
         self._write("password", self.password)
-        owner = ["--username", self.database.user, "--pwfile", f"{INSIDE}/password"]
-        # Of a start that was interrupted.
+        owner = ["--username", self.database.user, "--pwfile", f"{MOUNT_POINT}/password"]
+        # An earlier start may have been interrupted.
         shutil.rmtree(self.folder / "data.new", ignore_errors=True)
-        # No locale: each would be a package more. Without syncing: the folder is thrown away with its world.
-        plain = ["--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        self._finish(f"{PROGRAMS}/initdb", "-D", f"{INSIDE}/data.new", *owner, *plain)
-        # Alone with its files, before it listens: nobody sees a server without the database.
-        self._finish(
+        # No locale: each is an additional package. No sync: the data need not survive a power cut.
+        options = ["--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+        self._run(f"{PROGRAMS}/initdb", "-D", f"{MOUNT_POINT}/data.new", *owner, *options)
+        # In single-user mode, before the server listens. Otherwise a client could connect before the database exists.
+        self._run(
             f"{PROGRAMS}/postgres",
             "--single",
             "-D",
-            f"{INSIDE}/data.new",
+            f"{MOUNT_POINT}/data.new",
             "postgres",
-            words=f'CREATE DATABASE "{self.database.name}";\n',
+            stdin=f'CREATE DATABASE "{self.database.name}";\n',
         )
-        # By rename: what an interrupted start left is not taken for a database.
+        # Rename at the end, so that the result of an interrupted start is never used.
         (self.folder / "data.new").rename(self.folder / "data")
 
     def _configure(self) -> None:
         hosts = [*self.addresses, self.pooler, self.direct]
-        authority = pki.CertificateAuthority.load_or_create(self.folder, "authority")
-        issued = authority.issue(self.folder, "server", common_name="postgresql", hosts=hosts)
-        for file in (authority.files.certificate, issued.certificate, issued.key):
-            self._own(file)
+        ca = pki.CertificateAuthority.load_or_create(self.folder, "ca")
+        server = ca.issue(self.folder, "server", common_name="postgresql", hosts=hosts)
+        for file in (ca.files.certificate, server.certificate, server.key):
+            self._chown(file)
         self._write("data/postgresql.auto.conf", self._postgresql())
         self._write("data/pg_hba.conf", "hostssl all all all scram-sha-256\n")
         self._write("users.txt", f'"{self.database.user}" "{self.password}"\n')
@@ -115,81 +110,71 @@ class ExternalDatabase:
             port=self.database.port,
             unix_socket_directories="''",
             ssl="on",
-            ssl_cert_file=f"'{INSIDE}/server.crt'",
-            ssl_key_file=f"'{INSIDE}/server.key'",
-            # Who comes by the direct name, and who by the pooler's: its log tells.
+            ssl_cert_file=f"'{MOUNT_POINT}/server.crt'",
+            ssl_key_file=f"'{MOUNT_POINT}/server.key'",
+            # The log shows the client address of each connection: the pooler's, or that of a direct client.
             log_connections="on",
             log_line_prefix="'%h '",
-            # Its library is not in our set of packages.
+            # The JIT library is not in our set of packages.
             jit="off",
-            # Killed with its world at any moment, and thrown away with it: durable to that, not to a loss of power.
+            # The data survives a killed process. It need not survive a power cut.
             fsync="off",
         )
 
     def _pgbouncer(self) -> str:
-        # "*": the database that migrations are tried against is another one.
+        # "*": the database for trying migrations has another name.
         return f"[databases]\n* = host={self.direct} port={self.database.port}\n[pgbouncer]\n" + _settings(
             listen_addr=self.pooler,
             listen_port=self.database.port,
             unix_socket_dir="",
-            # As Neon's: a session keeps no server, so no session lock and no prepared statement survives.
+            # As Neon's pooler: a client keeps no server connection, so session locks and prepared statements do not work.
             pool_mode="transaction",
             auth_type="scram-sha-256",
-            auth_file=f"{INSIDE}/users.txt",
+            auth_file=f"{MOUNT_POINT}/users.txt",
             client_tls_sslmode="require",
-            # Asked for at any mode; clients show no certificate.
-            client_tls_ca_file=f"{INSIDE}/authority.crt",
-            client_tls_cert_file=f"{INSIDE}/server.crt",
-            client_tls_key_file=f"{INSIDE}/server.key",
+            # pgbouncer requires this setting in every mode, although clients have no certificate.
+            client_tls_ca_file=f"{MOUNT_POINT}/ca.crt",
+            client_tls_cert_file=f"{MOUNT_POINT}/server.crt",
+            client_tls_key_file=f"{MOUNT_POINT}/server.key",
             server_tls_sslmode="verify-full",
-            server_tls_ca_file=f"{INSIDE}/authority.crt",
-            # What drivers say at the start of a session and pgbouncer does not know.
+            server_tls_ca_file=f"{MOUNT_POINT}/ca.crt",
+            # Drivers send this parameter when they connect, and pgbouncer rejects parameters that it does not know.
             ignore_startup_parameters="extra_float_digits",
         )
 
-    def _finish(self, *command: str, words: str | None = None) -> None:
-        done = subprocess.run(
-            self._inside(*command),
-            input=words,
+    def _run(self, *command: str, stdin: str | None = None) -> None:
+        completed = subprocess.run(
+            self._isolated(*command),
+            input=stdin,
             env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
             cwd=self.layout.folder,
         )
-        if done.returncode != 0:
-            raise RehearsalError(f"the database could not be made: {done.stderr.strip()}")
+        if completed.returncode != 0:
+            raise RehearsalError(f"could not create the database: {completed.stderr.strip()}")
 
-    def _inside(self, *command: str) -> list[str]:
-        # The first process of its own PID namespace: the kernel ends PostgreSQL's children with it, before its own end is seen.
-        alone = ["unshare", "--pid", "--fork"]
-        return [*alone, *chroot.command(debian.root_filesystem("postgresql"), *command, folder=self.folder, user=USER)]
+    def _isolated(self, *command: str) -> list[str]:
+        # Process 1 of a new PID namespace: when it is killed, the kernel first kills PostgreSQL's child processes.
+        namespace = ["unshare", "--pid", "--fork"]
+        return [
+            *namespace,
+            *chroot.command(debian.root_filesystem("postgresql"), *command, folder=self.folder, user=USER),
+        ]
 
     def _serve(self, name: str, host: str, *command: str) -> None:
-        process = processes.start(
-            self.layout, name, self._inside(*command), environment=self._environment() | {MARK: str(self.folder)}
-        )
+        environment = self._environment() | {DATABASE_VARIABLE: str(self.folder)}
+        process = processes.start(self.layout, name, self._isolated(*command), environment=environment)
+
+        def probe() -> None:
+            if self._psql("SELECT 1", host).returncode != 0:
+                raise NotReadyError
+
         log = self.layout.logs / f"{name}.log"
+        wait_until_ready(name, probe, process=process, log=log, timeout=START_SECONDS)
 
-        def ask() -> None:
-            if process.poll() is not None:
-                raise RehearsalError(f"{name} ended while it started; its log: {log}")
-            said = self._ask("SELECT 1", host)
-            if said.returncode != 0:
-                raise _NotReadyError(said.stderr.strip())
-
-        try:
-            Retrying(
-                retry=retry_if_exception_type(_NotReadyError),
-                stop=stop_after_delay(START_SECONDS),
-                wait=wait_fixed(0.1),
-            )(ask)
-        except RetryError as error:
-            raise RehearsalError(
-                f"{name} does not answer at {host} after {START_SECONDS:.0f} s; its log: {log}"
-            ) from error
-
-    def _ask(self, text: str, host: str) -> subprocess.CompletedProcess[str]:
+    def _psql(self, text: str, host: str) -> subprocess.CompletedProcess[str]:
         environment = self._environment() | {
             "PGHOST": host,
             "PGPORT": str(self.database.port),
@@ -197,23 +182,23 @@ class ExternalDatabase:
             "PGUSER": self.database.user,
             "PGPASSWORD": self.password,
             "PGSSLMODE": SSL_MODE,
-            "PGCONNECT_TIMEOUT": str(QUERY_SECONDS),
+            "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
         }
-        command = self._inside(f"{PROGRAMS}/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", text)
+        command = self._isolated(f"{PROGRAMS}/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", text)
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, cwd=self.layout.folder
         )
 
     def _environment(self) -> dict[str, str]:
-        # Nothing of the person's own: PGDATA or a locale that is not here would lead the programs elsewhere.
+        # Not the operator's environment: PGDATA or a locale that does not exist here would break the programs.
         return processes.world_environment(self.layout, {"PATH": os.environ["PATH"]})
 
     def _write(self, name: str, text: str) -> None:
         file = self.folder / name
         pki.write_private(file, text.encode())
-        self._own(file)
+        self._chown(file)
 
-    def _own(self, file: Path) -> None:
+    def _chown(self, file: Path) -> None:
         os.chown(file, USER, USER)
 
 

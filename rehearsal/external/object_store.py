@@ -1,30 +1,28 @@
-"""A real object store of a world, which takes what is signed with the right key: versitygw on loopback."""
+"""An S3-compatible object store on loopback: versitygw, which checks request signatures."""
 
 import http.client
-import socket
 import ssl
 import subprocess
 from contextlib import closing
 from typing import Self
 
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from rehearsal import pki
-from rehearsal.control_plane import control_plane
-from rehearsal.control_plane.flags import LOOPBACK
-from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
+from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
+from rehearsal.processes.ports import free_ports
+from rehearsal.processes.readiness import wait_until_ready
+from tools.cache import executable
 
 NAME = "versitygw"
 START_SECONDS = 30.0
 
 
 class ObjectStore:
-    """Runs for the length of a `with` block, and never longer than its world. `read_only`, its key is one that may not write.
+    """Runs inside a `with` block, and ends with its world at the latest. With `read_only`, it rejects every write.
 
     Attributes:
-        endpoint: where it listens, as `host:port`; what a machine of the world trusts (`layout.external_ca`) vouches for it.
+        endpoint: its address as `host:port`. Its certificate is issued by `layout.external_ca`.
     """
 
     endpoint: str
@@ -40,34 +38,26 @@ class ObjectStore:
 
     def __enter__(self) -> Self:
         folder = self._layout.external_ca.parent
-        # The gateway's folders are its buckets.
+        # versitygw serves each folder below `data` as a bucket.
         (folder / "data" / self._bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
-        issued = pki.CertificateAuthority.load_or_create(folder, self._layout.external_ca.stem).issue(
-            folder, "server", common_name=NAME, hosts=[LOOPBACK]
-        )
-        with closing(socket.socket()) as chosen:
-            chosen.bind((LOOPBACK, 0))
-            self.endpoint = f"{LOOPBACK}:{chosen.getsockname()[1]}"
-        listen = ["--port", self.endpoint, "--cert", str(issued.certificate), "--key", str(issued.key), "--quiet"]
-        if self._read_only:
-            listen.append("--readonly")
         sidecar = folder / "metadata"
         sidecar.mkdir(mode=0o700, exist_ok=True)
+        ca = pki.CertificateAuthority.load_or_create(folder, self._layout.external_ca.stem)
+        server = ca.issue(folder, "server", common_name=NAME, hosts=[LOOPBACK])
+        self.endpoint = f"{LOOPBACK}:{free_ports([NAME])[NAME]}"
+        listen = ["--port", self.endpoint, "--cert", str(server.certificate), "--key", str(server.key), "--quiet"]
         command = [
-            str(control_plane.binary(NAME, NAME)),
+            str(executable(NAME, NAME)),
             *listen,
+            *(["--readonly"] if self._read_only else []),
             "posix",
             "--sidecar",
             str(sidecar),
             str(folder / "data"),
         ]
+        log = self._layout.logs / f"{NAME}.log"
         self._process = processes.start(self._layout, NAME, command, environment=self._environment)
-        try:
-            Retrying(
-                retry=retry_if_exception_type(OSError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05)
-            )(self._ask)
-        except RetryError as error:
-            raise RehearsalError(f"the object store is not ready; its log: {self._layout.logs / NAME}.log") from error
+        wait_until_ready(NAME, self._request, process=self._process, log=log, timeout=START_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,10 +65,8 @@ class ObjectStore:
             self._process.kill()
             self._process.wait()
 
-    def _ask(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            raise RehearsalError(f"the object store ended while it started; its log: {self._layout.logs / NAME}.log")
-        trust = ssl.create_default_context(cafile=self._layout.external_ca)
-        with closing(http.client.HTTPSConnection(self.endpoint, context=trust, timeout=5)) as connection:
+    def _request(self) -> None:
+        context = ssl.create_default_context(cafile=self._layout.external_ca)
+        with closing(http.client.HTTPSConnection(self.endpoint, context=context, timeout=5)) as connection:
             connection.request("GET", "/")
             connection.getresponse()

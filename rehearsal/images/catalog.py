@@ -13,11 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.settings.apps import Images
-from rehearsal.control_plane import control_plane
 from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write
 from tools import debian, programs
-from tools.cache import cache_folder, cache_lock
+from tools.cache import cache_folder, cache_lock, executable
 from tools.install import install_missing
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -48,7 +47,7 @@ def api(reference: str, schema: Schema) -> Image:
     """A release of api, with goose and with the migrations in its working directory."""
     files = sorted(MIGRATIONS.glob("*.sql"))[:schema]
     layers = [
-        {"/usr/local/bin/goose": control_plane.binary("goose", "goose")},
+        {"/usr/local/bin/goose": executable("goose", "goose")},
         {f"/app/migrations/{file.name}": file for file in files},
     ]
     return _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
@@ -83,7 +82,7 @@ def traefik(reference: str) -> Image:
     """Traefik, built from source. The chart sets its arguments and its user."""
     return Image(
         reference=full_reference(reference),
-        layers=[{"/usr/local/bin/traefik": control_plane.binary("traefik", "traefik")}],
+        layers=[{"/usr/local/bin/traefik": executable("traefik", "traefik")}],
         entrypoint=["/usr/local/bin/traefik"],
     )
 
@@ -119,7 +118,7 @@ def _stand_in(role: str, reference: str, layers: Sequence[Layer] = (), **environ
     program = "/usr/local/bin/stand-ins"
     return Image(
         reference=full_reference(reference),
-        layers=[{program: control_plane.binary("stand-ins", "stand-ins")}, *layers],
+        layers=[{program: executable("stand-ins", "stand-ins")}, *layers],
         entrypoint=[program, role],
         environment={"PATH": "/usr/local/bin", "RELEASE": reference.rpartition(":")[2], **environment},
         user=UNPRIVILEGED,

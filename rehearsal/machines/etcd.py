@@ -9,7 +9,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from rehearsal.control_plane.control_plane import binary
+from tools.cache import executable
 
 JOIN_SECONDS = 120.0
 PAUSE_SECONDS = 0.5
@@ -49,7 +49,7 @@ class Etcd:
             "ETCDCTL_CERT": str(self.pki / "etcd/client.crt"),
             "ETCDCTL_KEY": str(self.pki / "etcd/client.key"),
         }
-        command = [str(binary("etcd", "etcdctl")), *arguments]
+        command = [str(executable("etcd", "etcdctl")), *arguments]
         completed = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
         if completed.returncode != 0:
             raise EtcdError(_error_message(completed.stderr))

@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from rehearsal.control_plane.control_plane import binary
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.machines import cloud_config
 from rehearsal.processes import processes
-from tools.cache import cache_folder
+from tools.cache import cache_folder, executable
 
 MACHINE_VARIABLE = "HONEYDUE_MACHINE"
 """The environment variable that every process of a machine has. Its value is the machine's folder."""
@@ -141,7 +140,7 @@ class Machine:
             "SSL_CERT_FILE": str(self._layout.external_ca),
             "POLL_SECONDS": "0.5",
             "K3S_RELEASES": self._releases.as_uri(),
-            processes.MARK: str(self._layout.folder),
+            processes.WORLD_VARIABLE: str(self._layout.folder),
         }
 
     def _unit_commands(self) -> list[str]:
@@ -176,7 +175,8 @@ grep -qF "\\"$address\\"" {cloud} && echo '[{{"ifname": "eth1"}}]' || echo '[]'"
         version = re.search(r"^K3S_VERSION='?([^'\n]+)", (self.root / "etc/honeydue/node.env").read_text(), re.M)
         release = self._releases / (version[1] if version else "unknown")
         k3s = _script(
-            release / "k3s", K3S_SCRIPT.format(python=python, kubectl=shlex.quote(str(binary("kubernetes", "kubectl"))))
+            release / "k3s",
+            K3S_SCRIPT.format(python=python, kubectl=shlex.quote(str(executable("kubernetes", "kubectl")))),
         )
         (release / "sha256sum-amd64.txt").write_text(f"{hashlib.sha256(k3s.read_bytes()).hexdigest()}  k3s\n")
 

@@ -14,11 +14,11 @@ from minio import Minio
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
-from rehearsal.control_plane.control_plane import binary
 from rehearsal.control_plane.flags import ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.errors import RehearsalError
 from rehearsal.machines.etcd import Etcd
+from tools.cache import executable
 
 COMPRESSED = ".zip"
 
@@ -107,7 +107,7 @@ def restore(file: Path, config: ControlPlaneConfig) -> None:
         f"--initial-advertise-peer-urls={config.peer_url}",
     ]
     command = [
-        str(binary("etcd", "etcdutl")),
+        str(executable("etcd", "etcdutl")),
         "snapshot",
         "restore",
         str(file),

@@ -1,1 +1,1 @@
-"""The processes of a world."""
+"""Starts, finds and ends the processes of a world."""

@@ -1,4 +1,4 @@
-"""Runs a program in one of Debian's root file systems (tools/debian.py), with nothing installed on this machine. It takes root."""
+"""Runs a program in a Debian root file system (tools/debian.py) without installing packages. Requires root."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _ENTER = """
 set -e
 root=$1 folder=$2 user=$3
 shift 3
-# A mount of its own: what runs containers needs / to be one. Read-only: worlds share it.
+# A mount, because container runtimes require / to be one. Read-only, because worlds share the root file system.
 mount --bind "$root" "$root"
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
@@ -19,9 +19,10 @@ exec chroot --userspec="$user" "$root" "$@"
 
 
 def command(root: Path, *arguments: str, folder: Path, user: int = 0) -> list[str]:
-    """The command line for that program; inside, `folder` is /run, and all else but /tmp cannot be written to.
+    """The command line that runs `arguments` in `root`. There, `folder` is mounted at /run. Only /run and /tmp are writable.
 
-    Its mounts are seen by it alone and go when it ends. It is one process: what is signalled is the program itself.
+    The mounts are in a private mount namespace and disappear when the program ends. The shell replaces itself with the
+    program, so a signal to the process reaches the program.
     """
     enter = ["unshare", "--mount", "sh", "-c", _ENTER, "enter", str(root), str(folder), f"{user}:{user}"]
     return [*enter, *arguments]

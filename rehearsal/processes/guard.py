@@ -1,4 +1,4 @@
-"""Ends a world when the process that started it is gone: `python -m rehearsal.processes.guard FOLDER`, a pipe as its input."""
+"""Stops a world when the process that started it has ended: `python -m rehearsal.processes.guard FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from rehearsal.processes.processes import stop
 
 
 def main() -> None:
-    # Returns when the other end is closed, which the system does for a killed process too.
+    # Standard input is a pipe from that process. The kernel closes it even when the process is killed.
     sys.stdin.buffer.read()
     stop(Layout(Path(sys.argv[1])))
 

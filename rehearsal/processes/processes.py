@@ -1,6 +1,7 @@
-"""The processes of a world: started in sessions of their own, found by a mark in their environment, ended for certain.
+"""The processes of a world. Each has its own session and can be found by an environment variable.
 
-The mark is what makes a process ours: no pid file can be stale, and no other process is ever signalled.
+The environment variable identifies a process of the world reliably: unlike a pid file it is never out of date, so no other
+process is ever signalled.
 """
 
 import os
@@ -17,20 +18,23 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.processes import cgroups
 
-MARK = "HONEYDUE_WORLD_PROCESS"
-"""Set to the world's folder for everything started here. Not HONEYDUE_WORLD, which a person's own shell may hold."""
+WORLD_VARIABLE = "HONEYDUE_WORLD_PROCESS"
+"""The environment variable of every process of a world. Its value is the world's folder.
+
+Not HONEYDUE_WORLD: the operator's shell may have that one, and must not be killed.
+"""
 END_SECONDS = 10.0
 
 
 def world_environment(layout: Layout, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment whose processes are the world's, and end with it."""
-    return {**(os.environ if environment is None else environment), MARK: str(layout.folder)}
+    """Adds the world's variable to an environment, by default the current one. The processes then end with the world."""
+    return {**(os.environ if environment is None else environment), WORLD_VARIABLE: str(layout.folder)}
 
 
 def start(
     layout: Layout, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Starts a program that outlives its starter, its words in `logs/<name>.log`."""
+    """Starts a program that keeps running when this process ends. It logs to `logs/<name>.log` of the world."""
     return start_detached(
         command,
         log=layout.logs / f"{name}.log",
@@ -42,98 +46,97 @@ def start(
 def start_detached(
     command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Starts a program in exactly this environment."""
-    with log.open("ab") as words:
+    """Starts a program in its own session, with exactly this environment. Its output is appended to `log`."""
+    with log.open("ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=words,
+            stdout=output,
+            stderr=output,
             cwd=folder,
             env=environment,
-            # Its own session: neither Ctrl-C nor a closed terminal reaches it.
+            # In its own session it receives neither Ctrl-C nor the hang-up of a closed terminal.
             start_new_session=True,
         )
 
 
 def running(layout: Layout) -> list[psutil.Process]:
-    """Every living process of the world, the one that asks and its parents excepted."""
-    return find(MARK, str(layout.folder))
+    """All running processes of the world, except this process and its parents."""
+    return find(WORLD_VARIABLE, str(layout.folder))
 
 
-def find(mark: str, value: str) -> list[psutil.Process]:
-    """Every living process that has this in its environment, the one that asks and its parents excepted."""
-    asking = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+def find(variable: str, value: str) -> list[psutil.Process]:
+    """All running processes whose environment contains `variable=value`, except this process and its parents."""
+    excluded = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
-        process for process in psutil.process_iter() if process.pid not in asking and _carries(process, mark, value)
+        process
+        for process in psutil.process_iter()
+        if process.pid not in excluded and _has_variable(process, variable, value)
     ]
 
 
-def _carries(process: psutil.Process, mark: str, value: str) -> bool:
+def _has_variable(process: psutil.Process, variable: str, value: str) -> bool:
     with suppress(psutil.Error):
-        return process.environ().get(mark) == value and _lives(process)
+        return process.environ().get(variable) == value and _is_running(process)
     return False
 
 
 def stop(layout: Layout) -> int:
-    """Ends every process of the world, and what the kernel keeps of them; returns how many there were."""
-    ended = kill(MARK, str(layout.folder))
+    """Kills every process of the world and removes its control groups. Returns the number of processes."""
+    count = kill(WORLD_VARIABLE, str(layout.folder))
     cgroups.remove(layout)
-    return ended
+    return count
 
 
-def kill(mark: str, value: str) -> int:
-    """Ends every process that has this in its environment, and returns how many there were."""
-    ended: set[int] = set()
-    # Again until none is found: one may have started another in between.
-    while found := find(mark, value):
-        for process in found:
+def kill(variable: str, value: str) -> int:
+    """Kills all processes that `find` returns, and returns their number."""
+    pids: set[int] = set()
+    # Repeat until there are none: a process may have started another one in the meantime.
+    while processes := find(variable, value):
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
-                # Killed at once: nothing is lost but with the machine's power, and a polite API server takes 10 s to end.
+                # SIGKILL loses nothing that a process has written. With SIGTERM, the API server takes 10 s to end.
                 process.kill()
-        if not _all_gone(found):
-            raise RehearsalError(f"process {found[0].pid} of {value} does not end, not even when killed")
-        ended.update(process.pid for process in found)
-    return len(ended)
+        if not _wait_until_ended(processes):
+            raise RehearsalError(
+                f"process {processes[0].pid} with {variable}={value} did not end within {END_SECONDS:.0f} s of SIGKILL"
+            )
+        pids.update(process.pid for process in processes)
+    return len(pids)
 
 
-def _all_gone(processes: Sequence[psutil.Process]) -> bool:
-    # Asked again and again: an ended child of a living starter stays a zombie, and to wait for its end would take for ever.
+def _wait_until_ended(processes: Sequence[psutil.Process]) -> bool:
+    # Not psutil.wait_procs: a child of another running process stays a zombie, for which it would wait forever.
+    retrying = Retrying(retry=retry_if_result(bool), stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.02))
     try:
-        Retrying(retry=retry_if_result(bool), stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.02))(
-            _alive, processes
-        )
+        retrying(lambda: any(map(_is_running, processes)))
     except RetryError:
         return False
     return True
 
 
-def _alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if _lives(process)]
-
-
-def _lives(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 class Guard:
-    """A process that ends the world when its starter is gone, however that went: it waits for the end of a pipe."""
+    """A process that stops the world when this process ends for any reason. It waits for the end of its standard input."""
 
     def __init__(self, layout: Layout) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != MARK}
+        environment = {name: value for name, value in os.environ.items() if name != WORLD_VARIABLE}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "rehearsal.processes.guard", str(layout.folder)],
             stdin=subprocess.PIPE,
             cwd=CHECKOUT,
             env=environment,
-            # Its own session: the Ctrl-C that ends the starter must not end the guard.
+            # In its own session, because the Ctrl-C that ends this process must not end the guard.
             start_new_session=True,
         )
 
-    def dismiss(self) -> None:
-        """Lets it end the world now, and waits for that."""
+    def stop_world(self) -> None:
+        """Makes the guard stop the world now, and waits until it has."""
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()

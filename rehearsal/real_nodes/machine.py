@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import cgroups, processes
+from rehearsal.processes.readiness import wait_until_ready
 
 BOOT = Path(__file__).with_name("boot.sh")
 NODE_VARIABLE = "HONEYDUE_WORLD_NODE"
@@ -155,25 +155,14 @@ class Machine:
         self._wait(name, process, request)
 
     def _wait(self, name: str, process: subprocess.Popen[bytes], probe: Callable[[], object]) -> None:
-        def attempt() -> None:
-            if process.poll() is not None:
-                lines = self.log(name).read_text(errors="replace").strip().splitlines() or ["(the log is empty)"]
-                raise RehearsalError(
-                    f"{name} of {self.hostname} ended while it started: {lines[-1][:300]} (log: {self.log(name)})"
-                )
-            probe()
-
-        retrying = Retrying(
-            retry=retry_if_exception_type((MachineOffError, OSError)),
-            stop=stop_after_delay(START_SECONDS),
-            wait=wait_fixed(0.05),
+        wait_until_ready(
+            f"{name} of {self.hostname}",
+            probe,
+            process=process,
+            log=self.log(name),
+            timeout=START_SECONDS,
+            retry_on=(MachineOffError, OSError),
         )
-        try:
-            retrying(attempt)
-        except RetryError as error:
-            raise RehearsalError(
-                f"{name} of {self.hostname} is not ready after {START_SECONDS:.0f} s (log: {self.log(name)})"
-            ) from error
 
     def log(self, name: str) -> Path:
         """The log file of a program of this machine."""

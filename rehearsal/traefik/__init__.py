@@ -1,1 +1,1 @@
-"""Traefik before a world's Services."""
+"""Traefik in front of a world's cluster."""

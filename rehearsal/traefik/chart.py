@@ -1,20 +1,24 @@
-"""The command line that Traefik's chart makes of its values, as far as this program sets them.
+"""The command line that Traefik's chart renders from its values.
 
-After `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, commit 00374755. A value that is not known
-here stops the rehearsal: it would otherwise look as if it had been tried.
+It follows `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, commit 00374755, for the values
+that this program sets. An unknown value is an error. If it were ignored, the rehearsal would pass without testing it.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rehearsal.control_plane.flags import LOOPBACK
+import yaml
+
+from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.errors import RehearsalError
+from rehearsal.loopback import LOOPBACK
 
 Values = Mapping[str, Any]
 
+NAME = "traefik"
 PORTS = ("traefik", "web", "websecure", "metrics")
-"""The entry points that the chart has where the values take none away."""
+"""The default entry points of the chart."""
 
 _DEFAULTS = (
     "--ping=true",
@@ -25,7 +29,7 @@ _DEFAULTS = (
     "--providers.kubernetesingress.allowEmptyServices=true",
     "--entryPoints.websecure.http.tls=true",
 )
-"""What the chart says unless it is told otherwise."""
+"""The default flags of the chart."""
 
 _FLAGS = (
     (
@@ -38,31 +42,44 @@ _FLAGS = (
     (r"logs\.access\.format", r"accesslog.format"),
     (r"logs\.access\.fields\.(?:general\.)?(.+)", r"accesslog.fields.\1"),
 )
-"""Where a value goes."""
+"""The path of a value, and the flag that the chart renders for it."""
 
 _NO_FLAG = re.compile(
     r"(additionalArguments|deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext|service|updateStrategy"
     r"|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web|providers\.kubernetesIngress\.publishedService)(\..+)?"
 )
-"""How the pods run, objects beside them, what the chart passes on as it is, and where they listen, which is `entry_points`."""
+"""Values that the chart does not render as flags.
+
+They configure the pods and other objects, or the entry points (see `entry_points`), or are passed on unchanged.
+"""
+
+
+def chart_values(kubectl: Kubectl) -> Values:
+    """The values of the HelmChartConfig in the cluster, which k3s' helm-controller merges into those of the chart."""
+    config = kubectl.run_json("get", "helmchartconfig", NAME, "--namespace=kube-system")
+    values: Values = yaml.safe_load(config["spec"]["valuesContent"])
+    return values
 
 
 def entry_points(values: Values) -> tuple[str, ...]:
-    """Names of all that Traefik listens on; null takes one away."""
-    given: Values = values.get("ports", {})
-    return tuple(name for name in dict.fromkeys([*PORTS, *given]) if name not in given or given[name] is not None)
+    """The names of all entry points. The value null removes a default one."""
+    ports: Values = values.get("ports", {})
+    return tuple(name for name in dict.fromkeys([*PORTS, *ports]) if name not in ports or ports[name] is not None)
 
 
 def command_line(values: Values, *, listen: Mapping[str, int]) -> list[str]:
-    """All flags; each entry point is on loopback, at the port that `listen` has for it."""
+    """All flags. Each entry point listens on loopback, at its port in `listen`."""
     return flags(values, addresses={name: f"{LOOPBACK}:{listen[name]}" for name in entry_points(values)})
 
 
 def flags(values: Values, *, addresses: Mapping[str, str]) -> list[str]:
-    """All flags; each entry point is at its address."""
-    listening = [f"--entryPoints.{name}.address={address}" for name, address in addresses.items()]
-    given = values.get("additionalArguments", ())
-    return [*_DEFAULTS, *listening, *given, *(flag for path, value in _leaves(values) for flag in _flags(path, value))]
+    """All flags. Each entry point listens at its address in `addresses`.
+
+    Raises a RehearsalError for a value that is not supported here.
+    """
+    entry_point_flags = [f"--entryPoints.{name}.address={address}" for name, address in addresses.items()]
+    value_flags = [flag for path, value in _leaves(values) for flag in _flags(path, value)]
+    return [*_DEFAULTS, *entry_point_flags, *values.get("additionalArguments", ()), *value_flags]
 
 
 def _leaves(values: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -77,21 +94,22 @@ def _flags(path: str, value: object) -> Iterator[str]:
     if _NO_FLAG.fullmatch(path):
         return
     for pattern, flag in _FLAGS:
-        if found := re.fullmatch(pattern, path):
-            # The chart passes no false on, but for the one whose default is true: `--api.dashboard=false` would start the API.
+        if match := re.fullmatch(pattern, path):
+            # The chart renders false only for the flag whose default is true. `--api.dashboard=false` would enable the API.
             if value is not False or path == "global.checkNewVersion":
-                yield f"--{found.expand(flag)}={_written(value)}"
+                yield f"--{match.expand(flag)}={_flag_value(value)}"
             return
     raise RehearsalError(
-        f"Traefik's values set {path}: rehearsal/traefik/chart.py does not know what the chart makes of it"
+        f"the rehearsal does not support {path} in Traefik's values: add the flag that the chart renders for it to"
+        " rehearsal/traefik/chart.py"
     )
 
 
-def _written(value: object) -> str:
+def _flag_value(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
         case list():
-            return ",".join(str(one) for one in value)
+            return ",".join(str(item) for item in value)
         case _:
             return str(value)

@@ -1,110 +1,83 @@
-"""A real Traefik in front of a world's cluster: it reads the real objects and serves real HTTPS on loopback.
+"""Runs Traefik as the ingress controller of a world's cluster. It serves the cluster's Ingresses with HTTPS on loopback.
 
-What runs is what the chart would start from the HelmChartConfig as the cluster holds it, but for the ports (free ones of this
-machine) and the pods (nothing answers at their addresses: a stub stands for all of them).
+Traefik has the command line that its chart renders from the HelmChartConfig in the cluster. Two things differ: it listens
+on free ports of this machine, and `Backend` answers in place of the pods.
 """
 
 import http.client
-import socket
 import subprocess
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
-import yaml
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
-from rehearsal.control_plane import control_plane
-from rehearsal.control_plane.flags import LOOPBACK
-from rehearsal.errors import RehearsalError
+from rehearsal.layout import Layout
+from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
-from rehearsal.traefik.chart import Values, command_line, entry_points
-from rehearsal.traefik.stub import Stub
-from rehearsal.world.world import World
+from rehearsal.processes.ports import free_ports
+from rehearsal.processes.readiness import NotReadyError, wait_until_ready
+from rehearsal.traefik.backend import Backend
+from rehearsal.traefik.chart import NAME, Values, command_line, entry_points
+from tools.cache import executable
 
-NAME = "traefik"
 START_SECONDS = 30.0
 
 
-class Ingress:
-    """Runs for the length of a `with` block, and never longer than its world.
+class IngressController:
+    """Runs inside a `with` block, and ends with its world at the latest.
 
     Attributes:
-        ports: where each of Traefik's entry points listens here.
-        log: its log and its access log, JSON lines.
+        ports: the port of each entry point.
+        log: Traefik's log and access log, in JSON lines.
     """
 
     ports: Mapping[str, int]
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._stub = Stub()
+    def __init__(self, layout: Layout, values: Values) -> None:
+        self._layout = layout
+        self._values = values
+        self._backend = Backend()
         self._process: subprocess.Popen[bytes] | None = None
-        self.log: Path = world.layout.logs / f"{NAME}.log"
+        self.log: Path = layout.logs / f"{NAME}.log"
 
     def __enter__(self) -> Self:
-        values = chart_values(self._world)
-        self.ports = _free_ports(entry_points(values))
+        self.ports = free_ports(entry_points(self._values))
         self.log.unlink(missing_ok=True)
-        self._stub.start()
+        self._backend.start()
         try:
-            self._start(values)
+            self._start()
         except BaseException:
-            self._end()
+            self._stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._stop()
 
-    def _start(self, values: Values) -> None:
+    def _start(self) -> None:
         self._process = processes.start(
-            self._world.layout,
+            self._layout,
             NAME,
-            [str(control_plane.binary(NAME, NAME)), *command_line(values, listen=self.ports)],
-            # Nothing of the person's own: a Kubernetes or a proxy setting would lead it elsewhere.
+            [str(executable(NAME, NAME)), *command_line(self._values, listen=self.ports)],
+            # Not the operator's environment: its proxy and Kubernetes variables would redirect Traefik.
             environment={
-                "KUBECONFIG": str(self._world.layout.pki / f"{NAME}.kubeconfig"),
-                "HTTP_PROXY": self._stub.url,
+                "KUBECONFIG": str(self._layout.pki / f"{NAME}.kubeconfig"),
+                "HTTP_PROXY": self._backend.url,
             },
         )
-        try:
-            Retrying(
-                retry=retry_if_exception_type(OSError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05)
-            )(self._ping)
-        except RetryError as error:
-            raise RehearsalError(f"Traefik is not ready after {START_SECONDS:.0f} s; its log: {self.log}") from error
+        wait_until_ready("Traefik", self._ping, process=self._process, log=self.log, timeout=START_SECONDS)
 
     def _ping(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            raise RehearsalError(f"Traefik ended while it started; its log: {self.log}")
-        # Not urllib, which would ask a proxy of the person's own.
+        # Not urllib, which uses the operator's HTTP proxy.
         with closing(http.client.HTTPConnection(LOOPBACK, self.ports["traefik"], timeout=5)) as connection:
             connection.request("GET", "/ping")
             if connection.getresponse().status != HTTPStatus.OK:
-                raise ConnectionError
+                raise NotReadyError
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
-        self._stub.stop()
-
-
-def chart_values(world: World) -> Values:
-    """What the cluster holds for k3s' helm-controller."""
-    held = world.kubectl_json("get", "helmchartconfig", NAME, "-n", "kube-system")
-    values: Values = yaml.safe_load(held["spec"]["valuesContent"])
-    return values
-
-
-def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    with ExitStack() as held:
-        # All held at once, so that no two are the same.
-        sockets = {name: held.enter_context(socket.socket()) for name in names}
-        for one in sockets.values():
-            one.bind((LOOPBACK, 0))
-        return {name: one.getsockname()[1] for name, one in sockets.items()}
+        self._backend.stop()

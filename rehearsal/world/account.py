@@ -19,7 +19,7 @@ def write(layout: Layout, stack: StackSettings) -> None:
     if stack.bootstrapped:
         servers = {
             "ipv4_range": str(loopback_ranges(layout.folder).public),
-            "machines": BootstrappedCluster(layout).command,
+            "machines": BootstrappedCluster(layout).machine_command,
         }
         account: Mapping[str, object] = {"zones": zones, **servers}
     else:

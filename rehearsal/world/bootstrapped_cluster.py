@@ -1,9 +1,8 @@
-"""The cluster that the program makes itself: nothing runs until it creates servers, which then boot as simulated machines."""
+"""The cluster of a world whose Pulumi program bootstraps it: the program creates servers, which boot as simulated machines."""
 
 import sys
 from collections.abc import Mapping, Sequence
-
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from functools import partial
 
 from rehearsal.control_plane.control_plane import NAMES
 from rehearsal.control_plane.kubectl import Kubectl
@@ -13,34 +12,43 @@ from rehearsal.layout import Layout
 from rehearsal.machines.machine import MACHINE_VARIABLE, Machine
 from rehearsal.pki import write_private
 from rehearsal.processes import processes
+from rehearsal.processes.readiness import wait_until_ready
 
 START_SECONDS = 90.0
 
 
 class BootstrappedCluster:
-    """All machines that have a disk in a world."""
+    """The simulated machines of a world."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
     @property
-    def command(self) -> Sequence[str]:
-        """What the simulated cloud tells about its servers."""
+    def machine_command(self) -> Sequence[str]:
+        """The command that the simulated cloud runs to boot, restart and remove a machine."""
         return [sys.executable, "-m", "rehearsal.machines", str(self._layout.folder)]
 
     def power_on(self) -> None:
-        """Starts the machines that were on when the world ended, and returns when each of them answers that did before."""
-        for machine in Machine.all(self._layout):
+        """Starts all machines. Returns when the API servers of those that had one answer."""
+        machines = list(Machine.all(self._layout))
+        for machine in machines:
             machine.start()
-        for machine in Machine.all(self._layout):
+        for machine in machines:
             if machine.kubeconfig.exists():
-                _await_api(machine)
+                # k3s restarts on the machine until it runs, so no process is watched.
+                wait_until_ready(
+                    f"the API server of {machine.name}",
+                    partial(Kubectl(machine.kubeconfig).run, "get", "--raw=/readyz"),
+                    log=machine.logs,
+                    timeout=START_SECONDS,
+                    retry_on=(RehearsalError,),
+                )
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return all(machine.running() for machine in Machine.all(self._layout))
 
     def programs(self) -> Mapping[str, int]:
-        """What runs on the machines, each with the machine's name before its own."""
+        """The process ids of the machines' programs, by `<machine>/<program>`."""
         return {
             f"{machine.name}/{process.name()}": process.pid
             for machine in Machine.all(self._layout)
@@ -49,25 +57,15 @@ class BootstrappedCluster:
         }
 
     def write_kubeconfig(self) -> None:
-        """Writes what the stack says its kubeconfig is, where it has changed since; a RehearsalError before the first `up`."""
-        written, changed = self._layout.kubeconfig, engine.last_update(self._layout)
-        if written.exists() and changed and written.stat().st_mtime > changed:
+        """Writes the stack's output `kubeconfig` to a file if the stack has changed since.
+
+        Raises a RehearsalError before the first `pulumi up`.
+        """
+        file, updated = self._layout.kubeconfig, engine.last_update(self._layout)
+        if file.exists() and updated and file.stat().st_mtime > updated:
             return
-        told = engine.run(
-            self._layout, ["stack", "output", "kubeconfig", "--show-secrets"], project=self._layout.folder
-        )
-        if told.returncode != 0:
-            raise RehearsalError("the program has not founded its cluster yet: pulumi up does")
-        write_private(written, told.stdout.encode())
-
-
-def _await_api(machine: Machine) -> None:
-    patiently = Retrying(
-        retry=retry_if_exception_type(RehearsalError), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5)
-    )
-    try:
-        patiently(Kubectl(machine.kubeconfig).run, "get", "--raw=/readyz")
-    except RetryError as error:
-        raise RehearsalError(
-            f"{machine.name} does not answer after {START_SECONDS:.0f} s; its logs: {machine.logs}"
-        ) from error
+        arguments = ["stack", "output", "kubeconfig", "--show-secrets"]
+        completed = engine.run(self._layout, arguments, project=self._layout.folder)
+        if completed.returncode != 0:
+            raise RehearsalError("the cluster does not exist yet: `pulumi up` bootstraps it")
+        write_private(file, completed.stdout.encode())

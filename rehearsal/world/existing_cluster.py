@@ -1,4 +1,4 @@
-"""The cluster that runs before the program does, as production's: one control plane that the world starts itself."""
+"""The cluster of a world whose Pulumi program does not bootstrap one. It runs before the program does, as production's."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -6,20 +6,22 @@ from functools import partial
 
 from rehearsal.control_plane import control_plane
 from rehearsal.control_plane.control_plane import KUBERNETES, ControlPlane, PortTakenError
-from rehearsal.control_plane.flags import LOOPBACK, ClusterNetwork, ControlPlaneConfig
+from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.control_plane.nodes import LocalVolume, Node, kwok_manifests
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
+from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
+from rehearsal.processes.ports import free_ports
 from rehearsal.real_nodes.cluster import RealNodes
 
 ATTEMPTS = 3
-"""How often other ports are tried when somebody takes one before it is bound."""
+"""How often the start is tried with other ports, when another program binds one of them first."""
 
 
 class ExistingCluster:
-    """Its nodes are played by the control plane, unless they are real ones."""
+    """One control plane, whose nodes are real nodes or simulated by kwok."""
 
     def __init__(
         self,
@@ -28,88 +30,97 @@ class ExistingCluster:
         network: ClusterNetwork,
         nodes: Iterable[Node],
         volumes: Iterable[LocalVolume],
-        real: RealNodes | None = None,
+        real_nodes: RealNodes | None = None,
     ) -> None:
         self._layout = layout
         self._network = network
         self._nodes, self._volumes = tuple(nodes), tuple(volumes)
-        self._real = real
+        self._real_nodes = real_nodes
         self._control_plane: ControlPlane | None = None
 
     def start(
         self,
         *,
-        preferred: Mapping[str, int],
+        preferred_ports: Mapping[str, int],
         prepare: Callable[[Mapping[str, int]], None],
         base_manifests_installed: bool = False,
     ) -> dict[str, int]:
-        """Starts it, at the preferred ports where they are free, and `prepare` beside it, which is told the ports; returns them.
+        """Starts the cluster and returns its ports: the preferred ones where they are free.
 
-        `furnished` says that the cluster's data holds what k3s would give it.
+        `prepare` runs in parallel and receives the ports. `base_manifests_installed` skips the base manifests, when etcd
+        already contains them.
         """
         for _ in range(ATTEMPTS):
-            ports = control_plane.choose_ports(preferred)
-            place = self._place(ports)
-            control_plane.create_certificates(place)
-            control_plane.write_kubeconfigs(place, self._layout.kubeconfig)
+            ports = free_ports(control_plane.PORTS, preferred=preferred_ports)
+            config = self._control_plane_config(ports)
+            control_plane.create_certificates(config)
+            control_plane.write_kubeconfigs(config, self._layout.kubeconfig)
             self._control_plane = ControlPlane(
-                place, logs=self._layout.logs, run=partial(processes.start, self._layout)
+                config, logs=self._layout.logs, run=partial(processes.start, self._layout)
             )
+            on_ready = (lambda: None) if base_manifests_installed else self._install_base_manifests
             try:
-                # The engine's part needs no control plane, only the address it will have; nor do machines, before they join.
-                with ThreadPoolExecutor(max_workers=2) as aside:
-                    prepared = aside.submit(prepare, ports)
-                    booted = aside.submit(self._real.start) if self._real else None
-                    self._control_plane.start(
-                        on_ready=(lambda: None) if base_manifests_installed else self._install_base_manifests
-                    )
-                    if self._real and booted:
+                # In parallel: `prepare` needs only the URL of the API server, and machines boot without a control plane.
+                with ThreadPoolExecutor(max_workers=2) as executor:
+                    prepared = executor.submit(prepare, ports)
+                    booted = executor.submit(self._real_nodes.start) if self._real_nodes else None
+                    self._control_plane.start(on_ready=on_ready)
+                    if self._real_nodes and booted:
                         booted.result()
-                        self._real.join(place)
+                        self._real_nodes.join(config)
                     Kubectl(self._layout.kubeconfig).await_ready()
                     prepared.result()
             except PortTakenError:
                 processes.stop(self._layout)
-                preferred = {}
+                preferred_ports = {}
             else:
                 return ports
-        raise RehearsalError(f"no free ports: taken by others {ATTEMPTS} times between choosing and using them")
+        raise RehearsalError(
+            f"could not start the control plane: other programs bound its ports {ATTEMPTS} times before it could."
+            " Run the command again."
+        )
 
     def server_url(self, ports: Mapping[str, int]) -> str:
-        """Where its API server is reached with these ports."""
-        return self._place(ports).server_url
+        """The URL of the API server with these ports."""
+        return self._control_plane_config(ports).server_url
 
-    def fits(self) -> bool:
-        """Whether it can stay as it runs: real machines have the addresses that they were started with."""
-        return self._real is None or self._real.matches_settings()
+    def matches_settings(self) -> bool:
+        """Whether a running cluster can adopt the settings. Real nodes must be restarted to change their addresses."""
+        return self._real_nodes is None or self._real_nodes.matches_settings()
 
     def apply_settings(self) -> None:
-        """Gives a running one the nodes of changed settings, and real ones their images."""
-        if self._real:
-            self._real.apply_settings()
+        """Adds the nodes of changed settings to the running cluster, and their images to real nodes."""
+        if self._real_nodes:
+            self._real_nodes.apply_settings()
         self._install_base_manifests()
         Kubectl(self._layout.kubeconfig).await_ready()
 
     def power(self, hostname: str, *, on: bool, ports: Mapping[str, int]) -> None:
         """Cuts the power of a real node, or boots it again."""
-        if self._real is None:
-            raise RehearsalError("the nodes of this world are played by kwok, and always on")
+        if self._real_nodes is None:
+            raise RehearsalError(
+                "kwok simulates the nodes of this world, so they are always on. Only real nodes (NODES=real) have power"
+            )
         if on:
-            self._real.power_on(hostname, self._place(ports))
+            self._real_nodes.power_on(hostname, self._control_plane_config(ports))
         else:
-            self._real.power_off(hostname)
+            self._real_nodes.power_off(hostname)
 
     def reap(self) -> None:
-        """Collects the ended programs of this process, which would stay zombies until it ends."""
+        """Waits for programs that were killed. Otherwise they stay zombies until this process ends."""
         if self._control_plane:
             self._control_plane.reap()
 
     def _install_base_manifests(self) -> None:
-        played = kwok_manifests(self._nodes, volumes=self._volumes, kubelet_version=KUBERNETES.version)
-        Kubectl(self._layout.kubeconfig).install_base_manifests(self._real.manifests() if self._real else played)
+        manifests = (
+            self._real_nodes.manifests()
+            if self._real_nodes
+            else kwok_manifests(self._nodes, volumes=self._volumes, kubelet_version=KUBERNETES.version)
+        )
+        Kubectl(self._layout.kubeconfig).install_base_manifests(manifests)
 
-    def _place(self, ports: Mapping[str, int]) -> ControlPlaneConfig:
-        place = ControlPlaneConfig(
+    def _control_plane_config(self, ports: Mapping[str, int]) -> ControlPlaneConfig:
+        config = ControlPlaneConfig(
             etcd_name="rehearsal",
             address=LOOPBACK,
             ports=ports,
@@ -118,4 +129,4 @@ class ExistingCluster:
             work_folder=self._layout.folder,
             network=self._network,
         )
-        return self._real.control_plane_config(place) if self._real else place
+        return self._real_nodes.control_plane_config(config) if self._real_nodes else config

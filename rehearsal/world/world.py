@@ -98,7 +98,7 @@ class World:
         if record.real_nodes:
             return cluster.is_running(self.layout)
         return (
-            BootstrappedCluster(self.layout).runs()
+            BootstrappedCluster(self.layout).is_running()
             if record.bootstrapped
             else set(self.programs()) >= control_plane.NAMES
         )
@@ -150,7 +150,7 @@ class World:
             self._leave()
             ended = processes.stop(self.layout)
             if self._guard:
-                self._guard.dismiss()
+                self._guard.stop_world()
                 self._guard = None
             if self._cluster:
                 self._cluster.reap()
@@ -287,18 +287,20 @@ class World:
 
         # The ports of a clone's original may be in use, by another clone of it for one.
         preferred = record.ports if record and not record.cloned else {}
-        return cluster.start(preferred=preferred, prepare=prepare, base_manifests_installed=bool(same and same.cloned))
+        return cluster.start(
+            preferred_ports=preferred, prepare=prepare, base_manifests_installed=bool(same and same.cloned)
+        )
 
     def _adopted(self, stack: StackSettings, *, with_real: bool) -> ExistingCluster:
         real = cluster.RealNodes(self.layout, cluster_config(self.layout, stack, self._images)) if with_real else None
         return ExistingCluster(
-            self.layout, network=stack.network, nodes=stack.nodes.values(), volumes=stack.volumes, real=real
+            self.layout, network=stack.network, nodes=stack.nodes.values(), volumes=stack.volumes, real_nodes=real
         )
 
     def _apply_settings(self, record: Record, source: str) -> None:
         stack = configuration.read_stack_settings(self.settings_file)
         adopted = self._adopted(stack, with_real=record.real_nodes)
-        if record.bootstrapped != stack.bootstrapped or not adopted.fits():
+        if record.bootstrapped != stack.bootstrapped or not adopted.matches_settings():
             self._start(record, source)
             return
         self._prepare_stack(stack)

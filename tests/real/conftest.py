@@ -13,7 +13,7 @@ from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import write
 from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.real_nodes.cluster_config import external_database
-from rehearsal.traefik.ingress import chart_values
+from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
 from tests.real.hosts import CLOUDFLARE_ADDRESS, OTHER_ADDRESS
 from tests.real.network_namespaces import external_address
@@ -97,7 +97,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[Wo
 def production(real: World) -> World:
     """The same world after `pulumi up`, with Traefik."""
     real.pulumi("up", "--yes", "--skip-preview")
-    traefik_daemonset.install(real.kubectl_client(), chart_values(real))
+    traefik_daemonset.install(real.kubectl_client(), chart_values(real.kubectl_client()))
     return real
 
 

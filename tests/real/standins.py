@@ -16,6 +16,7 @@ from rehearsal import pki
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import Image
 from rehearsal.processes import chroot
+from rehearsal.processes.ports import free_ports
 from tests.real.retry import eventually
 from tools import debian
 
@@ -25,10 +26,7 @@ TIMEOUT_SECONDS = 20
 
 def free_port() -> int:
     """An unused TCP port on loopback."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return free_ports(["stand-in"])["stand-in"]
 
 
 @contextmanager

@@ -113,5 +113,5 @@ def test_stopping_a_world_stops_the_database(external_database: ExternalDatabase
 def test_a_failed_start_names_the_log(external_database: ExternalDatabase) -> None:
     external_database.stop()
     shutil.rmtree(external_database.folder / "data" / "global")
-    with pytest.raises(RehearsalError, match=r"postgresql ended while it started; its log: .*postgresql\.log"):
+    with pytest.raises(RehearsalError, match=r"postgresql ended while it started: .+ \(log: .*postgresql\.log\)"):
         external_database.start()

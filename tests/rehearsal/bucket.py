@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from rehearsal.control_plane.flags import LOOPBACK
 from rehearsal.layout import Layout
+from rehearsal.loopback import LOOPBACK
 
 BUCKET = "honeydue-state"
 REGION = "us-east-005"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from rehearsal.control_plane.flags import LOOPBACK
+from rehearsal.loopback import LOOPBACK
 from rehearsal.world.world import World
 
 UPLOADED = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"

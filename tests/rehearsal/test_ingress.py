@@ -16,8 +16,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from rehearsal import pki
 from rehearsal.engine.placeholders import placeholder
-from rehearsal.traefik.ingress import NAME, Ingress
-from rehearsal.traefik.stub import CSP, CSP_PATH
+from rehearsal.traefik.backend import CSP, CSP_PATH
+from rehearsal.traefik.chart import NAME, chart_values
+from rehearsal.traefik.ingress import IngressController
 from rehearsal.world.world import World
 from tests.rehearsal.edge import INSIDE, OUTSIDE, Answer, Caller, origin_authority, uploaded_certificate
 from tests.rehearsal.templates import INGRESS
@@ -56,7 +57,7 @@ class Site:
     """A world with production in it and Traefik before it."""
 
     world: World
-    ingress: Ingress
+    ingress: IngressController
     cloudflare: Caller
 
     def accessed(self, path: str) -> dict[str, Any]:
@@ -78,7 +79,10 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("ingress")
-    with INGRESS.clone(folder / "world") as world, Ingress(world) as ingress:
+    with (
+        INGRESS.clone(folder / "world") as world,
+        IngressController(world.layout, chart_values(world.kubectl_client())) as ingress,
+    ):
         cloudflare = Caller(
             port=ingress.ports["websecure"],
             trusts=origin_authority(world),

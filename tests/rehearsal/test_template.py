@@ -71,7 +71,7 @@ def test_what_kwok_plays_goes_on_in_a_clone(clones: list[World]) -> None:
     world = clones[1]
     world.kubectl("rollout", "restart", "deployment/api", "-n", NAMESPACE)
     world.kubectl("rollout", "status", "deployment/api", "-n", NAMESPACE, "--timeout=60s")
-    assert "played by kwok" in world.kubectl("logs", "deployment/api", "-n", NAMESPACE)
+    assert "simulated by kwok" in world.kubectl("logs", "deployment/api", "-n", NAMESPACE)
 
 
 def test_no_path_of_the_template_or_of_another_clone_stands_in_a_clone(clones: list[World]) -> None:

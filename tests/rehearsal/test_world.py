@@ -17,11 +17,13 @@ import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from ops import stackfile
-from rehearsal.control_plane import control_plane, flags
+from rehearsal.control_plane import control_plane
 from rehearsal.engine import configuration, engine
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
+from rehearsal.processes.ports import free_ports
 from rehearsal.world.world import World
 from tools.cache import install_folder
 from tools.purposes import required_programs
@@ -88,7 +90,7 @@ def condition(found: dict[str, Any], kind: str) -> str | None:
 
 def answer(world: World, path: str, *, token: str | None = None) -> int:
     """The status of a request without a client certificate."""
-    request = urllib.request.Request(f"https://{flags.LOOPBACK}:{world.ports()['apiserver']}{path}")
+    request = urllib.request.Request(f"https://{LOOPBACK}:{world.ports()['apiserver']}{path}")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
@@ -110,7 +112,7 @@ def etcd_version(world: World, client: str) -> bytes:
     trust = ssl.create_default_context(cafile=world.layout.pki / "etcd" / "server-ca.crt")
     trust.load_cert_chain(world.layout.pki / f"{client}.crt", world.layout.pki / f"{client}.key")
     with urllib.request.urlopen(
-        f"https://{flags.LOOPBACK}:{world.ports()['etcd']}/version", context=trust, timeout=5
+        f"https://{LOOPBACK}:{world.ports()['etcd']}/version", context=trust, timeout=5
     ) as reply:
         body: bytes = reply.read()
     return body
@@ -130,7 +132,7 @@ def test_everything_listens_on_loopback_alone(world: World) -> None:
         if connection.status == psutil.CONN_LISTEN
     ]
     assert len(listening) >= len(control_plane.PORTS)
-    assert set(listening) == {flags.LOOPBACK}
+    assert set(listening) == {LOOPBACK}
 
 
 def test_keys_are_readable_by_their_owner_alone(world: World) -> None:
@@ -193,7 +195,7 @@ def test_a_pod_that_is_never_ready_holds_its_rollout(world: World) -> None:
 def test_a_log_is_answered_here_and_never_by_a_node_address(world: World) -> None:
     world.kubectl("apply", "-f", "-", stdin=job("logged", "1"))
     world.kubectl("wait", "--for=condition=Complete", "job/logged", "--timeout=20s")
-    assert "played by kwok" in world.kubectl("logs", "job/logged")
+    assert "simulated by kwok" in world.kubectl("logs", "job/logged")
 
 
 def test_pod_security_refuses_a_privileged_pod(world: World) -> None:
@@ -246,9 +248,12 @@ def project(folder: Path) -> Path:
 def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothing(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choose, asked = control_plane.choose_ports, iter([dict(world.ports())])
+    asked = iter([dict(world.ports())])
     # First exactly the ports that the other world holds, as if it had bound them in between.
-    monkeypatch.setattr(control_plane, "choose_ports", lambda preferred: next(asked, None) or choose(preferred))
+    monkeypatch.setattr(
+        "rehearsal.world.existing_cluster.free_ports",
+        lambda names, *, preferred: next(asked, None) or free_ports(names, preferred=preferred),
+    )
     said: list[str] = []
     second = World(tmp_path / "second", project=project(tmp_path / "project"), log=said.append)
     try:

@@ -152,7 +152,9 @@ def test_a_rehearsal_starts_traefik_as_the_chart_would(program: Capture) -> None
     [{"tracing": {"otlp": {"enabled": True}}}, {"ports": {"websecure": {"proxyProtocol": {"insecure": True}}}}],
 )
 def test_a_value_that_a_rehearsal_does_not_understand_stops_it(unknown: dict[str, Any]) -> None:
-    with pytest.raises(RehearsalError, match=r"set (tracing\.otlp\.enabled|ports\.websecure\.proxyProtocol\.insecure)"):
+    with pytest.raises(
+        RehearsalError, match=r"support (tracing\.otlp\.enabled|ports\.websecure\.proxyProtocol\.insecure) in"
+    ):
         command_line(unknown, listen=dict.fromkeys(("traefik", "web", "websecure", "metrics"), 1))
 
 

@@ -19,10 +19,11 @@ from rehearsal import __main__ as command_line
 from rehearsal import pki
 from rehearsal.cli import status, summary
 from rehearsal.control_plane import control_plane, nodes
-from rehearsal.control_plane.flags import LOOPBACK
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND, Layout, Record, world_layout, world_version
+from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
+from rehearsal.processes.ports import free_ports
 from rehearsal.world.world import World
 
 
@@ -54,18 +55,18 @@ def test_a_kubeconfig_stands_alone(tmp_path: Path) -> None:
 
 
 def test_ports_are_distinct_and_the_last_ones_again_where_they_are_free() -> None:
-    ports = control_plane.choose_ports({})
+    ports = free_ports(control_plane.PORTS)
     assert set(ports) == set(control_plane.PORTS)
     assert len(set(ports.values())) == len(ports)
-    assert control_plane.choose_ports(ports) == ports
+    assert free_ports(control_plane.PORTS, preferred=ports) == ports
 
 
 def test_a_port_in_use_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_plane, "PORT_SECONDS", 0.1)
+    monkeypatch.setattr("rehearsal.processes.ports.RELEASE_SECONDS", 0.1)
     with ExitStack() as held:
         taken = held.enter_context(socket.create_server((LOOPBACK, 0)))
         port = taken.getsockname()[1]
-        assert control_plane.choose_ports({"apiserver": port})["apiserver"] != port
+        assert free_ports(control_plane.PORTS, preferred={"apiserver": port})["apiserver"] != port
 
 
 def test_nodes_have_what_k3s_gives_them() -> None:
@@ -99,7 +100,7 @@ def test_only_a_world_is_ever_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../other", "", "a/b", "."])
 def test_a_name_is_no_path(name: str) -> None:
-    with pytest.raises(RehearsalError, match="a world's name"):
+    with pytest.raises(RehearsalError, match="not a valid world name"):
         world_layout(name)
 
 

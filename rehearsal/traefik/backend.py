@@ -1,7 +1,7 @@
-"""What answers for every pod: kwok's have addresses, but nothing listens there.
+"""An HTTP server that answers in place of every pod. kwok's pods have addresses, but nothing listens there.
 
-Traefik takes an HTTP proxy from its environment, as every Go program does. This is that proxy: instead of passing a request on
-it tells what it got. To which pod it was meant to go stands in Traefik's access log.
+Like every Go program, Traefik uses the HTTP proxy of its environment. This server is that proxy. Instead of forwarding a
+request, it returns the request as JSON. Traefik's access log contains the pod that the request was for.
 """
 
 import json
@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from rehearsal.control_plane.flags import LOOPBACK
+from rehearsal.loopback import LOOPBACK
 
 CSP_PATH = "/with-csp"
+"""For a path that ends like this, the response has a Content-Security-Policy, as responses of the API and the web apps."""
 CSP = "default-src 'self'"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Received:
-    """A request as a pod would have got it; header names in small letters."""
+class Request:
+    """A request as a pod would receive it. The header names are in lower case."""
 
     url: str
     headers: Mapping[str, str]
@@ -28,24 +29,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        # A proxy is asked for a whole URL.
-        received = Received(url=self.path, headers={name.lower(): value for name, value in self.headers.items()})
-        body = json.dumps(asdict(received)).encode()
+        # The path of a request to a proxy is an absolute URL.
+        request = Request(url=self.path, headers={name.lower(): value for name, value in self.headers.items()})
+        body = json.dumps(asdict(request)).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         if self.path.endswith(CSP_PATH):
-            # As the Go API and the Next.js apps do.
             self.send_header("Content-Security-Policy", CSP)
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: a test's output is its own."""
+        """Logs nothing. The default is standard error, the output of the test."""
 
 
-class Stub:
-    """The proxy, in a thread of this process."""
+class Backend:
+    """The server, in a thread of this process."""
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer((LOOPBACK, 0), _Handler)
