@@ -101,16 +101,16 @@ def up(world: World) -> None:
     console.print(f"World {world.layout.name} is up. {how_to_act(world)}", highlight=False)
 
 
-@cli.command(name="by-hand")
+@cli.command(name="brownfield")
 @click.pass_obj
-def by_hand(world: World) -> None:
-    """Start a world in which production stands as it was built by hand, to practise its adoption."""
+def create_brownfield(world: World) -> None:
+    """Start a world with production as it was before the program existed, to practise its adoption."""
     install_missing(errors, required_programs())
     with errors.status("starting the world"):
         world.up()
     brownfield.build(world, say=lambda words: errors.print(f"  {words}", style="dim"))
     console.print(
-        f"Production stands in world {world.layout.name}, and no stack knows of it. {how_to_act(world)}",
+        f"World {world.layout.name} contains production, and no stack manages it. {how_to_act(world)}",
         highlight=False,
     )
 
@@ -118,7 +118,7 @@ def by_hand(world: World) -> None:
 @cli.command()
 @click.pass_obj
 def adopt(world: World) -> None:
-    """Production's own `make adopt`, in the world; by-hand makes something to adopt."""
+    """Run production's `make adopt` in the world. The command brownfield creates resources to adopt."""
     running_world(world).up()
     with world.ops_command("adopt", "--stack", engine.STACK) as (command, environment):
         sys.exit(engine.run_in_foreground(command, project=world.project, env=environment))

@@ -1,12 +1,13 @@
-"""Production as it was built by hand, before there was a program: what an adoption takes over.
+"""Creates production as it was before the program existed: everything that `make adopt` imports.
 
-`manifests/` stands for the book's deploy-k3s/manifests, in our own words; what the book does not tell has the commonest form, and
-says so. Nothing of it is read by the program, and nothing of it follows a change of the settings but nodes, domain and release.
+`manifests/` follows deploy-k3s/manifests of the deployment book (docs/deployment-book.md), reworded. Where the book
+gives no value, the manifests contain the most common one, and a comment says so. The program does not read them. Only
+the nodes, the domain and the release follow the stack's settings.
 """
 
 from collections.abc import Callable
 
-from rehearsal.brownfield import cluster, edge, machines
+from rehearsal.brownfield import cluster, edge, servers
 from rehearsal.clouds import existing
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
@@ -15,17 +16,19 @@ from rehearsal.world.world import World
 
 
 def build(world: World, *, say: Callable[[str], None] = lambda _: None) -> None:
-    """Builds production in a world in which nothing was applied yet; a RehearsalError in any other."""
+    """Creates everything in an empty world. Raises RehearsalError when its clouds contain resources already."""
     if any(existing.state(world.layout.clouds, cloud).resources for cloud in ("hcloud", "cloudflare")):
         name = world.layout.name
-        raise RehearsalError(f"world {name} holds something already; to begin anew: {COMMAND} --world {name} down")
+        raise RehearsalError(
+            f"world {name} is not empty: its clouds contain resources. Remove it first: {COMMAND} --world {name} down"
+        )
     stack = read_stack_settings(world.settings_file)
-    # The settings may wish for more nodes; those that were there have their addresses.
+    # A node without an address in the settings is a new one, which the program creates later.
     nodes = [node for node in stack.nodes.values() if node.ipv4]
-    say("ordering servers in Hetzner's console")
-    machines.order(world.layout, nodes)
-    say("setting up Cloudflare in its dashboard")
-    certificate = edge.set_up(world.layout.clouds, stack.domain, nodes)
+    say("ordering servers in the Hetzner Console")
+    servers.order(world.layout, nodes)
+    say("configuring the zone in the Cloudflare dashboard")
+    certificate = edge.configure_zone(world.layout.clouds, stack.domain, nodes)
     say("applying manifests with kubectl")
     cluster.apply(world, certificate)
     say("rolling out the release")

@@ -1,4 +1,4 @@
-"""What somebody did with kubectl: Secrets created imperatively, manifests applied, a release set (book ch10, ch14, ch20)."""
+"""The kubectl commands of the manual deployment: create Secrets, apply manifests, set the images of a release."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +21,19 @@ SECRET_KEYS = {
     "B2_KEY_ID": "b2KeyId",
     "B2_APP_KEY": "b2ApplicationKey",
 }
-"""What honeydue-secrets holds, and the setting that holds the same. No REDIS_PASSWORD: redis asks for none (book ch20)."""
+"""The keys of the Secret honeydue-secrets, and the setting with the same value.
+
+REDIS_PASSWORD is missing: redis had no password (deployment book, chapter 20).
+"""
 APPS: tuple[App, ...] = get_args(App)
 ROLLOUT_SECONDS = 60
 
 
 def apply(world: World, certificate: TlsPair) -> None:
-    """Client-side, as everybody applies: another manager then owns every field that an adoption sets."""
+    """Creates the Secrets and applies the manifests with client-side apply, the default of kubectl.
+
+    Its field manager then owns every field that an adoption takes over.
+    """
     _apply(world, "namespace.yaml")
     _create_secrets(world, certificate)
     _apply(world, "configmap.yaml", "rbac.yaml", "network-policies.yaml", "redis", "traefik-helmchartconfig.yaml")
@@ -39,7 +45,7 @@ def apply(world: World, certificate: TlsPair) -> None:
 
 
 def release(world: World) -> None:
-    """The images of the settings, by `kubectl set image`, and all of it rolled out."""
+    """Sets the images of the settings with `kubectl set image`, and waits for the rollout."""
     images = Images.model_validate(load(world.layout.config)["config"]["honeydue:images"])
     for app in APPS:
         world.kubectl("set", "image", "-n", NAMESPACE, f"deployment/{app}", f"{app}={images.reference(app)}")
@@ -51,26 +57,31 @@ def _apply(world: World, *names: str) -> None:
 
 
 def _create_secrets(world: World, certificate: TlsPair) -> None:
-    """Imperatively (ch20). The names of the registry's Secret and of the push key's file are not told."""
+    """Creates the Secrets with `kubectl create secret`, as in chapter 20 of the deployment book.
+
+    The book does not contain the name of the registry's Secret and of the file with the push key.
+    """
     settings = load(world.layout.config)["config"]
 
-    def held(key: str) -> str:
+    def secret(key: str) -> str:
         return str(placeholder(key, world.layout.pki))
 
     def create(kind: str, name: str, *content: str) -> None:
         world.kubectl("create", "secret", kind, name, f"--namespace={NAMESPACE}", *content)
 
-    create("generic", "honeydue-secrets", *(f"--from-literal={name}={held(key)}" for name, key in SECRET_KEYS.items()))
-    create("generic", "honeydue-apns-key", f"--from-literal=apns_auth_key.p8={held('apnsKey')}")
+    create(
+        "generic", "honeydue-secrets", *(f"--from-literal={name}={secret(key)}" for name, key in SECRET_KEYS.items())
+    )
+    create("generic", "honeydue-apns-key", f"--from-literal=apns_auth_key.p8={secret('apnsKey')}")
     registry, _, _ = settings["honeydue:images"]["registry"].partition("/")
     login = {
         "server": registry,
         "username": settings["honeydue:registryUsername"],
-        "password": held("registryPassword"),
+        "password": secret("registryPassword"),
     }
-    create("docker-registry", "gitea-credentials", *(f"--docker-{what}={value}" for what, value in login.items()))
-    with TemporaryDirectory() as downloads:
-        key, crt = Path(downloads) / "origin.key", Path(downloads) / "origin.pem"
-        write_private(key, certificate.private_key.encode())
-        crt.write_text(certificate.certificate)
-        create("tls", "cloudflare-origin-cert", f"--cert={crt}", f"--key={key}")
+    create("docker-registry", "gitea-credentials", *(f"--docker-{option}={value}" for option, value in login.items()))
+    with TemporaryDirectory() as folder:
+        key_file, certificate_file = Path(folder) / "origin.key", Path(folder) / "origin.pem"
+        write_private(key_file, certificate.private_key.encode())
+        certificate_file.write_text(certificate.certificate)
+        create("tls", "cloudflare-origin-cert", f"--cert={certificate_file}", f"--key={key_file}")

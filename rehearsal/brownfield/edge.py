@@ -1,4 +1,4 @@
-"""What somebody set up in Cloudflare's dashboard: records, the TLS mode, an origin certificate (book ch13, ch20)."""
+"""The configuration that was made in the Cloudflare dashboard: DNS records, the TLS mode and an origin certificate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 NAMES = ("api", "admin", "app", "@")
 FIFTEEN_YEARS = 5475
 RSA_BITS = 2048
-"""What the dashboard makes unless it is asked for another key."""
+"""The default of the dashboard."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TlsPair:
-    """What the dashboard shows once, to be copied."""
+    """An origin certificate and its key, which the dashboard shows once."""
 
     certificate: str
     private_key: str
 
 
-def set_up(clouds: Path, domain: str, nodes: Sequence[Node]) -> TlsPair:
-    """The zone as it serves; all settings but one are those a zone begins with."""
+def configure_zone(clouds: Path, domain: str, nodes: Sequence[Node]) -> TlsPair:
+    """Creates the records, the certificate and the TLS mode. The other zone settings keep their defaults."""
     zone = read_account(clouds).zones[domain]
     for name in NAMES:
         fqdn = domain if name == "@" else f"{name}.{domain}"
@@ -40,15 +40,15 @@ def set_up(clouds: Path, domain: str, nodes: Sequence[Node]) -> TlsPair:
                 RECORD,
                 {"zoneId": zone, "name": fqdn, "type": "A", "content": node.ipv4, "proxied": True, "ttl": 1},
             )
-    pair = _certify(clouds, domain)
-    # Flexible until the certificate was installed (ch20, 2026-04-24).
+    pair = _create_certificate(clouds, domain)
+    # The mode was Flexible until the certificate was installed on 2026-04-24.
     for mode in ("flexible", "strict"):
         provision(clouds, SETTING, {"zoneId": zone, "settingId": "ssl", "value": mode})
     return pair
 
 
-def _certify(clouds: Path, domain: str) -> TlsPair:
-    """A certificate whose key Cloudflare made: a program that comes later has neither that key nor the request."""
+def _create_certificate(clouds: Path, domain: str) -> TlsPair:
+    """Creates a certificate for a key that Cloudflare generates: the program has neither the key nor the request."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     id_ = provision(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.world.world import World
-from tests.rehearsal.templates import BY_HAND, EMPTY, PRODUCTION
+from tests.rehearsal.templates import BROWNFIELD, EMPTY, PRODUCTION
 
 SLOWEST_FIRST = (
     "test_restore",
@@ -41,7 +41,7 @@ def empty(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def brownfield_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world in which production stands as it was built by hand, and no stack knows of it."""
-    with BY_HAND.clone(tmp_path_factory.mktemp("worlds") / "by-hand") as world:
+    with BROWNFIELD.clone(tmp_path_factory.mktemp("worlds") / "brownfield") as world:
         yield world

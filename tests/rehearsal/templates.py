@@ -51,6 +51,6 @@ def apply_upgrades(world: World) -> None:
 # Of the tests' own settings, which hold what tests expect; production's may change with every release.
 EMPTY = Template(name="empty", prepare=start, project=EXAMPLE)
 PRODUCTION = Template(name="production", prepare=apply, project=EXAMPLE)
-BY_HAND = Template(name="by-hand", prepare=brownfield.build, project=EXAMPLE)
+BROWNFIELD = Template(name="brownfield", prepare=brownfield.build, project=EXAMPLE)
 INGRESS = Template(name="ingress", prepare=apply_for_ingress, project=EXAMPLE)
 UPGRADES = Template(name="upgrades", prepare=apply_upgrades, project=EXAMPLE)

@@ -20,7 +20,7 @@ from rehearsal.clouds.store import Store
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, everything, items
 from tests.rehearsal.operator import ops
-from tests.rehearsal.templates import BY_HAND
+from tests.rehearsal.templates import BROWNFIELD
 from tests.rehearsal.watching import Watching
 
 SERVER = "hcloud:index/server:Server"
@@ -57,11 +57,11 @@ class Adoption:
 
 
 @pytest.fixture(scope="module")
-def adopted(by_hand: World) -> Adoption:
-    objects, clouds = everything(by_hand), held(by_hand)
-    with Watching(by_hand) as watched:
-        said = by_hand.adopt(env={"COLUMNS": "400"}).stdout
-    return Adoption(world=by_hand, said=said, watched=watched, objects=objects, clouds=clouds)
+def adopted(brownfield_world: World) -> Adoption:
+    objects, clouds = everything(brownfield_world), held(brownfield_world)
+    with Watching(brownfield_world) as watched:
+        said = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
+    return Adoption(world=brownfield_world, said=said, watched=watched, objects=objects, clouds=clouds)
 
 
 def test_nothing_was_touched(adopted: Adoption) -> None:
@@ -166,7 +166,7 @@ def test_the_first_up_restarts_what_was_announced_and_loses_nothing(adopted: Ado
 
 @pytest.fixture
 def another(tmp_path: Path) -> Iterator[World]:
-    with BY_HAND.clone(tmp_path / "another") as world:
+    with BROWNFIELD.clone(tmp_path / "another") as world:
         yield world
 
 

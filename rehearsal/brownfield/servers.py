@@ -1,6 +1,7 @@
-"""What somebody ordered in Hetzner's console: servers, with the addresses that came with them, and a key (book ch01, ch04).
+"""The servers that were ordered in the Hetzner Console, with their automatic primary IPs, and an SSH key.
 
-No firewall, as UFW does its work on the nodes; no placement group, no labels, no protection, no backups.
+They have no firewall, because UFW on the nodes did its work, no placement group, no labels, no protection and no
+backups.
 """
 
 from collections.abc import Iterable
@@ -13,22 +14,21 @@ from rehearsal.control_plane.nodes import Node
 from rehearsal.layout import Layout
 
 IMAGE = "ubuntu-24.04"
-"""The book tells Ubuntu; the release is that of the settings' default."""
+"""The deployment book names Ubuntu without a release. This is the default of the settings."""
 
 
 def order(layout: Layout, nodes: Iterable[Node]) -> None:
-    """The servers, in the order of their hostnames: the console numbered them."""
-    ordered = sorted(nodes, key=lambda node: node.hostname)
+    """Creates the servers in the order of their hostnames, which the console numbered."""
+    nodes = sorted(nodes, key=lambda node: node.hostname)
     account = read_account(layout.clouds)
-    # The addresses are the servers' own: under another name, a new primary IP gets another address.
-    write_account(
-        layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in ordered if node.ipv4})
-    )
+    # The address of a name is given to the primary IP that the server creates. A new primary IP that has another name
+    # gets another address.
+    write_account(layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in nodes if node.ipv4}))
     keys = [
         provision(layout.clouds, "hcloud:index/sshKey:SshKey", {"name": f"{name}@workstation", "publicKey": public_key})
         for name, public_key in load(layout.config)["config"]["honeydue:sshKeys"].items()
     ]
-    for node in ordered:
+    for node in nodes:
         provision(
             layout.clouds,
             "hcloud:index/server:Server",
