@@ -1,1 +1,1 @@
-"""The operation around the program: what is run against production, and what guards it."""
+"""The commands that operate a stack: adoption, guard rails, release, drift and CI."""

@@ -1,4 +1,4 @@
-"""`python -m ops`: the commands around the engine."""
+"""`python -m ops`: the commands that operate a stack."""
 
 import os
 from importlib import import_module
@@ -15,13 +15,13 @@ MODULES = {
     "release": "ops.release.command",
     "up": "ops.guardrails.commands",
 }
-"""Where each command is defined."""
+"""The module of each command."""
 
 
 class Commands(click.Group):
-    """Imports the one command that was typed: the clients of the clouds, which some of them need, take a second to import."""
+    """Imports only the module of the requested command: the cloud clients that some commands need take a second to import."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the signature is click's
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click defines the signature
         return list(MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -33,10 +33,14 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Acts on the stack that the environment's pulumi knows: production, or a rehearsal's world (`python -m rehearsal env`)."""
+    """Operate a stack: adopt existing resources, preview, apply and release changes, and check for drift.
+
+    The commands use the Pulumi backend of the environment: production's, or that of a rehearsal's world
+    (`python -m rehearsal env`).
+    """
 
 
 if __name__ == "__main__":
-    # At every run the Kubernetes provider leaves a copy of the kubeconfig, the administrator's, among the temporary files.
+    # The Kubernetes provider leaves a copy of the kubeconfig, with an administrator's key, in the temporary folder.
     with TemporaryDirectory(prefix="honeydue-") as os.environ["TMPDIR"]:
         cli(prog_name="python -m ops")

@@ -1,20 +1,15 @@
-"""What a month costs after a plan, and what it cost before."""
-
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+"""The monthly cost before and after a plan."""
 
 from infra.settings.schema import Prices
 from ops.guardrails.rules import SERVER
-from ops.plan import Plan
+from ops.plan import EngineModel, Plan
 
 STACK = "pulumi:pulumi:Stack"
 PRICES = "honeydue:prices"
 
 
-class Cost(BaseModel):
-    """The output `monthlyCost`, as the last `up` left it in the state."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+class Cost(EngineModel):
+    """The stack output `monthlyCost`."""
 
     total: float
     currency: str
@@ -25,24 +20,25 @@ class Cost(BaseModel):
 
 
 def cost(plan: Plan) -> str:
-    """ "EUR 25.47 → EUR 32.46 (prices of 2026-04-24)": before and after, or the one where it stays.
+    """The monthly cost: "EUR 25.47 → EUR 32.46 (prices of 2026-04-24)", or one amount if it does not change.
 
-    Empty where the plan does not tell: it has no prices, or was not made to its end.
+    Empty if the plan is incomplete or the settings have no prices.
     """
     if plan.errors or PRICES not in plan.config:
         return ""
-    # A replaced server has several steps, and is paid for once.
+    # By URN: a replaced server has several steps and is paid for once.
     servers = {
         step.urn: str(step.new.inputs["serverType"]) for step in plan.steps if step.new and step.new.type == SERVER
     }
     prices = Prices.model_validate_json(plan.config[PRICES])
-    after = Cost(total=prices.month(servers.values()), currency=prices.currency, asOf=prices.as_of)
+    after = Cost(total=prices.month(servers.values()), currency=prices.currency, as_of=prices.as_of)
     before = _before(plan)
     change = f"{before} → " if before and str(before) != str(after) else ""
     return f"{change}{after} (prices of {after.as_of})"
 
 
 def _before(plan: Plan) -> Cost | None:
+    """The output of the last `up`, from the state."""
     for step in plan.steps:
         if step.old and step.old.type == STACK and "monthlyCost" in step.old.outputs:
             return Cost.model_validate(step.old.outputs["monthlyCost"])

@@ -1,9 +1,9 @@
-"""What went wrong, for the person at the keyboard."""
+"""Errors that a command reports to the operator without a traceback."""
 
 
 class OpsError(Exception):
-    """One readable line: what failed, and what to do about it."""
+    """What failed and how to fix it, in one readable message without secrets."""
 
 
-class NotAllowedError(OpsError):
-    """The account that asks may not do this."""
+class ForbiddenError(OpsError):
+    """The Kubernetes account lacks a permission."""

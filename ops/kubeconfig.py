@@ -1,24 +1,25 @@
-"""A kubeconfig whose user may look at nothing."""
+"""Kubeconfigs that impersonate a user without permissions."""
 
 from typing import Any
 
 import yaml
 
-NOBODY = "honeydue:planner"
-"""No role knows this user."""
+PLANNER = "honeydue:planner"
+"""A user that no role binding names."""
 
 
-def without_rights(kubeconfig: str, context: str) -> str:
-    """The same way to the cluster, but as nobody: an administrator's certificate lets him speak for others.
+def without_permissions(kubeconfig: str, context: str) -> str:
+    """The same kubeconfig, impersonating a user without permissions in the given context.
 
-    A text that is no such kubeconfig comes back as it is: whoever uses it says so better.
+    An administrator may impersonate any user. A text that is not a kubeconfig with this context is returned unchanged: the
+    provider that reads it reports the error.
     """
     try:
         content: dict[str, Any] = yaml.safe_load(kubeconfig)
-        chosen = next(one["context"]["user"] for one in content["contexts"] if one["name"] == context)
+        user_name = next(entry["context"]["user"] for entry in content["contexts"] if entry["name"] == context)
         for user in content["users"]:
-            if user["name"] == chosen:
-                user["user"]["as"] = NOBODY
+            if user["name"] == user_name:
+                user["user"]["as"] = PLANNER
         return yaml.safe_dump(content)
     except (yaml.YAMLError, KeyError, TypeError, StopIteration):
         return kubeconfig

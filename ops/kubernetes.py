@@ -1,35 +1,32 @@
-"""The Kubernetes cluster, through its own Python client; the one place that knows that client, which has no types."""
+"""The Kubernetes API of a stack's cluster. This module alone uses the Kubernetes Python client, which has no types."""
 
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import urllib3
 import yaml
 from kubernetes import config
-from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import (
-    DynamicApiError,
-    ForbiddenError,
-    NotFoundError,
-    ResourceNotFoundError,
-    UnauthorizedError,
-)
+from kubernetes.dynamic import DynamicClient, exceptions
+from pydantic import TypeAdapter
 
 from infra.settings.secrets import SECRETS
-from ops.errors import NotAllowedError, OpsError
+from infra.settings.topology import ClusterSettings
+from ops.engine.stack import Settings, read_output
+from ops.errors import ForbiddenError, OpsError
 
 Object = Mapping[str, Any]
+"""A Kubernetes object as JSON."""
 
 TIMEOUT_SECONDS = 30.0
 JSON_PATCH = "application/json-patch+json"
 
 
 class Cluster:
-    """Reads objects of any kind. Made by `reach`, which tells where it leads."""
+    """Reads and patches objects of any kind. `connect` makes one."""
 
     def __init__(self, client: Any, server: str) -> None:  # noqa: ANN401  # the client has no types
         self._client = client
@@ -37,58 +34,60 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def reach(cls, kubeconfig: str, context: str) -> Iterator["Cluster"]:
-        """The way there, for as long as the block runs. An OpsError when the kubeconfig leads nowhere, or nobody answers."""
+    def connect(cls, kubeconfig: str, context: str) -> Iterator["Cluster"]:
+        """A connection for the duration of the block. Raises an OpsError if the kubeconfig is invalid or the server unreachable."""
         try:
             new_client: Any = config.new_client_from_config_dict
             api = new_client(yaml.safe_load(kubeconfig), context=context, persist_config=False)
         except (yaml.YAMLError, config.ConfigException, AttributeError, TypeError) as error:
-            # The whole text of a YAML error would show the secret.
-            what = error if isinstance(error, config.ConfigException) else "it is no kubeconfig"
+            # A YAML error quotes the kubeconfig, which is secret.
+            reason = error if isinstance(error, config.ConfigException) else "it is not a kubeconfig"
             raise OpsError(
-                f"honeydue:kubeconfig does not lead to context {context} ({what}): {SECRETS['kubeconfig'].command}"
+                f"honeydue:kubeconfig has no usable context {context} ({reason}): {SECRETS['kubeconfig'].command}"
             ) from None
-        # urllib3's own retries would take a minute to say that nobody listens.
+        # urllib3 would retry for a minute before it reports that no server listens.
         api.configuration.retries = False
         server = str(api.configuration.host)
-        with tempfile.TemporaryDirectory(prefix="honeydue-") as scratch, _readable_errors(server):
-            # What the client finds out about the API's kinds it keeps in a file, which must not be that of an older cluster.
+        with tempfile.TemporaryDirectory(prefix="honeydue-") as folder, _readable_errors(server):
+            # The client caches the API's resource types in a file. The default file may be from another cluster.
             dynamic: Any = DynamicClient
-            yield cls(dynamic(api, cache_file=str(Path(scratch) / "kinds.json")), server)
+            yield cls(dynamic(api, cache_file=str(Path(folder) / "kinds.json")), server)
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
-        """One object; None where there is none, or no such kind."""
+        """One object, or None if the object or its kind does not exist."""
         try:
-            found = self._kind(api_version, kind).get(name=name, namespace=namespace, _request_timeout=TIMEOUT_SECONDS)
-        except (NotFoundError, ResourceNotFoundError):
+            response = self._kind(api_version, kind).get(
+                name=name, namespace=namespace, _request_timeout=TIMEOUT_SECONDS
+            )
+        except (exceptions.NotFoundError, exceptions.ResourceNotFoundError):
             return None
-        return self._plain(found)
+        return self._json(response)
 
     def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
-        """All objects of a kind in a namespace. A NotAllowedError where the account may not list them."""
+        """All objects of a kind in a namespace. Raises a ForbiddenError if the account may not list them."""
         with _readable_errors(self._server):
             try:
-                found = self._kind(api_version, kind).get(namespace=namespace, _request_timeout=TIMEOUT_SECONDS)
-            except (NotFoundError, ResourceNotFoundError):
+                response = self._kind(api_version, kind).get(namespace=namespace, _request_timeout=TIMEOUT_SECONDS)
+            except (exceptions.NotFoundError, exceptions.ResourceNotFoundError):
                 return ()
-        items: Sequence[Object] = self._plain(found)["items"]
+        items: Sequence[Object] = self._json(response)["items"]
         return items
 
     def log(self, namespace: str, pod: str, *, lines: int) -> str:
-        """The end of what a pod's container said."""
-        found = self._kind("v1", "Pod").log.get(
+        """The last lines of a pod's log."""
+        response = self._kind("v1", "Pod").log.get(
             name=pod,
             namespace=namespace,
             query_params=[("tailLines", str(lines))],
-            # A log is no JSON.
+            # A log is not JSON.
             serialize=False,
             _request_timeout=TIMEOUT_SECONDS,
         )
-        said: bytes = found.data
-        return said.decode(errors="replace")
+        content: bytes = response.data
+        return content.decode(errors="replace")
 
     def patch(self, live: Object, operations: Sequence[Mapping[str, object]]) -> None:
-        """Changes an object as it was read."""
+        """Apply JSON Patch operations to an object that was read before."""
         metadata = live["metadata"]
         self._kind(live["apiVersion"], live["kind"]).patch(
             body=list(operations),
@@ -102,29 +101,39 @@ class Cluster:
         return self._client.resources.get(api_version=api_version, kind=kind)
 
     @staticmethod
-    def _plain(found: Any) -> Object:  # noqa: ANN401  # the client has no types
-        plain: Object = found.to_dict()
-        return plain
+    def _json(response: Any) -> Object:  # noqa: ANN401  # the client has no types
+        content: Object = response.to_dict()
+        return content
+
+
+def connect(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:
+    """Connect with the kubeconfig in the settings, or with the stack's output if the program bootstrapped the cluster."""
+    kubeconfig = settings.get("kubeconfig") or read_output(stack, "kubeconfig")
+    cluster = TypeAdapter(ClusterSettings).validate_python(settings.get("cluster", {}))
+    return Cluster.connect(str(kubeconfig), cluster.context)
 
 
 @contextmanager
 def _readable_errors(server: str) -> Iterator[None]:
     try:
         yield
-    except UnauthorizedError:
+    except exceptions.UnauthorizedError:
         raise OpsError(
-            f"the API server at {server} refuses the certificate in honeydue:kubeconfig: {SECRETS['kubeconfig'].command}"
+            f"the API server at {server} rejects the credentials in honeydue:kubeconfig: "
+            f"{SECRETS['kubeconfig'].command}"
         ) from None
-    except ForbiddenError as error:
-        raise NotAllowedError(f"the kubeconfig may not do this, an administrator's is needed: {_said(error)}") from None
-    except DynamicApiError as error:
-        raise OpsError(f"the API server at {server} answers {error.status}: {_said(error)}") from None
+    except exceptions.ForbiddenError as error:
+        raise ForbiddenError(
+            f"the account in honeydue:kubeconfig lacks a permission, use an administrator's: {_message(error)}"
+        ) from None
+    except exceptions.DynamicApiError as error:
+        raise OpsError(f"the API server at {server} returned {error.status}: {_message(error)}") from None
     except urllib3.exceptions.HTTPError as error:
         raise OpsError(f"the API server at {server} cannot be reached ({type(error).__name__}); try again") from None
 
 
-def _said(error: DynamicApiError) -> str:
-    """The API server's own words."""
+def _message(error: exceptions.DynamicApiError) -> str:
+    """The message in the API server's response."""
     try:
         return str(json.loads(error.body or "")["message"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""A plan as `pulumi preview --json` tells it, typed. The engine has masked what is secret before it is read here."""
+"""A plan: the JSON of `pulumi preview --json`, typed. The engine masks secrets before it writes them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -6,29 +6,33 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
+from ops.errors import OpsError
+
 DELETING_OPERATIONS = frozenset(
     {"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "remove-pending-replace"}
 )
 """Operations that delete the existing resource, with or without a replacement (pulumi/pkg/v3/resource/deploy/step.go)."""
-UNTOUCHED = frozenset({"same", "read", "refresh"})
-_OWN = "pulumi:"
+UNCHANGED_OPERATIONS = frozenset({"same", "read", "refresh"})
+_BUILT_IN = "pulumi:"
 
 
-class PlanError(Exception):
-    """The engine made no plan; why, in the engine's own words."""
+class PlanError(OpsError):
+    """The engine could not compute a plan. The message is the engine's."""
 
 
-class _Model(BaseModel):
+class EngineModel(BaseModel):
+    """Base class for JSON that the engine reads or writes: immutable, with camelCase keys."""
+
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 def short_name(urn: str) -> str:
-    """ "Server::hetzner1": how a resource is named to people. No shell and no make reads anything into it, as they would into a URN."""
-    chain, _, name = urn.split("::", 2)[2].partition("::")
-    return f"{chain.rsplit(':', 1)[-1]}::{name}"
+    """A resource's type and name, "Server::hetzner1": shown to people and safe to type in a shell and in make, unlike a URN."""
+    type_chain, _, name = urn.split("::", 2)[2].partition("::")
+    return f"{type_chain.rsplit(':', 1)[-1]}::{name}"
 
 
-class State(_Model):
+class State(EngineModel):
     """A resource before or after the plan."""
 
     urn: str
@@ -50,22 +54,18 @@ class State(_Model):
 
     @property
     def real(self) -> bool:
-        """Whether it stands for a thing in the world: no component, no provider."""
-        return self.custom and not self.type.startswith(_OWN)
+        """Whether a provider manages it. Components and providers themselves are not real."""
+        return self.custom and not self.type.startswith(_BUILT_IN)
 
 
-class Change(_Model):
-    """How one property differs: "add", "update", "delete", each also as "…-replace"."""
+class Change(EngineModel):
+    """How one property changes: "add", "update" or "delete", or one of these with "-replace" appended."""
 
     kind: str
 
-    @property
-    def replaces(self) -> bool:
-        return self.kind.endswith("-replace")
 
-
-class Step(_Model):
-    """What the plan does to one resource."""
+class Step(EngineModel):
+    """One operation on one resource."""
 
     op: str
     urn: str
@@ -80,15 +80,15 @@ class Step(_Model):
 
     @property
     def state(self) -> State:
-        """The resource as it will be, or as it was if it will be no more."""
+        """The new state, or the old one of a resource that is deleted."""
         state = self.new or self.old
         if state is None:
-            raise PlanError(f"{self.short}: the plan tells neither what it was nor what it will be")
+            raise PlanError(f"{self.short}: the plan contains neither its old nor its new state")
         return state
 
     @property
     def changed(self) -> Sequence[str]:
-        """Paths of the properties that differ, "rules[2].sourceIps[4]" say."""
+        """Paths of the properties that change, for example "rules[2].sourceIps[4]"."""
         return tuple(self.detailed_diff or self.replace_reasons)
 
     @property
@@ -97,46 +97,46 @@ class Step(_Model):
         return self.op in DELETING_OPERATIONS
 
     @property
-    def touches(self) -> bool:
-        """Whether anything real happens to it."""
-        return self.op not in UNTOUCHED and self.state.real
+    def changes_resource(self) -> bool:
+        """Whether a provider changes anything."""
+        return self.op not in UNCHANGED_OPERATIONS and self.state.real
 
 
-class Diagnostic(_Model):
-    """What the program or a provider said while planning."""
+class Diagnostic(EngineModel):
+    """A message of the program or a provider."""
 
     message: str
     severity: str
     urn: str = ""
 
 
-class Plan(_Model):
-    """All that a preview would do, what does not change included where it was asked for (`--show-sames`)."""
+class Plan(EngineModel):
+    """Every step of a preview. With `--show-sames` it includes the resources that do not change."""
 
     config: Mapping[str, str] = Field(default_factory=dict)
     steps: Sequence[Step] = ()
     diagnostics: Sequence[Diagnostic] = ()
 
     @classmethod
-    def read(cls, answer: str) -> Self:
-        """From the engine's JSON; a PlanError when it is something else."""
+    def read(cls, text: str) -> Self:
+        """Parse the engine's JSON. Raises a PlanError if it is not a plan."""
         try:
-            return cls.model_validate_json(answer)
+            return cls.model_validate_json(text)
         except ValidationError as error:
-            # Its text would show what the answer holds.
-            where = ", ".join(
+            # Only the paths: the error's own text quotes values, which may be secret.
+            paths = ", ".join(
                 ".".join(map(str, one["loc"])) or one["type"] for one in error.errors(include_input=False)[:3]
             )
-            raise PlanError(f"what the engine answered is no plan ({where})") from None
+            raise PlanError(f"the output of pulumi preview is not a plan ({paths})") from None
 
     @property
     def errors(self) -> Sequence[str]:
-        """Why the engine could not plan to the end."""
-        return self._said("error")
+        """Errors because of which the plan is incomplete."""
+        return self._messages("error")
 
     @property
     def warnings(self) -> Sequence[str]:
-        return self._said("warning")
+        return self._messages("warning")
 
     @property
     def stack(self) -> str:
@@ -144,7 +144,7 @@ class Plan(_Model):
 
     @property
     def changes(self) -> Sequence[Step]:
-        return tuple(step for step in self.steps if step.touches)
+        return tuple(step for step in self.steps if step.changes_resource)
 
-    def _said(self, severity: str) -> Sequence[str]:
+    def _messages(self, severity: str) -> Sequence[str]:
         return tuple(one.message.strip() for one in self.diagnostics if one.severity == severity)

@@ -1,4 +1,4 @@
-"""A stack's settings file, read and changed as if by hand: comments, quotes and the writing of every other value stay."""
+"""Reads and edits a stack's settings file. An edit keeps comments, quotes and the format of all other values."""
 
 import os
 from collections.abc import MutableMapping
@@ -14,23 +14,24 @@ Document = MutableMapping[str, Any]
 
 _yaml = YAML()
 _yaml.preserve_quotes = True
-# Never folds a long line: an image digest or a key would be cut.
+# Never fold a long line: it would split an image digest or a key.
 _yaml.width = 1_000_000
 
 
 def settings_file(stack: str) -> Path:
-    """The file that the engine reads; the variable is what leads a rehearsal's engine to a copy."""
+    """The settings file that the engine reads. A rehearsal sets the variable to a copy."""
     return Path(os.environ.get("PULUMI_OPTION_CONFIG_FILE", f"Pulumi.{stack}.yaml"))
 
 
 def load(file: Path) -> Document:
+    """The file's content. Raises an OpsError if it does not exist or is not YAML."""
     try:
         with file.open() as source:
             document: Document = _yaml.load(source) or {}
     except FileNotFoundError as error:
-        raise OpsError(f"no settings at {file}: run this in the checkout") from error
+        raise OpsError(f"the settings file {file} does not exist. Run this command in the checkout") from error
     except YAMLError as error:
-        raise OpsError(f"{file.name} is no valid YAML: {' '.join(str(error).split())}") from error
+        raise OpsError(f"{file.name} is not valid YAML: {' '.join(str(error).split())}") from error
     return document
 
 
@@ -40,14 +41,14 @@ def store(document: Document, file: Path) -> None:
 
 
 def set_value(file: Path, path: str, value: object) -> None:
-    """Sets one value by its path, `honeydue:images.api` say; None removes it."""
+    """Set one value by its path, for example `honeydue:images.api`. None removes it."""
     document = load(file)
-    place = document.setdefault("config", {})
+    mapping = document.setdefault("config", {})
     *parents, last = path.split(".")
     for parent in parents:
-        place = place.setdefault(parent, {})
+        mapping = mapping.setdefault(parent, {})
     if value is None:
-        place.pop(last, None)
+        mapping.pop(last, None)
     else:
-        place[last] = value
+        mapping[last] = value
     store(document, file)

@@ -1,1 +1,1 @@
-"""`adopt`: takes over resources that exist already, without changing them."""
+"""The `adopt` command: imports existing resources into the stack without changing them."""

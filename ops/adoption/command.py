@@ -1,6 +1,6 @@
-"""`adopt`: the first day. What the program declares and already exists becomes the stack's, as it is.
+"""The `adopt` command. It imports every declared resource that exists already, without changing it.
 
-Interrupted, it goes on where it was: what was imported is no longer looked for, and no other step changes anything twice.
+An interrupted adoption continues with the next run: imported resources are not looked up again, and every other step is idempotent.
 """
 
 import sys
@@ -11,15 +11,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from ops import engine, stackfile
+from ops import kubernetes, stackfile
 from ops.adoption import report
-from ops.adoption.discovery import Known, Surveyor, import_files
-from ops.adoption.field_managers import handovers
-from ops.adoption.findings import dig
-from ops.adoption.removed_keys import lost_keys
+from ops.adoption.discovery import Discovery, DiscoveryResult, LookupSettings, import_files
+from ops.adoption.field_managers import ownership_transfers
+from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
+from ops.engine.imports import import_resources, plan_imports
+from ops.engine.preview import preview_events
+from ops.engine.stack import Settings, read_settings, state_resources
 from ops.errors import OpsError
-from ops.plan import DELETING_OPERATIONS, PlanError, short_name
+from ops.json_paths import dig
+from ops.plan import DELETING_OPERATIONS, short_name
 
 ADOPTED = "honeydue:adopted"
 STEP = ("resourcePreEvent", "metadata")
@@ -28,69 +31,88 @@ console = Console(soft_wrap=True, highlight=False)
 
 
 @click.command()
-@click.option("--stack", required=True, help="Which stack.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
+@click.option("--yes", is_flag=True, help="Import without asking for confirmation.")
 def adopt(stack: str, yes: bool) -> None:
-    """Take over what already exists, without touching it; asks first. Run again, it goes on or does nothing."""
+    """Import existing resources into the stack without changing them.
+
+    The command lists what exists and asks for confirmation. It can be run again: it then continues, or does nothing.
+    """
     try:
         _adopt(stack, ask=not yes)
-    except (OpsError, PlanError) as error:
+    except OpsError as error:
         console.print(Text.assemble(("adopt: ", "red"), str(error)))
         sys.exit(1)
 
 
 def _adopt(stack: str, *, ask: bool) -> None:
-    with console.status(f"planning {stack}"):
-        settings = engine.settings(stack)
-        plan, file = engine.plan_imports(stack, settings)
-    known = Known.of(settings)
-    with engine.cluster(stack, settings) as cluster:
-        surveyor = Surveyor(known, plan, cluster)
-        survey = surveyor.survey(track(surveyor.wanted, "looking for what exists", console=console, transient=True))
-        unfinished = any(handovers(cluster, engine.held(stack)))
-    console.print(report.found(survey))
-    if survey.ambiguous:
-        raise OpsError(f"{survey.ambiguous} ambiguous, as shown; nothing was changed. Decide, then run it again")
-    files = import_files(file, plan, survey.ids)
-    if not files and not unfinished and survey.adopted == known.adopted:
-        console.print("Nothing to adopt: the stack holds all that exists.")
+    with console.status(f"Planning stack {stack}"):
+        settings = read_settings(stack)
+        plan, file = plan_imports(stack, settings)
+    lookup_settings = LookupSettings.of(settings)
+    with kubernetes.connect(stack, settings) as cluster:
+        discovery = Discovery(lookup_settings, plan, cluster)
+        result = discovery.run(
+            track(discovery.candidates, "Looking up existing resources", console=console, transient=True)
+        )
+        transfers_pending = any(ownership_transfers(cluster, state_resources(stack)))
+    console.print(report.findings_table(result))
+    if result.ambiguous:
+        raise OpsError(
+            f"{result.ambiguous} ambiguous, as shown above. Nothing was changed. Resolve them and run the command again"
+        )
+    files = import_files(file, plan, result.ids)
+    settings_changed = result.adopted != lookup_settings.adopted
+    if not files and not transfers_pending and not settings_changed:
+        console.print("Nothing to adopt: every existing resource is in the stack.")
         return
-    if survey.adopted != known.adopted:
-        console.print(report.settings(survey.adopted, stackfile.settings_file(stack).name))
+    settings_file = stackfile.settings_file(stack)
+    if settings_changed:
+        console.print(report.adopted_setting(result.adopted, settings_file.name))
     if ask:
         click.confirm(
-            f"Give these {len(survey.ids)} to stack {stack}? In production nothing changes but the account of who owns which field",
+            f"Import these {len(result.ids)} resources into stack {stack}? "
+            "The resources stay unchanged, except for the owner of their fields (metadata.managedFields)",
             abort=True,
         )
-    if survey.adopted != known.adopted:
-        # Before the import: whatever is planned from then on, it must not be another selector or volume.
-        stackfile.set_value(stackfile.settings_file(stack), ADOPTED, report.written(survey.adopted))
-    for one in files:
-        engine.import_resources(stack, one)
-    with engine.cluster(stack, settings) as cluster:
-        for handover in handovers(cluster, engine.held(stack)):
-            handover.apply(cluster)
-    _look_ahead(stack, survey.ids.keys())
+    if settings_changed:
+        # Before the import, so that no later plan has another selector or volume than the imported objects.
+        stackfile.set_value(settings_file, ADOPTED, report.setting_value(result.adopted))
+    for import_file in files:
+        import_resources(stack, import_file)
+    _transfer_ownership(stack, settings)
+    _report_next_up(stack, result)
 
 
-def _look_ahead(stack: str, adopted: Collection[str]) -> None:
-    """What the next `up` does to all of it: updates, each restart by name, and never a loss."""
-    with console.status("planning what comes next"):
-        events = list(engine.previewed(stack))
-    planned = [(str(dig(one, *STEP, "op")), str(dig(one, *STEP, "urn"))) for one in events if dig(one, *STEP)]
-    wrong = sorted(
-        short_name(urn) for op, urn in planned if op in DELETING_OPERATIONS or (op == "create" and urn in adopted)
-    )
-    if wrong:
-        raise OpsError(
-            f"taken over, but the next up would replace {', '.join(wrong)}: do not run it. `make preview DIFF=1` shows why"
-        )
+def _transfer_ownership(stack: str, settings: Settings) -> None:
+    with kubernetes.connect(stack, settings) as cluster:
+        for transfer in ownership_transfers(cluster, state_resources(stack)):
+            transfer.apply(cluster)
+
+
+def _report_next_up(stack: str, result: DiscoveryResult) -> None:
+    """Print what the next `up` does to the imported resources. Raises an OpsError if it would delete or replace one."""
+    with console.status("Planning the next up"):
+        events = list(preview_events(stack))
+    steps = [(str(dig(event, *STEP, "op")), str(dig(event, *STEP, "urn"))) for event in events if dig(event, *STEP)]
+    _refuse_replacements(steps, imported=result.ids.keys())
     counts = {
-        op: sum(one == op for one, urn in planned if "pulumi:providers" not in urn) for op in ("update", "create")
+        op: sum(step_op == op for step_op, urn in steps if "pulumi:providers" not in urn) for op in ("update", "create")
     }
     console.print(
-        f"Taken over. The next up updates {counts['update']} and creates {counts['create']}; it replaces nothing."
+        f"Import complete. The next up updates {counts['update']} resources, creates {counts['create']} and replaces none."
     )
-    console.print(report.restarting(list(restarts(events))))
-    console.print(report.losing(list(lost_keys(events))))
-    console.print(f"Look at all of it with make preview STACK={stack}, then make up STACK={stack}.")
+    console.print(report.restarts_list(list(restarts(events))))
+    console.print(report.removed_keys_list(list(removed_keys(events))))
+    console.print(f"Review it with make preview STACK={stack}, then run make up STACK={stack}.")
+
+
+def _refuse_replacements(steps: Collection[tuple[str, str]], *, imported: Collection[str]) -> None:
+    replaced = sorted(
+        short_name(urn) for op, urn in steps if op in DELETING_OPERATIONS or (op == "create" and urn in imported)
+    )
+    if replaced:
+        raise OpsError(
+            f"the import is complete, but the next up would replace {', '.join(replaced)}. Do not run it. "
+            "`make preview DIFF=1` shows the reason"
+        )

@@ -1,20 +1,22 @@
-"""What an adoption would take over: every resource that the program would create, looked up where it may already live."""
+"""Looks up every resource that the program would create, and cuts the import file to those that exist."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from infra.settings import topology
 from infra.settings.adopted import Adopted
-from ops.adoption.findings import Finding, Verdict, Wanted, dig
-from ops.adoption.lookups import GENERATED, Lookup, find
+from ops.adoption.findings import Candidate, Finding, Status
+from ops.adoption.lookups import GENERATED, Lookup, look_up
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner
 from ops.adoption.lookups.kubernetes import DEPLOYMENT, Kubernetes
-from ops.adoption.undeclared import beside
-from ops.engine import PROVIDER, Entry, ImportFile
+from ops.adoption.undeclared import undeclared_objects
+from ops.engine.imports import PROVIDER, Entry, ImportFile
+from ops.engine.stack import Settings
 from ops.errors import OpsError
+from ops.json_paths import dig
 from ops.kubernetes import Cluster
 from ops.plan import Plan
 
@@ -22,27 +24,33 @@ PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
-    """What was found, by URN, and what the settings must say of it; `beside` lives in the namespace without being declared."""
+class DiscoveryResult:
+    """The outcome of a discovery.
+
+    Attributes:
+        findings: by URN.
+        adopted: immutable fields of the existing objects, for the setting `honeydue:adopted`.
+        undeclared: objects in the program's namespaces that it does not declare.
+    """
 
     findings: Mapping[str, Finding]
     adopted: Adopted
-    beside: Sequence[str]
+    undeclared: Sequence[str]
 
     @property
     def ids(self) -> Mapping[str, str]:
-        """Of what was found, by URN."""
-        return {urn: one.id for urn, one in self.findings.items() if one.verdict is Verdict.FOUND}
+        """Ids of the existing resources, by URN."""
+        return {urn: finding.id for urn, finding in self.findings.items() if finding.status is Status.FOUND}
 
     @property
     def ambiguous(self) -> int:
-        """How many a person must decide."""
-        return sum(one.verdict is Verdict.AMBIGUOUS for one in self.findings.values())
+        """Number of resources for which an operator must decide."""
+        return sum(finding.status is Status.AMBIGUOUS for finding in self.findings.values())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """The settings that tell where to look."""
+class LookupSettings:
+    """The settings that lookups need."""
 
     hetzner_token: str
     cloudflare_token: str
@@ -50,7 +58,7 @@ class Known:
     adopted: Adopted
 
     @classmethod
-    def of(cls, settings: Mapping[str, JsonValue]) -> "Known":
+    def of(cls, settings: Settings) -> "LookupSettings":
         try:
             return cls(
                 hetzner_token=str(settings["hetznerToken"]),
@@ -59,44 +67,49 @@ class Known:
                 adopted=Adopted.model_validate(settings.get("adopted") or {}),
             )
         except (KeyError, ValidationError) as error:
-            # Only what the program itself has already accepted gets here.
+            # The program has validated the settings while planning, so they changed since.
             raise OpsError(
-                f"the stack's settings changed while they were read ({type(error).__name__}); run it again"
+                f"the stack's settings changed while they were read ({type(error).__name__}). Run the command again"
             ) from None
 
 
-class Surveyor:
-    """Looks things up one by one, so that a person sees how far it is."""
+class Discovery:
+    """Looks up candidates one by one, so that the command can show its progress."""
 
-    def __init__(self, known: Known, plan: Plan, cluster: Cluster) -> None:
+    def __init__(self, settings: LookupSettings, plan: Plan, cluster: Cluster) -> None:
         self._plan = plan
         self._cluster = cluster
-        self._kubernetes = Kubernetes(cluster, adopted=known.adopted, mounted_by=mounted_by(plan))
+        self._kubernetes = Kubernetes(cluster, adopted=settings.adopted, mounted_by=mounted_by(plan))
 
-        def address(urn: str) -> str | None:
-            node = known.nodes.get(urn.rpartition("::")[2]) if f"{PRIMARY_IP}::" in urn else None
+        def expected_address(urn: str) -> str | None:
+            node = settings.nodes.get(urn.rpartition("::")[2]) if f"{PRIMARY_IP}::" in urn else None
             return str(node.ipv4) if node and node.ipv4 else None
 
         self._lookups: Mapping[str, Lookup] = {
             **GENERATED,
-            **Hetzner(known.hetzner_token, known.nodes).lookups,
-            **Cloudflare(known.cloudflare_token, address).lookups,
+            **Hetzner(settings.hetzner_token, settings.nodes).lookups,
+            **Cloudflare(settings.cloudflare_token, expected_address).lookups,
             **self._kubernetes.lookups,
         }
 
     @property
-    def wanted(self) -> Sequence[Wanted]:
-        """All that the program would create."""
-        return [Wanted.of(step) for step in self._plan.changes if step.op == "create"]
+    def candidates(self) -> Sequence[Candidate]:
+        """Every resource that the next `up` would create."""
+        return [Candidate.of(step) for step in self._plan.changes if step.op == "create"]
 
-    def survey(self, wanted: Iterable[Wanted]) -> Survey:
-        findings = {one.urn: find(one, self._lookups) for one in wanted}
-        found = Survey(findings=findings, adopted=self._kubernetes.adopted, beside=())
-        return replace(found, beside=list(beside(self._cluster, [step.state for step in self._plan.steps], found.ids)))
+    def run(self, candidates: Iterable[Candidate]) -> DiscoveryResult:
+        findings = {candidate.urn: look_up(candidate, self._lookups) for candidate in candidates}
+        ids = {urn: finding.id for urn, finding in findings.items() if finding.status is Status.FOUND}
+        states = [step.state for step in self._plan.steps]
+        return DiscoveryResult(
+            findings=findings,
+            adopted=self._kubernetes.adopted,
+            undeclared=list(undeclared_objects(self._cluster, states, ids)),
+        )
 
 
 def mounted_by(plan: Plan) -> Mapping[str, str]:
-    """The Deployment of the program that mounts a claim, by the claim's name."""
+    """Name of the declared Deployment that mounts a claim, by the claim's name."""
     return {
         str(claim): step.state.name
         for step in plan.steps
@@ -111,23 +124,24 @@ def _list(value: JsonValue) -> list[JsonValue]:
 
 
 def import_files(file: ImportFile, plan: Plan, ids: Mapping[str, str]) -> Sequence[ImportFile]:
-    """The engine's import file, cut to what was found, in two: a provider's parent must be in the state before the provider is.
+    """Cut the engine's import file to the existing resources, and split it in two.
 
-    Components stand for nothing in the world: they are taken in so that what was found has its parent.
+    The first file has the components, which the imported resources and their providers need as parents. A component must be in the
+    state before a provider that has it as parent, so the second file has the providers and the resources.
     """
     urns = {(step.state.type, step.state.name): step.urn for step in plan.steps}
 
     def urn(entry: Entry) -> str:
-        return urns[entry.type, entry.own_name]
+        return urns[entry.type, entry.program_name]
 
-    groups = [entry for entry in file.resources if entry.component]
-    found = [
+    components = [entry for entry in file.resources if entry.component]
+    existing = [
         entry.model_copy(update={"id": ids[urn(entry)]}) for entry in file.resources if entry.id and urn(entry) in ids
     ]
     providers = [entry for entry in file.resources if entry.type.startswith(PROVIDER)]
-    table = {**file.name_table, **{entry.name: urn(entry) for entry in groups}}
+    name_table = {**file.name_table, **{entry.name: urn(entry) for entry in components}}
     return [
-        ImportFile(resources=part, name_table=names)
-        for part, names in ((groups, file.name_table), ([*providers, *found], table))
-        if found and part
+        ImportFile(resources=resources, name_table=names)
+        for resources, names in ((components, file.name_table), ([*providers, *existing], name_table))
+        if existing and resources
     ]

@@ -1,4 +1,4 @@
-"""What an adoption looks for, and what it finds."""
+"""The resources that an adoption looks up, and the results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,63 +7,62 @@ from typing import Self
 
 from pydantic import JsonValue
 
+from ops.engine.sentinels import UNKNOWN
+from ops.json_paths import dig
 from ops.plan import Step, short_name
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine writes for a value that it does not know yet."""
 
-
-class Verdict(Enum):
-    """In the order they are shown: what needs a person first."""
+class Status(Enum):
+    """Result of a lookup, in the order of the report: first what an operator must decide."""
 
     AMBIGUOUS = "ambiguous"
     FOUND = "found"
     MISSING = "missing"
-    LEFT_OUT = "left out"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Whether a resource exists already: its id for the import, or what happens instead of one."""
+    """Whether a resource exists already: its id for the import, or a note on what happens instead."""
 
-    verdict: Verdict
+    status: Status
     id: str = ""
     note: str = ""
 
     @classmethod
     def found(cls, id_: str, note: str = "") -> Self:
-        return cls(verdict=Verdict.FOUND, id=id_, note=note)
+        return cls(status=Status.FOUND, id=id_, note=note)
 
     @classmethod
     def missing(cls) -> Self:
-        return cls(verdict=Verdict.MISSING, note="the first up makes it")
+        return cls(status=Status.MISSING, note="the first up creates it")
 
     @classmethod
-    def ambiguous(cls, why: str) -> Self:
-        """A person must decide: more than one fits, or something else stands in its place."""
-        return cls(verdict=Verdict.AMBIGUOUS, note=why)
+    def ambiguous(cls, reason: str) -> Self:
+        """An operator must decide: several resources match, or another resource is in the way."""
+        return cls(status=Status.AMBIGUOUS, note=reason)
 
     @classmethod
-    def left_out(cls, why: str) -> Self:
-        return cls(verdict=Verdict.LEFT_OUT, note=why)
+    def skipped(cls, reason: str) -> Self:
+        """The resource cannot be imported."""
+        return cls(status=Status.SKIPPED, note=reason)
 
     @classmethod
-    def one_of(cls, ids: Mapping[str, str], what: str) -> Self:
-        """Of those that fit, notes by id."""
-        match list(ids.items()):
+    def of_matches(cls, matches: Mapping[str, str], description: str) -> Self:
+        """The result for resources that match, as notes by id. `description` completes "2 …" if several match."""
+        match list(matches.items()):
             case []:
                 return cls.missing()
             case [(id_, note)]:
                 return cls.found(id_, note)
             case several:
-                return cls.ambiguous(
-                    f"{len(several)} {what}: " + ", ".join(f"{note} (id {id_})" for id_, note in several)
-                )
+                notes = ", ".join(f"{note} (id {id_})" for id_, note in several)
+                return cls.ambiguous(f"{len(several)} {description}: {notes}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """A resource of the program that the stack does not know yet."""
+class Candidate:
+    """A resource that the next `up` would create, and that may exist already."""
 
     urn: str
     type: str
@@ -86,14 +85,6 @@ class Wanted:
         return short_name(self.urn)
 
     def text(self, *path: str) -> str | None:
-        """A text among its inputs; None when it is not given, or not known before an `up`."""
+        """A string among the inputs. None if it is missing, or unknown before an `up`."""
         value = dig(self.inputs, *path)
         return value if isinstance(value, str) and value != UNKNOWN else None
-
-
-def dig(value: JsonValue | Mapping[str, JsonValue], *path: str) -> JsonValue:
-    """A value inside of nested maps; None where the way ends."""
-    here: object = value
-    for key in path:
-        here = here.get(key) if isinstance(here, Mapping) else None
-    return here  # type: ignore[return-value]  # JSON inside of JSON

@@ -1,4 +1,4 @@
-"""What people see of an adoption: what was found, what the settings will say, what the next `up` restarts."""
+"""How an adoption is shown in a terminal."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,62 +10,65 @@ from rich.text import Text
 from ruamel.yaml import YAML
 
 from infra.settings.adopted import Adopted
-from ops.adoption.discovery import Survey
-from ops.adoption.findings import Finding, Verdict
+from ops.adoption.discovery import DiscoveryResult
+from ops.adoption.findings import Finding, Status
 from ops.adoption.restarts import Restart
 from ops.plan import short_name
 
-STYLES = {Verdict.AMBIGUOUS: "red", Verdict.FOUND: "green", Verdict.MISSING: "yellow", Verdict.LEFT_OUT: "dim"}
+STYLES = {Status.AMBIGUOUS: "red", Status.FOUND: "green", Status.MISSING: "yellow", Status.SKIPPED: "dim"}
 
 
-def found(survey: Survey) -> RenderableType:
-    """Every resource in a line, what needs a person first; then what lives beside the program."""
+def findings_table(result: DiscoveryResult) -> RenderableType:
+    """One row for each resource, ambiguous ones first; the number of each status; then the undeclared objects."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("resource", "", "where, or what happens instead"):
+    for heading in ("resource", "status", "id, or what happens instead"):
         table.add_column(heading, overflow="fold")
-    order = list(Verdict)
+    order = list(Status)
     for urn, finding in sorted(
-        survey.findings.items(), key=lambda one: (order.index(one[1].verdict), short_name(one[0]))
+        result.findings.items(), key=lambda item: (order.index(item[1].status), short_name(item[0]))
     ):
-        verdict = Text(finding.verdict.value, style=STYLES[finding.verdict])
-        table.add_row(short_name(urn), verdict, finding.note or finding.id)
-    return Group(table, _counted(survey.findings), *_beside(survey.beside))
+        status = Text(finding.status.value, style=STYLES[finding.status])
+        table.add_row(short_name(urn), status, finding.note or finding.id)
+    return Group(table, _counts(result.findings), *_undeclared(result.undeclared))
 
 
-def _counted(findings: Mapping[str, Finding]) -> Text:
-    verdicts = [finding.verdict for finding in findings.values()]
-    return Text(" · ".join(f"{verdicts.count(verdict)} {verdict.value}" for verdict in Verdict), style="bold")
+def _counts(findings: Mapping[str, Finding]) -> Text:
+    statuses = [finding.status for finding in findings.values()]
+    return Text(" · ".join(f"{statuses.count(status)} {status.value}" for status in Status), style="bold")
 
 
-def _beside(names: Sequence[str]) -> Iterable[Text]:
+def _undeclared(names: Sequence[str]) -> Iterable[Text]:
     if names:
-        yield Text("Not the program's, and left as it is (docs/adoption.md): " + ", ".join(names))
+        yield Text("Undeclared objects, which stay unchanged (docs/adoption.md): " + ", ".join(names))
 
 
-def settings(adopted: Adopted, file: str) -> RenderableType:
-    """What will be written, as it will be written."""
+def adopted_setting(adopted: Adopted, file: str) -> RenderableType:
+    """The setting `honeydue:adopted`, as it will be written."""
     text = io.StringIO()
-    YAML().dump({"honeydue:adopted": written(adopted)}, text)
-    return Group(Text(f"{file} will hold what Kubernetes cannot change in place:"), Text(text.getvalue(), style="cyan"))
+    YAML().dump({"honeydue:adopted": setting_value(adopted)}, text)
+    return Group(
+        Text(f"These immutable fields of existing objects will be written to {file}:"),
+        Text(text.getvalue(), style="cyan"),
+    )
 
 
-def written(adopted: Adopted) -> Mapping[str, object]:
-    """As the settings have it: what is empty is left out."""
+def setting_value(adopted: Adopted) -> Mapping[str, object]:
+    """The value of `honeydue:adopted`, without empty fields."""
     return adopted.model_dump(by_alias=True, exclude_defaults=True)
 
 
-def losing(found: Sequence[str]) -> RenderableType:
-    """Keys of the running configuration that the program does not know."""
-    if not found:
-        return Text("Every key of the running configuration stays.")
-    words = (
-        "The next up takes away these keys; what an app still reads, give to honeydue:environment or the program first:"
+def removed_keys_list(objects: Sequence[str]) -> RenderableType:
+    """The keys of existing ConfigMaps and Secrets that the next `up` removes."""
+    if not objects:
+        return Text("The next up removes no key of a ConfigMap or Secret.")
+    heading = (
+        "The next up removes these keys. Add those that an app still reads to honeydue:environment or the program:"
     )
-    return Group(Text(words, style="bold"), *(Text(f"  {one}") for one in found))
+    return Group(Text(heading, style="bold"), *(Text(f"  {line}") for line in objects))
 
 
-def restarting(found: Sequence[Restart]) -> RenderableType:
-    """A line for each workload whose pods the next `up` makes anew."""
-    if not found:
-        return Text("The next up restarts nothing.")
-    return Group(Text("The next up restarts:", style="bold"), *(Text(f"  {one}") for one in found))
+def restarts_list(restarts: Sequence[Restart]) -> RenderableType:
+    """One line for each workload whose pods the next `up` restarts."""
+    if not restarts:
+        return Text("The next up restarts no pod.")
+    return Group(Text("The next up restarts:", style="bold"), *(Text(f"  {restart}") for restart in restarts))

@@ -1,1 +1,1 @@
-"""Commands that run in CI: the comment on a pull request and the issue about drift."""
+"""The commands that CI runs: the comment on a pull request, and the issue about drift or newer versions."""

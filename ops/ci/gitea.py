@@ -1,4 +1,4 @@
-"""Gitea's API, as far as CI needs it: one comment that is edited, one issue that is opened, kept and closed."""
+"""The part of Gitea's API that CI uses: it updates one comment, and opens, updates and closes one issue."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -13,27 +13,28 @@ from urllib3.util import Retry
 from ops.errors import OpsError
 
 TIMEOUT_SECONDS = 30
-PAGE = 50
-"""Gitea's own limit (MAX_RESPONSE_ITEMS)."""
-PASSING = Retry(total=3, backoff_factor=0.5, status_forcelist=(502, 503, 504), allowed_methods=("GET", "PATCH"))
-"""What is asked again: never a POST, whose answer alone may have been lost."""
+PAGE_SIZE = 50
+"""Gitea's default maximum (MAX_RESPONSE_ITEMS)."""
+RETRY = Retry(total=3, backoff_factor=0.5, status_forcelist=(502, 503, 504), allowed_methods=("GET", "PATCH"))
+"""Never repeats a POST: it may have succeeded although its response was lost."""
 
-MEANING = {
+ERRORS = {
     401: "the job's token is no longer valid, run the job again",
-    403: "the job's token may not write issues (that of a fork's pull request may only read)",
+    403: "the job's token may not write issues (a token of a fork's pull request may only read)",
     404: "no such repository, issue or pull request for this token",
 }
+"""What an HTTP status means here."""
 
 
 class Comment(BaseModel):
-    """One comment of an issue or of a pull request, which is an issue here."""
+    """A comment on an issue or pull request."""
 
     id: int
     body: str
 
 
 class Issue(BaseModel):
-    """An open one."""
+    """An open issue."""
 
     number: int
     title: str
@@ -41,24 +42,22 @@ class Issue(BaseModel):
 
 
 class Gitea:
-    """One repository; the token needs to write issues, and nothing else."""
+    """One repository. The token needs permission to write issues."""
 
     def __init__(self, server: str, repository: str, token: str) -> None:
-        self._repository = f"{server.rstrip('/')}/api/v1/repos/{repository}"
+        self._repository_url = f"{server.rstrip('/')}/api/v1/repos/{repository}"
         self._host = urlsplit(server).netloc
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"token {token}"
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=PASSING))
+            self._session.mount(scheme, HTTPAdapter(max_retries=RETRY))
 
     @classmethod
     def of_this_job(cls) -> Self:
-        """The repository whose job this is. The token comes by the environment alone: every user of a machine can read arguments."""
+        """The repository of the current job. The token is not an option: every user of a machine can read arguments."""
         names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
         if missing := [name for name in names if not os.environ.get(name)]:
-            raise OpsError(
-                f"{', '.join(missing)} not set: this is for a job of Gitea Actions, which sets them (docs/ci.md)"
-            )
+            raise OpsError(f"{', '.join(missing)} not set. This command runs in a Gitea Actions job (docs/ci.md)")
         return cls(*(os.environ[name] for name in names))
 
     def __enter__(self) -> Self:
@@ -67,47 +66,49 @@ class Gitea:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def keep_comment(self, number: int, marker: str, text: str) -> None:
-        """Makes this the one comment that begins with the marker: edits the one that is there, or adds it."""
+    def upsert_comment(self, number: int, marker: str, text: str) -> None:
+        """Create or update the comment that starts with the marker."""
         body = f"{marker}\n{text}"
-        comments = TypeAdapter(list[Comment]).validate_python(self._ask("GET", f"issues/{number}/comments"))
-        mine = next((one for one in comments if one.body.startswith(marker)), None)
-        if mine is None:
-            self._ask("POST", f"issues/{number}/comments", {"body": body})
-        elif mine.body != body:
-            self._ask("PATCH", f"issues/comments/{mine.id}", {"body": body})
+        comments = TypeAdapter(list[Comment]).validate_python(self._request("GET", f"issues/{number}/comments"))
+        existing = next((comment for comment in comments if comment.body.startswith(marker)), None)
+        if existing is None:
+            self._request("POST", f"issues/{number}/comments", {"body": body})
+        elif existing.body != body:
+            self._request("PATCH", f"issues/comments/{existing.id}", {"body": body})
 
-    def keep_issue(self, title: str, text: str) -> None:
-        """Makes this the one open issue of that title: edits it, or opens it."""
-        mine = self._open_issue(title)
-        if mine is None:
-            self._ask("POST", "issues", {"title": title, "body": text})
-        elif mine.body != text:
-            self._ask("PATCH", f"issues/{mine.number}", {"body": text})
+    def upsert_issue(self, title: str, text: str) -> None:
+        """Create or update the open issue with this title."""
+        existing = self._open_issue(title)
+        if existing is None:
+            self._request("POST", "issues", {"title": title, "body": text})
+        elif existing.body != text:
+            self._request("PATCH", f"issues/{existing.number}", {"body": text})
 
     def close_issue(self, title: str) -> None:
-        """Closes the open issue of that title, if there is one."""
-        if mine := self._open_issue(title):
-            self._ask("PATCH", f"issues/{mine.number}", {"state": "closed"})
+        """Close the open issue with this title, if there is one."""
+        if existing := self._open_issue(title):
+            self._request("PATCH", f"issues/{existing.number}", {"state": "closed"})
 
     def _open_issue(self, title: str) -> Issue | None:
-        return next((one for one in self._open_issues() if one.title == title), None)
+        return next((issue for issue in self._open_issues() if issue.title == title), None)
 
     def _open_issues(self) -> Iterator[Issue]:
         page = 1
-        while found := self._ask("GET", f"issues?state=open&type=issues&limit={PAGE}&page={page}"):
-            yield from TypeAdapter(list[Issue]).validate_python(found)
+        while issues := self._request("GET", f"issues?state=open&type=issues&limit={PAGE_SIZE}&page={page}"):
+            yield from TypeAdapter(list[Issue]).validate_python(issues)
             page += 1
 
-    def _ask(self, method: str, path: str, sent: Mapping[str, str] | None = None) -> object:
+    def _request(self, method: str, path: str, body: Mapping[str, str] | None = None) -> object:
         try:
-            answer = self._session.request(method, f"{self._repository}/{path}", json=sent, timeout=TIMEOUT_SECONDS)
-            found: object = answer.json() if answer.ok else None
+            response = self._session.request(
+                method, f"{self._repository_url}/{path}", json=body, timeout=TIMEOUT_SECONDS
+            )
+            content: object = response.json() if response.ok else None
         except requests.RequestException as error:
             raise OpsError(
-                f"Gitea at {self._host} does not answer ({type(error).__name__}); run the job again"
+                f"Gitea at {self._host} does not respond ({type(error).__name__}). Run the job again"
             ) from None
-        if not answer.ok:
-            said = MEANING.get(answer.status_code, answer.reason)
-            raise OpsError(f"Gitea at {self._host} answers {answer.status_code} to {method} {path}: {said}")
-        return found
+        if not response.ok:
+            reason = ERRORS.get(response.status_code, response.reason)
+            raise OpsError(f"Gitea at {self._host} returned {response.status_code} for {method} {path}: {reason}")
+        return content

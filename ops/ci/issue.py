@@ -1,4 +1,4 @@
-"""`issue`: what a scheduled job found, as one issue that is there exactly as long as there is something to do."""
+"""The `issue` command: keeps one issue open for as long as a scheduled check reports something."""
 
 import sys
 from pathlib import Path
@@ -8,30 +8,33 @@ import click
 from ops.ci.gitea import Gitea
 from ops.errors import OpsError
 
-CLEAN = 0
-FOUND = 2
+CLEAN, REPORTED = 0, 2
+"""Exit codes of a check."""
 
 
 @click.command()
-@click.option("--title", required=True, help="The issue is known by it.")
+@click.option("--title", required=True, help="Title of the issue, by which it is found.")
 @click.option(
     "--status",
     type=int,
     required=True,
-    help="What the check ended with: 0 nothing found, 2 something, else it could not check.",
+    help="Exit code of the check: 0 nothing to report, 2 something to report, anything else: the check failed.",
 )
 @click.argument("report", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def issue(title: str, status: int, report: Path) -> None:
-    """Open or edit the issue with a check's REPORT, or close it. Ends with 1 where the check could not be made: nothing is known then."""
-    if status not in {CLEAN, FOUND}:
+    """Open, update or close the issue of a check. For CI.
+
+    REPORT is the file with the output of the check. If the check failed, the issue stays unchanged and the command exits with 1.
+    """
+    if status not in {CLEAN, REPORTED}:
         click.echo(report.read_text(), nl=False)
-        click.echo(f"the check itself ended with {status}: the issue stays as it is", err=True)
+        click.echo(f"The check failed with exit code {status}. The issue was not changed.", err=True)
         sys.exit(1)
     try:
         with Gitea.of_this_job() as gitea:
             if status == CLEAN:
                 gitea.close_issue(title)
             else:
-                gitea.keep_issue(title, report.read_text())
+                gitea.upsert_issue(title, report.read_text())
     except OpsError as error:
         raise click.ClickException(str(error)) from None

@@ -1,4 +1,4 @@
-"""A plan for people who read it in a browser, as `ops/guardrails/summary.py` shows it in a terminal. Never a value."""
+"""How a plan is shown in a comment, as Markdown. Never contains a value of a property."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,18 +7,18 @@ from ops.guardrails.rules import Violation
 from ops.guardrails.summary import changed_properties, refusal_headline
 from ops.plan import Plan
 
-SHOWN = 100
-"""Rows. A comment that Gitea refuses as too long would show nothing at all."""
+MAX_ROWS = 100
+"""Gitea rejects a comment that is too long."""
 
 
 def preview(plan: Plan, violations: Sequence[Violation], *, cost: str) -> str:
-    """What would happen, what is refused, and what it costs."""
+    """The changes, the violations, the warnings and the monthly cost."""
     return "\n".join([*_changes(plan), *_refusal(violations), *_warnings(plan), "", f"Monthly cost: {cost}"])
 
 
-def failure(said: str) -> str:
-    """Why there is no plan, in the engine's own words."""
-    return f"**Could not compute a plan.**\n\n{_quoted(said)}"
+def failure(message: str) -> str:
+    """The engine's message when it could not compute a plan."""
+    return f"**Could not compute a plan.**\n\n{_quoted(message)}"
 
 
 def _changes(plan: Plan) -> Iterator[str]:
@@ -29,17 +29,17 @@ def _changes(plan: Plan) -> Iterator[str]:
     yield ", ".join(f"{count} to {op}" for op, count in sorted(counts.items())) + ".\n"
     yield "| | resource | changed properties |"
     yield "|---|---|---|"
-    for step in plan.changes[:SHOWN]:
+    for step in plan.changes[:MAX_ROWS]:
         yield f"| {step.op} | `{step.short}` | {_cell(changed_properties(step))} |"
-    if len(plan.changes) > SHOWN:
-        yield f"\n… and {len(plan.changes) - SHOWN} more: `make preview`."
+    if len(plan.changes) > MAX_ROWS:
+        yield f"\n… and {len(plan.changes) - MAX_ROWS} more: `make preview`."
 
 
 def _refusal(violations: Sequence[Violation]) -> Iterator[str]:
     if violations:
         yield f"\n**{refusal_headline(violations)}**\n"
-        for one in violations:
-            yield f"- `{one.resource}` {_cell(one.reason)}<br>{_cell(one.fix)}"
+        for violation in violations:
+            yield f"- `{violation.resource}` {_cell(violation.reason)}<br>{_cell(violation.fix)}"
 
 
 def _warnings(plan: Plan) -> Iterator[str]:
@@ -48,12 +48,12 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """Nothing in it is read as Markdown's or HTML's own signs."""
-    for sign in "\\|<>*_`@[]":
-        text = text.replace(sign, f"&#{ord(sign)};")
+    """Escape every character that Markdown or HTML interprets."""
+    for character in "\\|<>*_`@[]":
+        text = text.replace(character, f"&#{ord(character)};")
     return text
 
 
 def _quoted(text: str) -> str:
-    # Indented: no fence can be closed from within.
+    # Indented and not fenced: the text could close a fence.
     return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,1 +1,1 @@
-"""`drift`: compares what is declared with what exists, and changes nothing."""
+"""The `drift` command: compares production with what the program declares."""

@@ -1,7 +1,6 @@
-"""What people, and CI, see of drift: a table, and the same in Markdown. Nothing secret leaves here."""
+"""How drift is shown: as a table in the terminal, and as Markdown in CI. Secrets are masked."""
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -10,88 +9,70 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from infra.settings.secrets import SECRETS
-from ops.drift.rows import Drift
-from ops.plain_text import MASK
+from ops.drift.masking import Masking
+from ops.drift.rows import DriftRow
 
-HEADINGS = ("resource", "property", "declared", "found")
-LONGEST = 120
-"""Characters of a value: enough to recognise it."""
-SHORTEST_SECRET, SHORTEST_LINE = 6, 20
-"""Characters of a secret, and of a line of one: anything shorter would be found by chance."""
-
-
-class Masking:
-    """Takes the stack's own secrets out of any text, whoever put them there."""
-
-    def __init__(self, settings: Mapping[str, JsonValue]) -> None:
-        known = {text for key in SECRETS for text in _texts(settings.get(key)) if len(text) >= SHORTEST_SECRET}
-        encoded = {base64.b64encode(text.encode()).decode() for text in known}
-        # The longest first, as one may hold another.
-        self._known = sorted(known | encoded, key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        for secret in self._known:
-            text = text.replace(secret, MASK)
-        return text
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value.strip()
-        # Of a long text only the lines that differ are shown.
-        yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= SHORTEST_LINE)
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
+HEADINGS = ("resource", "property", "declared", "actual")
+MAX_VALUE_LENGTH = 120
+"""Characters of a value, enough to recognise it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
-    """All that a look brought: drift, what moved as it may, and kinds of objects that the account may not list."""
+class DriftReport:
+    """The result of a drift check.
 
-    drifts: Sequence[Drift]
-    motions: Sequence[str] = ()
-    unseen: Sequence[str] = ()
+    Attributes:
+        expected_changes: changes that are no drift, as sentences.
+        unlisted_kinds: kinds of objects that the account may not list.
+    """
+
+    rows: Sequence[DriftRow]
+    expected_changes: Sequence[str] = ()
+    unlisted_kinds: Sequence[str] = ()
 
 
-def table(findings: Findings, masking: Masking) -> RenderableType:
-    """One line a property."""
-    notes = [Text(line, style="dim") for line in _notes(findings)]
-    if not findings.drifts:
+def table(report: DriftReport, masking: Masking) -> RenderableType:
+    """One row for each property, for the terminal."""
+    notes = [Text(line, style="dim") for line in _notes(report)]
+    if not report.rows:
         return Group(Text("No drift.", style="green"), *notes)
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:
-        shown.add_column(heading, overflow="fold")
-    for row in _rows(findings, masking):
-        shown.add_row(*map(Text, row))
-    return Group(Text(_counted(findings), style="red"), shown, *notes)
+        grid.add_column(heading, overflow="fold")
+    for cells in _cells(report, masking):
+        grid.add_row(*map(Text, cells))
+    return Group(Text(_headline(report), style="red"), grid, *notes)
 
 
-def markdown(findings: Findings, masking: Masking, *, stack: str) -> str:
-    """The body of an issue, or of a comment."""
-    lines = [f"**{_counted(findings)} of stack {stack}**" if findings.drifts else f"**No drift of stack {stack}**", ""]
-    if findings.drifts:
+def markdown(report: DriftReport, masking: Masking, *, stack: str) -> str:
+    """The body of an issue."""
+    lines = [f"**{_headline(report)} of stack {stack}**" if report.rows else f"**No drift of stack {stack}**", ""]
+    if report.rows:
         lines += [_line(HEADINGS), _line(["---"] * len(HEADINGS))]
-        lines += [_line([cell and f"`{_escaped(cell)}`" for cell in row]) for row in _rows(findings, masking)]
+        lines += [_line([cell and f"`{_escape(cell)}`" for cell in cells]) for cells in _cells(report, masking)]
         lines.append("")
-    return "\n".join([*lines, *(f"- {note}" for note in _notes(findings))]) + "\n"
+    return "\n".join([*lines, *(f"- {note}" for note in _notes(report))]) + "\n"
 
 
-def unchecked(why: str, *, stack: str) -> str:
-    """Likewise, where nobody could look."""
-    return f"**Drift of stack {stack} could not be checked**\n\n```\n{why}\n```\n"
+def unchecked_markdown(message: str, *, stack: str) -> str:
+    """The body of an issue when the check failed."""
+    return f"**Could not check stack {stack} for drift**\n\n```\n{message}\n```\n"
 
 
-def _rows(findings: Findings, masking: Masking) -> Iterator[tuple[str, ...]]:
-    for one in sorted(findings.drifts, key=lambda one: (one.resource, one.property)):
-        yield masking(one.resource), masking(one.property), written(one.declared, masking), written(one.found, masking)
+def _cells(report: DriftReport, masking: Masking) -> Iterator[tuple[str, ...]]:
+    for row in sorted(report.rows, key=lambda row: (row.resource, row.property)):
+        yield (
+            masking(row.resource),
+            masking(row.property),
+            format_value(row.declared, masking),
+            format_value(row.actual, masking),
+        )
 
 
-def written(value: JsonValue, masking: Masking) -> str:
-    """A value in a line."""
+def format_value(value: JsonValue, masking: Masking) -> str:
+    """A value on one line, masked and shortened."""
     text = _text(value, masking)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"
 
 
 def _text(value: JsonValue, masking: Masking) -> str:
@@ -103,34 +84,32 @@ def _text(value: JsonValue, masking: Masking) -> str:
         case float():
             return f"{value:g}"
         case list():
-            return ", ".join(_text(one, masking) for one in value)
+            return ", ".join(_text(item, masking) for item in value)
         case dict():
-            return (
-                "{"
-                + ", ".join(
-                    f"{key}: {_text(one, masking)}" for key, one in value.items() if one not in (None, "", [], {})
-                )
-                + "}"
-            )
+            items = (f"{key}: {_text(item, masking)}" for key, item in value.items() if item not in (None, "", [], {}))
+            return "{" + ", ".join(items) + "}"
         case _:
-            # Masked before anything is cut off or put together.
+            # Mask before the text is shortened or joined: part of a secret would no longer match.
             return " ".join(masking(str(value)).split())
 
 
-def _counted(findings: Findings) -> str:
-    resources = len({one.resource for one in findings.drifts})
-    return f"Drift in {resources} {'thing' if resources == 1 else 'things'}"
+def _headline(report: DriftReport) -> str:
+    count = len({row.resource for row in report.rows})
+    return f"Drift in {count} resource{'' if count == 1 else 's'}"
 
 
-def _notes(findings: Findings) -> Iterator[str]:
-    yield from (f"No drift: {motion}." for motion in findings.motions)
-    if findings.unseen:
-        yield f"Undeclared objects of these kinds were not looked for, as the account may not list them: {', '.join(findings.unseen)}."
+def _notes(report: DriftReport) -> Iterator[str]:
+    yield from (f"Not drift: {change}." for change in report.expected_changes)
+    if report.unlisted_kinds:
+        yield (
+            "Undeclared objects of these kinds were not checked, because the account may not list them: "
+            f"{', '.join(report.unlisted_kinds)}."
+        )
 
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _escaped(cell: str) -> str:
+def _escape(cell: str) -> str:
     return cell.replace("|", "\\|").replace("`", "'")

@@ -1,4 +1,4 @@
-"""What of a refreshed plan is drift: where the world is not as declared, property by property."""
+"""Extracts drift from a refreshed plan: one row for each property that differs from its declared value."""
 
 import json
 import re
@@ -7,129 +7,146 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from ops.adoption.findings import UNKNOWN
+from ops.engine.sentinels import UNKNOWN
+from ops.json_paths import top_level_key
 from ops.plain_text import MASK, masked
 from ops.plan import Plan, State, Step
 
 JOB = "kubernetes:batch/v1:Job"
-IDENTITY = ("name", "description", "host", "key")
-"""What tells one element of a list from the others: of containers, firewall rules, hosts of an ingress, key references."""
+IDENTIFYING_KEYS = ("name", "description", "host", "key")
+"""Keys that identify an element of a list: of containers, firewall rules, hosts of an Ingress, references to Secret keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drift:
-    """One difference. `declared` and `found` are None where there is nothing; without a property it is the thing itself."""
+class DriftRow:
+    """One difference.
+
+    Attributes:
+        property: path of the property, or empty for the resource itself.
+        declared: the declared value, or None if the program declares none.
+        actual: the actual value, or None if there is none.
+    """
 
     resource: str
     property: str = ""
     declared: JsonValue = None
-    found: JsonValue = None
+    actual: JsonValue = None
 
 
-GONE, STANDS = "gone", "is there"
+EXISTS, MISSING = "exists", "missing"
 NEVER_APPLIED = "never applied"
 NOT_DECLARED = "not in the stack"
 
 
-def drifts(plan: Plan, held: Collection[str]) -> Iterator[Drift]:
-    """Of a plan made with a refresh; `held` are the URNs of the stack.
+def drift_rows(plan: Plan, state_urns: Collection[str]) -> Iterator[DriftRow]:
+    """The drift in a plan that was made with a refresh. `state_urns` are the URNs in the state.
 
-    A resource has several steps then: how it was found, and last what the program makes of it, which is the difference.
+    A resource has several steps in such a plan: first the refresh, last the change that the program would make.
     """
-    for step in _last(plan):
-        if not step.touches or expected(step, held):
+    for step in _last_steps(plan):
+        if not step.changes_resource or _is_expected(step, state_urns):
             continue
         if step.old and step.new:
-            yield from _properties(step, step.old, step.new)
+            yield from _property_rows(step, step.old, step.new)
         elif step.new:
-            yield Drift(resource=step.short, declared=STANDS, found=GONE if step.urn in held else NEVER_APPLIED)
+            yield DriftRow(
+                resource=step.short, declared=EXISTS, actual=MISSING if step.urn in state_urns else NEVER_APPLIED
+            )
         else:
-            yield Drift(resource=step.short, declared="no longer declared", found=STANDS)
+            yield DriftRow(resource=step.short, declared="no longer declared", actual=EXISTS)
 
 
-def motions(plan: Plan, held: Collection[str]) -> Sequence[str]:
-    """What moved by itself, as it may."""
-    return [f"{step.short} was cleaned up after it was done" for step in _last(plan) if expected(step, held)]
+def expected_changes(plan: Plan, state_urns: Collection[str]) -> Sequence[str]:
+    """Changes that are no drift, as sentences."""
+    return [
+        f"{step.short} was deleted after it completed" for step in _last_steps(plan) if _is_expected(step, state_urns)
+    ]
 
 
-def expected(step: Step, held: Collection[str]) -> bool:
-    """Whether it is a finished Job that somebody cleaned up: all it did is done.
+def _is_expected(step: Step, state_urns: Collection[str]) -> bool:
+    """Whether the step recreates a completed Job that was cleaned up.
 
-    What else moves by itself never gets here: the provider compares what the program declares, and of an autoscaled Deployment
-    that is not the number of its pods.
+    Other expected changes are not in the plan: the provider compares only declared properties, which do not include the number of
+    pods of an autoscaled Deployment.
     """
-    return step.op == "create" and step.state.type == JOB and step.urn in held
+    return step.op == "create" and step.state.type == JOB and step.urn in state_urns
 
 
-def _last(plan: Plan) -> Sequence[Step]:
+def _last_steps(plan: Plan) -> Sequence[Step]:
+    """The last step of each resource."""
     return sorted({step.urn: step for step in plan.steps}.values(), key=lambda step: step.short)
 
 
-def _properties(step: Step, found: State, declared: State) -> Iterator[Drift]:
-    told = [_without_places(path) for path in step.changed]
-    ours, theirs = masked(declared), masked(found)
+def _property_rows(step: Step, actual: State, declared: State) -> Iterator[DriftRow]:
+    changed = [_without_indices(path) for path in step.changed]
+    declared_inputs, actual_inputs = masked(declared), masked(actual)
     rows = [
         row
-        for row in differences(step.short, "", dict(ours), dict(theirs))
-        # The provider is the judge: to it, two ways to write a value may be one.
-        if not told or any(_within(_without_places(row.property), path) for path in told)
+        for row in differences(step.short, "", dict(declared_inputs), dict(actual_inputs))
+        # The provider decides what differs: it may treat two notations of a value as equal.
+        if not changed or any(_overlap(_without_indices(row.property), path) for path in changed)
     ]
-    # Unknown before an `up` is what follows from another difference.
+    # A value that is unknown before an `up` depends on another difference, which has its own row.
     yield from (row for row in rows if UNKNOWN not in json.dumps(row.declared))
-    seen = [_without_places(row.property) for row in rows]
-    for path in dict.fromkeys(path for path in told if not any(_within(path, one) for one in seen)):
-        # Alike to us: both are masked, or the difference is in what the cloud computes.
-        hidden = MASK in json.dumps([ours.get(_top(path)), theirs.get(_top(path))])
-        yield Drift(
-            resource=step.short, property=path, declared=MASK if hidden else "as declared", found="another value"
+    covered = [_without_indices(row.property) for row in rows]
+    for path in dict.fromkeys(path for path in changed if not any(_overlap(path, other) for other in covered)):
+        # The inputs are equal: both values are masked, or a computed property differs.
+        key = top_level_key(path)
+        hidden = MASK in json.dumps([declared_inputs.get(key), actual_inputs.get(key)])
+        yield DriftRow(
+            resource=step.short, property=path, declared=MASK if hidden else "as declared", actual="another value"
         )
-    if not told and not rows:
-        yield Drift(resource=step.short, declared="ready", found="not ready")
+    if not changed and not rows:
+        yield DriftRow(resource=step.short, declared="ready", actual="not ready")
 
 
-def differences(resource: str, path: str, declared: JsonValue, found: JsonValue) -> Iterator[Drift]:
-    """Every place in which two values differ, as deep as they have the same shape."""
-    if declared == found:
+def differences(resource: str, path: str, declared: JsonValue, actual: JsonValue) -> Iterator[DriftRow]:
+    """Compare two values recursively, as deep as both have the same structure."""
+    if declared == actual:
         return
-    if isinstance(declared, dict) and isinstance(found, dict):
-        for key in sorted({*declared, *found}):
-            yield from differences(resource, _joined(path, key), declared.get(key), found.get(key))
-    elif isinstance(declared, list) and isinstance(found, list):
-        yield from _elements(resource, path, declared, found)
-    elif isinstance(declared, str) and isinstance(found, str) and "\n" in declared + found:
-        yield from _elements(resource, path, list(declared.splitlines()), list(found.splitlines()))
+    if isinstance(declared, dict) and isinstance(actual, dict):
+        for key in sorted({*declared, *actual}):
+            yield from differences(resource, _joined(path, key), declared.get(key), actual.get(key))
+    elif isinstance(declared, list) and isinstance(actual, list):
+        yield from _list_differences(resource, path, declared, actual)
+    elif isinstance(declared, str) and isinstance(actual, str) and "\n" in declared + actual:
+        yield from _list_differences(resource, path, list(declared.splitlines()), list(actual.splitlines()))
     else:
-        yield Drift(resource=resource, property=path, declared=declared, found=found)
+        yield DriftRow(resource=resource, property=path, declared=declared, actual=actual)
 
 
-def _elements(resource: str, path: str, declared: list[JsonValue], found: list[JsonValue]) -> Iterator[Drift]:
-    """Elements of one name are compared, and of the others, those only one side has are told: an insertion shifts nothing."""
-    key = next((key for key in IDENTITY if _named(declared, key)), "")
-    ours, theirs = _named(declared, key), _named(found, key)
-    for name in [name for name in ours if name in theirs]:
-        yield from differences(resource, f"{path}[{name}]", ours[name], theirs[name])
-    missing = _left(declared, [*found, *(ours[name] for name in ours if name in theirs)])
-    added = _left(found, [*declared, *(theirs[name] for name in theirs if name in ours)])
+def _list_differences(
+    resource: str, path: str, declared: list[JsonValue], actual: list[JsonValue]
+) -> Iterator[DriftRow]:
+    """Compare elements by name, and report the others that only one list contains. An inserted element shifts no other."""
+    key = next((key for key in IDENTIFYING_KEYS if _by_key(declared, key)), "")
+    declared_by_key, actual_by_key = _by_key(declared, key), _by_key(actual, key)
+    common = [name for name in declared_by_key if name in actual_by_key]
+    for name in common:
+        yield from differences(resource, f"{path}[{name}]", declared_by_key[name], actual_by_key[name])
+    missing = _subtract(declared, [*actual, *(declared_by_key[name] for name in common)])
+    added = _subtract(actual, [*declared, *(actual_by_key[name] for name in common)])
     if missing or added:
-        yield Drift(resource=resource, property=path, declared=missing or None, found=added or None)
-    elif sorted(map(json.dumps, declared)) == sorted(map(json.dumps, found)) and not ours:
-        yield Drift(resource=resource, property=path, declared=declared, found=found)
+        yield DriftRow(resource=resource, property=path, declared=missing or None, actual=added or None)
+    elif sorted(map(json.dumps, declared)) == sorted(map(json.dumps, actual)) and not declared_by_key:
+        # Only the order differs.
+        yield DriftRow(resource=resource, property=path, declared=declared, actual=actual)
 
 
-def _named(elements: Sequence[JsonValue], key: str) -> Mapping[str, JsonValue]:
-    """Those that have this key, by what it holds; none where two hold the same."""
-    with_key = [one for one in elements if isinstance(one, dict) and one.get(key)]
-    named = {str(one[key]): one for one in with_key}
-    return dict(named) if len(named) == len(with_key) else {}
+def _by_key(elements: Sequence[JsonValue], key: str) -> Mapping[str, JsonValue]:
+    """The elements that have this key, by its value. Empty if two elements have the same value."""
+    with_key = [element for element in elements if isinstance(element, dict) and element.get(key)]
+    by_key = {str(element[key]): element for element in with_key}
+    return dict(by_key) if len(by_key) == len(with_key) else {}
 
 
-def _left(elements: Sequence[JsonValue], without: Sequence[JsonValue]) -> list[JsonValue]:
-    """What remains when each element of the second list is taken away once."""
-    left = list(elements)
-    for one in without:
-        if one in left:
-            left.remove(one)
-    return left
+def _subtract(elements: Sequence[JsonValue], removed: Sequence[JsonValue]) -> list[JsonValue]:
+    """The elements without one occurrence of each removed one."""
+    remaining = list(elements)
+    for element in removed:
+        if element in remaining:
+            remaining.remove(element)
+    return remaining
 
 
 def _joined(path: str, key: str) -> str:
@@ -138,15 +155,11 @@ def _joined(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _without_places(path: str) -> str:
-    """ "rules.sourceIps" of "rules[2].sourceIps[4]": which element it is depends on who counts."""
+def _without_indices(path: str) -> str:
+    """Reduce "rules[2].sourceIps[4]" to "rules.sourceIps": the two lists may number the same element differently."""
     return re.sub(r"\[[^\"\]]*\]", "", path)
 
 
-def _top(path: str) -> str:
-    return path.partition("[")[0].partition(".")[0]
-
-
-def _within(one: str, other: str) -> bool:
-    """Whether either path leads through the other."""
-    return one == other or one.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{one}.", f"{one}["))
+def _overlap(path: str, other: str) -> bool:
+    """Whether the paths are equal or one contains the other."""
+    return path == other or path.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{path}.", f"{path}["))

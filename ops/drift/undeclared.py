@@ -1,68 +1,71 @@
-"""What a refresh cannot see: things nobody declared, in the namespace and in the zone.
+"""Finds resources that a refresh does not cover, because the stack does not contain them: objects in the namespace, DNS records.
 
-Firewalls that somebody attached to our servers, and rules added to ours, are not among them: the refresh sees those.
+A refresh covers firewalls that were attached to the stack's servers, and rules that were added to its firewalls.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from infra.cluster.namespace import NAMESPACE
-from ops.adoption.findings import dig
 from ops.adoption.lookups.cloudflare import Cloudflare
-from ops.adoption.undeclared import Place, places, strangers
-from ops.drift.rows import NOT_DECLARED, STANDS, Drift
-from ops.errors import NotAllowedError
+from ops.adoption.undeclared import NamespacedKind, managed_kinds, undeclared_of_kind
+from ops.drift.rows import EXISTS, NOT_DECLARED, DriftRow
+from ops.errors import ForbiddenError
+from ops.json_paths import dig
 from ops.kubernetes import Cluster
 from ops.plan import State
 
-RUNNING = [
+UNMANAGED_KINDS = [
     ("v1", "Pod"),
     ("apps/v1", "DaemonSet"),
     ("apps/v1", "ReplicaSet"),
     ("apps/v1", "StatefulSet"),
     ("batch/v1", "CronJob"),
 ]
-"""What the program does not use, and others run things by."""
+"""Kinds that run containers and that the program does not declare."""
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
-LEADING = ("A", "AAAA", "CNAME")
-"""Types of records that lead somebody somewhere; mail and verification stay what they are."""
+ADDRESS_TYPES = ("A", "AAAA", "CNAME")
+"""Types of records that point to a server. Records for mail and verification are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Objects:
-    """What stands in the namespace besides, and the kinds that the account may not list."""
+class UndeclaredObjects:
+    """Undeclared objects in the namespace, and the kinds that the account may not list."""
 
-    drifts: Sequence[Drift]
-    unseen: Sequence[str]
+    rows: Sequence[DriftRow]
+    unlisted_kinds: Sequence[str]
 
 
-def objects(cluster: Cluster, held: Sequence[State]) -> Objects:
-    """Objects that the stack does not hold, and no controller made of one."""
-    ours = [place for place in places(held) if place.namespace == NAMESPACE]
-    found: list[Drift] = []
-    unseen: list[str] = []
-    for place in [*ours, *(Place(namespace=NAMESPACE, api_version=version, kind=kind) for version, kind in RUNNING)]:
+def undeclared_objects(cluster: Cluster, resources: Sequence[State]) -> UndeclaredObjects:
+    """Objects in the namespace that are neither in the state nor owned by a controller."""
+    managed = [kind for kind in managed_kinds(resources) if kind.namespace == NAMESPACE]
+    unmanaged = [
+        NamespacedKind(namespace=NAMESPACE, api_version=version, kind=kind) for version, kind in UNMANAGED_KINDS
+    ]
+    rows: list[DriftRow] = []
+    unlisted_kinds: list[str] = []
+    for kind in [*managed, *unmanaged]:
         try:
-            found += [_undeclared(name) for name in strangers(cluster, place, held, {})]
-        except NotAllowedError:
-            unseen.append(place.kind)
-    return Objects(drifts=found, unseen=sorted(unseen))
+            rows += [_row(name) for name in undeclared_of_kind(cluster, kind, resources, {})]
+        except ForbiddenError:
+            unlisted_kinds.append(kind.kind)
+    return UndeclaredObjects(rows=rows, unlisted_kinds=sorted(unlisted_kinds))
 
 
-def records(cloudflare: Cloudflare, held: Sequence[State]) -> Iterator[Drift]:
-    """Records that lead from a name of ours, or to an address of ours: the latter shows everybody where the origin is."""
-    ours = [state for state in held if state.type == RECORD]
-    ids = {state.id.rpartition("/")[2] for state in ours}
-    names, addresses = ({dig(state.outputs, key) for state in ours} for key in ("name", "content"))
-    for zone in sorted({str(dig(state.outputs, "zoneId")) for state in ours}):
+def undeclared_records(cloudflare: Cloudflare, resources: Sequence[State]) -> Iterator[DriftRow]:
+    """Undeclared records with a name of the stack, or with the address of one of its nodes, which they would expose."""
+    declared = [state for state in resources if state.type == RECORD]
+    ids = {state.id.rpartition("/")[2] for state in declared}
+    names, addresses = ({dig(state.outputs, key) for state in declared} for key in ("name", "content"))
+    for zone in sorted({str(dig(state.outputs, "zoneId")) for state in declared}):
         for record in cloudflare.records(zone):
             if (
-                record.type in LEADING
+                record.type in ADDRESS_TYPES
                 and record.id not in ids
                 and (record.name in names or record.content in addresses)
             ):
-                yield _undeclared(f"{record.type} record {record.name} → {record.content}")
+                yield _row(f"{record.type} record {record.name} → {record.content}")
 
 
-def _undeclared(name: str) -> Drift:
-    return Drift(resource=name, declared=NOT_DECLARED, found=STANDS)
+def _row(name: str) -> DriftRow:
+    return DriftRow(resource=name, declared=NOT_DECLARED, actual=EXISTS)

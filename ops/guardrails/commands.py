@@ -6,10 +6,12 @@ from collections.abc import Collection
 import click
 from rich.console import Console
 
-from ops import planning
+from ops.engine.preview import make_plan, show_diff
+from ops.engine.update import apply, unprotect
+from ops.errors import OpsError
 from ops.guardrails.rules import check
 from ops.guardrails.summary import changes, refusal
-from ops.plan import Plan, PlanError
+from ops.plan import Plan
 
 console = Console(soft_wrap=True, highlight=False)
 stack_option = click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
@@ -22,7 +24,7 @@ allow_delete_option = click.option(
 refresh_option = click.option(
     "--refresh",
     is_flag=True,
-    help="Refresh the state from Hetzner, Cloudflare and the cluster first, and revert manual changes.",
+    help="Refresh the state from Hetzner, Cloudflare and the cluster first, so that `up` reverts manual changes.",
 )
 
 
@@ -32,10 +34,13 @@ refresh_option = click.option(
 @refresh_option
 @click.option("--diff", is_flag=True, help="Also show Pulumi's diff of every property.")
 def preview(stack: str, allow_delete: tuple[str, ...], refresh: bool, diff: bool) -> None:
-    """Show what `up` would change, checked against the guard rails. Changes nothing."""
+    """Show what `up` would change. Changes nothing.
+
+    Exits with 1 if the engine cannot compute a plan, or if the plan breaks a guard rail.
+    """
     checked_plan(stack, allow_delete, refresh=refresh)
     if diff:
-        sys.exit(planning.show_diff(stack, refresh=refresh))
+        sys.exit(show_diff(stack, refresh=refresh))
 
 
 @click.command()
@@ -44,22 +49,28 @@ def preview(stack: str, allow_delete: tuple[str, ...], refresh: bool, diff: bool
 @refresh_option
 @click.option("--yes", is_flag=True, help="Apply without asking for confirmation.")
 def up(stack: str, allow_delete: tuple[str, ...], refresh: bool, yes: bool) -> None:
-    """Compute a plan, check it against the guard rails, ask for confirmation, and apply the program."""
+    """Apply the program.
+
+    Computes a plan, checks it against the guard rails and asks for confirmation first.
+    """
     plan = checked_plan(stack, allow_delete, refresh=refresh)
     if not yes:
         click.confirm(f"Apply these changes to stack {stack}?", abort=True)
     protected = [step.urn for step in plan.changes if step.short in allow_delete and step.old and step.old.protect]
     if protected:
-        planning.unprotect(stack, protected)
-    sys.exit(planning.apply(stack, refresh=refresh))
+        try:
+            unprotect(stack, protected)
+        except OpsError as error:
+            raise click.ClickException(f"Could not lift the protection. Nothing was changed.\n{error}") from None
+    sys.exit(apply(stack, refresh=refresh))
 
 
 def checked_plan(stack: str, allow_delete: Collection[str], *, refresh: bool = False) -> Plan:
     """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
     try:
         with console.status(f"Planning stack {stack}"):
-            plan = planning.make_plan(stack, refresh=refresh)
-    except PlanError as error:
+            plan = make_plan(stack, refresh=refresh)
+    except OpsError as error:
         raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))
     violations = check(plan, allow_delete=allow_delete)

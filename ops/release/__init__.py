@@ -1,1 +1,1 @@
-"""`release`: sets image tags, applies them, and shows the log of a failed migration."""
+"""The `release` command: sets image tags, applies them, and shows the log of a failed migration."""

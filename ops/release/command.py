@@ -1,4 +1,4 @@
-"""`release`: new images in one command. The settings hold them only if they were applied, or at least tried."""
+"""The `release` command. The settings keep the new image tags only if the operator confirmed the release."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from ops import planning, stackfile
+from ops import stackfile
+from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails.commands import checked_plan, stack_option
-from ops.plan import PlanError
 
 if TYPE_CHECKING:
     from ops.release.failed_migration import FailedMigration
@@ -27,92 +27,98 @@ console = Console(soft_wrap=True, highlight=False)
 @click.option(
     "--api",
     metavar="TAG",
-    help="Of api, and of worker too unless that is given: one repository builds both (book, 12b2f9d).",
+    help="Image tag of api, usually a commit. Also of worker, unless --worker is given: one repository builds both.",
 )
-@click.option("--worker", metavar="TAG")
-@click.option("--admin", metavar="TAG")
-@click.option("--web", metavar="TAG")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--worker", metavar="TAG", help="Image tag of worker.")
+@click.option("--admin", metavar="TAG", help="Image tag of admin.")
+@click.option("--web", metavar="TAG", help="Image tag of web.")
+@click.option("--yes", is_flag=True, help="Release without asking for confirmation.")
 def release(stack: str, yes: bool, **tags: str | None) -> None:
-    """Set new images, preview, ask, apply. Refused or declined, the settings stay as they were."""
-    chosen = {app: tag for app, tag in (tags | {"worker": tags["worker"] or tags["api"]}).items() if tag}
-    if not chosen:
-        raise click.UsageError("nothing to release: name at least one image, as in make release API=<commit>")
+    """Release new image tags.
+
+    Writes the tags to the settings, checks the plan, asks for confirmation and applies it.
+
+    If the plan is refused or the release declined, the settings stay unchanged. If a migration fails, prints its log.
+    """
+    new_tags = {app: tag for app, tag in (tags | {"worker": tags["worker"] or tags["api"]}).items() if tag}
+    if not new_tags:
+        raise click.UsageError("nothing to release: name at least one image, for example make release API=<commit>")
     try:
-        before = release_images(stack, chosen, ask=not yes)
-        status = planning.apply(stack)
+        old_tags = confirm_images(stack, new_tags, ask=not yes)
+        status = apply(stack)
         if status != 0:
-            _tell_why(stack, before)
-    except (OpsError, PlanError) as error:
+            _explain_failure(stack, old_tags)
+    except OpsError as error:
         raise click.ClickException(str(error)) from None
     sys.exit(status)
 
 
-def release_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping[str, str]:
-    """Writes the tags and has them agreed to; returns those they replace. Ends the command where they are refused or declined."""
+def confirm_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping[str, str]:
+    """Write the tags and return the old ones. If the plan is refused or declined, restore the settings and end the command."""
     file = stackfile.settings_file(stack)
-    with _as_it_was_unless_agreed(file):
-        before = set_images(file, tags)
+    with _restored_on_exit(file):
+        old_tags = set_images(file, tags)
         for app, tag in tags.items():
-            console.print(f"{app}: {before[app]} → {tag}")
+            console.print(f"{app}: {old_tags[app]} → {tag}")
         # A release deletes nothing. Confirm a deletion with make up ALLOW_DELETE=… before it.
         checked_plan(stack, ())
         if ask:
             click.confirm(f"Release this to {stack}?", abort=True)
-    return before
+    return old_tags
 
 
 def set_images(file: Path, tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Writes the tags and returns those they replace."""
+    """Write the tags to the settings file and return the old ones."""
     images = stackfile.load(file).get("config", {}).get(IMAGES, {})
     if missing := tags.keys() - images.keys():
-        raise OpsError(
-            f"{file.name} has no {', '.join(f'{IMAGES}.{app}' for app in sorted(missing))}: see Pulumi.yaml for what it holds"
-        )
-    before = {app: str(images[app]) for app in tags}
+        keys = ", ".join(f"{IMAGES}.{app}" for app in sorted(missing))
+        raise OpsError(f"{file.name} has no {keys}. Pulumi.yaml describes {IMAGES}")
+    old_tags = {app: str(images[app]) for app in tags}
     for app, tag in tags.items():
         stackfile.set_value(file, f"{IMAGES}.{app}", tag)
-    return before
+    return old_tags
 
 
 @contextmanager
-def _as_it_was_unless_agreed(file: Path) -> Iterator[None]:
-    was = file.read_bytes() if file.exists() else None
+def _restored_on_exit(file: Path) -> Iterator[None]:
+    """Restore the file if the block raises."""
+    content = file.read_bytes() if file.exists() else None
     try:
         yield
     except BaseException:
-        # Every way out, Ctrl-C and the end of the process included: the next `up` must not release what nobody agreed to.
-        if was is not None:
-            file.write_bytes(was)
+        # Ctrl-C and sys.exit included: the next `up` must not release an unconfirmed tag.
+        if content is not None:
+            file.write_bytes(content)
         raise
 
 
-def _tell_why(stack: str, before: Mapping[str, str]) -> None:
-    # Here and not above: the Kubernetes client takes longer to import than all the rest, and a release that succeeds needs none.
-    from ops.release.failed_migration import find  # noqa: PLC0415
+def _explain_failure(stack: str, old_tags: Mapping[str, str]) -> None:
+    # Imported here, because the Kubernetes client is slow to import and a successful release does not need it.
+    from ops.release.failed_migration import find_failed_migration  # noqa: PLC0415
 
     try:
-        failed = find(stack)
-    except (OpsError, PlanError) as error:
-        # The release's own failure stands above, with the command that reads the log.
-        console.print(f"[red]release:[/] whether it was the migration could not be seen: {error}")
+        migration = find_failed_migration(stack)
+    except OpsError as error:
+        # The output of `up` above has the failure itself, and the command that prints the migration's log.
+        console.print(f"[red]release:[/] failed as shown above. Could not check whether the migration failed: {error}")
         return
-    again = " ".join(f"{app.upper()}={tag}" for app, tag in before.items())
-    if failed is None:
+    rollback = f"make release STACK={stack} " + " ".join(f"{app.upper()}={tag}" for app, tag in old_tags.items())
+    if migration is None:
         console.print(
-            f"[red]release:[/] it stopped on the way, as shown above; the settings hold the new tags. Mended, go on: make up "
-            f"STACK={stack}. Or back: make release STACK={stack} {again}"
+            "[red]release:[/] failed as shown above. The settings have the new tags.\n"
+            f"  To continue after a fix: make up STACK={stack}\n"
+            f"  To roll back: {rollback}"
         )
         return
-    console.print(_log(failed), markup=False)
+    console.print(_log(migration), markup=False)
     console.print(
-        "[red]release:[/] the migration failed: no new pod of api or worker was started, the old ones keep serving.\n"
-        "  goose rolled the failed file back, those before it stay applied. Mend it, build an image that has it, then\n"
-        f"  make release STACK={stack} API=<its commit>\n"
-        f"  To go back instead: make release STACK={stack} {again}"
+        "[red]release:[/] the migration failed. No new api or worker pod was started; the old pods keep serving.\n"
+        "  goose rolled back the failed migration file. The files before it stay applied.\n"
+        f"  To continue, fix it, build an image, and run: make release STACK={stack} API=<its commit>\n"
+        f"  To roll back: {rollback}"
     )
 
 
-def _log(failed: "FailedMigration") -> str:
-    words = failed.log.rstrip() if failed.log else "(its pod is gone, and the log with it)"
-    return f"\nJob {failed.job}: {failed.reason}\n{words}\n"
+def _log(migration: "FailedMigration") -> str:
+    log = migration.log.rstrip() if migration.log else "(no log: its pod is deleted)"
+    return f"\nJob {migration.job}: {migration.reason}\n{log}\n"

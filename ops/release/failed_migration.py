@@ -1,34 +1,37 @@
-"""The migration that a release ended with: which Job it was, why it failed, and what it said."""
+"""The migration Job that made a release fail: its name, the reason, and its log."""
 
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from ops import engine
-from ops.adoption.findings import dig
+from ops import kubernetes
+from ops.engine.stack import read_settings, state_resources
 from ops.guardrails.rules import MIGRATION
+from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
 
-JOB_OF_A_POD = "batch.kubernetes.io/job-name"
-LINES = 100
-"""Of the log's end: goose tells one line a migration, and its error last."""
+JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+LOG_LINES = 100
+"""Lines at the end of the log. goose prints one line for each migration, and its error last."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailedMigration:
-    """`log` is None where the pod is gone: a Job that is ended by its deadline takes its pod along."""
+    """A failed migration Job. `log` is None if its pod is deleted, as after the Job's deadline."""
 
     job: str
     reason: str
     log: str | None
 
 
-def find(stack: str) -> FailedMigration | None:
-    """The stack's migration, if it failed."""
-    job = next((one for one in engine.held(stack) if one.short == MIGRATION), None)
-    name, namespace = (str(dig(job.inputs, "metadata", key)) if job else "" for key in ("name", "namespace"))
-    with engine.cluster(stack, engine.settings(stack)) as cluster:
-        live = cluster.get("batch/v1", "Job", namespace, name) if job else None
+def find_failed_migration(stack: str) -> FailedMigration | None:
+    """The stack's migration Job, if it failed."""
+    job = next((state for state in state_resources(stack) if state.short == MIGRATION), None)
+    if job is None:
+        return None
+    name, namespace = (str(dig(job.inputs, "metadata", key)) for key in ("name", "namespace"))
+    with kubernetes.connect(stack, read_settings(stack)) as cluster:
+        live = cluster.get("batch/v1", "Job", namespace, name)
         reason = _failure(live) if live else None
         return FailedMigration(job=name, reason=reason, log=_log(cluster, namespace, name)) if reason else None
 
@@ -41,9 +44,9 @@ def _failure(job: Object) -> str | None:
 
 def _log(cluster: Cluster, namespace: str, job: str) -> str | None:
     pods = [
-        one
-        for one in cluster.list("v1", "Pod", namespace)
-        if one["metadata"].get("labels", {}).get(JOB_OF_A_POD) == job
+        pod
+        for pod in cluster.list("v1", "Pod", namespace)
+        if pod["metadata"].get("labels", {}).get(JOB_NAME_LABEL) == job
     ]
-    newest = max(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]), default=None)
-    return cluster.log(namespace, newest["metadata"]["name"], lines=LINES) if newest else None
+    newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+    return cluster.log(namespace, newest["metadata"]["name"], lines=LOG_LINES) if newest else None

@@ -78,7 +78,7 @@ def test_every_resource_is_in_the_table_and_all_that_lives_is_found(adopted: Ado
         "Firewall::honeydue missing",
     ):
         assert line in " ".join(adopted.said.split())
-    assert "old one stays valid until somebody revokes it" in adopted.said
+    assert "the old certificate stays valid until it is revoked" in adopted.said
     assert "PodDisruptionBudget api-pdb" in adopted.said
     assert len(known(adopted.world)) == 51
 
@@ -107,7 +107,7 @@ def test_no_secret_stands_in_state_or_in_what_was_said(adopted: Adoption) -> Non
 
 def test_a_second_adoption_does_nothing(adopted: Adoption) -> None:
     before = adopted.world.pulumi("stack", "export").stdout
-    assert "Nothing to adopt: the stack holds all that exists." in adopted.world.adopt().stdout
+    assert "Nothing to adopt: every existing resource is in the stack." in adopted.world.adopt().stdout
     assert json.loads(adopted.world.pulumi("stack", "export").stdout)["deployment"] == json.loads(before)["deployment"]
     assert everything(adopted.world) == adopted.objects
 
@@ -192,7 +192,7 @@ def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: Worl
     stopped = another.adopt(check=False, env={"COLUMNS": "400"})
     assert stopped.returncode != 0
     assert "Server::hetzner1 ambiguous" in " ".join(stopped.stdout.split())
-    assert "1 ambiguous, as shown; nothing was changed" in stopped.stdout
+    assert "1 ambiguous, as shown above. Nothing was changed" in stopped.stdout
     assert known(another) == {}
     assert "honeydue:adopted" not in stackfile.load(another.layout.config)["config"]
     with Store(another.layout.clouds / "hcloud.json").transaction() as state:
@@ -209,13 +209,13 @@ def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: Worl
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "what was imported stays so. Run it again to go on" in said
+    assert "Resources that it imported stay imported; run the command again" in said
     assert "Traceback" not in said
     half = known(another)
     assert 0 < len(half) < 51
 
     objects = everything(another)
-    assert "Taken over." in another.adopt().stdout
+    assert "Import complete." in another.adopt().stdout
     assert half.items() <= known(another).items()
     assert len(known(another)) == 51
     assert everything(another) == objects

@@ -80,7 +80,7 @@ def test_what_moves_by_itself_is_no_drift(production: World, tmp_path: Path) -> 
     found = look(production, tmp_path)
     assert found.status == 0, found.said
     assert "No drift of stack prod" in found.said
-    assert "Job::migrate was cleaned up after it was done" in found.said
+    assert "Job::migrate was deleted after it completed" in found.said
     assert state(production) == before
 
 
@@ -162,7 +162,7 @@ def test_all_drift_is_told_and_nothing_else(drifted: Look) -> None:
     )
     assert drifted.rows == {
         ("DnsRecord::api-hetzner2", "proxied"): ("true", "false"),
-        ("A record direct.myhoneydue.com → 178.104.247.152", ""): ("not in the stack", "is there"),
+        ("A record direct.myhoneydue.com → 178.104.247.152", ""): ("not in the stack", "exists"),
         ("Firewall::honeydue", "rules"): (declared, found),
         ("Server::hetzner1", "firewallIds"): ("-", drifted.rows["Server::hetzner1", "firewallIds"][1]),
         # A range that Cloudflare added is in force in three places.
@@ -171,14 +171,14 @@ def test_all_drift_is_told_and_nothing_else(drifted: Look) -> None:
         ("Middleware::cloudflare-only", "spec.ipAllowList.sourceRange"): (ANOTHER_RANGE, "-"),
         ("Deployment::web", "spec.replicas"): ("3", "1"),
         ("Deployment::worker", IMAGE): (drifted.rows["Deployment::worker", IMAGE][0], image("by-hand")),
-        ("NetworkPolicy::redis", ""): ("is there", "gone"),
+        ("NetworkPolicy::redis", ""): ("exists", "missing"),
         ("Secret::honeydue-secrets", "data.SECRET_KEY"): ("[secret]", "another value"),
         ("ConfigMap::honeydue-config", "data.DB_HOST"): (
             drifted.rows["ConfigMap::honeydue-config", "data.DB_HOST"][0],
             "[secret]",
         ),
-        ("ConfigMap by-hand", ""): ("not in the stack", "is there"),
-        ("DaemonSet by-hand", ""): ("not in the stack", "is there"),
+        ("ConfigMap by-hand", ""): ("not in the stack", "exists"),
+        ("DaemonSet by-hand", ""): ("not in the stack", "exists"),
     }
 
 
@@ -211,7 +211,7 @@ def test_a_refused_token_is_no_drift(world: World, tmp_path: Path) -> None:
     world.pulumi("config", "set", "--secret", "honeydue:cloudflareToken", "expired-token-of-a-test")
     found = look(world, tmp_path)
     assert found.status == 1
-    assert "Cloudflare refuses the token in honeydue:cloudflareToken (401)" in found.said
+    assert "Cloudflare rejects the token in honeydue:cloudflareToken (401)" in found.said
     assert "expired-token-of-a-test" not in found.said
 
 
@@ -235,7 +235,7 @@ def test_a_running_update_is_no_drift(world: World, tmp_path: Path) -> None:
     update.send_signal(signal.SIGINT)
     update.communicate(timeout=120)
     assert found.status == 1
-    assert "Wait for the update that runs" in found.said
+    assert "Wait until the running update completes" in found.said
 
 
 def pending(world: World) -> list[Mapping[str, Mapping[str, str]]]:

@@ -70,5 +70,5 @@ def test_a_migration_that_was_ended_by_its_deadline_has_no_log(production: World
     production.set_config("honeydue:database.migrationDeadlineSeconds", 600)
     assert failed.returncode != 0
     told = failed.stdout.partition("DeadlineExceeded: ")[2]
-    assert "its pod is gone" in told
+    assert "its pod is deleted" in told
     assert ops(production, "release", "--stack", "prod", "--api", tag, "--yes").returncode == 0

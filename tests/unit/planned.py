@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.adoption.findings import Wanted
+from ops.adoption.findings import Candidate
 
 
-def wanted(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Wanted:
-    return Wanted(
+def wanted(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Candidate:
+    return Candidate(
         urn=f"urn:pulumi:prod::honeydue::{type_}::{name}",
         type=type_,
         name=name,

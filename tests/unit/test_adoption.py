@@ -1,4 +1,4 @@
-"""The parts of an adoption that need no engine: import files, whose the fields are, what restarts, what would be missed."""
+"""The parts of an adoption that need no engine: import files, field managers, restarts, removed keys."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from ops.adoption.discovery import import_files, mounted_by
-from ops.adoption.field_managers import given_to
-from ops.adoption.removed_keys import lost_keys
+from ops.adoption.field_managers import transferred
+from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import Restart, restarts
-from ops.engine import ImportFile
-from ops.kubeconfig import without_rights
+from ops.engine.imports import ImportFile
+from ops.kubeconfig import without_permissions
 from ops.plan import Plan
 
 STACK = "urn:pulumi:prod::honeydue::"
@@ -94,14 +94,14 @@ def test_what_kubectl_applied_becomes_ours() -> None:
         "kubectl-client-side-apply", "Update", {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}}}}
     )
     set_ = fields("kubectl-set", "Update", {"f:spec": {"f:template": {"f:spec": {}}}})
-    (entry,) = given_to(OURS, "apps/v1", [applied, set_])
+    (entry,) = transferred(OURS, "apps/v1", [applied, set_])
     assert (entry["manager"], entry["operation"]) == (OURS, "Apply")
     assert entry["fieldsV1"] == {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}, "f:spec": {}}}}
 
 
 def test_what_is_ours_already_is_kept_beside_it() -> None:
     ours = fields(OURS, "Apply", {"f:spec": {"f:paused": {}}})
-    (entry,) = given_to(OURS, "apps/v1", [ours, fields("kubectl-edit", "Update", {"f:spec": {"f:replicas": {}}})])
+    (entry,) = transferred(OURS, "apps/v1", [ours, fields("kubectl-edit", "Update", {"f:spec": {"f:replicas": {}}})])
     assert entry["fieldsV1"] == {"f:spec": {"f:paused": {}, "f:replicas": {}}}
 
 
@@ -111,9 +111,9 @@ def test_controllers_statuses_and_other_versions_keep_what_is_theirs() -> None:
         fields("kubectl-edit", "Update", {"f:status": {}}, subresource="status"),
         {**fields("kubectl-create", "Update", {"f:spec": {}}), "apiVersion": "autoscaling/v1"},
     ]
-    assert given_to(OURS, "apps/v1", others) == []
+    assert transferred(OURS, "apps/v1", others) == []
     kubectl = fields("kubectl-client-side-apply", "Update", {"f:spec": {"f:paused": {}}})
-    assert list(given_to(OURS, "apps/v1", [*others, kubectl]))[1:] == others
+    assert list(transferred(OURS, "apps/v1", [*others, kubectl]))[1:] == others
 
 
 def pod(image: str = "api:1", **changes: object) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def test_a_changed_pod_is_named_with_its_reasons() -> None:
         "metadata": {"labels": {"app": "api", "part": "app"}},
     }
     (found,) = restarts([event(pod(), changed)])
-    assert found == Restart(name="api", pods=3, one_by_one=True, because=("image", "labels", "securityContext"))
+    assert found == Restart(name="api", pods=3, rolling=True, changed=("image", "labels", "securityContext"))
     assert str(found).startswith("api (3 pods, one at a time")
     (alone,) = restarts([event(pod(), pod("api:2"), strategy="Recreate", replicas=1)])
-    assert str(alone) == "api (1 pod, it stops before its successor starts): image"
+    assert str(alone) == "api (1 pod, stopped before its replacement starts): image"
 
 
 def test_a_pod_that_the_api_server_would_write_the_same_restarts_nothing() -> None:
@@ -170,7 +170,7 @@ def test_keys_that_would_be_missed_are_named_without_their_values() -> None:
         {"resourcePreEvent": {"metadata": {**metadata, "detailedDiff": diff}}},
         {"resourcePreEvent": {"metadata": metadata}},
     ]
-    assert list(lost_keys(events)) == ["ConfigMap::config: DB_MAX_OPEN_CONNS, apns.p8"]
+    assert list(removed_keys(events)) == ["ConfigMap::config: DB_MAX_OPEN_CONNS, apns.p8"]
 
 
 KUBECONFIG = """
@@ -180,10 +180,10 @@ users: [{name: admin, user: {client-key-data: x}}, {name: other, user: {token: y
 
 
 def test_a_plan_is_made_as_nobody() -> None:
-    users = {one["name"]: one["user"] for one in yaml.safe_load(without_rights(KUBECONFIG, "default"))["users"]}
+    users = {one["name"]: one["user"] for one in yaml.safe_load(without_permissions(KUBECONFIG, "default"))["users"]}
     assert users == {"admin": {"client-key-data": "x", "as": "honeydue:planner"}, "other": {"token": "y"}}
 
 
 @pytest.mark.parametrize("content", ["", "x", "{", "contexts: []"])
 def test_what_is_no_kubeconfig_is_left_to_those_who_use_it(content: str) -> None:
-    assert without_rights(content, "default") == content
+    assert without_permissions(content, "default") == content

@@ -10,12 +10,13 @@ from pydantic import JsonValue
 
 from infra.cluster.namespace import NAMESPACE
 from ops.__main__ import cli
-from ops.adoption.findings import UNKNOWN
 from ops.adoption.lookups.cloudflare import Cloudflare
-from ops.drift.report import LONGEST, Findings, Masking, markdown, written
-from ops.drift.rows import GONE, NEVER_APPLIED, NOT_DECLARED, STANDS, Drift, drifts, motions
-from ops.drift.undeclared import objects, records
-from ops.errors import NotAllowedError, OpsError
+from ops.drift.masking import Masking
+from ops.drift.report import MAX_VALUE_LENGTH, DriftReport, format_value, markdown
+from ops.drift.rows import EXISTS, MISSING, NEVER_APPLIED, NOT_DECLARED, DriftRow, drift_rows, expected_changes
+from ops.drift.undeclared import undeclared_objects, undeclared_records
+from ops.engine.sentinels import UNKNOWN
+from ops.errors import ForbiddenError, OpsError
 from ops.kubernetes import Cluster, Object
 from ops.plan import Plan, State
 from rehearsal.clouds import api
@@ -35,7 +36,7 @@ HIDDEN = "s3cr3t-of-a-test"
 
 
 def rows(found: Plan, *held: str) -> dict[tuple[str, str], tuple[Any, Any]]:
-    return {(one.resource, one.property): (one.declared, one.found) for one in drifts(found, held)}
+    return {(one.resource, one.property): (one.declared, one.actual) for one in drift_rows(found, held)}
 
 
 def changed(
@@ -61,7 +62,7 @@ def test_a_recorded_plan_is_read() -> None:
         ("HelmChartConfig::traefik", "spec.valuesContent"): (["      - 198.51.100.0/24"], None),
         ("Middleware::cloudflare-only", "spec.ipAllowList.sourceRange"): (["198.51.100.0/24"], None),
         ("Secret::honeydue-secrets", "data.SECRET_KEY"): ("[secret]", "another value"),
-        ("NetworkPolicy::redis", ""): (STANDS, GONE),
+        ("NetworkPolicy::redis", ""): (EXISTS, MISSING),
         ("Deployment::web", "spec.replicas"): (3, 1),
     }
 
@@ -91,19 +92,19 @@ def test_the_program_s_step_tells_and_not_the_refresh_s() -> None:
 
 def test_what_is_gone_and_what_never_was_are_told_apart() -> None:
     gone = plan(step("delete", POLICY, "redis"), step("create", POLICY, "redis"))
-    assert rows(gone, urn(POLICY, "redis")) == {("NetworkPolicy::redis", ""): (STANDS, GONE)}
-    assert rows(gone) == {("NetworkPolicy::redis", ""): (STANDS, NEVER_APPLIED)}
+    assert rows(gone, urn(POLICY, "redis")) == {("NetworkPolicy::redis", ""): (EXISTS, MISSING)}
+    assert rows(gone) == {("NetworkPolicy::redis", ""): (EXISTS, NEVER_APPLIED)}
 
 
 def test_what_is_no_longer_declared_is_drift() -> None:
-    assert rows(plan(step("delete", POLICY, "redis"))) == {("NetworkPolicy::redis", ""): ("no longer declared", STANDS)}
+    assert rows(plan(step("delete", POLICY, "redis"))) == {("NetworkPolicy::redis", ""): ("no longer declared", EXISTS)}
 
 
 def test_a_finished_job_that_was_cleaned_up_is_no_drift() -> None:
     cleaned, job = plan(step("create", JOB, "migrate")), urn(JOB, "migrate")
     assert rows(cleaned, job) == {}
-    assert motions(cleaned, [job]) == ["Job::migrate was cleaned up after it was done"]
-    assert rows(cleaned) == {("Job::migrate", ""): (STANDS, NEVER_APPLIED)}
+    assert expected_changes(cleaned, [job]) == ["Job::migrate was deleted after it completed"]
+    assert rows(cleaned) == {("Job::migrate", ""): (EXISTS, NEVER_APPLIED)}
     assert rows(plan(step("create", DEPLOYMENT, "api")), urn(DEPLOYMENT, "api")) != {}
 
 
@@ -185,9 +186,9 @@ def test_no_secret_is_shown_on_either_side(kind: str, inputs: dict[str, Any]) ->
     top = next(iter(inputs))
     for declared, found in ((inputs, {}), ({}, inputs), (inputs, {top: {"other": "x"}})):
         told = list(
-            drifts(plan(step("update", kind, "one", changed=(top,), old={"inputs": found}, inputs=declared)), [])
+            drift_rows(plan(step("update", kind, "one", changed=(top,), old={"inputs": found}, inputs=declared)), [])
         )
-        shown = markdown(Findings(drifts=told), masking, stack="prod")
+        shown = markdown(DriftReport(rows=told), masking, stack="prod")
         assert told
         assert HIDDEN not in shown
         assert "the-stack-s-own-token" not in shown
@@ -203,11 +204,12 @@ def test_a_known_secret_is_masked_as_base64_and_inside_of_settings() -> None:
 
 def test_values_are_written_in_a_line() -> None:
     plain = Masking({})
-    assert written(None, plain) == "-"
+    assert format_value(None, plain) == "-"
     assert (
-        written([{"port": "22", "proxied": True, "ttl": 1.0, "tags": []}], plain) == "{port: 22, proxied: true, ttl: 1}"
+        format_value([{"port": "22", "proxied": True, "ttl": 1.0, "tags": []}], plain)
+        == "{port: 22, proxied: true, ttl: 1}"
     )
-    assert len(written("long " * 100, plain)) == LONGEST
+    assert len(format_value("long " * 100, plain)) == MAX_VALUE_LENGTH
 
 
 def test_no_part_of_a_secret_is_left_by_cutting_or_joining() -> None:
@@ -215,29 +217,31 @@ def test_no_part_of_a_secret_is_left_by_cutting_or_joining() -> None:
     masking = Masking({"apnsKey": key})
     texts: list[JsonValue] = [
         key,
-        "x " * (LONGEST // 2 - 5) + key,
+        "x " * (MAX_VALUE_LENGTH // 2 - 5) + key,
         list(key.splitlines()[3:5]),
         f"  {key.splitlines()[3]}\n",
     ]
     for value in texts:
-        assert "key, number" not in written(value, masking)
+        assert "key, number" not in format_value(value, masking)
 
 
 def test_markdown_holds_its_table_together() -> None:
-    findings = Findings(
-        drifts=[Drift(resource="A", property="b", declared="x|y", found="`z`")], motions=["B moved"], unseen=["Secret"]
+    report = DriftReport(
+        rows=[DriftRow(resource="A", property="b", declared="x|y", actual="`z`")],
+        expected_changes=["B moved"],
+        unlisted_kinds=["Secret"],
     )
-    assert markdown(findings, Masking({}), stack="prod").splitlines() == [
-        "**Drift in 1 thing of stack prod**",
+    assert markdown(report, Masking({}), stack="prod").splitlines() == [
+        "**Drift in 1 resource of stack prod**",
         "",
-        "| resource | property | declared | found |",
+        "| resource | property | declared | actual |",
         "| --- | --- | --- | --- |",
         "| `A` | `b` | `x\\|y` | `'z'` |",
         "",
-        "- No drift: B moved.",
-        "- Undeclared objects of these kinds were not looked for, as the account may not list them: Secret.",
+        "- Not drift: B moved.",
+        "- Undeclared objects of these kinds were not checked, because the account may not list them: Secret.",
     ]
-    assert markdown(Findings(drifts=[]), Masking({}), stack="prod") == "**No drift of stack prod**\n\n"
+    assert markdown(DriftReport(rows=[]), Masking({}), stack="prod") == "**No drift of stack prod**\n\n"
 
 
 class Listed(Cluster):
@@ -248,7 +252,7 @@ class Listed(Cluster):
 
     def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
         if kind == "Secret":
-            raise NotAllowedError("secrets is forbidden")
+            raise ForbiddenError("secrets is forbidden")
         assert namespace == NAMESPACE
         return [one for one in self._held if (one["apiVersion"], one["kind"]) == (api_version, kind)]
 
@@ -287,12 +291,12 @@ def test_objects_that_nobody_declared_are_drift_unless_a_controller_made_them() 
         live("apps/v1", "ReplicaSet", "api-1", ownerReferences=[{"kind": "Deployment", "name": "api"}]),
         live("v1", "Pod", "lone"),
     )
-    found = objects(cluster, held)
-    assert {(one.resource, one.declared, one.found) for one in found.drifts} == {
-        ("Deployment spy", NOT_DECLARED, STANDS),
-        ("Pod lone", NOT_DECLARED, STANDS),
+    found = undeclared_objects(cluster, held)
+    assert {(one.resource, one.declared, one.actual) for one in found.rows} == {
+        ("Deployment spy", NOT_DECLARED, EXISTS),
+        ("Pod lone", NOT_DECLARED, EXISTS),
     }
-    assert found.unseen == ["Secret"]
+    assert found.unlisted_kinds == ["Secret"]
 
 
 ZONE, DOMAIN = "023e105f4ecef8ad9ca31a8372d0c353", "myhoneydue.com"
@@ -324,16 +328,16 @@ def test_records_that_lead_to_us_or_from_us_are_drift(clouds: Path) -> None:
     record(clouds, "api", '"verification"', "TXT")
     record(clouds, "blog", "192.0.2.77")
     cloudflare = Cloudflare(TOKENS.cloudflare)
-    assert list(records(cloudflare, held)) == []
+    assert list(undeclared_records(cloudflare, held)) == []
 
     record(clouds, "api", "192.0.2.9")
     record(clouds, "direct", "192.0.2.1")
-    assert {one.resource for one in records(cloudflare, held)} == {
+    assert {one.resource for one in undeclared_records(cloudflare, held)} == {
         f"A record api.{DOMAIN} → 192.0.2.9",
         f"A record direct.{DOMAIN} → 192.0.2.1",
     }
-    with pytest.raises(OpsError, match="refuses the token"):
-        list(records(Cloudflare("another"), held))
+    with pytest.raises(OpsError, match="rejects the token"):
+        list(undeclared_records(Cloudflare("another"), held))
 
 
 def test_a_mistyped_command_does_not_end_as_drift_does() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from infra.settings.topology import Node
-from ops.adoption.findings import UNKNOWN, Finding, Verdict
-from ops.adoption.lookups import GENERATED, Lookup, find
+from ops.adoption.findings import Finding, Status
+from ops.adoption.lookups import GENERATED, Lookup, look_up
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner, fingerprint
+from ops.engine.sentinels import UNKNOWN
 from ops.errors import OpsError
 from rehearsal.clouds import api
 from rehearsal.clouds.account import Account, write_account
@@ -60,12 +61,12 @@ def away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hetzner(type_: str, alias: str, /, **inputs: object) -> Finding:
-    return find(wanted(type_, alias, inputs), Hetzner(TOKENS.hetzner, NODES).lookups)
+    return look_up(wanted(type_, alias, inputs), Hetzner(TOKENS.hetzner, NODES).lookups)
 
 
 def cloudflare(type_: str, inputs: Mapping[str, object], *dependencies: str) -> Finding:
     known = {"the address of hetzner1": ADDRESS}
-    return find(
+    return look_up(
         wanted(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies), Cloudflare(TOKENS.cloudflare, known.get).lookups
     )
 
@@ -84,39 +85,39 @@ def test_an_address_is_found_by_itself_whatever_it_is_called(clouds: Path) -> No
     order(clouds, HOSTNAME)
     (id_,) = (id_ for id_, live in state(clouds, "hcloud").of(PRIMARY_IP).items() if live["ipAddress"] == ADDRESS)
     found = hetzner(PRIMARY_IP, "hetzner1", name="hetzner1-ipv4")
-    assert (found.verdict, found.id) == (Verdict.FOUND, id_)
-    assert f"called primary_ip-{id_}" in found.note
+    assert (found.status, found.id) == (Status.FOUND, id_)
+    assert f"named primary_ip-{id_}" in found.note
 
 
 def test_an_address_that_nobody_expects_is_found_by_name(clouds: Path) -> None:
-    assert hetzner(PRIMARY_IP, "new", name="new-ipv4").verdict is Verdict.MISSING
+    assert hetzner(PRIMARY_IP, "new", name="new-ipv4").status is Status.MISSING
     id_ = provision(clouds, PRIMARY_IP, {"name": "new-ipv4", "type": "ipv4", "location": "nbg1", "autoDelete": False})
     assert hetzner(PRIMARY_IP, "new", name="new-ipv4").id == id_
 
 
 def test_a_server_is_found_by_name_or_address_and_two_that_fit_are_for_a_person(clouds: Path) -> None:
-    assert hetzner(SERVER, "hetzner1", name=HOSTNAME).verdict is Verdict.MISSING
+    assert hetzner(SERVER, "hetzner1", name=HOSTNAME).status is Status.MISSING
     id_ = order(clouds, HOSTNAME)
     assert hetzner(SERVER, "hetzner1", name=HOSTNAME).id == id_
     rename(clouds, id_, "renamed")
     assert hetzner(SERVER, "hetzner1", name=HOSTNAME).id == id_
     other = order(clouds, HOSTNAME)
     both = hetzner(SERVER, "hetzner1", name=HOSTNAME)
-    assert both.verdict is Verdict.AMBIGUOUS
+    assert both.status is Status.AMBIGUOUS
     assert {f"(id {one})" in both.note for one in (id_, other)} == {True}
 
 
 def test_a_key_is_found_by_the_key_and_another_of_its_name_is_for_a_person(clouds: Path) -> None:
     other = KEY.replace("a2", "b2")
     provision(clouds, SSH_KEY, {"name": "laptop", "publicKey": other})
-    assert hetzner(SSH_KEY, "key-laptop", name="laptop", publicKey=f"{KEY} laptop").verdict is Verdict.AMBIGUOUS
+    assert hetzner(SSH_KEY, "key-laptop", name="laptop", publicKey=f"{KEY} laptop").status is Status.AMBIGUOUS
     id_ = provision(clouds, SSH_KEY, {"name": "uploaded", "publicKey": KEY})
     assert hetzner(SSH_KEY, "key-laptop", name="laptop", publicKey=f"{KEY} laptop").id == id_
     assert fingerprint(KEY) == state(clouds, "hcloud").of(SSH_KEY)[id_]["fingerprint"]
 
 
 def test_what_has_but_a_name_is_found_by_it(clouds: Path) -> None:
-    assert hetzner(FIREWALL, "honeydue", name="honeydue").verdict is Verdict.MISSING
+    assert hetzner(FIREWALL, "honeydue", name="honeydue").status is Status.MISSING
     id_ = provision(clouds, FIREWALL, {"name": "honeydue"})
     assert hetzner(FIREWALL, "honeydue", name="honeydue").id == id_
 
@@ -135,22 +136,22 @@ def test_a_network_is_found_by_its_name_and_a_subnet_by_its_range(clouds: Path) 
     )
     assert hetzner(NETWORK, "honeydue", name="honeydue").id == network
     assert hetzner(SUBNET, "nodes", ipRange="10.0.0.0/24").id == f"{network}-10.0.0.0/24"
-    assert hetzner(SUBNET, "nodes", ipRange="10.0.1.0/24").verdict is Verdict.MISSING
+    assert hetzner(SUBNET, "nodes", ipRange="10.0.1.0/24").status is Status.MISSING
 
 
 def test_a_record_is_found_by_its_content_which_may_be_an_address_yet_to_be_adopted(clouds: Path) -> None:
     record(clouds, content="203.0.113.9")
     unknown = {"name": f"api.{DOMAIN}", "type": "A", "content": UNKNOWN}
-    assert cloudflare(RECORD, unknown, "the address of hetzner1").verdict is Verdict.MISSING
+    assert cloudflare(RECORD, unknown, "the address of hetzner1").status is Status.MISSING
     id_ = record(clouds)
     assert cloudflare(RECORD, unknown, "something else", "the address of hetzner1").id == f"{ZONE}/{id_}"
     assert cloudflare(RECORD, {**unknown, "content": ADDRESS}).id == f"{ZONE}/{id_}"
-    assert cloudflare(RECORD, unknown, "the address of a new node").verdict is Verdict.MISSING
+    assert cloudflare(RECORD, unknown, "the address of a new node").status is Status.MISSING
 
 
 def test_a_record_that_cannot_be_made_is_for_a_person(clouds: Path) -> None:
     record(clouds, type="CNAME", content="elsewhere.example.com")
-    assert "is a CNAME" in cloudflare(RECORD, {"name": f"api.{DOMAIN}", "type": "A", "content": ADDRESS}).note
+    assert "is a CNAME record" in cloudflare(RECORD, {"name": f"api.{DOMAIN}", "type": "A", "content": ADDRESS}).note
 
 
 def test_settings_of_the_zone_are_always_there(clouds: Path) -> None:
@@ -163,17 +164,17 @@ def test_settings_of_the_zone_are_always_there(clouds: Path) -> None:
 
 def test_a_refused_token_is_one_line_with_the_command_that_sets_it(clouds: Path) -> None:
     assert clouds
-    with pytest.raises(OpsError, match=r"Hetzner refuses .*pulumi config set --secret honeydue:hetznerToken") as error:
-        find(wanted(FIREWALL, "x", {"name": "x"}), Hetzner("wrong", NODES).lookups)
+    with pytest.raises(OpsError, match=r"Hetzner rejects .*pulumi config set --secret honeydue:hetznerToken") as error:
+        look_up(wanted(FIREWALL, "x", {"name": "x"}), Hetzner("wrong", NODES).lookups)
     assert "\n" not in str(error.value)
     assert "wrong" not in str(error.value)
-    with pytest.raises(OpsError, match=r"Cloudflare refuses .*pulumi config set --secret honeydue:cloudflareToken"):
-        find(wanted(ORIGIN_PULLS, "x", {"zoneId": ZONE}), Cloudflare("wrong", lambda _: None).lookups)
+    with pytest.raises(OpsError, match=r"Cloudflare rejects .*pulumi config set --secret honeydue:cloudflareToken"):
+        look_up(wanted(ORIGIN_PULLS, "x", {"zoneId": ZONE}), Cloudflare("wrong", lambda _: None).lookups)
 
 
 def test_another_error_is_told_in_the_vendors_words(clouds: Path) -> None:
     assert clouds
-    with pytest.raises(OpsError, match="Cloudflare's API answers 400: Undefined zone setting"):
+    with pytest.raises(OpsError, match="Cloudflare's API returned 400: Undefined zone setting"):
         cloudflare(SETTING, {"settingId": "no_such_setting"})
 
 
@@ -201,8 +202,8 @@ def test_there_is_a_way_to_find_whatever_the_program_declares(program: Capture) 
 
 
 def test_a_type_that_cannot_be_found_is_named() -> None:
-    with pytest.raises(OpsError, match="no way is known to find a hcloud:index/volume:Volume"):
-        find(wanted("hcloud:index/volume:Volume", "x", {}), every_lookup())
+    with pytest.raises(OpsError, match="there is no lookup for type hcloud:index/volume:Volume"):
+        look_up(wanted("hcloud:index/volume:Volume", "x", {}), every_lookup())
 
 
 def test_what_exists_nowhere_else_is_left_out_with_the_reason() -> None:
@@ -213,6 +214,6 @@ def test_what_exists_nowhere_else_is_left_out_with_the_reason() -> None:
         "kubernetes:batch/v1:Job": job,
         "cloudflare:index/originCaCertificate:OriginCaCertificate": {},
     }.items():
-        found = find(wanted(type_, "x", inputs), every_lookup())
-        assert found.verdict is Verdict.LEFT_OUT, type_
+        found = look_up(wanted(type_, "x", inputs), every_lookup())
+        assert found.status is Status.SKIPPED, type_
         assert found.note

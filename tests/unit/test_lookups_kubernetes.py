@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from infra.settings.adopted import Adopted
-from ops.adoption.findings import Verdict, Wanted
-from ops.adoption.lookups import find
+from ops.adoption.findings import Candidate, Status
+from ops.adoption.lookups import look_up
 from ops.adoption.lookups.kubernetes import Kubernetes
 from ops.errors import OpsError
 from ops.kubernetes import Cluster, Object
@@ -29,13 +29,13 @@ def kubeconfig(server: str) -> str:
     ("content", "context", "said"),
     [
         (kubeconfig("https://127.0.0.1:1"), "default", r"API server at https://127\.0\.0\.1:1 cannot be reached"),
-        (kubeconfig("https://127.0.0.1:1"), "other", "does not lead to context other"),
-        ("kubernetes-token", "default", "does not lead to context default"),
-        ("{kubernetes-token", "default", "does not lead to context default"),
+        (kubeconfig("https://127.0.0.1:1"), "other", "has no usable context other"),
+        ("kubernetes-token", "default", "has no usable context default"),
+        ("{kubernetes-token", "default", "has no usable context default"),
     ],
 )
 def test_a_kubeconfig_that_leads_nowhere_is_one_line_and_not_repeated(content: str, context: str, said: str) -> None:
-    with pytest.raises(OpsError, match=said) as error, Cluster.reach(content, context) as cluster:
+    with pytest.raises(OpsError, match=said) as error, Cluster.connect(content, context) as cluster:
         cluster.get("v1", "Secret", "honeydue", "x")
     assert "kubernetes-token" not in str(error.value)
 
@@ -57,7 +57,7 @@ def live(kind: str, name: str, **spec: object) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": name, "namespace": "honeydue"}, "spec": spec}
 
 
-def planned(kind: str, name: str, group: str = "apps/v1", **spec: object) -> Wanted:
+def planned(kind: str, name: str, group: str = "apps/v1", **spec: object) -> Candidate:
     metadata = {"name": name, "namespace": "honeydue"}
     inputs = {"apiVersion": group.removeprefix("core/"), "kind": kind, "metadata": metadata, "spec": spec}
     return wanted(f"kubernetes:{group}:{kind}", name, inputs)
@@ -72,34 +72,34 @@ OURS = {"matchLabels": {"app.kubernetes.io/name": "api"}}
 
 def test_a_deployment_keeps_another_selector_and_the_settings_say_so() -> None:
     theirs = kubernetes(live("Deployment", "api", selector={"matchLabels": {"app": "api"}}))
-    found = find(planned("Deployment", "api", selector=OURS), theirs.lookups)
+    found = look_up(planned("Deployment", "api", selector=OURS), theirs.lookups)
     assert (found.id, found.note) == ("honeydue/api", "keeps its selector")
     assert theirs.adopted == Adopted(selectors={"api": {"app": "api"}})
     ours = kubernetes(live("Deployment", "api", selector=OURS))
-    assert find(planned("Deployment", "api", selector=OURS), ours.lookups).id == "honeydue/api"
+    assert look_up(planned("Deployment", "api", selector=OURS), ours.lookups).id == "honeydue/api"
     assert ours.adopted == Adopted()
 
 
 @pytest.mark.parametrize(
     ("there", "said"),
     [
-        (live("StatefulSet", "api"), "runs as a StatefulSet"),
-        (live("DaemonSet", "api"), "runs as a DaemonSet"),
+        (live("StatefulSet", "api"), "exists as a StatefulSet"),
+        (live("DaemonSet", "api"), "exists as a DaemonSet"),
         (
             live("Deployment", "api", selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
-            "by expressions",
+            "uses matchExpressions",
         ),
     ],
 )
 def test_what_would_run_twice_or_cannot_be_repeated_is_for_a_person(there: dict[str, Any], said: str) -> None:
-    found = find(planned("Deployment", "api", selector=OURS), kubernetes(there).lookups)
-    assert found.verdict is Verdict.AMBIGUOUS
+    found = look_up(planned("Deployment", "api", selector=OURS), kubernetes(there).lookups)
+    assert found.status is Status.AMBIGUOUS
     assert said in found.note
 
 
 def test_a_service_keeps_its_address() -> None:
     cluster = kubernetes(live("Service", "api", clusterIP="10.43.167.83"))
-    assert find(planned("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"
+    assert look_up(planned("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"
     assert cluster.adopted.cluster_ips == {"api": "10.43.167.83"}
 
 
@@ -118,7 +118,8 @@ def claim(name: str) -> dict[str, Any]:
 def test_the_claim_that_is_mounted_is_adopted_whatever_it_is_called() -> None:
     cluster = kubernetes(mounting("data-of-redis"), claim("data-of-redis"), mounted_by={"redis-data": "redis"})
     assert (
-        find(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).id == "honeydue/data-of-redis"
+        look_up(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).id
+        == "honeydue/data-of-redis"
     )
     kept = cluster.adopted.volumes["redis"]
     assert (kept.claim, kept.storage_class, kept.storage, kept.volume) == (
@@ -131,17 +132,20 @@ def test_the_claim_that_is_mounted_is_adopted_whatever_it_is_called() -> None:
 
 def test_of_several_claims_a_person_chooses() -> None:
     cluster = kubernetes(mounting("one", "two"), claim("one"), mounted_by={"redis-data": "redis"})
-    assert find(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).verdict is Verdict.AMBIGUOUS
+    assert (
+        look_up(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).status is Status.AMBIGUOUS
+    )
 
 
 def test_a_claim_that_nobody_made_yet_is_missing() -> None:
     cluster = kubernetes(mounted_by={"redis-data": "redis"})
-    assert find(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).verdict is Verdict.MISSING
+    assert look_up(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).status is Status.MISSING
 
 
 def test_an_object_of_no_namespace_is_found_by_its_name_alone() -> None:
     namespace = {"kind": "Namespace", "metadata": {"name": "honeydue"}}
     inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "honeydue"}}
     assert (
-        find(wanted("kubernetes:core/v1:Namespace", "honeydue", inputs), kubernetes(namespace).lookups).id == "honeydue"
+        look_up(wanted("kubernetes:core/v1:Namespace", "honeydue", inputs), kubernetes(namespace).lookups).id
+        == "honeydue"
     )

@@ -110,7 +110,7 @@ def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, path: str, val
 
 def test_broken_yaml_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text("config: {a: [}")
-    with pytest.raises(OpsError, match=r"Pulumi\.prod\.yaml is no valid YAML") as error:
+    with pytest.raises(OpsError, match=r"Pulumi\.prod\.yaml is not valid YAML") as error:
         stackfile.load(tmp_path / "Pulumi.prod.yaml")
     assert "\n" not in str(error.value)
 

@@ -1,4 +1,4 @@
-"""Records and settings of the zone at Cloudflare (https://developers.cloudflare.com/api)."""
+"""Looks up records and settings of a Cloudflare zone (https://developers.cloudflare.com/api)."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,39 +8,42 @@ import cloudflare
 from cloudflare.types.dns import RecordResponse
 
 from infra.settings.secrets import SECRETS
-from ops.adoption.findings import Finding, Wanted
+from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError
 
 API = "https://api.cloudflare.com/client/v4"
 ENDPOINT = "CLOUDFLARE_BASE_URL"
-"""The variable by which Cloudflare's own clients are led to another endpoint."""
+"""The environment variable with which Cloudflare's own clients select another endpoint."""
 TIMEOUT_SECONDS = 30.0
 
-NO_KEY = "its private key was shown once and is nowhere to be read: a new one is made"
+NO_PRIVATE_KEY = "its private key cannot be read back, so the program creates a new one"
 
 
 class Cloudflare:
-    """`address` tells what a primary IP that a record points at will hold, by its URN."""
+    """Lookups in a zone.
 
-    def __init__(self, token: str, address: Callable[[str], str | None] = lambda _: None) -> None:
+    `expected_address` returns the address that a primary IP will have, by its URN, for records that point to one.
+    """
+
+    def __init__(self, token: str, expected_address: Callable[[str], str | None] = lambda _: None) -> None:
         self._endpoint = os.environ.get(ENDPOINT, API)
         self._client = cloudflare.Cloudflare(api_token=token, base_url=self._endpoint, timeout=TIMEOUT_SECONDS)
-        self._address = address
+        self._expected_address = expected_address
 
     @property
     def lookups(self) -> Mapping[str, Lookup]:
-        def origin_certificate(_: Wanted) -> Finding:
-            # Every input of one replaces it, and its request is not known either.
-            return Finding.left_out(f"{NO_KEY}; the old one stays valid until somebody revokes it")
+        def origin_certificate(_: Candidate) -> Finding:
+            # Every change of an input replaces it, and the API does not return the certificate request.
+            return Finding.skipped(f"{NO_PRIVATE_KEY}; the old certificate stays valid until it is revoked")
 
-        def client_certificate(_: Wanted) -> Finding:
-            return Finding.left_out(NO_KEY)
+        def client_certificate(_: Candidate) -> Finding:
+            return Finding.skipped(NO_PRIVATE_KEY)
 
         return {
-            "cloudflare:index/dnsRecord:DnsRecord": self._asked(self._record),
-            "cloudflare:index/zoneSetting:ZoneSetting": self._asked(self._setting),
-            "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": self._asked(
+            "cloudflare:index/dnsRecord:DnsRecord": self._in_zone(self._record),
+            "cloudflare:index/zoneSetting:ZoneSetting": self._in_zone(self._setting),
+            "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": self._in_zone(
                 self._origin_pulls
             ),
             "cloudflare:index/originCaCertificate:OriginCaCertificate": origin_certificate,
@@ -48,56 +51,63 @@ class Cloudflare:
         }
 
     def records(self, zone: str) -> Sequence[RecordResponse]:
-        """All records of a zone, whoever made them."""
+        """All records of a zone, declared or not."""
         with self._readable_errors():
             return list(self._client.dns.records.list(zone_id=zone))
 
-    def _asked(self, lookup: Callable[[Wanted, str], Finding]) -> Lookup:
-        def ask(wanted: Wanted) -> Finding:
-            zone = wanted.text("zoneId")
+    def _in_zone(self, lookup: Callable[[Candidate, str], Finding]) -> Lookup:
+        """Add the candidate's zone and readable errors to a lookup."""
+
+        def look_up(candidate: Candidate) -> Finding:
+            zone = candidate.text("zoneId")
             if zone is None:
                 return Finding.missing()
             with self._readable_errors():
-                return lookup(wanted, zone)
+                return lookup(candidate, zone)
 
-        return ask
+        return look_up
 
-    def _record(self, wanted: Wanted, zone: str) -> Finding:
-        """By name, type and content; the content of a record may be an address that the program does not know yet."""
-        name, type_ = wanted.text("name"), wanted.text("type")
-        content = wanted.text("content") or next(filter(None, map(self._address, wanted.dependencies)), None)
+    def _record(self, candidate: Candidate, zone: str) -> Finding:
+        """By name, type and content. The content may be an address that the program does not know while planning."""
+        name, type_ = candidate.text("name"), candidate.text("type")
+        content = candidate.text("content") or next(
+            filter(None, map(self._expected_address, candidate.dependencies)), None
+        )
         if name is None or content is None:
             return Finding.missing()
-        alike = list(self._client.dns.records.list(zone_id=zone, name={"exact": name}))
-        if any(one.type == "CNAME" for one in alike) and type_ != "CNAME":
+        records = list(self._client.dns.records.list(zone_id=zone, name={"exact": name}))
+        if any(record.type == "CNAME" for record in records) and type_ != "CNAME":
             return Finding.ambiguous(
-                f"{name} is a CNAME, beside which no {type_} record can be: remove it when the site may be away"
+                f"{name} is a CNAME record, which excludes a {type_} record of the same name. "
+                "Delete it at a time when the site may be unavailable"
             )
-        fitting = {
-            f"{zone}/{one.id}": f"{name} → {content}" for one in alike if (one.type, one.content) == (type_, content)
+        matches = {
+            f"{zone}/{record.id}": f"{name} → {content}"
+            for record in records
+            if (record.type, record.content) == (type_, content)
         }
-        return Finding.one_of(fitting, "records are the same")
+        return Finding.of_matches(matches, "records are equal")
 
-    def _setting(self, wanted: Wanted, zone: str) -> Finding:
-        setting = wanted.text("settingId") or ""
-        live = self._client.zones.settings.get(setting, zone_id=zone)
-        return Finding.found(f"{zone}/{setting}", f"is {getattr(live, 'value', None)}")
+    def _setting(self, candidate: Candidate, zone: str) -> Finding:
+        setting = candidate.text("settingId") or ""
+        response = self._client.zones.settings.get(setting, zone_id=zone)
+        return Finding.found(f"{zone}/{setting}", f"is {getattr(response, 'value', None)}")
 
-    def _origin_pulls(self, _: Wanted, zone: str) -> Finding:
-        live = self._client.origin_tls_client_auth.settings.get(zone_id=zone)
-        return Finding.found(zone, "is on" if live and live.enabled else "is off")
+    def _origin_pulls(self, _: Candidate, zone: str) -> Finding:
+        response = self._client.origin_tls_client_auth.settings.get(zone_id=zone)
+        return Finding.found(zone, "is on" if response and response.enabled else "is off")
 
     @contextmanager
     def _readable_errors(self) -> Iterator[None]:
         try:
             yield
         except (cloudflare.AuthenticationError, cloudflare.PermissionDeniedError) as error:
-            how = SECRETS["cloudflareToken"].command
             raise OpsError(
-                f"Cloudflare refuses the token in honeydue:cloudflareToken ({error.status_code}): {how}"
+                f"Cloudflare rejects the token in honeydue:cloudflareToken ({error.status_code}): "
+                f"{SECRETS['cloudflareToken'].command}"
             ) from None
         except cloudflare.APIStatusError as error:
-            said = ", ".join(one.message for one in error.errors if one.message) or error.message
-            raise OpsError(f"Cloudflare's API answers {error.status_code}: {said}") from None
+            message = ", ".join(detail.message for detail in error.errors if detail.message) or error.message
+            raise OpsError(f"Cloudflare's API returned {error.status_code}: {message}") from None
         except cloudflare.APIConnectionError:
             raise OpsError(f"Cloudflare's API cannot be reached at {self._endpoint}; try again") from None

@@ -1,4 +1,4 @@
-"""Servers, addresses and the rest at Hetzner Cloud (https://docs.hetzner.cloud)."""
+"""Looks up resources at Hetzner Cloud (https://docs.hetzner.cloud)."""
 
 import base64
 import binascii
@@ -12,21 +12,22 @@ import requests
 
 from infra.settings.secrets import SECRETS
 from infra.settings.topology import Node
-from ops.adoption.findings import Finding, Wanted
+from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError
 
 API = "https://api.hetzner.cloud/v1"
 ENDPOINT = "HCLOUD_ENDPOINT"
-"""The variable by which Hetzner's own tools are led to another endpoint."""
+"""The environment variable with which Hetzner's own tools select another endpoint."""
 TIMEOUT_SECONDS = 30.0
-REFUSED = {"unauthorized", "forbidden", "token_readonly"}
+REJECTED_TOKEN = {"unauthorized", "forbidden", "token_readonly"}
+"""Error codes of the API."""
 
 
 class Hetzner:
-    """Lookups by name; a node's address and its server by the address that the settings expect, as the console gave both other names.
+    """Lookups by name. A node's server and primary IP are also looked up by the address in the settings.
 
-    `nodes` are the machines of the settings by alias, which is also the name their resources have in the program.
+    `nodes` are the nodes of the settings by alias. A node's resources have its alias as name in the program.
     """
 
     def __init__(self, token: str, nodes: Mapping[str, Node]) -> None:
@@ -38,83 +39,89 @@ class Hetzner:
     def lookups(self) -> Mapping[str, Lookup]:
         client = self._client
         return {
-            "hcloud:index/primaryIp:PrimaryIp": self._asked(self._address),
-            "hcloud:index/server:Server": self._asked(self._server),
-            "hcloud:index/sshKey:SshKey": self._asked(self._ssh_key),
-            "hcloud:index/firewall:Firewall": self._asked(
-                lambda wanted: self._by_name(wanted, client.firewalls.get_all)
-            ),
-            "hcloud:index/network:Network": self._asked(lambda wanted: self._by_name(wanted, client.networks.get_all)),
-            "hcloud:index/networkSubnet:NetworkSubnet": self._asked(self._subnet),
-            "hcloud:index/placementGroup:PlacementGroup": self._asked(
-                lambda wanted: self._by_name(wanted, client.placement_groups.get_all)
+            "hcloud:index/primaryIp:PrimaryIp": self._with_readable_errors(self._primary_ip),
+            "hcloud:index/server:Server": self._with_readable_errors(self._server),
+            "hcloud:index/sshKey:SshKey": self._with_readable_errors(self._ssh_key),
+            "hcloud:index/firewall:Firewall": self._with_readable_errors(self._by_name(client.firewalls.get_all)),
+            "hcloud:index/network:Network": self._with_readable_errors(self._by_name(client.networks.get_all)),
+            "hcloud:index/networkSubnet:NetworkSubnet": self._with_readable_errors(self._subnet),
+            "hcloud:index/placementGroup:PlacementGroup": self._with_readable_errors(
+                self._by_name(client.placement_groups.get_all)
             ),
         }
 
-    def _asked(self, lookup: Lookup) -> Lookup:
-        def ask(wanted: Wanted) -> Finding:
+    def _with_readable_errors(self, lookup: Lookup) -> Lookup:
+        def look_up(candidate: Candidate) -> Finding:
             with self._readable_errors():
-                return lookup(wanted)
+                return lookup(candidate)
 
-        return ask
+        return look_up
 
-    def _by_name(self, wanted: Wanted, get_all: Callable[..., list]) -> Finding:  # type: ignore[type-arg]  # each client has a list of its own
-        name = wanted.text("name")
-        return Finding.one_of(
-            {str(one.id): one.name for one in get_all(name=name)} if name else {}, f"are called {name}"
-        )
+    @staticmethod
+    def _by_name(get_all: Callable[..., list]) -> Lookup:  # type: ignore[type-arg]  # each client has its own list type
+        def look_up(candidate: Candidate) -> Finding:
+            name = candidate.text("name")
+            matches = {str(resource.id): resource.name for resource in get_all(name=name)} if name else {}
+            return Finding.of_matches(matches, f"are named {name}")
 
-    def _expected(self, wanted: Wanted) -> str | None:
-        node = self._nodes.get(wanted.name)
+        return look_up
+
+    def _expected_address(self, candidate: Candidate) -> str | None:
+        node = self._nodes.get(candidate.name)
         return str(node.ipv4) if node and node.ipv4 else None
 
-    def _address(self, wanted: Wanted) -> Finding:
-        expected = self._expected(wanted)
+    def _primary_ip(self, candidate: Candidate) -> Finding:
+        expected = self._expected_address(candidate)
         if expected is None:
-            return self._by_name(wanted, self._client.primary_ips.get_all)
-        held = self._client.primary_ips.get_list(ip=expected).primary_ips
-        return Finding.one_of({str(one.id): f"{expected}, called {one.name}" for one in held}, f"hold {expected}")
+            return self._by_name(self._client.primary_ips.get_all)(candidate)
+        primary_ips = self._client.primary_ips.get_list(ip=expected).primary_ips
+        return Finding.of_matches(
+            {str(ip.id): f"{expected}, named {ip.name}" for ip in primary_ips}, f"have address {expected}"
+        )
 
-    def _server(self, wanted: Wanted) -> Finding:
-        name, expected = wanted.text("name"), self._expected(wanted)
-        fitting = {str(one.id): f"called {one.name}" for one in self._client.servers.get_all(name=name)} if name else {}
+    def _server(self, candidate: Candidate) -> Finding:
+        name, expected = candidate.text("name"), self._expected_address(candidate)
+        servers = self._client.servers.get_all(name=name) if name else []
+        matches = {str(server.id): f"named {server.name}" for server in servers}
         if expected:
-            for address in self._client.primary_ips.get_list(ip=expected).primary_ips:
-                if address.assignee_id:
-                    fitting.setdefault(str(address.assignee_id), f"has {expected}")
-        return Finding.one_of(fitting, f"servers fit {name} or its address {expected}")
+            for ip in self._client.primary_ips.get_list(ip=expected).primary_ips:
+                if ip.assignee_id:
+                    matches.setdefault(str(ip.assignee_id), f"has {expected}")
+        return Finding.of_matches(matches, f"servers have the name {name} or the address {expected}")
 
-    def _subnet(self, wanted: Wanted) -> Finding:
-        """By its range: it has no name, and its id is that of its network with the range."""
-        wished = wanted.text("ipRange")
-        networks = self._client.networks.get_all()
-        fitting = {
-            f"{one.id}-{wished}": f"{wished} of {one.name}"
-            for one in networks
-            for net in one.subnets or ()
-            if net.ip_range == wished
+    def _subnet(self, candidate: Candidate) -> Finding:
+        """By its range. A subnet has no name, and its id consists of the network's id and the range."""
+        ip_range = candidate.text("ipRange")
+        matches = {
+            f"{network.id}-{ip_range}": f"{ip_range} of {network.name}"
+            for network in self._client.networks.get_all()
+            for subnet in network.subnets or ()
+            if subnet.ip_range == ip_range
         }
-        return Finding.one_of(fitting, f"have the range {wished}")
+        return Finding.of_matches(matches, f"have the range {ip_range}")
 
-    def _ssh_key(self, wanted: Wanted) -> Finding:
-        """By the key itself: whoever uploaded it chose the name."""
-        key, name = wanted.text("publicKey"), wanted.text("name")
-        alike = self._client.ssh_keys.get_list(fingerprint=fingerprint(key)).ssh_keys if key else []
-        if not alike and name and (other := self._client.ssh_keys.get_by_name(name)):
+    def _ssh_key(self, candidate: Candidate) -> Finding:
+        """By the key itself, because its name was chosen at the upload."""
+        key, name = candidate.text("publicKey"), candidate.text("name")
+        keys = self._client.ssh_keys.get_list(fingerprint=fingerprint(key)).ssh_keys if key else []
+        if not keys and name and (other := self._client.ssh_keys.get_by_name(name)):
             return Finding.ambiguous(
-                f"another key is called {name} (id {other.id}): rename it in Hetzner's console, or call ours otherwise"
+                f"another key is named {name} (id {other.id}). "
+                "Rename it in Hetzner's console, or give this key another name in honeydue:sshKeys"
             )
-        return Finding.one_of({str(one.id): f"called {one.name}" for one in alike}, "are this key")
+        return Finding.of_matches({str(match.id): f"named {match.name}" for match in keys}, "are this key")
 
     @contextmanager
     def _readable_errors(self) -> Iterator[None]:
         try:
             yield
         except hcloud.APIException as error:
-            if error.code in REFUSED:
-                how = SECRETS["hetznerToken"].command
-                raise OpsError(f"Hetzner refuses the token in honeydue:hetznerToken ({error.message}): {how}") from None
-            raise OpsError(f"Hetzner's API answers {error.message} ({error.code})") from None
+            if error.code in REJECTED_TOKEN:
+                raise OpsError(
+                    f"Hetzner rejects the token in honeydue:hetznerToken ({error.message}): "
+                    f"{SECRETS['hetznerToken'].command}"
+                ) from None
+            raise OpsError(f"Hetzner's API returned {error.message} ({error.code})") from None
         except requests.RequestException as error:
             raise OpsError(
                 f"Hetzner's API cannot be reached at {self._endpoint} ({type(error).__name__}); try again"
@@ -122,10 +129,10 @@ class Hetzner:
 
 
 def fingerprint(public_key: str) -> str:
-    """MD5 of the key, as Hetzner tells keys apart."""
+    """The key's MD5 fingerprint, by which Hetzner's API finds keys."""
     try:
         blob = base64.b64decode(public_key.split()[1], validate=True)
     except (IndexError, binascii.Error):
-        raise OpsError("honeydue:sshKeys holds a key that is no OpenSSH public key") from None
+        raise OpsError("honeydue:sshKeys contains a value that is not an OpenSSH public key") from None
     digest = hashlib.md5(blob, usedforsecurity=False).hexdigest()
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+    return ":".join(digest[start : start + 2] for start in range(0, len(digest), 2))

@@ -1,11 +1,12 @@
-"""Kubernetes objects, by namespace and name; and what of them must stay as it is."""
+"""Looks up Kubernetes objects by namespace and name, and records their immutable fields."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from infra.settings.adopted import Adopted, Volume
-from ops.adoption.findings import Finding, Wanted, dig
+from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
+from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -16,10 +17,9 @@ OTHER_WORKLOADS = ("StatefulSet", "DaemonSet")
 
 
 class Kubernetes:
-    """`mounted_by` tells by the name of a claim which Deployment of the program mounts it.
+    """Lookups in the cluster.
 
-    Attributes:
-        adopted: what was found that Kubernetes does not change in place, as the settings record it; complete when all was looked up.
+    `mounted_by` has the name of the declared Deployment that mounts a claim, by the claim's name.
     """
 
     def __init__(self, cluster: Cluster, *, adopted: Adopted, mounted_by: Mapping[str, str]) -> None:
@@ -35,22 +35,26 @@ class Kubernetes:
 
     @property
     def adopted(self) -> Adopted:
+        """The immutable fields of the objects looked up so far, for the setting `honeydue:adopted`."""
         return Adopted.model_validate(
             {"selectors": self._selectors, "clusterIps": self._cluster_ips, "volumes": self._volumes}
         )
 
-    def _object(self, wanted: Wanted) -> Finding:
-        if wanted.type.endswith("Patch"):
-            return Finding.left_out("a few fields of an object that stays Kubernetes' own: the first up applies them")
-        if dig(wanted.inputs, "metadata", "annotations", AUTONAMED):
-            return Finding.left_out("each release makes one of its own name")
-        return self._finding(self._live(wanted))
+    def _object(self, candidate: Candidate) -> Finding:
+        if candidate.type.endswith("Patch"):
+            return Finding.skipped("changes some fields of an object that Kubernetes owns; the first up applies it")
+        if dig(candidate.inputs, "metadata", "annotations", AUTONAMED):
+            return Finding.skipped("each release creates a new one with a generated name")
+        return self._finding(self._live(candidate))
 
-    def _live(self, wanted: Wanted, *, kind: str | None = None, name: str | None = None) -> Object | None:
-        version, own_kind, own_name = wanted.text("apiVersion"), wanted.text("kind"), wanted.text("metadata", "name")
-        if version is None or own_kind is None or own_name is None:
+    def _live(self, candidate: Candidate, *, kind: str | None = None, name: str | None = None) -> Object | None:
+        """The existing object, or None. `kind` and `name` replace the candidate's."""
+        api_version = candidate.text("apiVersion")
+        declared_kind, declared_name = candidate.text("kind"), candidate.text("metadata", "name")
+        if api_version is None or declared_kind is None or declared_name is None:
             return None
-        return self._cluster.get(version, kind or own_kind, wanted.text("metadata", "namespace"), name or own_name)
+        namespace = candidate.text("metadata", "namespace")
+        return self._cluster.get(api_version, kind or declared_kind, namespace, name or declared_name)
 
     @staticmethod
     def _finding(live: Object | None, note: str = "") -> Finding:
@@ -59,39 +63,39 @@ class Kubernetes:
         metadata = live["metadata"]
         return Finding.found("/".join(filter(None, [metadata.get("namespace"), metadata["name"]])), note)
 
-    def _deployment(self, wanted: Wanted) -> Finding:
-        live = self._live(wanted)
+    def _deployment(self, candidate: Candidate) -> Finding:
+        live = self._live(candidate)
         if live is None:
             for kind in OTHER_WORKLOADS:
-                if self._live(wanted, kind=kind):
+                if self._live(candidate, kind=kind):
                     return Finding.ambiguous(
-                        f"runs as a {kind}, and the program declares a Deployment: two would run side by side"
+                        f"exists as a {kind}, but the program declares a Deployment. Both would run: delete the {kind}"
                     )
             return Finding.missing()
         selector = live["spec"]["selector"]
         if selector.get("matchExpressions"):
             return Finding.ambiguous(
-                "selects its pods by expressions, which the program cannot repeat: make it anew with matchLabels"
+                "its selector uses matchExpressions, which the program cannot declare. Recreate it with matchLabels"
             )
-        if selector["matchLabels"] == dig(wanted.inputs, "spec", "selector", "matchLabels"):
+        if selector["matchLabels"] == dig(candidate.inputs, "spec", "selector", "matchLabels"):
             return self._finding(live)
-        self._selectors[wanted.name] = selector["matchLabels"]
+        self._selectors[candidate.name] = selector["matchLabels"]
         return self._finding(live, "keeps its selector")
 
-    def _service(self, wanted: Wanted) -> Finding:
-        live = self._live(wanted)
+    def _service(self, candidate: Candidate) -> Finding:
+        live = self._live(candidate)
         if live is None:
             return Finding.missing()
-        self._cluster_ips[wanted.name] = live["spec"]["clusterIP"]
+        self._cluster_ips[candidate.name] = live["spec"]["clusterIP"]
         return self._finding(live, f"keeps {live['spec']['clusterIP']}")
 
-    def _claim(self, wanted: Wanted) -> Finding:
-        """By its own name, or the one that the app's Deployment mounts: what is on it is what matters."""
-        app = self._mounted_by.get(wanted.text("metadata", "name") or "")
-        mounted = self._claims_of(wanted, app) if app else []
+    def _claim(self, candidate: Candidate) -> Finding:
+        """The claim that the app's existing Deployment mounts, because its data matters; otherwise the claim of this name."""
+        app = self._mounted_by.get(candidate.text("metadata", "name") or "")
+        mounted = self._mounted_claims(candidate, app) if app else []
         if len(mounted) > 1:
             return Finding.ambiguous(f"{app} mounts several claims: {', '.join(mounted)}")
-        live = self._live(wanted, name=mounted[0] if mounted else None)
+        live = self._live(candidate, name=mounted[0] if mounted else None)
         if live is None or app is None:
             return self._finding(live)
         spec = live["spec"]
@@ -103,9 +107,9 @@ class Kubernetes:
                 "volume": spec.get("volumeName"),
             }
         )
-        return self._finding(live, f"keeps volume {spec.get('volumeName', 'of its first pod')}")
+        return self._finding(live, f"keeps volume {spec.get('volumeName', 'that its first pod gets')}")
 
-    def _claims_of(self, wanted: Wanted, app: str) -> list[str]:
-        live = self._cluster.get("apps/v1", "Deployment", wanted.text("metadata", "namespace"), app)
+    def _mounted_claims(self, candidate: Candidate, app: str) -> list[str]:
+        live = self._cluster.get("apps/v1", "Deployment", candidate.text("metadata", "namespace"), app)
         volumes: list[dict[str, Any]] = live["spec"]["template"]["spec"].get("volumes") or [] if live else []
-        return [one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one]
+        return [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]

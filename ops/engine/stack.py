@@ -1,0 +1,61 @@
+"""A stack's settings, state and outputs."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+from ops.engine.cli import output_of
+from ops.errors import OpsError
+from ops.plan import EngineModel, State
+
+Settings = Mapping[str, JsonValue]
+"""Settings by key, without the "honeydue:" prefix. Secrets are decrypted: never print them."""
+
+
+class _Setting(EngineModel):
+    value: str = ""
+    object_value: JsonValue = None
+
+
+class Checkpoint(EngineModel):
+    """The state at one moment, with encrypted secrets.
+
+    Attributes:
+        manifest: when the state was written, among others.
+        pending_operations: operations that started and did not complete, because an update runs or was killed.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    manifest: Mapping[str, JsonValue] = Field(default_factory=dict)
+    resources: Sequence[State] = ()
+    pending_operations: Sequence[JsonValue] = ()
+
+
+def read_settings(stack: str) -> Settings:
+    """The stack's settings as stored. They are not validated."""
+    output = json.loads(output_of("config", stack, ["--show-secrets", "--json"]))
+    settings = {key.partition(":")[2]: _Setting.model_validate(value) for key, value in output.items()}
+    return {key: one.value if one.object_value is None else one.object_value for key, one in settings.items()}
+
+
+def read_checkpoint(stack: str) -> Checkpoint:
+    """The stack's current state."""
+    exported = json.loads(output_of("stack export", stack))
+    try:
+        return Checkpoint.model_validate(exported.get("deployment") or {})
+    except ValidationError as error:
+        raise OpsError(
+            f"the state of stack {stack} has an unexpected format: {error.error_count()} values are invalid"
+        ) from None
+
+
+def state_resources(stack: str) -> Sequence[State]:
+    """The resources in the stack's state, with encrypted secrets."""
+    return read_checkpoint(stack).resources
+
+
+def read_output(stack: str, name: str) -> str:
+    """One of the stack's outputs. A secret output is decrypted: never print it."""
+    return output_of("stack output", stack, [name, "--show-secrets"])
