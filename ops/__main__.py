@@ -19,7 +19,7 @@ MODULES = {
 
 
 class Commands(click.Group):
-    """Imports only the module of the requested command: the cloud clients that some commands need take a second to import."""
+    """Imports only the module of the requested command, because the clouds' clients take a second to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click defines the signature
         return list(MODULES)

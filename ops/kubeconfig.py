@@ -11,8 +11,8 @@ PLANNER = "honeydue:planner"
 def without_permissions(kubeconfig: str, context: str) -> str:
     """The same kubeconfig, impersonating a user without permissions in the given context.
 
-    An administrator may impersonate any user. A text that is not a kubeconfig with this context is returned unchanged: the
-    provider that reads it reports the error.
+    An administrator may impersonate any user. A text that is not a kubeconfig with this context is returned unchanged:
+    the provider that reads it reports the error.
     """
     try:
         content: dict[str, Any] = yaml.safe_load(kubeconfig)

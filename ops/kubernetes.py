@@ -35,7 +35,7 @@ class Cluster:
     @classmethod
     @contextmanager
     def connect(cls, kubeconfig: str, context: str) -> Iterator["Cluster"]:
-        """A connection for the duration of the block. Raises an OpsError if the kubeconfig is invalid or the server unreachable."""
+        """Connect for the duration of the block. Raises an OpsError if it fails."""
         try:
             new_client: Any = config.new_client_from_config_dict
             api = new_client(yaml.safe_load(kubeconfig), context=context, persist_config=False)
@@ -107,7 +107,7 @@ class Cluster:
 
 
 def connect(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:
-    """Connect with the kubeconfig in the settings, or with the stack's output if the program bootstrapped the cluster."""
+    """Connect with the kubeconfig in the settings, or with the output of a stack that bootstrapped its cluster."""
     kubeconfig = settings.get("kubeconfig") or read_output(stack, "kubeconfig")
     cluster = TypeAdapter(ClusterSettings).validate_python(settings.get("cluster", {}))
     return Cluster.connect(str(kubeconfig), cluster.context)

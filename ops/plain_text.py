@@ -59,7 +59,7 @@ def _is_secret(type_: str, path: str, value: str) -> bool:
 
 
 def _strings(value: JsonValue | Mapping[str, JsonValue], path: str = "") -> Iterator[tuple[str, str]]:
-    """Path and value of every string that is not masked, empty or unknown. A container's variable is keyed by its name."""
+    """Path and value of every string that is not masked, empty or unknown. Environment variables are keyed by name."""
     if isinstance(value, Mapping):
         name = value.get("name")
         if isinstance(name, str) and isinstance(value.get("value"), str):

@@ -11,7 +11,7 @@ from ops.errors import OpsError
 DELETING_OPERATIONS = frozenset(
     {"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "remove-pending-replace"}
 )
-"""Operations that delete the existing resource, with or without a replacement (pulumi/pkg/v3/resource/deploy/step.go)."""
+"""Operations that delete the existing resource, replaced or not (pulumi/pkg/v3/resource/deploy/step.go)."""
 UNCHANGED_OPERATIONS = frozenset({"same", "read", "refresh"})
 _BUILT_IN = "pulumi:"
 
@@ -27,7 +27,7 @@ class EngineModel(BaseModel):
 
 
 def short_name(urn: str) -> str:
-    """A resource's type and name, "Server::hetzner1": shown to people and safe to type in a shell and in make, unlike a URN."""
+    """A resource's type and name, "Server::hetzner1". Unlike a URN it needs no quoting in a shell or in make."""
     type_chain, _, name = urn.split("::", 2)[2].partition("::")
     return f"{type_chain.rsplit(':', 1)[-1]}::{name}"
 
@@ -125,7 +125,7 @@ class Plan(EngineModel):
         except ValidationError as error:
             # Only the paths: the error's own text quotes values, which may be secret.
             paths = ", ".join(
-                ".".join(map(str, one["loc"])) or one["type"] for one in error.errors(include_input=False)[:3]
+                ".".join(map(str, detail["loc"])) or detail["type"] for detail in error.errors(include_input=False)[:3]
             )
             raise PlanError(f"the output of pulumi preview is not a plan ({paths})") from None
 
@@ -147,4 +147,4 @@ class Plan(EngineModel):
         return tuple(step for step in self.steps if step.changes_resource)
 
     def _messages(self, severity: str) -> Sequence[str]:
-        return tuple(one.message.strip() for one in self.diagnostics if one.severity == severity)
+        return tuple(diagnostic.message.strip() for diagnostic in self.diagnostics if diagnostic.severity == severity)

@@ -1,6 +1,7 @@
 """The `adopt` command. It imports every declared resource that exists already, without changing it.
 
-An interrupted adoption continues with the next run: imported resources are not looked up again, and every other step is idempotent.
+An interrupted adoption continues with the next run: imported resources are not looked up again, and every other step is
+idempotent.
 """
 
 import sys
@@ -100,7 +101,8 @@ def _report_next_up(stack: str, result: DiscoveryResult) -> None:
         op: sum(step_op == op for step_op, urn in steps if "pulumi:providers" not in urn) for op in ("update", "create")
     }
     console.print(
-        f"Import complete. The next up updates {counts['update']} resources, creates {counts['create']} and replaces none."
+        f"Import complete. The next up updates {counts['update']} resources, creates {counts['create']} "
+        "and replaces none."
     )
     console.print(report.restarts_list(list(restarts(events))))
     console.print(report.removed_keys_list(list(removed_keys(events))))

@@ -126,8 +126,8 @@ def _list(value: JsonValue) -> list[JsonValue]:
 def import_files(file: ImportFile, plan: Plan, ids: Mapping[str, str]) -> Sequence[ImportFile]:
     """Cut the engine's import file to the existing resources, and split it in two.
 
-    The first file has the components, which the imported resources and their providers need as parents. A component must be in the
-    state before a provider that has it as parent, so the second file has the providers and the resources.
+    The first file has the components, which are the parents of the resources and providers in the second file. A
+    component must be in the state before a provider that has it as parent.
     """
     urns = {(step.state.type, step.state.name): step.urn for step in plan.steps}
 

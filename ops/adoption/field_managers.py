@@ -1,8 +1,9 @@
 """Transfers server-side-apply ownership of imported objects from kubectl to Pulumi.
 
-The provider does the same with its first update, but not in a preview. Until then the API server would report conflicts for its dry
-runs, or keep fields in them that the update removes. Only `metadata.managedFields` is written: no pod restarts, and no
-`metadata.generation` changes. https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+The provider does the same with its first update, but not in a preview. Until then the API server would report conflicts
+for its dry runs, or keep fields in them that the update removes. Only `metadata.managedFields` is written: no pod
+restarts, and no `metadata.generation` changes.
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from ops.kubernetes import Cluster, Object
 from ops.plan import State
 
 FORMER_MANAGERS = ("kubectl", "before-first-apply", "deploy@")
-"""Prefixes of managers that lose their fields: every kubectl command, and k3s applying a manifest from a node's disk."""
+"""Prefixes of managers whose fields are transferred: kubectl, and k3s applying a manifest from a node's disk."""
 FIELDS = "fieldsV1"
 
 

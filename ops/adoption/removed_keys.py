@@ -1,4 +1,7 @@
-"""Finds the keys that a plan removes from existing ConfigMaps and Secrets. An app that reads one fails after its restart."""
+"""Finds the keys that a plan removes from existing ConfigMaps and Secrets.
+
+An app that reads a removed key fails after its restart.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -39,8 +39,9 @@ class Restart:
 def restarts(events: Iterable[JsonValue]) -> Iterator[Restart]:
     """The restarts, from the events of a preview (`ops.engine.preview.preview_events`).
 
-    Compares outputs and not inputs: the inputs of an imported workload contain every default that Kubernetes filled in, and would
-    all differ from the program's. The outputs come from the API server's dry run, which fills in the same defaults.
+    Compares outputs and not inputs: the inputs of an imported workload contain every default that Kubernetes filled in,
+    and would all differ from the program's. The outputs come from the API server's dry run, which fills in the same
+    defaults.
     """
     for event in events:
         step = dig(event, "resOutputsEvent", "metadata")
@@ -58,7 +59,7 @@ def restarts(events: Iterable[JsonValue]) -> Iterator[Restart]:
 
 
 def _changed_fields(old: JsonValue, new: JsonValue) -> Iterator[str]:
-    """Names of the changed fields of a pod template: "labels", "annotations", and fields of the pod and its containers."""
+    """Names of the changed fields of a pod template: "labels", "annotations", fields of the pod and its containers."""
     for field in ("labels", "annotations"):
         if (dig(old, "metadata", field) or {}) != (dig(new, "metadata", field) or {}):
             yield field

@@ -25,7 +25,7 @@ class NamespacedKind:
 def undeclared_objects(cluster: Cluster, states: Sequence[State], ids: Mapping[str, str]) -> Iterator[str]:
     """Undeclared objects ("ConfigMap legacy") of every kind that the program uses, in its namespaces.
 
-    `ids` are the ids of the resources to import, by URN: an existing object may have another name than the program gives it.
+    `ids` are the ids of the resources to import, by URN: the name of an existing object may differ from the declared.
     """
     for kind in managed_kinds(states):
         yield from undeclared_of_kind(cluster, kind, states, ids)

@@ -1,4 +1,4 @@
-"""The `comment` command: shows what a pull request would change in production, in one comment that each push updates."""
+"""The `comment` command: shows what a pull request would change in production, in a comment that each push updates."""
 
 import sys
 

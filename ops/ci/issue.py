@@ -24,7 +24,8 @@ CLEAN, REPORTED = 0, 2
 def issue(title: str, status: int, report: Path) -> None:
     """Open, update or close the issue of a check. For CI.
 
-    REPORT is the file with the output of the check. If the check failed, the issue stays unchanged and the command exits with 1.
+    REPORT is the file with the output of the check. If the check failed, the issue stays unchanged and the command
+    exits with 1.
     """
     if status not in {CLEAN, REPORTED}:
         click.echo(report.read_text(), nl=False)

@@ -14,7 +14,7 @@ from ops.plan import Plan, State, Step
 
 JOB = "kubernetes:batch/v1:Job"
 IDENTIFYING_KEYS = ("name", "description", "host", "key")
-"""Keys that identify an element of a list: of containers, firewall rules, hosts of an Ingress, references to Secret keys."""
+"""Keys that identify an element of a list, for example of containers, firewall rules or the hosts of an Ingress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,8 @@ def expected_changes(plan: Plan, state_urns: Collection[str]) -> Sequence[str]:
 def _is_expected(step: Step, state_urns: Collection[str]) -> bool:
     """Whether the step recreates a completed Job that was cleaned up.
 
-    Other expected changes are not in the plan: the provider compares only declared properties, which do not include the number of
-    pods of an autoscaled Deployment.
+    Other expected changes are not in the plan: the provider compares only declared properties, which do not include the
+    number of pods of an autoscaled Deployment.
     """
     return step.op == "create" and step.state.type == JOB and step.urn in state_urns
 
@@ -118,7 +118,7 @@ def differences(resource: str, path: str, declared: JsonValue, actual: JsonValue
 def _list_differences(
     resource: str, path: str, declared: list[JsonValue], actual: list[JsonValue]
 ) -> Iterator[DriftRow]:
-    """Compare elements by name, and report the others that only one list contains. An inserted element shifts no other."""
+    """Compare elements by name, so that an insertion shifts no other; report those that only one list contains."""
     key = next((key for key in IDENTIFYING_KEYS if _by_key(declared, key)), "")
     declared_by_key, actual_by_key = _by_key(declared, key), _by_key(actual, key)
     common = [name for name in declared_by_key if name in actual_by_key]

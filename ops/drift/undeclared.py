@@ -1,4 +1,4 @@
-"""Finds resources that a refresh does not cover, because the stack does not contain them: objects in the namespace, DNS records.
+"""Finds undeclared objects in the namespace and undeclared DNS records, which a refresh does not cover.
 
 A refresh covers firewalls that were attached to the stack's servers, and rules that were added to its firewalls.
 """

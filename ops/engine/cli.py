@@ -1,6 +1,6 @@
 """Runs the `pulumi` command, captured or in the operator's terminal.
 
-The command uses the environment of the caller: production's, or that of a rehearsal's world (`python -m rehearsal env`).
+It uses the environment of the caller: production's, or that of a rehearsal's world (`python -m rehearsal env`).
 """
 
 import os
@@ -22,7 +22,7 @@ def run(
     variables: Mapping[str, str] = NO_VARIABLES,
     stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a subcommand of `pulumi` ("stack export") and capture its output. `variables` are added to the environment."""
+    """Run a subcommand such as "stack export" and capture its output. `variables` are added to the environment."""
     command = ["pulumi", *subcommand.split(), "--stack", stack, "--non-interactive", *arguments]
     try:
         return subprocess.run(
@@ -51,7 +51,7 @@ def run_in_terminal(
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # Ctrl-C also reaches the engine, which completes its running operations. Killing it would leave one incomplete.
+            # Ctrl-C also reaches the engine, which completes its running operations. Killing it would interrupt them.
             continue
 
 
@@ -62,5 +62,8 @@ def explain(message: str, stack: str) -> str:
     if "PULUMI_ACCESS_TOKEN" in message or "pulumi login" in message:
         return "Pulumi is not logged in to the backend that stores the state: pulumi login"
     if "passphrase" in message:
-        return "the passphrase of the stack's secrets is missing or wrong: set PULUMI_CONFIG_PASSPHRASE or the _FILE variable"
+        return (
+            "the passphrase of the stack's secrets is missing or wrong: "
+            "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
+        )
     return message.strip().removeprefix("error: ")

@@ -61,8 +61,8 @@ class ImportFile(EngineModel):
 def plan_imports(stack: str, settings: Settings) -> tuple[Plan, ImportFile]:
     """What an `up` would create, and the import file for all of it.
 
-    The plan uses a kubeconfig without permissions. With permissions, the Kubernetes provider sends each create to the API server
-    as a dry run, which merges it with the existing object and often rejects the result.
+    The plan uses a kubeconfig without permissions. With permissions, the Kubernetes provider sends each create to the
+    API server as a dry run, which merges it with the existing object and often rejects the result.
     """
     kubeconfig, context = settings.get("kubeconfig"), dig(settings, "cluster", "context")
     with tempfile.TemporaryDirectory(prefix="honeydue-") as folder:
@@ -90,7 +90,7 @@ def _with_kubeconfig(entry: Entry, kubeconfig: JsonValue) -> Entry:
 
 
 def import_resources(stack: str, file: ImportFile) -> None:
-    """Import the entries of the file, in the operator's terminal. Imports that completed before an interruption are kept."""
+    """Import the entries of the file, in the operator's terminal. An interruption keeps the completed imports."""
     with _written(file) as path:
         status = run_in_terminal("import", stack, ["--file", path, "--generate-code=false", "--yes", "--skip-preview"])
     if status != 0:
@@ -101,7 +101,7 @@ def import_resources(stack: str, file: ImportFile) -> None:
 
 @contextmanager
 def _written(file: ImportFile) -> Iterator[str]:
-    # A temporary file is readable by its owner alone. It contains the kubeconfig, so it is deleted directly after the import.
+    # The file contains the kubeconfig. A temporary file is readable by its owner alone, and deleted after the import.
     with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".json") as temporary:
         temporary.write(file.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True))
         temporary.flush()

@@ -1,7 +1,8 @@
 """Previews: what `pulumi up` would change, as a typed plan, as events, or as Pulumi's diff in the terminal.
 
-A plan is checked and not enforced. `pulumi up --plan` is experimental: it refused its own plan of a new node halfway, where an
-address in a list was unknown while planning. The engine's protection covers changes that the plan did not show.
+A plan is checked and not enforced. `pulumi up --plan` is experimental: it refused its own plan of a new node halfway,
+where an address in a list was unknown while planning. The engine's protection covers changes that the plan did not
+show.
 """
 
 import json
@@ -16,7 +17,7 @@ from ops.plan import Plan, PlanError
 REFRESH = ("--refresh", "--run-program")
 """Refresh the state first. With the program, so that providers use the current tokens and not those in the state."""
 FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
-"""Needed with a refresh: the API server rejects a patch of a field that somebody changed with kubectl, unless it is forced."""
+"""Needed with a refresh: unless forced, the API server rejects a patch of a field that was changed with kubectl."""
 PLAN_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
 """One JSON document. An operator's shell may set it otherwise."""
 EVENT_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
@@ -48,7 +49,7 @@ def make_complete_plan(stack: str, *, refresh: bool = False, flags: Sequence[str
 def run_preview(stack: str, flags: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the engine's preview of all resources as one JSON document.
 
-    Protection is ignored here. Otherwise the engine stops at the first protected resources, and the plan lacks the rest.
+    Protection is ignored. Otherwise the engine stops at the first protected resources, and the plan lacks the rest.
     """
     return run(
         "preview", stack, ["--json", "--show-sames", "--ignore-protect", *flags], variables={**variables, **PLAN_JSON}
@@ -61,7 +62,7 @@ def preview_events(stack: str) -> Iterator[JsonValue]:
     events = [json.loads(line) for line in result.stdout.splitlines()]
     if result.returncode != 0:
         diagnostics = [event["diagnosticEvent"] for event in events if "diagnosticEvent" in event]
-        errors = [one["message"].strip() for one in diagnostics if one["severity"] == "error"]
+        errors = [entry["message"].strip() for entry in diagnostics if entry["severity"] == "error"]
         raise PlanError("\n".join(errors) or explain(result.stderr, stack))
     yield from events
 

@@ -37,7 +37,10 @@ def read_settings(stack: str) -> Settings:
     """The stack's settings as stored. They are not validated."""
     output = json.loads(output_of("config", stack, ["--show-secrets", "--json"]))
     settings = {key.partition(":")[2]: _Setting.model_validate(value) for key, value in output.items()}
-    return {key: one.value if one.object_value is None else one.object_value for key, one in settings.items()}
+    return {
+        key: setting.value if setting.object_value is None else setting.object_value
+        for key, setting in settings.items()
+    }
 
 
 def read_checkpoint(stack: str) -> Checkpoint:

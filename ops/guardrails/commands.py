@@ -1,4 +1,4 @@
-"""The `preview` and `up` commands. Both compute a plan and check it against the guard rails before anything is applied."""
+"""The `preview` and `up` commands. Both compute a plan and check it against the guard rails first."""
 
 import sys
 from collections.abc import Collection

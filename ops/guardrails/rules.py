@@ -1,7 +1,7 @@
 """The guard rails: rules that every plan must satisfy before it is applied.
 
-Each rule is a function that takes a plan and yields its violations. The `preview`, `up`, `release` and `comment` commands run
-all of them with `check`. The CrossGuard pack in policy/ runs those that need only the goal state.
+Each rule is a function that takes a plan and yields its violations. The `preview`, `up`, `release` and `comment`
+commands run all of them with `check`. The CrossGuard pack in policy/ runs those that need only the goal state.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,17 +20,21 @@ MIGRATION = "Job::migrate"
 NEEDS_MIGRATION = frozenset({"api", "worker"})
 """Deployments that read the database schema."""
 UNPROTECTED = frozenset({"kubernetes:batch/v1:Job", "hcloud:index/sshKey:SshKey"})
-"""Types that the program replaces in normal operation and does not protect: a release's migration Job, an operator's SSH key."""
+"""Types that the program replaces in normal operation and does not protect: migration Jobs, operators' SSH keys."""
 
 CONSEQUENCES = {
     SERVER: "the server, its disk and its etcd member are lost permanently",
-    "hcloud:index/primaryIp:PrimaryIp": "Hetzner may assign the address to another customer, while DNS records still point to it",
+    "hcloud:index/primaryIp:PrimaryIp": (
+        "Hetzner may assign the address to another customer, while DNS records still point to it"
+    ),
     "hcloud:index/firewall:Firewall": "every port of the nodes is open to the internet",
-    "cloudflare:index/dnsRecord:DnsRecord": "the name no longer resolves to this node; without its last record it does not resolve",
+    "cloudflare:index/dnsRecord:DnsRecord": (
+        "the name no longer resolves to this node, and without its last record to none"
+    ),
     "cloudflare:index/originCaCertificate:OriginCaCertificate": (
         "Cloudflare revokes it and returns HTTP 526 as long as Traefik still serves it"
     ),
-    "cloudflare:index/zoneSetting:ZoneSetting": "Cloudflare keeps the current value, which the program no longer manages",
+    "cloudflare:index/zoneSetting:ZoneSetting": "Cloudflare keeps the value, which the program no longer manages",
     "tls:index/privateKey:PrivateKey": "the key is lost, and every certificate that was issued for it is useless",
     "kubernetes:core/v1:Namespace": "every object in it is deleted, including the redis volume",
     CLAIM: "its volume is deleted, with redis' cache and queued jobs on it",
@@ -81,7 +85,7 @@ def no_deletion(plan: Plan) -> Iterator[Violation]:
 def stays_protected(plan: Plan) -> Iterator[Violation]:
     """Guard rail: every resource stays protected. The engine does not refuse to delete an unprotected one."""
     for step in plan.steps:
-        # The new state decides. Protection that somebody lifted in the state is no violation: the next `up` restores it.
+        # Only the new state counts. Protection that was lifted in the state is restored by the next `up`.
         if (
             step.new
             and step.new.real
@@ -158,7 +162,7 @@ def no_unavailable_pods(plan: Plan) -> Iterator[Violation]:
 
 
 def no_plaintext_secrets(plan: Plan) -> Iterator[Violation]:
-    """Guard rail: no secret is in plain text. A value that the engine shows in a plan is also readable in the state and in logs."""
+    """Guard rail: no secret is in plain text. A value that the plan shows is also readable in the state and in logs."""
     for step in plan.steps:
         paths = sorted({path for state in (step.new, step.old) if state for path in plain_text(state)})
         if paths:
@@ -183,8 +187,8 @@ RULES: Sequence[Rule] = (
 def check(plan: Plan, *, allow_delete: Collection[str] = (), rules: Sequence[Rule] = RULES) -> Sequence[Violation]:
     """Return the violations of a plan, without those that `allow_delete` confirms.
 
-    `allow_delete` holds short names ("Server::hetzner1"). A name that confirms nothing is a violation too: it usually comes from
-    a command that was meant for an earlier plan.
+    `allow_delete` holds short names ("Server::hetzner1"). A name that confirms nothing is a violation too: it usually
+    comes from a command for an earlier plan.
     """
     violations = [violation for rule in rules for violation in rule(plan)]
     confirmable = {violation.resource for violation in violations if violation.confirmable}
@@ -199,11 +203,11 @@ def check(plan: Plan, *, allow_delete: Collection[str] = (), rules: Sequence[Rul
         for name in allow_delete
         if name not in confirmable
     ]
-    return [*unused, *(one for one in violations if not (one.confirmable and one.resource in allow_delete))]
+    return [*unused, *(v for v in violations if not (v.confirmable and v.resource in allow_delete))]
 
 
 def _is_replacing(step: Step, plan: Plan) -> bool:
-    """Whether `honeydue:replacing` names this server. The setting lifts the server's protection, so no confirmation is needed."""
+    """Whether `honeydue:replacing` names this server. The setting is the confirmation, and lifts its protection."""
     replacing = plan.config.get("honeydue:replacing")
     return bool(replacing) and step.short == f"Server::{replacing}" and step.op != "delete"
 

@@ -23,7 +23,7 @@ SHOWN_PATHS = 4
 
 
 def changes(plan: Plan) -> RenderableType:
-    """The program's warnings, one row for each changed resource (operation, name, changed properties), and the monthly cost."""
+    """The program's warnings, one row for each changed resource, and the monthly cost."""
     warnings = [Text(warning, style="yellow") for warning in plan.warnings]
     price = [Text(f"Monthly cost: {text}")] if (text := cost(plan)) else []
     if not plan.changes:
@@ -64,5 +64,7 @@ def refusal(violations: Sequence[Violation], *, stack: str) -> RenderableType:
 def refusal_headline(violations: Sequence[Violation]) -> str:
     """The first line of a refusal: the number of violations, and what to do."""
     count = f"{len(violations)} guard rail{'' if len(violations) == 1 else 's'}"
-    confirm = ", or confirm the deletions with ALLOW_DELETE" if any(one.confirmable for one in violations) else ""
+    confirm = (
+        ", or confirm the deletions with ALLOW_DELETE" if any(violation.confirmable for violation in violations) else ""
+    )
     return f"Refused: the plan breaks {count}. Nothing was changed. Fix each one{confirm}."

@@ -54,7 +54,7 @@ def release(stack: str, yes: bool, **tags: str | None) -> None:
 
 
 def confirm_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping[str, str]:
-    """Write the tags and return the old ones. If the plan is refused or declined, restore the settings and end the command."""
+    """Write the tags and return the old ones. If refused or declined, restore the settings and end the command."""
     file = stackfile.settings_file(stack)
     with _restored_on_exit(file):
         old_tags = set_images(file, tags)

@@ -38,7 +38,7 @@ def find_failed_migration(stack: str) -> FailedMigration | None:
 
 def _failure(job: Object) -> str | None:
     conditions: list[dict[str, JsonValue]] = job.get("status", {}).get("conditions") or []
-    failed = next((one for one in conditions if one["type"] == "Failed" and one["status"] == "True"), None)
+    failed = next((item for item in conditions if item["type"] == "Failed" and item["status"] == "True"), None)
     return f"{failed.get('reason')}: {failed.get('message')}" if failed else None
 
 

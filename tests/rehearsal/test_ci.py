@@ -42,7 +42,7 @@ def become(world: World, account: str, folder: Path) -> None:
     assert "account=viewer\n" in block.text
     shell(world, ["bash", "-euc", block.text.replace("account=viewer\n", f"account={account}\n")], folder)
     kubeconfig = (folder / f"{account}.kubeconfig").read_text()
-    shell(world, [CHECKOUT / ".gitea" / "identity"], world.project, IDENTITY="kubeconfig", kubeconfig=kubeconfig)
+    shell(world, [CHECKOUT / ".gitea" / "set-credentials"], world.project, SETTINGS="kubeconfig", kubeconfig=kubeconfig)
 
 
 def comment(world: World, gitea: Forge) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A job's own identity, put into its checkout's settings."""
+"""The credentials of a CI job, written into the settings of its checkout."""
 
 import os
 import subprocess
@@ -15,17 +15,22 @@ cat >> given
 """
 
 
-def identity(folder: Path, names: str, **secrets: str) -> subprocess.CompletedProcess[str]:
+def set_credentials(folder: Path, names: str, **secrets: str) -> subprocess.CompletedProcess[str]:
     (folder / "pulumi").write_text(PULUMI)
     (folder / "pulumi").chmod(0o755)
-    environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "IDENTITY": names, **secrets}
+    environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "SETTINGS": names, **secrets}
     return subprocess.run(
-        [CHECKOUT / ".gitea" / "identity"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [CHECKOUT / ".gitea" / "set-credentials"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_each_secret_goes_by_stdin_and_nowhere_else(tmp_path: Path) -> None:
-    done = identity(tmp_path, "kubeconfig hetznerToken", kubeconfig="the-kubeconfig", hetznerToken="the-token")
+    done = set_credentials(tmp_path, "kubeconfig hetznerToken", kubeconfig="the-kubeconfig", hetznerToken="the-token")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "asked").read_text().splitlines() == [
         "config set --secret honeydue:kubeconfig --stack prod --non-interactive",
@@ -37,7 +42,7 @@ def test_each_secret_goes_by_stdin_and_nowhere_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [{}, {"kubeconfig": ""}], ids=["not passed on", "not in Gitea"])
 def test_a_secret_that_is_not_there_stops_the_job(tmp_path: Path, given: Mapping[str, str]) -> None:
-    done = identity(tmp_path, "kubeconfig", **given)
+    done = set_credentials(tmp_path, "kubeconfig", **given)
     assert done.returncode == 1
-    assert done.stderr.startswith("no kubeconfig for this job: docs/ci.md")
+    assert done.stderr.startswith("kubeconfig is empty: create the repository secrets of this job (docs/ci.md")
     assert not (tmp_path / "asked").exists()

@@ -16,6 +16,7 @@ API = "https://api.cloudflare.com/client/v4"
 ENDPOINT = "CLOUDFLARE_BASE_URL"
 """The environment variable with which Cloudflare's own clients select another endpoint."""
 TIMEOUT_SECONDS = 30.0
+CLIENT_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 
 NO_PRIVATE_KEY = "its private key cannot be read back, so the program creates a new one"
 
@@ -47,7 +48,7 @@ class Cloudflare:
                 self._origin_pulls
             ),
             "cloudflare:index/originCaCertificate:OriginCaCertificate": origin_certificate,
-            "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate": client_certificate,
+            CLIENT_CERTIFICATE: client_certificate,
         }
 
     def records(self, zone: str) -> Sequence[RecordResponse]:

@@ -90,7 +90,7 @@ class Kubernetes:
         return self._finding(live, f"keeps {live['spec']['clusterIP']}")
 
     def _claim(self, candidate: Candidate) -> Finding:
-        """The claim that the app's existing Deployment mounts, because its data matters; otherwise the claim of this name."""
+        """The claim that the app's existing Deployment mounts, which has the data; otherwise the claim of this name."""
         app = self._mounted_by.get(candidate.text("metadata", "name") or "")
         mounted = self._mounted_claims(candidate, app) if app else []
         if len(mounted) > 1:
