@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.deploy_script import DeployScript
 from bench.measure import Comparison, Cost, compare, measure, run
-from rehearsal.engine import engine
+from rehearsal.engine.environment import STACK, environment
 from rehearsal.world.world import World
 
 EMPTY_PROGRAM = "empty"
@@ -63,7 +63,7 @@ def _empty_preview(world: World, folder: Path) -> Callable[[int], Cost]:
     (folder / "__main__.py").touch()
     # These two variables select the stack and the settings of the real program.
     excluded = ("PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE")
-    env = {name: value for name, value in engine.environment(world.layout).items() if name not in excluded}
+    env = {name: value for name, value in environment(world.layout).items() if name not in excluded}
 
     def pulumi(*arguments: str) -> str:
         return run(["pulumi", *arguments], cwd=str(folder), env=env)
@@ -75,8 +75,8 @@ def _empty_preview(world: World, folder: Path) -> Callable[[int], Cost]:
 
 def _release(world: World) -> Callable[[int], Cost]:
     """A release with `python -m ops release`."""
-    env = {**engine.environment(world.layout), **FORCE_CONFLICTS}
-    command = [sys.executable, "-m", "ops", "release", "--stack", engine.STACK, "--yes", "--api"]
+    env = {**environment(world.layout), **FORCE_CONFLICTS}
+    command = [sys.executable, "-m", "ops", "release", "--stack", STACK, "--yes", "--api"]
     return lambda number: measure(lambda: run([*command, f"program-{number}"], cwd=str(world.project), env=env))
 
 

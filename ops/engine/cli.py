@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from ops.errors import OpsError
@@ -46,7 +47,12 @@ def run_in_terminal(
     """Print the command, run it in the operator's terminal, and return its exit code."""
     command = ["pulumi", subcommand, "--stack", stack, *arguments]
     print(shlex.join(command), flush=True)
-    process = subprocess.Popen(command, env={**os.environ, **variables})
+    return run_in_foreground(command, env={**os.environ, **variables})
+
+
+def run_in_foreground(command: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None) -> int:
+    """Run a command that is or calls `pulumi` in the operator's terminal, and return its exit code."""
+    process = subprocess.Popen(command, env=env, cwd=cwd)
     while True:
         try:
             return process.wait()

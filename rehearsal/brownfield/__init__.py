@@ -15,7 +15,7 @@ from rehearsal.layout import COMMAND
 from rehearsal.world.world import World
 
 
-def build(world: World, *, say: Callable[[str], None] = lambda _: None) -> None:
+def build(world: World, *, log: Callable[[str], None] = lambda _: None) -> None:
     """Creates everything in an empty world. Raises RehearsalError when its clouds contain resources already."""
     if any(existing.state(world.layout.clouds, cloud).resources for cloud in ("hcloud", "cloudflare")):
         name = world.layout.name
@@ -25,11 +25,11 @@ def build(world: World, *, say: Callable[[str], None] = lambda _: None) -> None:
     stack = read_stack_settings(world.settings_file)
     # A node without an address in the settings is a new one, which the program creates later.
     nodes = [node for node in stack.nodes.values() if node.ipv4]
-    say("ordering servers in the Hetzner Console")
+    log("ordering servers in the Hetzner Console")
     servers.order(world.layout, nodes)
-    say("configuring the zone in the Cloudflare dashboard")
+    log("configuring the zone in the Cloudflare dashboard")
     certificate = edge.configure_zone(world.layout.clouds, stack.domain, nodes)
-    say("applying manifests with kubectl")
+    log("applying manifests with kubectl")
     cluster.apply(world, certificate)
-    say("rolling out the release")
+    log("rolling out the release")
     cluster.release(world)

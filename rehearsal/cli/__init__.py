@@ -1,1 +1,1 @@
-"""The command line of a rehearsal."""
+"""The command line `python -m rehearsal`."""

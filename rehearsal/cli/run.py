@@ -1,4 +1,4 @@
-"""A whole rehearsal: set up, preview, apply, preview again, tell."""
+"""The command `run`: preview, up, and a second preview that must be empty."""
 
 import time
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from rehearsal.cli.status import observe
+from rehearsal.cli.status import read_status
 from rehearsal.cli.summary import Step, summary
-from rehearsal.engine import engine
+from rehearsal.engine import pulumi
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
 from rehearsal.real_nodes import traefik_daemonset
@@ -18,7 +18,7 @@ from tools.install import install_missing
 
 
 class Rehearsal:
-    """The steps of one run, each timed."""
+    """Runs all steps of a rehearsal and measures their time."""
 
     def __init__(self, world: World, console: Console, *, world_option: str) -> None:
         self._world = world
@@ -27,45 +27,47 @@ class Rehearsal:
         self._steps: list[Step] = []
 
     def run(self, *, fresh: bool) -> None:
-        """Raises a RehearsalError where production's deployment would have failed."""
+        """Raises a RehearsalError where production's deployment would fail. `fresh` removes an existing world first."""
         with self._step("tools"):
-            install_missing(self._console, self._world.programs_needed())
+            install_missing(self._console, self._world.required_programs())
         if fresh:
             self._world.down()
-        with self._step("control plane and stack"), self._console.status("starting the world"):
+        with self._step("control plane and stack"), self._console.status("Starting the world"):
             self._world.up()
         with self._step("preview"):
-            self._engine("preview")
+            self._pulumi("preview")
         with self._step("up"):
-            self._engine("up", "--yes", "--skip-preview")
-        if self._world.has_real_nodes():
-            with (
-                self._step("Traefik on every node"),
-                self._console.status("starting Traefik, as k3s' helm-controller would"),
-            ):
-                traefik_daemonset.install(self._world.kubectl_client(), chart_values(self._world.kubectl_client()))
-        with self._step("second preview"), self._console.status("previewing again: nothing may be left to change"):
+            self._pulumi("up", "--yes", "--skip-preview")
+        real_nodes = self._world.has_real_nodes()
+        if real_nodes:
+            with self._step("Traefik on every node"), self._console.status("Starting Traefik on every node"):
+                kubectl = self._world.kubectl_client()
+                traefik_daemonset.install(kubectl, chart_values(kubectl))
+        with self._step("second preview"), self._console.status("Running a second preview, which must show no changes"):
             self._expect_no_changes()
-        observed, real = observe(self._world), self._world.has_real_nodes()
-        self._console.print(summary(observed, steps=self._steps, world_option=self._world_option, real=real))
+        self._console.print(
+            summary(read_status(self._world), steps=self._steps, world_option=self._world_option, real_nodes=real_nodes)
+        )
 
-    def _engine(self, *arguments: str) -> None:
+    def _pulumi(self, *arguments: str) -> None:
         self._console.rule(f"pulumi {' '.join(arguments)}", align="left")
-        status = engine.run_pulumi_in_foreground(self._world.layout, arguments, project=self._world.project)
-        if status != 0:
-            again = f"{COMMAND}{self._world_option} run"
+        exit_code = pulumi.run_in_terminal(self._world.layout, arguments, project=self._world.project)
+        if exit_code != 0:
             raise RehearsalError(
-                f"pulumi {arguments[0]} failed as shown above; the world still stands. After mending it: {again}"
+                f"pulumi {arguments[0]} failed, as shown above. The world keeps running."
+                f" Fix the error and run: {COMMAND}{self._world_option} run"
             )
 
     def _expect_no_changes(self) -> None:
-        done = self._world.pulumi("preview", "--expect-no-changes", "--diff", check=False)
-        if done.returncode != 0:
-            self._console.print(done.stdout + done.stderr, markup=False, highlight=False)
-            raise RehearsalError("a second preview is not empty: what is shown above would change on every up")
+        preview = self._world.pulumi("preview", "--expect-no-changes", "--diff", check=False)
+        if preview.returncode != 0:
+            self._console.print(preview.stdout + preview.stderr, markup=False, highlight=False)
+            raise RehearsalError(
+                "the second preview is not empty: every `pulumi up` would make the changes shown above"
+            )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
-        began = time.monotonic()
+        start = time.monotonic()
         yield
-        self._steps.append(Step(name=name, seconds=time.monotonic() - began))
+        self._steps.append(Step(name=name, seconds=time.monotonic() - start))

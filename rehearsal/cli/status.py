@@ -1,4 +1,4 @@
-"""What stands in a world, read from its control plane and its stack: the facts behind `status` and the summary."""
+"""The status of a world, read from its cluster and its stack."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ops.engine.sentinels import SIGNATURE_KEY
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.world.world import World
 
 Object = Mapping[str, Any]
 
-WORKLOADS = "deployments,statefulsets,daemonsets"
-AUTOSCALERS = "horizontalpodautoscalers"
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+RESOURCES = "nodes,jobs,horizontalpodautoscalers,deployments,statefulsets,daemonsets"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
-    """A node of the settings, and what Kubernetes says of it."""
+class NodeStatus:
+    """A node of the settings. `ready` is the condition of its Node."""
 
     alias: str
     hostname: str
@@ -27,134 +28,125 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workload:
-    """A set of pods."""
+class WorkloadStatus:
+    """The pods of a Deployment, StatefulSet or DaemonSet."""
 
     namespace: str
     name: str
     ready: int
-    wanted: int
-    tags: tuple[str, ...]
+    desired: int
+    images: tuple[str, ...]
+    """Without registry and repository path, for example `redis:7-alpine`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """A Job, and how it went; `took` is unknown until it ended well."""
+class JobStatus:
+    """A Job. `duration` is None until it is complete."""
 
     namespace: str
     name: str
     state: str
-    took: timedelta | None
+    duration: timedelta | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observed:
-    """One look at a world."""
+class WorldStatus:
+    """The cluster and the stack of a world. `resources` is the number of resources in the stack's state."""
 
-    machines: Sequence[Machine]
-    workloads: Sequence[Workload]
-    tasks: Sequence[Task]
+    nodes: Sequence[NodeStatus]
+    workloads: Sequence[WorkloadStatus]
+    jobs: Sequence[JobStatus]
     outputs: Mapping[str, Any]
     resources: int
 
 
-def observe(world: World) -> Observed:
-    """Looks once; two calls, as each costs half a second."""
-    found = world.kubectl_json("get", f"nodes,jobs,{AUTOSCALERS},{WORKLOADS}", "--all-namespaces")["items"]
+def read_status(world: World) -> WorldStatus:
+    """Reads the status with one call of kubectl and one of pulumi. Each takes half a second."""
+    objects = world.kubectl_json("get", RESOURCES, "--all-namespaces")["items"]
     deployment = json.loads(world.pulumi("stack", "export").stdout).get("deployment") or {}
     resources = deployment.get("resources") or []
     outputs: Mapping[str, Any] = next(
-        (one.get("outputs", {}) for one in resources if one["type"] == "pulumi:pulumi:Stack"), {}
+        (resource.get("outputs", {}) for resource in resources if resource["type"] == "pulumi:pulumi:Stack"), {}
     )
-    return Observed(
-        machines=machines(world, [one for one in found if one["kind"] == "Node"], outputs.get("nodes")),
-        workloads=[
-            workload(one, least(one, found))
-            for one in found
-            if one["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}
-        ],
-        tasks=[task(one) for one in found if one["kind"] == "Job"],
+    return WorldStatus(
+        nodes=node_statuses(world, [item for item in objects if item["kind"] == "Node"], outputs.get("nodes")),
+        workloads=[workload_status(item, min_replicas(item, objects)) for item in objects if item["kind"] in WORKLOADS],
+        jobs=[job_status(item) for item in objects if item["kind"] == "Job"],
         outputs={name: "[secret]" if _is_secret(value) else value for name, value in outputs.items()},
         resources=len(resources),
     )
 
 
-def machines(world: World, nodes: Sequence[Object], addresses: object) -> list[Machine]:
-    """The machines of the settings; the address is the stack's, which may not be there yet."""
-    state = {node["metadata"]["name"]: _condition(node, "Ready") == "True" for node in nodes}
+def node_statuses(world: World, nodes: Sequence[Object], addresses: object) -> list[NodeStatus]:
+    """The status of each node of the settings. `addresses` is the stack's output `nodes`, None before the first `up`."""
+    ready = {node["metadata"]["name"]: _condition(node, "Ready") == "True" for node in nodes}
     known = addresses if isinstance(addresses, Mapping) else {}
     return [
-        Machine(
+        NodeStatus(
             alias=alias,
             hostname=node.hostname,
             address=str(known.get(alias, node.ipv4 or "")),
             server_type=node.server_type,
-            ready=state.get(node.hostname, False),
+            ready=ready.get(node.hostname, False),
         )
         for alias, node in read_stack_settings(world.layout.config).nodes.items()
     ]
 
 
-def least(workload: Object, found: Sequence[Object]) -> int:
-    """The fewest pods that an autoscaler leaves it, which it may not have reached yet."""
+def min_replicas(workload: Object, objects: Sequence[Object]) -> int:
+    """The `minReplicas` of the workload's autoscaler, or 0. The workload may not have reached it yet."""
     return max(
         (
-            one["spec"].get("minReplicas", 1)
-            for one in found
-            if one["kind"] == "HorizontalPodAutoscaler"
-            and one["metadata"]["namespace"] == workload["metadata"]["namespace"]
-            and one["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]
+            item["spec"].get("minReplicas", 1)
+            for item in objects
+            if item["kind"] == "HorizontalPodAutoscaler"
+            and item["metadata"]["namespace"] == workload["metadata"]["namespace"]
+            and item["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]
         ),
         default=0,
     )
 
 
-def workload(found: Object, at_least: int = 0) -> Workload:
-    """One Deployment, StatefulSet or DaemonSet."""
-    status = found.get("status", {})
-    of_daemons = found["kind"] == "DaemonSet"
-    return Workload(
-        namespace=found["metadata"]["namespace"],
-        name=found["metadata"]["name"],
-        ready=status.get("numberReady" if of_daemons else "readyReplicas", 0),
-        wanted=status.get("desiredNumberScheduled", 0)
-        if of_daemons
-        else max(found["spec"].get("replicas", 1), at_least),
-        tags=tuple(
-            container["image"].rpartition("/")[2] for container in found["spec"]["template"]["spec"]["containers"]
-        ),
+def workload_status(workload: Object, minimum: int = 0) -> WorkloadStatus:
+    """The status of a Deployment, StatefulSet or DaemonSet, with at least `minimum` desired pods."""
+    status = workload.get("status", {})
+    if workload["kind"] == "DaemonSet":
+        ready, desired = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
+    else:
+        ready, desired = status.get("readyReplicas", 0), max(workload["spec"].get("replicas", 1), minimum)
+    containers = workload["spec"]["template"]["spec"]["containers"]
+    return WorkloadStatus(
+        namespace=workload["metadata"]["namespace"],
+        name=workload["metadata"]["name"],
+        ready=ready,
+        desired=desired,
+        images=tuple(container["image"].rpartition("/")[2] for container in containers),
     )
 
 
-def task(found: Object) -> Task:
-    """One Job."""
-    status = found.get("status", {})
-    began, ended = status.get("startTime"), status.get("completionTime")
-    if _condition(found, "Failed") == "True":
+def job_status(job: Object) -> JobStatus:
+    """The status of a Job: running, complete or failed."""
+    status = job.get("status", {})
+    start, end = status.get("startTime"), status.get("completionTime")
+    if _condition(job, "Failed") == "True":
         state = "failed"
-    elif _condition(found, "Complete") == "True":
+    elif _condition(job, "Complete") == "True":
         state = "complete"
     else:
         state = "running"
-    return Task(
-        namespace=found["metadata"]["namespace"],
-        name=found["metadata"]["name"],
+    return JobStatus(
+        namespace=job["metadata"]["namespace"],
+        name=job["metadata"]["name"],
         state=state,
-        took=datetime.fromisoformat(ended) - datetime.fromisoformat(began) if began and ended else None,
+        duration=datetime.fromisoformat(end) - datetime.fromisoformat(start) if start and end else None,
     )
 
 
-def _condition(found: Object, kind: str) -> str | None:
-    return next(
-        (
-            condition["status"]
-            for condition in found.get("status", {}).get("conditions", [])
-            if condition["type"] == kind
-        ),
-        None,
-    )
+def _condition(item: Object, condition_type: str) -> str | None:
+    conditions = item.get("status", {}).get("conditions", [])
+    return next((condition["status"] for condition in conditions if condition["type"] == condition_type), None)
 
 
 def _is_secret(value: object) -> bool:
-    """Whether a value of an exported state is encrypted, in whole: the engine marks it with this key."""
-    return isinstance(value, Mapping) and "4dabf18193072939515e22adb298388d" in value
+    """Whether a value of an exported state is encrypted as a whole."""
+    return isinstance(value, Mapping) and SIGNATURE_KEY in value

@@ -1,4 +1,4 @@
-"""What a person sees when a rehearsal is done."""
+"""Formats the status of a world as tables, and the summary of a rehearsal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,71 +9,69 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rehearsal.cli.status import Machine, Observed, Task, Workload
+from rehearsal.cli.status import JobStatus, NodeStatus, WorkloadStatus, WorldStatus
 from rehearsal.layout import COMMAND
 
-_SHOWN_ELSEWHERE = frozenset({"nodes", "urls", "images"})
+_NUMERIC_COLUMNS = frozenset({"ready", "seconds", "duration"})
+_OUTPUTS_IN_OTHER_TABLES = frozenset({"nodes", "urls", "images"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Something that was done, and how long it took."""
+    """A completed step of a rehearsal."""
 
     name: str
     seconds: float
 
 
-def summary(observed: Observed, *, steps: Sequence[Step], world_option: str, real: bool = False) -> RenderableType:
-    """Everything worth knowing after a run."""
+def summary(
+    status: WorldStatus, *, steps: Sequence[Step], world_option: str, real_nodes: bool = False
+) -> RenderableType:
+    """The summary of a rehearsal: all tables, and the commands for the next steps."""
     return Group(
         "",
-        machine_table(observed.machines),
-        workload_table(observed.workloads),
-        task_table(observed.tasks),
-        output_table(observed.outputs),
-        step_table(steps, resources=observed.resources),
-        where_next(world_option, real=real),
+        node_table(status.nodes),
+        workload_table(status.workloads),
+        job_table(status.jobs),
+        output_table(status.outputs),
+        step_table(steps, resources=status.resources),
+        next_commands(world_option, real_nodes=real_nodes),
     )
 
 
-def machine_table(machines: Iterable[Machine]) -> Table:
+def node_table(nodes: Iterable[NodeStatus]) -> Table:
     table = _table("Nodes", "alias", "hostname", "address", "type", "state")
-    for one in machines:
-        table.add_row(
-            one.alias,
-            one.hostname,
-            one.address,
-            one.server_type,
-            _verdict("ready" if one.ready else "not ready", good=one.ready),
-        )
+    for node in nodes:
+        state = _colored("ready" if node.ready else "not ready", good=node.ready)
+        table.add_row(node.alias, node.hostname, node.address, node.server_type, state)
     return table
 
 
-def workload_table(workloads: Iterable[Workload]) -> Table:
+def workload_table(workloads: Iterable[WorkloadStatus]) -> Table:
     table = _table("Workloads", "name", "ready", "image")
-    for one in workloads:
-        ready = _verdict(f"{one.ready}/{one.wanted}", good=one.ready == one.wanted)
-        table.add_row(f"{one.namespace}/{one.name}", ready, " ".join(one.tags))
+    for workload in workloads:
+        ready = _colored(f"{workload.ready}/{workload.desired}", good=workload.ready == workload.desired)
+        table.add_row(f"{workload.namespace}/{workload.name}", ready, " ".join(workload.images))
     return table
 
 
-def task_table(tasks: Iterable[Task]) -> Table:
-    table = _table("Jobs", "name", "state", "took")
-    for one in tasks:
-        took = f"{one.took.total_seconds():.0f} s" if one.took is not None else ""
-        table.add_row(f"{one.namespace}/{one.name}", _verdict(one.state, good=one.state == "complete"), took)
+def job_table(jobs: Iterable[JobStatus]) -> Table:
+    table = _table("Jobs", "name", "state", "duration")
+    for job in jobs:
+        duration = f"{job.duration.total_seconds():.0f} s" if job.duration is not None else ""
+        table.add_row(f"{job.namespace}/{job.name}", _colored(job.state, good=job.state == "complete"), duration)
     return table
 
 
 def output_table(outputs: Mapping[str, Any]) -> Table:
-    """The URLs in full, the other outputs as far as they fit a line."""
+    """The stack's outputs: the URLs, and all others shortened to one line."""
     table = _table("Outputs", "name", "value")
     urls = outputs.get("urls") or {}
     for name, url in urls.items() if isinstance(urls, Mapping) else enumerate(urls, start=1):
         table.add_row(str(name), Text(str(url), style="cyan"))
     for name, value in outputs.items():
-        if name not in _SHOWN_ELSEWHERE:
-            table.add_row(name, Text(_brief(value)))
+        if name not in _OUTPUTS_IN_OTHER_TABLES:
+            table.add_row(name, Text(_shorten(value)))
     return table
 
 
@@ -81,44 +79,46 @@ def step_table(steps: Sequence[Step], *, resources: int) -> Table:
     table = _table("Time", "step", "seconds")
     for step in steps:
         table.add_row(step.name, f"{step.seconds:.1f}")
-    table.add_row(f"all, for {resources} resources", f"{sum(step.seconds for step in steps):.1f}", style="bold")
+    total = sum(step.seconds for step in steps)
+    table.add_row(f"total for {resources} resources", f"{total:.1f}", style="bold")
     return table
 
 
-def how_to_act(world_option: str, *, real: bool) -> str:
-    """The command by which a person's plain pulumi and kubectl act in a world."""
+def enter_command(world_option: str, *, real_nodes: bool) -> str:
+    """The command after which `pulumi` and `kubectl` act in a world."""
     rehearsal = f"{COMMAND}{world_option}"
-    # A shell that is there already cannot be moved into the network that real nodes have.
-    return f"{rehearsal} shell" if real else f'eval "$({rehearsal} env)"'
+    # A running shell cannot be moved into the network of real nodes.
+    return f"{rehearsal} shell" if real_nodes else f'eval "$({rehearsal} env)"'
 
 
-def where_next(world_option: str, *, real: bool) -> Text:
-    """Commands to go on with."""
+def next_commands(world_option: str, *, real_nodes: bool) -> Text:
+    """The commands for the next steps, each with a description."""
     rehearsal = f"{COMMAND}{world_option}"
     lines = (
-        (how_to_act(world_option, real=real), "then plain pulumi and kubectl act in this world"),
-        (f"{rehearsal} status", "what runs"),
-        (f"{rehearsal} run", "again, after a change of the program or the settings: only the change is applied"),
-        (f"{rehearsal} down" if world_option else "make rehearse-down", "end it and remove it"),
+        (enter_command(world_option, real_nodes=real_nodes), "use pulumi and kubectl in this world"),
+        (f"{rehearsal} status", "show what runs"),
+        (f"{rehearsal} run", "apply a change of the program or the settings"),
+        (f"{rehearsal} down" if world_option else "make rehearse-down", "end this world and remove it"),
     )
     width = max(len(command) for command, _ in lines)
     return Text("\n").join(
-        Text.assemble("  ", (command.ljust(width), "bold"), "  ", (meaning, "dim")) for command, meaning in lines
+        Text.assemble("  ", (command.ljust(width), "bold"), "  ", (description, "dim"))
+        for command, description in lines
     )
 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in {"ready", "seconds", "took"} else "left", overflow="fold")
+        table.add_column(column, justify="right" if column in _NUMERIC_COLUMNS else "left", overflow="fold")
     return table
 
 
-def _verdict(text: str, *, good: bool) -> Text:
+def _colored(text: str, *, good: bool) -> Text:
     return Text(text, style="green" if good else "red")
 
 
-def _brief(value: object) -> str:
+def _shorten(value: object) -> str:
     match value:
         case str() if "\n" in value:
             return f"{len(value.splitlines())} lines"

@@ -1,1 +1,1 @@
-"""The Pulumi engine of a world, and the stack that it runs."""
+"""The Pulumi engine of a world: its environment, its programs, its stack and its commands."""

@@ -1,9 +1,10 @@
-"""The world's copy of the stack's settings: the same in everything, but that its secrets are placeholders.
+"""The stack settings of a world: copies production's settings file without its secrets, and reads the copy.
 
-Of a cluster that is founded here the addresses differ too: its machines listen on loopback.
+A copy differs from production's file only in its secrets, which are placeholders. Where the Pulumi program bootstraps the
+cluster, the servers' addresses are on loopback too.
 
-Round-tripped and not reprinted: a value must reach the engine exactly as it is written in production's file (`1e5` is a
-number to one YAML reader and a tag to another), or the rehearsal would hide a mistake.
+The copy preserves the text of every value. If it were parsed and printed again, it could hide a mistake: for example, `1e5`
+is a number for one YAML parser and a string for another.
 """
 
 import hashlib
@@ -26,69 +27,76 @@ from rehearsal.loopback import LoopbackRanges
 
 PROJECT = "honeydue"
 ADOPTED = f"{PROJECT}:adopted"
-_Shape = TypeVar("_Shape")
+ADDRESS_IF_UNKNOWN = "192.0.2.1"
+"""An address for documentation. Used where the settings contain no address, because Hetzner chooses all of them."""
+_Value = TypeVar("_Value")
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecretSetting:
-    """A value the world must set by the engine, encrypted: its path in the settings, and the key it belongs to."""
+    """A secret that the copy does not contain and that `pulumi config set --secret` must set."""
 
     path: str
+    """The path in the settings file, for example `honeydue:registry.password`."""
     key: str
+    """The top-level key without the project, for example `registry`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """What the world is built from."""
+    """The settings that a world needs to start."""
 
     nodes: Mapping[str, Node]
     """By alias."""
     volumes: tuple[LocalVolume, ...]
+    """The volumes of adopted claims."""
     network: ClusterNetwork
     cluster_dns: str
-    """The address of the cluster's DNS."""
+    """The cluster IP of the DNS Service."""
     domain: str
     images: apps.Images
     database: apps.Database
     bootstrapped: bool
-    """Whether the program makes the cluster, on servers that it creates."""
+    """Whether the Pulumi program bootstraps the cluster on servers that it creates."""
 
 
 def settings_digest(file: Path) -> str:
-    """Tells whether the settings have changed since the copy was made."""
+    """SHA-256 of the settings file. A different digest means that the copy is out of date."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except FileNotFoundError as error:
-        raise RehearsalError(f"no settings at {file}: run this in the checkout") from error
+        raise RehearsalError(f"{file} does not exist: run this command in the checkout") from error
 
 
 def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: LoopbackRanges) -> list[SecretSetting]:
-    """Copies the settings without their secrets, fills in what is plain, and returns what must be set encrypted.
+    """Copies the settings without secrets, adds placeholders for missing plain values, and returns the secrets to set.
 
-    The salt of an earlier copy stays: what is encrypted with it is in the world's state. So does what was adopted in this world.
+    Two things of an existing copy are kept: the encryption salt, because secrets in the state are encrypted with it, and what
+    was adopted in this world. `secrets` is the folder of generated placeholders.
     """
     document = load(source)
     for name in _ENCRYPTION:
         document.pop(name, None)
-    earlier = load(target) if target.exists() else {}
-    if salt := earlier.get("encryptionsalt"):
+    previous = load(target) if target.exists() else {}
+    if salt := previous.get("encryptionsalt"):
         document["encryptionsalt"] = salt
     config = document.setdefault("config", {})
-    founded_here = bool(config.get(f"{PROJECT}:cluster", {}).get("initNode"))
-    if founded_here:
+    bootstrapped = bool(config.get(f"{PROJECT}:cluster", {}).get("initNode"))
+    if bootstrapped:
         _move_to_loopback(config, loopback)
-    if adopted := (earlier.get("config") or {}).get(ADOPTED):
+    if adopted := (previous.get("config") or {}).get(ADOPTED):
         config.setdefault(ADOPTED, adopted)
     missing = [SecretSetting(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
-    held = {one.path for one in missing} | set(config)
-    for key, secret in _required(founded_here=founded_here, snapshots=f"{PROJECT}:snapshots" in config).items():
-        if f"{PROJECT}:{key}" in held:
+    present = {secret.path for secret in missing} | set(config)
+    for key, is_secret in _required(bootstrapped=bootstrapped, snapshots=f"{PROJECT}:snapshots" in config).items():
+        path = f"{PROJECT}:{key}"
+        if path in present:
             continue
-        if secret:
-            missing.append(SecretSetting(path=f"{PROJECT}:{key}", key=key))
+        if is_secret:
+            missing.append(SecretSetting(path=path, key=key))
         else:
-            config[f"{PROJECT}:{key}"] = placeholder(key, secrets)
+            config[path] = placeholder(key, secrets)
     store(document, target)
     return missing
 
@@ -96,17 +104,17 @@ def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: Loopba
 def _move_to_loopback(config: Document, loopback: LoopbackRanges) -> None:
     cluster = config[f"{PROJECT}:cluster"]
     cluster["privateRange"] = str(loopback.private)
-    # Of the real binary, and another one is downloaded here.
+    # The checksum of the k3s binary. A simulated machine downloads a script in its place.
     cluster.pop("k3sSha256", None)
     for node in config.get(f"{PROJECT}:nodes", {}).values():
-        # The simulated cloud chooses it.
+        # The simulated cloud chooses the public address.
         node.pop("ipv4", None)
         if private := node.get("privateIpv4"):
             node["privateIpv4"] = str(loopback.loopback_address(IPv4Address(private)))
 
 
 def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
-    """Removes every `{secure: …}`, at any depth, and names where it stood."""
+    """Removes every `{secure: …}` at any depth, and yields its path."""
     for key in list(config):
         path = f"{prefix}{key}"
         value = config[key]
@@ -118,32 +126,31 @@ def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
                 yield from _drop_secrets(value, f"{path}.")
 
 
-def _required(*, founded_here: bool, snapshots: bool) -> Mapping[str, bool]:
-    """The keys without a default, and whether each is secret: the program's own knowledge."""
-    # Here and not above: it imports the Pulumi SDK, which most commands do not need.
+def _required(*, bootstrapped: bool, snapshots: bool) -> Mapping[str, bool]:
+    """The keys that only the operator can set, and whether each is secret."""
+    # Imported here, because it loads the Pulumi SDK, which most commands do not need.
     from infra.settings.secrets import required  # noqa: PLC0415
 
-    return {key: needed.secret for key, needed in required(bootstrapped=founded_here, snapshots=snapshots).items()}
+    return {key: setting.secret for key, setting in required(bootstrapped=bootstrapped, snapshots=snapshots).items()}
 
 
 def read_stack_settings(file: Path) -> StackSettings:
-    """What of the settings the world itself needs; a RehearsalError in the words of the program's own checks."""
+    """Reads and validates the settings that a world needs. Raises a RehearsalError that names the invalid key."""
     config = load(file).get("config") or {}
 
-    def setting(key: str, shape: TypeAdapter[_Shape], otherwise: object = None) -> _Shape:
-        value = config.get(f"{PROJECT}:{key}", otherwise)
+    def read(key: str, adapter: TypeAdapter[_Value], default: object = None) -> _Value:
+        value = config.get(f"{PROJECT}:{key}", default)
         try:
-            return shape.validate_python(value)
+            return adapter.validate_python(value)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join([key, *(str(part) for part in first["loc"])])
-            raise RehearsalError(f"{PROJECT}:{place} in {file.name}: {first['msg']}") from error
+            path = ".".join([key, *(str(part) for part in first["loc"])])
+            raise RehearsalError(f"{PROJECT}:{path} in {file.name}: {first['msg']}") from error
 
-    nodes = setting("nodes", TypeAdapter(dict[str, topology.Node]))
-    cluster = setting("cluster", TypeAdapter(topology.ClusterSettings))
-    redis = setting("redis", TypeAdapter(apps.RedisSettings))
-    claims = setting("adopted", TypeAdapter(Adopted), {}).volumes.values()
-    first = next((str(node.ipv4) for node in nodes.values() if node.ipv4), "192.0.2.1")
+    nodes = read("nodes", TypeAdapter(dict[str, topology.Node]))
+    cluster = read("cluster", TypeAdapter(topology.ClusterSettings))
+    redis = read("redis", TypeAdapter(apps.RedisSettings))
+    claims = read("adopted", TypeAdapter(Adopted), {}).volumes.values()
     return StackSettings(
         nodes={
             alias: Node(
@@ -154,22 +161,22 @@ def read_stack_settings(file: Path) -> StackSettings:
             )
             for alias, node in nodes.items()
         },
-        # Production's own volume is nowhere but in production: one of its name stands for it.
+        # In production the volume exists. The world creates one with the same name.
         volumes=tuple(
-            LocalVolume(name=one.volume, storage_class=one.storage_class, size=one.storage, hostname=redis.node)
-            for one in claims
-            if one.volume
+            LocalVolume(name=claim.volume, storage_class=claim.storage_class, size=claim.storage, hostname=redis.node)
+            for claim in claims
+            if claim.volume
         ),
         network=ClusterNetwork(
             pod_cidr=str(cluster.pod_cidr),
             service_cidr=str(cluster.service_cidr),
             apiserver_cluster_ip=str(next(ip_network(cluster.service_cidr).hosts())),
-            advertise_address=first,
+            advertise_address=next((str(node.ipv4) for node in nodes.values() if node.ipv4), ADDRESS_IF_UNKNOWN),
             context=cluster.context,
         ),
         cluster_dns=str(cluster.cluster_dns),
-        images=setting("images", TypeAdapter(apps.Images)),
-        database=setting("database", TypeAdapter(apps.Database)),
-        domain=setting("domain", TypeAdapter(types.Domain)),
+        images=read("images", TypeAdapter(apps.Images)),
+        database=read("database", TypeAdapter(apps.Database)),
+        domain=read("domain", TypeAdapter(types.Domain)),
         bootstrapped=cluster.bootstrapped,
     )

@@ -1,4 +1,4 @@
-"""Values that stand for what the repository cannot ship. None of them opens anything outside the world."""
+"""Placeholder values for the secrets of the stack, which are not in the repository. They are valid only in the world."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,45 +10,48 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from rehearsal import pki
 
 _LENGTHS = {
-    # As long as the real ones: providers refuse a token of another length.
+    # The lengths of real tokens. The providers reject others.
     "hetznerToken": 64,
     "cloudflareToken": 40,
 }
 _DEFAULT_LENGTH = 48
 ADMIN_USERS = "rehearsal-admin:$2b$05$PLOIFr/3NM50Cf.CGqk8..TINFxldNoDYwaNs1068PJrbTUnQKrY2"
-"""The password is `rehearsal`."""
+"""An htpasswd line. The password is `rehearsal`."""
 
 
 def placeholder(key: str, folder: Path) -> object:
-    """The value for one required key. The same for every call in one world, so that nothing looks changed."""
+    """The value of a required settings key. It is constant within a world: another value would show as a change.
+
+    Generated keys are stored in `folder`.
+    """
     match key:
         case "apnsKey":
-            return _kept(folder / "apns.p8", lambda: pki.private_pem(ec.generate_private_key(ec.SECP256R1())))
+            return _load_or_create(folder / "apns.p8", lambda: pki.private_pem(ec.generate_private_key(ec.SECP256R1())))
         case "sshKeys":
-            return {"rehearsal": _kept(folder / "operator.pub", _ssh_public_key)}
+            return {"rehearsal": _load_or_create(folder / "operator.pub", _ssh_public_key)}
         case "adminEmail" | "emailUser":
             return f"{key.lower()}@rehearsal.invalid"
         case "adminBasicAuth":
             return ADMIN_USERS
         case "joinToken":
-            return f"K10{hashlib.sha256(key.encode()).hexdigest()}::server:{_recognisable(key)}"
+            return f"K10{hashlib.sha256(key.encode()).hexdigest()}::server:{_token(key)}"
         case _:
-            return _recognisable(key)
+            return _token(key)
 
 
-def _recognisable(key: str) -> str:
-    """Begins with `rehearsal-` and its key: a leak is found by searching for it."""
+def _token(key: str) -> str:
+    """A value that starts with `rehearsal-<key>`, so that a search for this text finds a leaked secret."""
     digest = hashlib.sha256(key.encode()).hexdigest()
     return f"rehearsal-{key}-{digest}"[: _LENGTHS.get(key, _DEFAULT_LENGTH)]
 
 
-def _kept(file: Path, make: Callable[[], bytes]) -> str:
+def _load_or_create(file: Path, create: Callable[[], bytes]) -> str:
     if not file.exists():
-        pki.write_private(file, make())
+        pki.write_private(file, create())
     return file.read_text()
 
 
 def _ssh_public_key() -> bytes:
-    # The private half is forgotten at once: nobody logs in here.
+    # The private key is discarded: nobody logs in to a simulated machine.
     public = ed25519.Ed25519PrivateKey.generate().public_key()
     return public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH) + b" rehearsal"

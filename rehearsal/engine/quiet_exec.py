@@ -1,7 +1,7 @@
-"""Stands for the built language host's own script, which is found beside this file, and ends quietly where that one does not.
+"""Replaces `pulumi-language-python-exec`, which the language host runs, and prevents its traceback.
 
-After a failed resource the engine interrupts the program. The pinned host is older than the engine's way of doing so, and
-its script would print a traceback under every failure.
+When a resource fails, the engine interrupts the program. The pinned language host is older than this behavior, and its
+script prints a traceback after every failure. The original script is beside this file, with the suffix `.real`.
 """
 
 import os
@@ -10,13 +10,13 @@ import signal
 import sys
 from pathlib import Path
 
-REAL = Path(__file__).with_suffix(".real")
+ORIGINAL = Path(__file__).with_suffix(".real")
 
 if __name__ == "__main__":
     try:
-        runpy.run_path(str(REAL), run_name="__main__")
+        runpy.run_path(str(ORIGINAL), run_name="__main__")
     except KeyboardInterrupt:
         sys.exit(1)
     finally:
-        # The program has ended, its threads may not have: interrupted while they are awaited, Python prints a traceback too.
+        # At exit, Python waits for the program's threads. An interrupt during this wait would print a traceback too.
         signal.signal(signal.SIGINT, lambda *_: os._exit(1))

@@ -1,1 +1,1 @@
-"""A world: its folder, its start and end, its templates."""
+"""Worlds: their start and end, their commands and their templates."""

@@ -1,4 +1,4 @@
-"""What already exists at the clouds when a world begins."""
+"""Writes the resources that exist in the simulated clouds before the Pulumi program runs."""
 
 import hashlib
 import json
@@ -11,18 +11,16 @@ from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 
 
 def write(layout: Layout, stack: StackSettings) -> None:
-    """The addresses that the settings name, or the range that servers get theirs from, and the zone."""
-    # Here and not above: it imports a provider's SDK, which most commands do not need.
+    """Writes `account.json`: the zone, and either the servers' existing addresses or the range for new ones."""
+    # Imported here, because it loads the Hetzner SDK, which most commands do not need.
     from infra.machines.addresses import primary_ip_name  # noqa: PLC0415
 
     zones = {stack.domain: hashlib.sha256(stack.domain.encode()).hexdigest()[:32]}
     if stack.bootstrapped:
-        servers = {
+        servers: Mapping[str, object] = {
             "ipv4_range": str(loopback_ranges(layout.folder).public),
             "machines": BootstrappedCluster(layout).machine_command,
         }
-        account: Mapping[str, object] = {"zones": zones, **servers}
     else:
-        held = {primary_ip_name(alias): node.ipv4 for alias, node in stack.nodes.items() if node.ipv4}
-        account = {"zones": zones, "addresses": held}
-    (layout.clouds / "account.json").write_text(json.dumps(account, indent=2))
+        servers = {"addresses": {primary_ip_name(alias): node.ipv4 for alias, node in stack.nodes.items() if node.ipv4}}
+    (layout.clouds / "account.json").write_text(json.dumps({"zones": zones, **servers}, indent=2))

@@ -6,7 +6,8 @@ from functools import partial
 
 from rehearsal.control_plane.control_plane import NAMES
 from rehearsal.control_plane.kubectl import Kubectl
-from rehearsal.engine import engine
+from rehearsal.engine import pulumi
+from rehearsal.engine.stack import last_update
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.machines.machine import MACHINE_VARIABLE, Machine
@@ -61,11 +62,11 @@ class BootstrappedCluster:
 
         Raises a RehearsalError before the first `pulumi up`.
         """
-        file, updated = self._layout.kubeconfig, engine.last_update(self._layout)
+        file, updated = self._layout.kubeconfig, last_update(self._layout)
         if file.exists() and updated and file.stat().st_mtime > updated:
             return
         arguments = ["stack", "output", "kubeconfig", "--show-secrets"]
-        completed = engine.run(self._layout, arguments, project=self._layout.folder)
+        completed = pulumi.run(self._layout, arguments, project=self._layout.folder)
         if completed.returncode != 0:
             raise RehearsalError("the cluster does not exist yet: `pulumi up` bootstraps it")
         write_private(file, completed.stdout.encode())

@@ -1,4 +1,4 @@
-"""A lock between processes: a file that stays, and that the system unlocks when its holder ends."""
+"""A lock between processes, held on a file. The kernel releases it when the process ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Waits until no other process holds the lock, and holds it for the length of the block."""
+    """Waits for the lock and holds it inside the block. The file remains."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as lock:
         flock(lock, LOCK_EX)

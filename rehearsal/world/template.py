@@ -1,7 +1,7 @@
-"""Templates: worlds that are prepared once, kept stopped in the cache, and cloned for each test module that needs one.
+"""Templates: worlds that are prepared once, stored in the cache, and cloned for each test module that needs one.
 
-A template is keyed by everything that its content depends on. A change of any of it makes another template, and one that
-nobody asked for in two weeks is removed.
+The key of a template is a digest of everything that its content depends on, so a change creates a new template. A template
+that was not used for two weeks is removed.
 """
 
 import hashlib
@@ -22,26 +22,26 @@ from tools import official, programs
 from tools.cache import cache_folder
 
 UNUSED_DAYS = 14
-"""How long a template is kept that no test asks for. Every change of the program makes others."""
-PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml", "infra/**/*")
-"""What the state of an applied world depends on, in the project's folder."""
-TOOLS = ("rehearsal/**/*", "ops/**/*", "requirements.txt")
-"""Likewise, in the checkout."""
+"""How long an unused template is kept. Every change of the program creates new ones."""
+PROJECT_FILES = ("__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml", "infra/**/*")
+"""The files of the project folder that the state of a world depends on."""
+CHECKOUT_FILES = ("rehearsal/**/*", "ops/**/*", "requirements.txt")
+"""The files of the checkout that it depends on."""
 
 
 def folder() -> Path:
-    """Where templates are kept."""
+    """The folder of all templates."""
     return cache_folder() / "worlds"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """How a world is prepared.
+    """A prepared world.
 
     Attributes:
-        name: names the template's folder, before its key.
-        prepare: is called once with a fresh, running world, and prepares it. The file that defines it is part of the key.
-        project: the folder whose program and settings the world rehearses.
+        name: the first part of the folder's name, before the key.
+        prepare: prepares a new, running world. The file that defines the function is part of the key.
+        project: the folder of the Pulumi program and its settings.
     """
 
     name: str
@@ -50,46 +50,50 @@ class Template:
 
     @property
     def key(self) -> str:
-        """Changes with the program, its settings, the requirements, the tools, the rehearsal's code and the preparation's code."""
-        replaced = official.usable()
-        engine = replaced.version if replaced else " ".join(program.key for program in programs.ENGINE)
+        """A digest of the program, its settings, the requirements, the tools, the rehearsal and the preparation."""
+        pulumi = official.usable()
+        engine = pulumi.version if pulumi else " ".join(program.key for program in programs.ENGINE)
         digest = hashlib.sha256(f"{self.name} {world_version()} {engine} {sys.version}".encode())
         preparation = Path(inspect.getfile(self.prepare))
-        for name, file in [*_files(self.project, PROGRAM), *_files(CHECKOUT, TOOLS), ("preparation", preparation)]:
+        for name, file in [
+            *_files(self.project, PROJECT_FILES),
+            *_files(CHECKOUT, CHECKOUT_FILES),
+            ("preparation", preparation),
+        ]:
             digest.update(f"\n{name} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
         return digest.hexdigest()[:12]
 
     @property
-    def place(self) -> Path:
-        """The folder of the prepared world, whether it is there yet or not."""
+    def path(self) -> Path:
+        """The folder of the prepared world, whether it exists or not."""
         return folder() / f"{self.name}-{self.key}"
 
     def clone(self, folder: Path, *, project: Path | None = None) -> World:
-        """A stopped copy of the prepared world, in a folder that does not exist yet. Prepares the world first if nobody has.
+        """Returns a stopped copy of the prepared world in a new folder. Prepares the world if it does not exist.
 
-        `project` replaces the template's own, and must hold the same settings and an equal program.
+        `project` replaces the template's project. It must contain the same program and settings.
         """
-        place = self.place
-        with locked(_lock(place)):
-            if not place.is_dir():
-                self._make(place)
-            # Under the lock, so that nobody finds the template unused between here and the copy.
-            os.utime(place)
+        path = self.path
+        with locked(_lock(path)):
+            if not path.is_dir():
+                self._make(path)
+            # While the lock is held, so that no other process removes the template before it is copied.
+            os.utime(path)
         remove_unused()
-        return World(place, project=self.project).clone(folder, project=project)
+        return World(path, project=self.project).clone(folder, project=project)
 
-    def _make(self, place: Path) -> None:
-        scratch = _scratch(place)
-        # A killed predecessor may have left its world behind.
-        _discard(scratch)
+    def _make(self, path: Path) -> None:
+        work_folder = _work_folder(path)
+        # An earlier process may have been killed while it prepared this template.
+        _remove_work_folder(work_folder)
         try:
-            with World(scratch / "world", project=self.project) as world:
+            with World(work_folder / "world", project=self.project) as world:
                 self.prepare(world)
                 world.down(keep=True)
-                # The template appears by rename: whole or not at all.
-                world.clone(scratch / "template").layout.folder.rename(place)
+                # Rename at the end, so that an incomplete template is never used.
+                world.clone(work_folder / "template").layout.folder.rename(path)
         finally:
-            _discard(scratch)
+            _remove_work_folder(work_folder)
 
 
 def _files(top: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
@@ -99,29 +103,29 @@ def _files(top: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
                 yield str(file.relative_to(top)), file
 
 
-def _scratch(place: Path) -> Path:
-    return place.with_name(f".building-{place.name}")
+def _work_folder(path: Path) -> Path:
+    return path.with_name(f".building-{path.name}")
 
 
-def _discard(scratch: Path) -> None:
-    if scratch.is_dir():
-        World(scratch / "world").down()
-        shutil.rmtree(scratch)
+def _remove_work_folder(work_folder: Path) -> None:
+    if work_folder.is_dir():
+        World(work_folder / "world").down()
+        shutil.rmtree(work_folder)
 
 
-def _lock(place: Path) -> Path:
-    return place.with_name(f".{place.name}.lock")
+def _lock(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def remove_unused() -> None:
-    """Removes the templates that nobody asked for in so many days."""
+    """Removes the templates that were not used for UNUSED_DAYS."""
     oldest = time.time() - timedelta(days=UNUSED_DAYS).total_seconds()
-    for place in [one for one in folder().glob("[!.]*/") if one.stat().st_mtime < oldest]:
-        with locked(_lock(place)):
-            # Another process may have removed it, or used it, before this one got the lock.
-            if place.is_dir() and place.stat().st_mtime < oldest:
-                # Renamed first: a removal that is interrupted must not leave half a template.
-                scratch = _scratch(place)
-                _discard(scratch)
-                place.rename(scratch)
-                shutil.rmtree(scratch)
+    for path in [path for path in folder().glob("[!.]*/") if path.stat().st_mtime < oldest]:
+        with locked(_lock(path)):
+            # Check again: another process may have removed or used it before this one got the lock.
+            if path.is_dir() and path.stat().st_mtime < oldest:
+                # Rename first, so that an interrupted removal leaves no incomplete template.
+                work_folder = _work_folder(path)
+                _remove_work_folder(work_folder)
+                path.rename(work_folder)
+                shutil.rmtree(work_folder)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.engine import engine
+from rehearsal.engine.environment import environment as environment_of
 from rehearsal.layout import CHECKOUT
 from rehearsal.world.world import World
 from tests.rehearsal.founded import machine
@@ -53,7 +53,7 @@ def _by_operator(world: World, block: Block, environment: Mapping[str, str]) -> 
     # The tests run in a finished .venv; whether make would call it old is no business of a runbook.
     make = 'make() { command make --old-file=.venv/ready "$@"; }\n'
     return _shell(
-        make + block.text, world.project, {**engine.environment(world.layout), **said, **environment}, answers="y\n"
+        make + block.text, world.project, {**environment_of(world.layout), **said, **environment}, answers="y\n"
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.engine import engine
+from rehearsal.engine.environment import environment
+from rehearsal.engine.stack import set_kubeconfig
 from rehearsal.layout import CHECKOUT
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import rolled, snapshot
@@ -20,7 +21,7 @@ from tests.unit.forge import REPOSITORY, TOKEN, Forge
 def settled(production: World) -> Iterator[World]:
     """The world, and the administrator's again afterwards."""
     yield production
-    engine.set_kubeconfig(production.layout, production.layout.kubeconfig.read_text())
+    set_kubeconfig(production.layout, production.layout.kubeconfig.read_text())
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def gitea() -> Iterator[Forge]:
 
 def shell(world: World, command: list[str | Path], folder: Path, **extra: str) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=engine.environment(world.layout) | extra, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment(world.layout) | extra, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from rehearsal.engine import engine
+from rehearsal.engine.stack import set_kubeconfig
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
@@ -28,11 +28,11 @@ def kubeconfig(world: World, account: str) -> str:
 @contextmanager
 def acting_as(world: World, account: str) -> Iterator[None]:
     """The stack's kubeconfig is this account's meanwhile."""
-    engine.set_kubeconfig(world.layout, kubeconfig(world, account))
+    set_kubeconfig(world.layout, kubeconfig(world, account))
     try:
         yield
     finally:
-        engine.set_kubeconfig(world.layout, world.layout.kubeconfig.read_text())
+        set_kubeconfig(world.layout, world.layout.kubeconfig.read_text())
 
 
 def changes(world: World, *arguments: str) -> dict[str, str]:

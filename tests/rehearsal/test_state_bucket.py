@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from rehearsal.engine import engine
+from rehearsal.engine import pulumi
+from rehearsal.engine.installation import install
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
@@ -27,12 +28,14 @@ class Stack:
     folder: Path
 
     def pulumi(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return engine.run(
-            self.layout, arguments, project=self.folder, extra={**environment(self.layout, self.endpoint), **more}
+        return pulumi.run(
+            self.layout, arguments, project=self.folder, variables={**environment(self.layout, self.endpoint), **more}
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return engine.start(self.layout, arguments, project=self.folder, extra=environment(self.layout, self.endpoint))
+        return pulumi.start(
+            self.layout, arguments, project=self.folder, variables=environment(self.layout, self.endpoint)
+        )
 
     @property
     def objects(self) -> dict[str, str]:
@@ -58,7 +61,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("state")
     layout = Layout(folder / "world")
     layout.make_folders()
-    engine.install(layout)
+    install(layout)
     try:
         with object_store(layout) as store:
             made = Stack(layout=layout, endpoint=f"https://{store.endpoint}", folder=project(folder / "project"))

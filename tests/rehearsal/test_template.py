@@ -138,17 +138,17 @@ def test_a_killed_preparation_leaves_no_template_and_the_next_one_starts_anew(ow
 
     again = Template(name="killed", prepare=prepare)
     # The killed one's place, as if both preparations had one source.
-    shutil.move(half.parent, again.place.with_name(f".building-{again.place.name}"))
-    (again.place.with_name(f".building-{again.place.name}") / "world" / "of-the-killed-one").touch()
+    shutil.move(half.parent, again.path.with_name(f".building-{again.path.name}"))
+    (again.path.with_name(f".building-{again.path.name}") / "world" / "of-the-killed-one").touch()
     world = again.clone(tmp_path / "clone")
     assert len(made) == 1
     assert not list(world.layout.folder.glob("of-the-killed-one"))
-    assert [one for one in (own_cache / "worlds").iterdir() if one.is_dir()] == [again.place]
-    assert not list(again.place.glob("of-the-killed-one"))
+    assert [one for one in (own_cache / "worlds").iterdir() if one.is_dir()] == [again.path]
+    assert not list(again.path.glob("of-the-killed-one"))
 
     with pytest.raises(RehearsalError, match="it broke"):
         Template(name="broken", prepare=broken).clone(tmp_path / "broken")
-    assert [one for one in (own_cache / "worlds").iterdir() if one.is_dir()] == [again.place]
+    assert [one for one in (own_cache / "worlds").iterdir() if one.is_dir()] == [again.path]
 
 
 def broken(_: World) -> None:

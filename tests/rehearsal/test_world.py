@@ -18,7 +18,8 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from ops import stackfile
 from rehearsal.control_plane import control_plane
-from rehearsal.engine import configuration, engine
+from rehearsal.engine import configuration
+from rehearsal.engine.installation import install
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.loopback import LOOPBACK
@@ -232,8 +233,8 @@ def cached() -> dict[Path, int]:
 
 def test_a_world_never_writes_into_the_cache_of_all_worlds(world: World) -> None:
     before = cached()
-    engine.install(world.layout)
-    engine.install(world.layout)
+    install(world.layout)
+    install(world.layout)
     assert cached() == before
 
 
@@ -273,7 +274,7 @@ def test_a_second_world_takes_other_ports_survives_being_killed_and_leaves_nothi
 
         stackfile.set_value(second.settings_file, "honeydue:images.api", "another")
         second.up()
-        assert "taking in the changed settings" in said
+        assert "applying the changed settings" in said
         assert stackfile.load(second.layout.config)["config"]["honeydue:images"]["api"] == "another"
     finally:
         assert second.down()

@@ -15,9 +15,8 @@ from click.testing import CliRunner
 from cryptography import x509
 from rich.console import Console
 
-from rehearsal import __main__ as command_line
 from rehearsal import pki
-from rehearsal.cli import status, summary
+from rehearsal.cli import commands, status, summary
 from rehearsal.control_plane import control_plane, nodes
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND, Layout, Record, world_layout, world_version
@@ -93,7 +92,7 @@ def test_a_record_of_another_version_is_none(tmp_path: Path) -> None:
 def test_only_a_world_is_ever_removed(tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "home.txt").write_text("dear")
-    with pytest.raises(RehearsalError, match="something else than a world"):
+    with pytest.raises(RehearsalError, match="is not the folder of a world"):
         World(tmp_path / "letters").down()
     assert (tmp_path / "letters" / "home.txt").exists()
 
@@ -130,16 +129,16 @@ def test_workloads_and_jobs_are_read_as_kubernetes_tells_them() -> None:
         "metadata": {"namespace": "honeydue", "name": "api"},
         "spec": {"replicas": 3, "template": template},
     }
-    assert status.workload({**found, "status": {"readyReplicas": 2}}) == status.Workload(
-        namespace="honeydue", name="api", ready=2, wanted=3, tags=("honeydue-api:12b2f9d",)
+    assert status.workload_status({**found, "status": {"readyReplicas": 2}}) == status.WorkloadStatus(
+        namespace="honeydue", name="api", ready=2, desired=3, images=("honeydue-api:12b2f9d",)
     )
-    assert status.workload(found).ready == 0
+    assert status.workload_status(found).ready == 0
     times = {"startTime": "2026-04-24T10:00:00Z", "completionTime": "2026-04-24T10:00:03Z"}
     ended = {"metadata": found["metadata"], "status": {**times, "conditions": [{"type": "Complete", "status": "True"}]}}
-    assert status.task(ended) == status.Task(
-        namespace="honeydue", name="api", state="complete", took=timedelta(seconds=3)
+    assert status.job_status(ended) == status.JobStatus(
+        namespace="honeydue", name="api", state="complete", duration=timedelta(seconds=3)
     )
-    assert status.task({"metadata": found["metadata"], "status": {}}).state == "running"
+    assert status.job_status({"metadata": found["metadata"], "status": {}}).state == "running"
 
 
 def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
@@ -154,14 +153,14 @@ def test_an_autoscaled_workload_wants_what_its_autoscaler_leaves_it() -> None:
         "metadata": {"namespace": "other", "name": "api"},
         "spec": {**autoscaler["spec"], "minReplicas": 9},
     }
-    assert status.least(api, [api, autoscaler, elsewhere]) == 3
-    assert status.least({**api, "metadata": {**api["metadata"], "name": "web"}}, [api, autoscaler]) == 0
+    assert status.min_replicas(api, [api, autoscaler, elsewhere]) == 3
+    assert status.min_replicas({**api, "metadata": {**api["metadata"], "name": "web"}}, [api, autoscaler]) == 0
 
 
 def test_the_summary_says_what_a_person_asks_first() -> None:
-    look = status.Observed(
-        machines=[
-            status.Machine(
+    look = status.WorldStatus(
+        nodes=[
+            status.NodeStatus(
                 alias="hetzner1",
                 hostname="ubuntu-8gb-nbg1-2",
                 address="178.104.247.152",
@@ -170,9 +169,13 @@ def test_the_summary_says_what_a_person_asks_first() -> None:
             )
         ],
         workloads=[
-            status.Workload(namespace="honeydue", name="api", ready=3, wanted=3, tags=("honeydue-api:12b2f9d",))
+            status.WorkloadStatus(
+                namespace="honeydue", name="api", ready=3, desired=3, images=("honeydue-api:12b2f9d",)
+            )
         ],
-        tasks=[status.Task(namespace="honeydue", name="migrate-1", state="complete", took=timedelta(seconds=2))],
+        jobs=[
+            status.JobStatus(namespace="honeydue", name="migrate-1", state="complete", duration=timedelta(seconds=2))
+        ],
         outputs={
             "urls": {"api": "https://api.myhoneydue.com"},
             "kubeconfig": "[secret]",
@@ -200,7 +203,7 @@ def test_the_summary_says_what_a_person_asks_first() -> None:
 
 @pytest.mark.parametrize("arguments", [["status"], ["pulumi", "preview"], ["kubectl", "get", "pods"], ["env"]])
 def test_without_a_world_a_command_says_how_to_start_one(arguments: list[str], tmp_path: Path) -> None:
-    done = CliRunner().invoke(command_line.cli, arguments, env={"HONEYDUE_WORLD": str(tmp_path / "absent")})
+    done = CliRunner().invoke(commands.cli, arguments, env={"HONEYDUE_WORLD": str(tmp_path / "absent")})
     assert done.exit_code == 1
     assert f"world absent is not up: {COMMAND} --world absent up" in done.output
     assert "Traceback" not in done.output

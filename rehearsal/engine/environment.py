@@ -1,0 +1,52 @@
+"""The environment variables that make `pulumi` and `kubectl` act in a world."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rehearsal.layout import Layout
+from rehearsal.processes.processes import world_environment
+
+STACK = "prod"
+PASSPHRASE = "rehearsal"  # noqa: S105  # protects placeholders only
+
+_VENV_PROGRAMS = Path(sys.executable).parent
+
+
+def world_variables(layout: Layout) -> Mapping[str, str]:
+    """The variables with which `pulumi`, run in the checkout, acts in this world and nowhere else."""
+    return {
+        # The virtual environment: the pinned language host ignores the option `virtualenv` and runs the first Python on PATH.
+        "PATH": f"{layout.programs}{os.pathsep}{_VENV_PROGRAMS}",
+        "PULUMI_BACKEND_URL": f"file://{layout.backend}",
+        "PULUMI_HOME": str(layout.pulumi_home),
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_STACK": STACK,
+        # PULUMI_OPTION_<FLAG> sets a flag of every command. With --config-file, production's settings file is not changed.
+        "PULUMI_OPTION_CONFIG_FILE": str(layout.config),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Use the providers in PULUMI_HOME: never those on the operator's PATH, and never download one.
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "HONEYDUE_WORLD": str(layout.folder),
+        "KUBECONFIG": str(layout.kubeconfig),
+    }
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """The complete environment of a command in the world. The operator's own Pulumi variables are removed."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+    variables = world_variables(layout)
+    path = os.pathsep.join([variables["PATH"], inherited.get("PATH", os.defpath)])
+    # TMPDIR: the Kubernetes provider leaves a copy of the kubeconfig there in every run.
+    return world_environment(layout, {**inherited, **variables, "PATH": path, "TMPDIR": str(layout.temporary)})
+
+
+def shell_exports(layout: Layout) -> str:
+    """Shell commands that make `pulumi` and `kubectl` of the current shell act in this world."""
+    variables = dict(world_variables(layout))
+    path = variables.pop("PATH")
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join([f'export PATH={shlex.quote(path)}:"$PATH"', *lines])
