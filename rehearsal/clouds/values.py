@@ -11,14 +11,12 @@ from typing import Any, Final, TypeAlias
 
 from google.protobuf import struct_pb2
 
+from ops.engine import sentinels
+
 Value: TypeAlias = Any
 """A JSON value, or `UNKNOWN` anywhere inside it."""
 
 Props: TypeAlias = dict[str, Value]
-
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a mark of the protocol, no secret
-_UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 # Shorter fragments ("on", "1") are words of any message: blotting them out would hide nothing and spoil it.
 _SHORTEST_SECRET: Final = 4
@@ -26,7 +24,7 @@ _SHORTEST_SECRET: Final = 4
 # The engine marks an unknown by the type it will have; to a provider they are all the same.
 _UNKNOWNS: Final = frozenset(
     {
-        _UNKNOWN_TEXT,
+        sentinels.UNKNOWN,
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
         "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
         "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
@@ -121,8 +119,8 @@ def _decode(value: struct_pb2.Value, on_secret: Callable[[], None]) -> Value:  #
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
-        if _SIGNATURE in fields:
-            if fields[_SIGNATURE].string_value == _SECRET:
+        if sentinels.SIGNATURE_KEY in fields:
+            if fields[sentinels.SIGNATURE_KEY].string_value == sentinels.SECRET_SIGNATURE:
                 on_secret()
             # An asset, an archive or a resource reference has no "value"; none of our types takes one.
             return _decode(fields["value"], on_secret) if "value" in fields else None
@@ -143,7 +141,7 @@ def _encode(value: Value) -> struct_pb2.Value:  # noqa: PLR0911 - one per kind o
     if value is None:
         return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
     if value is UNKNOWN:
-        return struct_pb2.Value(string_value=_UNKNOWN_TEXT)
+        return struct_pb2.Value(string_value=sentinels.UNKNOWN)
     if isinstance(value, bool):
         return struct_pb2.Value(bool_value=value)
     if isinstance(value, int | float):
@@ -160,5 +158,5 @@ def _encode(value: Value) -> struct_pb2.Value:  # noqa: PLR0911 - one per kind o
 
 
 def _as_secret(value: struct_pb2.Value) -> struct_pb2.Value:
-    fields = {_SIGNATURE: struct_pb2.Value(string_value=_SECRET), "value": value}
+    fields = {sentinels.SIGNATURE_KEY: struct_pb2.Value(string_value=sentinels.SECRET_SIGNATURE), "value": value}
     return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
