@@ -1,4 +1,5 @@
-// The cluster's DNS: CoreDNS with the plugins that its Corefile in a rehearsal names, and none that would ask a server outside.
+// Command coredns is CoreDNS with the plugins that a rehearsal's Corefile uses, and without those that query DNS
+// servers outside the rehearsal.
 package main
 
 import (
@@ -15,7 +16,8 @@ import (
 )
 
 func main() {
-	// In the order in which they see a query; the template, which upstream has earlier, answers what all others leave.
+	// The order in which plugins handle a query. "template" comes last, unlike in upstream CoreDNS: it answers the
+	// queries that no other plugin answers.
 	dnsserver.Directives = []string{"errors", "health", "ready", "loadbalance", "hosts", "kubernetes", "template"}
 	coremain.Run()
 }

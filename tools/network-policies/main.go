@@ -1,5 +1,6 @@
-// Command network-policies answers what Kubernetes NetworkPolicies allow. It reads policies and connections as JSON and
-// prints one boolean per connection. The verdicts are those of cyclonus, which was written to test network plugins.
+// Command network-policies evaluates Kubernetes NetworkPolicies. It reads policies and connections as JSON and prints
+// one boolean per connection: whether it is allowed. The evaluator is that of cyclonus, a tool that tests network
+// plugins.
 package main
 
 import (
@@ -11,23 +12,23 @@ import (
 	networking "k8s.io/api/networking/v1"
 )
 
-type question struct {
+type input struct {
 	Policies    []*networking.NetworkPolicy
 	Connections []*matcher.Traffic
 }
 
 func main() {
-	var asked question
+	var input input
 	decoder := json.NewDecoder(os.Stdin)
-	// A field that the API does not know would otherwise be a policy that says less than it seems to.
+	// Without this, a misspelled field would be ignored and the policy would allow more or less than it seems to.
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&asked); err != nil {
+	if err := decoder.Decode(&input); err != nil {
 		log.Fatal(err)
 	}
-	policy := matcher.BuildNetworkPolicies(false, asked.Policies)
-	allowed := make([]bool, len(asked.Connections))
-	for number, connection := range asked.Connections {
-		allowed[number] = policy.IsTrafficAllowed(connection).IsAllowed()
+	policy := matcher.BuildNetworkPolicies(false, input.Policies)
+	allowed := make([]bool, len(input.Connections))
+	for i, connection := range input.Connections {
+		allowed[i] = policy.IsTrafficAllowed(connection).IsAllowed()
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(allowed); err != nil {
 		log.Fatal(err)

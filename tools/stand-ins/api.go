@@ -14,8 +14,8 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// patience is below the 3 s that a probe waits.
-const patience = 2 * time.Second
+// checkTimeout is shorter than the 3 s timeout of a probe.
+const checkTimeout = 2 * time.Second
 
 type task struct {
 	ID      int64  `json:"id"`
@@ -30,84 +30,85 @@ type api struct {
 }
 
 func runAPI(ctx context.Context) error {
-	common, err := newBackend(ctx)
+	shared, err := newBackend(ctx)
 	if err != nil {
 		return err
 	}
-	defer common.close()
-	served := api{backend: common, jobs: asynq.NewClient(common.queue)}
-	defer served.jobs.Close()
+	defer shared.close()
+	server := api{backend: shared, jobs: asynq.NewClient(shared.queue)}
+	defer server.jobs.Close()
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "honeyDue %s\n", release) })
-	routes.HandleFunc("GET /api/health/", served.health)
-	routes.HandleFunc("POST /api/tasks/", served.createTask)
-	routes.HandleFunc("GET /api/tasks/", served.listTasks)
-	routes.HandleFunc("POST /api/jobs/", served.createJob)
-	routes.HandleFunc("GET /api/jobs/{id}", served.showJob)
+	routes.HandleFunc("GET /api/health/", server.health)
+	routes.HandleFunc("POST /api/tasks/", server.createTask)
+	routes.HandleFunc("GET /api/tasks/", server.listTasks)
+	routes.HandleFunc("POST /api/jobs/", server.createJob)
+	routes.HandleFunc("GET /api/jobs/{id}", server.showJob)
 	return serve(ctx, routes)
 }
 
-// health is 503 without the database alone. Without redis api serves on, slower, and says so: as an unready pod it would not.
+// health returns 503 only if the database is unavailable. Without redis, api still works, but slower, and reports it.
+// An error would make the pod unready and stop it from serving at all.
 func (a api) health(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
-	// Both at once: a redis that is silent must not use up the database's time.
-	var redis, database error
-	var asked sync.WaitGroup
-	asked.Go(func() { redis = a.redis.Ping(ctx).Err() })
-	asked.Go(func() { database = a.database.PingContext(ctx) })
-	asked.Wait()
-	said := map[string]string{"status": "ok", "release": release, "database": "ok", "redis": "ok"}
+	// In parallel: a redis that does not respond must not use up the timeout of the database.
+	var redisErr, databaseErr error
+	var pings sync.WaitGroup
+	pings.Go(func() { redisErr = a.redis.Ping(ctx).Err() })
+	pings.Go(func() { databaseErr = a.database.PingContext(ctx) })
+	pings.Wait()
+	result := map[string]string{"status": "ok", "release": release, "database": "ok", "redis": "ok"}
 	status := http.StatusOK
-	if redis != nil {
-		said["status"], said["redis"] = "degraded", "down"
+	if redisErr != nil {
+		result["status"], result["redis"] = "degraded", "down"
 	}
-	if database != nil {
-		said["status"], said["database"] = "down", "down"
+	if databaseErr != nil {
+		result["status"], result["database"] = "down", "down"
 		status = http.StatusServiceUnavailable
 	}
-	answer(w, status, said)
+	respond(w, status, result)
 }
 
-// createTask writes a row and reads it back, in one transaction, with the columns that this release knows.
+// createTask inserts a row and reads it back in one transaction, with the columns that this release uses.
 func (a api) createTask(w http.ResponseWriter, r *http.Request) {
-	var asked task
-	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
-		answer(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+	var created task
+	if err := json.NewDecoder(r.Body).Decode(&created); err != nil {
+		respond(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
-	insert, values := "INSERT INTO tasks (title) VALUES ($1) RETURNING id", []any{asked.Title}
+	insert, values := "INSERT INTO tasks (title) VALUES ($1) RETURNING id", []any{created.Title}
 	if a.schema >= withNotes {
-		insert, values = "INSERT INTO tasks (title, notes) VALUES ($1, $2) RETURNING id", []any{asked.Title, asked.Notes}
+		insert, values = "INSERT INTO tasks (title, notes) VALUES ($1, $2) RETURNING id", []any{created.Title, created.Notes}
 	}
 	transaction, err := a.database.BeginTx(r.Context(), nil)
 	if err != nil {
-		failed(w, err)
+		respondError(w, err)
 		return
 	}
 	defer transaction.Rollback()
-	if err := transaction.QueryRowContext(r.Context(), insert, values...).Scan(&asked.ID); err != nil {
-		failed(w, err)
+	if err := transaction.QueryRowContext(r.Context(), insert, values...).Scan(&created.ID); err != nil {
+		respondError(w, err)
 		return
 	}
-	written, err := a.tasks(transaction.QueryContext(r.Context(), a.columns()+" WHERE id = $1", asked.ID))
+	rows, err := a.tasks(transaction.QueryContext(r.Context(), a.columns()+" WHERE id = $1", created.ID))
 	if err == nil {
 		err = transaction.Commit()
 	}
 	if err != nil {
-		failed(w, err)
+		respondError(w, err)
 		return
 	}
-	answer(w, http.StatusCreated, written[0])
+	respond(w, http.StatusCreated, rows[0])
 }
 
 func (a api) listTasks(w http.ResponseWriter, r *http.Request) {
-	found, err := a.tasks(a.database.QueryContext(r.Context(), a.columns()+" ORDER BY id DESC LIMIT 100"))
+	tasks, err := a.tasks(a.database.QueryContext(r.Context(), a.columns()+" ORDER BY id DESC LIMIT 100"))
 	if err != nil {
-		failed(w, err)
+		respondError(w, err)
 		return
 	}
-	answer(w, http.StatusOK, found)
+	respond(w, http.StatusOK, tasks)
 }
 
 func (a api) columns() string {
@@ -122,51 +123,51 @@ func (a api) tasks(rows *sql.Rows, err error) ([]task, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	found := []task{}
+	tasks := []task{}
 	for rows.Next() {
-		one := task{Release: release}
-		if err := rows.Scan(&one.ID, &one.Title, &one.Notes); err != nil {
+		row := task{Release: release}
+		if err := rows.Scan(&row.ID, &row.Title, &row.Notes); err != nil {
 			return nil, err
 		}
-		found = append(found, one)
+		tasks = append(tasks, row)
 	}
-	return found, rows.Err()
+	return tasks, rows.Err()
 }
 
-// createJob leaves a job in the queue; it does not wait for it.
+// createJob adds a job to the queue and does not wait for it.
 func (a api) createJob(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
-	if _, err := a.jobs.EnqueueContext(r.Context(), asynq.NewTask(record, []byte(id), asynq.TaskID(id))); err != nil {
-		failed(w, err)
+	if _, err := a.jobs.EnqueueContext(r.Context(), asynq.NewTask(recordJob, []byte(id), asynq.TaskID(id))); err != nil {
+		respondError(w, err)
 		return
 	}
-	answer(w, http.StatusAccepted, map[string]string{"id": id})
+	respond(w, http.StatusAccepted, map[string]string{"id": id})
 }
 
-// showJob is 404 until worker has done it.
+// showJob returns 404 until worker has completed the job.
 func (a api) showJob(w http.ResponseWriter, r *http.Request) {
-	done := map[string]string{"id": r.PathValue("id")}
-	var by string
-	err := a.database.QueryRowContext(r.Context(), "SELECT release FROM jobs WHERE id = $1", done["id"]).Scan(&by)
+	job := map[string]string{"id": r.PathValue("id")}
+	var completedBy string
+	err := a.database.QueryRowContext(r.Context(), "SELECT release FROM jobs WHERE id = $1", job["id"]).Scan(&completedBy)
 	if errors.Is(err, sql.ErrNoRows) {
-		answer(w, http.StatusNotFound, map[string]string{"error": "not done"})
+		respond(w, http.StatusNotFound, map[string]string{"error": "the job is not completed"})
 		return
 	}
 	if err != nil {
-		failed(w, err)
+		respondError(w, err)
 		return
 	}
-	done["release"] = by
-	answer(w, http.StatusOK, done)
+	job["release"] = completedBy
+	respond(w, http.StatusOK, job)
 }
 
-func failed(w http.ResponseWriter, err error) {
-	answer(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+func respondError(w http.ResponseWriter, err error) {
+	respond(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
 }
 
-func answer(w http.ResponseWriter, status int, content any) {
+func respond(w http.ResponseWriter, status int, content any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// Whoever asked may be gone: there is nobody left to tell.
+	// An error means that the client closed the connection. Nobody could receive a report of it.
 	_ = json.NewEncoder(w).Encode(content)
 }

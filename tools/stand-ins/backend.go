@@ -16,19 +16,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// withNotes is the schema that has the column tasks.notes.
+// withNotes is the first version of the schema with the column tasks.notes.
 const withNotes = 2
 
-// backend is what api and worker have in common.
+// backend contains the connections that api and worker share.
 type backend struct {
 	database *sql.DB
 	redis    *redis.Client
 	queue    asynq.RedisClientOpt
-	// The schema that this release was built for. A newer one suits it too: migrations only add, until nothing uses what they remove.
+	// The oldest database schema that this release works with. It also works with newer ones: a migration removes a
+	// column only after no release uses it.
 	schema int64
 }
 
-// newBackend refuses what a pod must not start without: the push key, the database, the schema. The error is for the pod's log.
+// newBackend returns an error, which the pod logs, if the pod must not start: without the push key, the database or the
+// schema.
 func newBackend(ctx context.Context) (*backend, error) {
 	if err := readPushKey(os.Getenv("APNS_AUTH_KEY_PATH")); err != nil {
 		return nil, err
@@ -45,13 +47,13 @@ func newBackend(ctx context.Context) (*backend, error) {
 		Addr:     net.JoinHostPort(os.Getenv("REDIS_HOST"), os.Getenv("REDIS_PORT")),
 		Password: os.Getenv("REDIS_PASSWORD"),
 	}
-	made := &backend{
+	shared := &backend{
 		database: database,
 		redis:    redis.NewClient(&redis.Options{Addr: queue.Addr, Password: queue.Password}),
 		queue:    queue,
 		schema:   schema,
 	}
-	return made, made.requireSchema(ctx)
+	return shared, shared.requireSchema(ctx)
 }
 
 func readPushKey(path string) error {
@@ -72,7 +74,7 @@ func openDatabase() (*sql.DB, error) {
 		return nil, fmt.Errorf("the database's settings: %w", err)
 	}
 	config.Password = os.Getenv("POSTGRES_PASSWORD")
-	// A prepared statement belongs to one session, and behind the pooler every transaction may get another one.
+	// A prepared statement exists in one session only. Behind the pooler, each transaction may run in another session.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	database := stdlib.OpenDB(*config)
 	idle, err := strconv.Atoi(os.Getenv("DB_MAX_IDLE_CONNS"))
@@ -93,7 +95,7 @@ func openDatabase() (*sql.DB, error) {
 	return database, nil
 }
 
-// requireSchema reads goose's latest row.
+// requireSchema compares the last migration that goose applied with the schema that this release needs.
 func (b *backend) requireSchema(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

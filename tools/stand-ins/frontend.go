@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// Where Next.js keeps what it has fetched; relative, as the image starts in /app.
+// cache is the folder of Next.js' fetch cache, relative to the image's working directory /app.
 const cache = ".next/cache"
 
 type frontend struct {
@@ -20,60 +20,62 @@ type frontend struct {
 	client http.Client
 }
 
-// runFrontend is a Next.js server: pages that it renders with what it asks api for, inside the cluster.
+// runFrontend replaces a Next.js server. It renders pages from responses of api, which it requests inside the cluster.
 func runFrontend(ctx context.Context, name string) error {
 	api := os.Getenv("API_URL")
 	if api == "" {
 		return fmt.Errorf("API_URL is not set")
 	}
-	// Keep-alive would stay with one pod of api, and hide that another one is refused.
-	served := frontend{name: name, api: api, client: http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}}
+	// A keep-alive connection would always reach the same pod of api and hide that a connection to another pod is
+	// refused.
+	server := frontend{name: name, api: api, client: http.Client{Timeout: checkTimeout, Transport: &http.Transport{DisableKeepAlives: true}}}
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", served.home)
-	routes.HandleFunc("GET /tasks", served.tasks)
+	routes.HandleFunc("GET /{$}", server.home)
+	routes.HandleFunc("GET /tasks", server.tasks)
 	return serve(ctx, routes)
 }
 
-// home is what probes ask: it fails when this server cannot work, not when api is away, or an outage of api would kill this pod too.
+// home is the path of the probes. It fails only if this server cannot work. If it also failed without api, an outage of
+// api would restart this pod, too.
 func (f frontend) home(w http.ResponseWriter, r *http.Request) {
-	shown, err := f.fetch(r.Context(), "/api/health/")
+	content, err := f.fetch(r.Context(), "/api/health/")
 	if err != nil {
 		log.Print(err)
-		shown = "api does not answer"
+		content = "api is unavailable"
 	}
-	f.render(w, shown)
+	f.render(w, content)
 }
 
-// tasks cannot be rendered without api: 500, as of any page of Next.js whose fetch throws.
+// tasks returns 500 without api, like each Next.js page whose fetch fails.
 func (f frontend) tasks(w http.ResponseWriter, r *http.Request) {
-	shown, err := f.fetch(r.Context(), "/api/tasks/")
+	content, err := f.fetch(r.Context(), "/api/tasks/")
 	if err != nil {
 		log.Print(err)
 		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 		return
 	}
-	f.render(w, shown)
+	f.render(w, content)
 }
 
 func (f frontend) fetch(ctx context.Context, path string) (string, error) {
-	asked, err := http.NewRequestWithContext(ctx, http.MethodGet, f.api+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.api+path, nil)
 	if err != nil {
 		return "", err
 	}
-	answered, err := f.client.Do(asked)
+	response, err := f.client.Do(request)
 	if err != nil {
 		return "", err
 	}
-	defer answered.Body.Close()
-	if answered.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s", path, answered.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("GET %s: %s", path, response.Status)
 	}
-	content, err := io.ReadAll(answered.Body)
+	content, err := io.ReadAll(response.Body)
 	return string(content), err
 }
 
-func (f frontend) render(w http.ResponseWriter, shown string) {
-	page := fmt.Sprintf("<!doctype html><title>%s %s</title><pre>%s</pre>\n", f.name, html.EscapeString(release), html.EscapeString(shown))
+func (f frontend) render(w http.ResponseWriter, content string) {
+	page := fmt.Sprintf("<!doctype html><title>%s %s</title><pre>%s</pre>\n", f.name, html.EscapeString(release), html.EscapeString(content))
 	if err := os.WriteFile(filepath.Join(cache, "page.html"), []byte(page), 0o600); err != nil {
 		log.Print(err)
 		http.Error(w, "the cache cannot be written", http.StatusInternalServerError)

@@ -1,10 +1,11 @@
-// Command stand-ins plays honeyDue's own programs where their images cannot be had: api, worker, admin and web, by its first argument.
-// It keeps what the cluster relies on (ports, probe paths, environment, what each refuses to start without) and does nothing else.
+// Command stand-ins replaces honeyDue's own programs in rehearsals, which have no access to their images. Its argument
+// selects the program: api, worker, admin or web. It implements what the cluster depends on: ports, probe paths,
+// environment variables and the conditions without which a program refuses to start.
 package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log"
 	"net/http"
 	"os"
@@ -13,16 +14,16 @@ import (
 	"time"
 )
 
-// The release, as the image says it.
+// release is the name of the release, which the image sets.
 var release = os.Getenv("RELEASE")
 
-// What is left of Kubernetes' 30 s after the 5 s of preStop.
+// drain limits a graceful shutdown: Kubernetes' grace period of 30 s, minus 5 s of preStop and some reserve.
 const drain = 20 * time.Second
 
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 2 {
-		log.Fatal("one argument: api, worker, admin or web")
+		log.Fatal("expected one argument: api, worker, admin or web")
 	}
 	role := os.Args[1]
 	log.SetPrefix(role + ": ")
@@ -37,27 +38,27 @@ func main() {
 	case "admin", "web":
 		err = runFrontend(ctx, role)
 	default:
-		err = errors.New("there is no such role; there are api, worker, admin and web")
+		err = fmt.Errorf("unknown program %q: expected api, worker, admin or web", role)
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// serve listens on the image's PORT until it is told to stop, and then finishes the requests that it has.
+// serve handles requests on the image's PORT until the context ends, and then finishes the running requests.
 func serve(ctx context.Context, handler http.Handler) error {
 	address := ":" + os.Getenv("PORT")
 	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
-	log.Printf("release %s listens on %s", release, address)
+	errs := make(chan error, 1)
+	go func() { errs <- server.ListenAndServe() }()
+	log.Printf("release %s: listening on %s", release, address)
 	select {
-	case err := <-failed:
+	case err := <-errs:
 		return err
 	case <-ctx.Done():
 	}
-	log.Print("told to stop: finishing what is under way")
-	finishing, cancel := context.WithTimeout(context.Background(), drain)
+	log.Print("stopping: finishing the running requests")
+	shutdown, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	return server.Shutdown(finishing)
+	return server.Shutdown(shutdown)
 }

@@ -9,62 +9,63 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// record is the one kind of job: its payload is its id, which goes into the table jobs.
-const record = "record"
+// recordJob is the only type of job. Its payload is its ID, which worker inserts into the table jobs.
+const recordJob = "record"
 
 const (
-	checkEvery = 5 * time.Second
-	// 30 s: redis is away for that long when its pod is replaced.
-	checksFailed = 6
+	checkInterval = 5 * time.Second
+	// 30 s, because redis is unavailable for that long when its pod is replaced.
+	maxFailedChecks = 6
 )
 
-// runWorker listens on nothing, so nobody can ask how it is: it ends by itself when redis or the database stay away. Not at its first
-// refusal: until every node has heard of a new pod, policies refuse it.
+// runWorker exits if redis or the database remain unavailable, because it has no port that a probe could check. It
+// tolerates some failures: network policies reject a new pod until all nodes know its address.
 func runWorker(ctx context.Context) error {
-	common, err := newBackend(ctx)
+	shared, err := newBackend(ctx)
 	if err != nil {
 		return err
 	}
-	defer common.close()
-	server := asynq.NewServer(common.queue, asynq.Config{Concurrency: 5, ShutdownTimeout: drain, LogLevel: asynq.WarnLevel})
-	if err := server.Start(asynq.HandlerFunc(common.record)); err != nil {
+	defer shared.close()
+	server := asynq.NewServer(shared.queue, asynq.Config{Concurrency: 5, ShutdownTimeout: drain, LogLevel: asynq.WarnLevel})
+	if err := server.Start(asynq.HandlerFunc(shared.record)); err != nil {
 		return err
 	}
-	log.Printf("release %s takes jobs", release)
-	err = common.watch(ctx)
-	// Waits for the jobs that are under way.
+	log.Printf("release %s: waiting for jobs", release)
+	err = shared.watch(ctx)
+	// Waits for the running jobs.
 	server.Shutdown()
 	return err
 }
 
 func (b *backend) record(ctx context.Context, job *asynq.Task) error {
-	// A job may come twice: its worker may have been killed between the two stores.
+	// A job may be delivered twice, if its worker was killed after the insert and before redis recorded the job as
+	// completed.
 	_, err := b.database.ExecContext(ctx, "INSERT INTO jobs (id, release) VALUES ($1, $2) ON CONFLICT DO NOTHING", string(job.Payload()), release)
 	return err
 }
 
 func (b *backend) watch(ctx context.Context) error {
-	ticker := time.NewTicker(checkEvery)
+	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
-	for failures := 0; failures < checksFailed; {
+	for failures := 0; failures < maxFailedChecks; {
 		select {
 		case <-ctx.Done():
-			log.Print("told to stop: finishing what is under way")
+			log.Print("stopping: finishing the running jobs")
 			return nil
 		case <-ticker.C:
 		}
 		if err := b.check(ctx); err != nil {
 			failures++
-			log.Printf("unwell, %d of %d: %v", failures, checksFailed, err)
+			log.Printf("health check %d of %d failed: %v", failures, maxFailedChecks, err)
 		} else {
 			failures = 0
 		}
 	}
-	return errors.New("unwell for too long")
+	return errors.New("redis or the database remained unavailable")
 }
 
 func (b *backend) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	return errors.Join(b.redis.Ping(ctx).Err(), b.database.PingContext(ctx))
 }
