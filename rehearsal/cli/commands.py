@@ -102,7 +102,10 @@ nodes_option = click.option(
 @click.option("--fresh", is_flag=True, help="Remove the existing world first.")
 @click.pass_obj
 def run(world: World, fresh: bool) -> None:
-    """Start the world, run preview, up and a second preview that must be empty, and print a summary."""
+    """Preview and apply production, and print a summary.
+
+    Starts the world if necessary. After `up`, a second preview must be empty.
+    """
     Rehearsal(world, console, world_option=_world_option(world)).run(fresh=fresh)
 
 
@@ -110,7 +113,10 @@ def run(world: World, fresh: bool) -> None:
 @nodes_option
 @click.pass_obj
 def up(world: World) -> None:
-    """Start the world and create its stack, without applying anything."""
+    """Start the world and create its stack.
+
+    Does not apply the program.
+    """
     install_missing(errors, world.required_programs())
     with errors.status("Starting the world"):
         world.up()
@@ -120,7 +126,10 @@ def up(world: World) -> None:
 @cli.command(name="brownfield")
 @click.pass_obj
 def brownfield_(world: World) -> None:
-    """Create a world with production as it was before this program, to practise its adoption."""
+    """Create production as it was before this program.
+
+    Use such a world to practise the adoption.
+    """
     install_missing(errors, world.required_programs())
     with errors.status("Starting the world"):
         world.up()
@@ -134,7 +143,10 @@ def brownfield_(world: World) -> None:
 @cli.command()
 @click.pass_obj
 def adopt(world: World) -> None:
-    """Run production's `make adopt` in the world. The command brownfield creates resources to adopt."""
+    """Run production's `make adopt` in the world.
+
+    The command brownfield creates resources to adopt.
+    """
     _running(world).up()
     with world.ops_command("adopt", "--stack", STACK) as (command, variables):
         sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
@@ -144,7 +156,10 @@ def adopt(world: World) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def ops(world: World, arguments: tuple[str, ...]) -> None:
-    """Run one of production's commands in the world. Example: `ops drift --stack prod` runs `make drift`."""
+    """Run one of production's commands in the world.
+
+    Example: `ops drift --stack prod` is `make drift`.
+    """
     _running(world).up()
     with world.ops_command(*arguments) as (command, variables):
         sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
@@ -154,7 +169,7 @@ def ops(world: World, arguments: tuple[str, ...]) -> None:
 @click.option("--keep", is_flag=True, help="Keep the files. The next `up` continues with them.")
 @click.pass_obj
 def down(world: World, keep: bool) -> None:
-    """End all processes of the world and remove its files."""
+    """End the world and remove its files."""
     existed = world.down(keep=keep)
     console.print(f"World {world.layout.name} {'is down' if existed else 'does not exist'}.", highlight=False)
 
@@ -162,7 +177,7 @@ def down(world: World, keep: bool) -> None:
 @cli.command()
 @click.pass_obj
 def status(world: World) -> None:
-    """Show the programs, nodes, workloads and Jobs of the world."""
+    """Show programs, nodes, workloads and Jobs."""
     world_status = read_status(_running(world))
     programs = ", ".join(f"{name} ({pid})" for name, pid in sorted(world.programs().items()))
     console.print(
@@ -202,7 +217,10 @@ def kubectl(world: World, arguments: tuple[str, ...]) -> None:
 @cli.command()
 @click.pass_obj
 def env(world: World) -> None:
-    """Print shell commands that make pulumi and kubectl act in the world: eval "$(python -m rehearsal env)"."""
+    """Print shell variables for pulumi and kubectl.
+
+    In the shell that runs eval "$(python -m rehearsal env)", both act in the world.
+    """
     _running(world).up()
     if world.has_real_nodes():
         raise RehearsalError(
@@ -216,7 +234,10 @@ def env(world: World) -> None:
 @click.argument("node", required=False)
 @click.pass_obj
 def shell(world: World, node: str | None) -> None:
-    """Start a shell in which pulumi and kubectl act in the world, or a shell on a real NODE."""
+    """Start a shell in the world, or on a real NODE.
+
+    In a shell in the world, pulumi and kubectl act in it.
+    """
     _running(world).up()
     command = (
         Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
@@ -229,6 +250,9 @@ def shell(world: World, node: str | None) -> None:
 @click.argument("state", type=click.Choice(["on", "off"]))
 @click.pass_obj
 def power(world: World, node: str, state: str) -> None:
-    """Cut the power of a real NODE, or boot it again with its disk."""
+    """Cut the power of a real NODE, or boot it again.
+
+    Its disk remains.
+    """
     _running(world).power(node, on=state == "on")
     console.print(f"{node} is {state}.", highlight=False)

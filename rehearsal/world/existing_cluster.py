@@ -99,7 +99,7 @@ class ExistingCluster:
         """Cuts the power of a real node, or boots it again."""
         if self._real_nodes is None:
             raise RehearsalError(
-                "kwok simulates the nodes of this world, so they are always on. Only real nodes (NODES=real) have power"
+                "kwok simulates the nodes of this world, so they are always on. Only real nodes (NODES=real) can be powered off"
             )
         if on:
             self._real_nodes.power_on(hostname, self._control_plane_config(ports))
