@@ -51,7 +51,7 @@ class CertificateAuthority:
 
     @classmethod
     def load_or_create(cls, folder: Path, name: str) -> Self:
-        """Loads the authority `<name>` from the folder, or creates it. Raises a RehearsalError for an unsupported key type."""
+        """Loads the authority `<name>` from the folder or creates it. Raises a RehearsalError for an unsupported key."""
         files = key_pair(folder, name)
         if not files.exists():
             return cls.create(folder, name)
@@ -80,7 +80,7 @@ class CertificateAuthority:
     def issue(
         self, folder: Path, name: str, *, common_name: str, organization: str | None = None, hosts: Iterable[str] = ()
     ) -> KeyPair:
-        """Issues a client certificate and writes its files. With `hosts` (names, IP addresses), it is valid for a server too."""
+        """Issues a client certificate and writes its files. With `hosts` (names, addresses), it is a server's too."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [_general_name(host) for host in hosts]
         uses = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]

@@ -93,7 +93,7 @@ nodes_option = click.option(
     type=click.Choice(["kwok", "real"]),
     callback=_choose_nodes,
     expose_value=False,
-    help="kwok: simulated nodes. real: nodes that run containers (Linux, root). Default: as in the existing world, or kwok.",
+    help="kwok: simulated nodes. real: nodes that run containers (Linux, root). Default: those of the world, or kwok.",
 )
 
 

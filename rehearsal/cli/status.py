@@ -78,7 +78,7 @@ def read_status(world: World) -> WorldStatus:
 
 
 def node_statuses(world: World, nodes: Sequence[Object], addresses: object) -> list[NodeStatus]:
-    """The status of each node of the settings. `addresses` is the stack's output `nodes`, None before the first `up`."""
+    """The status of each node of the settings. `addresses` is the stack's output `nodes`, or None before an `up`."""
     ready = {node["metadata"]["name"]: _condition(node, "Ready") == "True" for node in nodes}
     known = addresses if isinstance(addresses, Mapping) else {}
     return [

@@ -115,8 +115,8 @@ class ControlPlane:
     def start_etcd(self, members: Sequence[str] = (), *, force_new_cluster: bool = False) -> None:
         """Starts etcd and returns when it answers. A learner answers before it is promoted.
 
-        Without `members`, etcd uses the existing data or begins a new cluster. With `members` (`name=peer-url`), it joins
-        their cluster. `force_new_cluster` removes all other members from the existing data.
+        Without `members`, etcd uses the existing data or begins a new cluster. With `members` (`name=peer-url`), it
+        joins their cluster. `force_new_cluster` removes all other members from the existing data.
         """
         extra = {"force-new-cluster": "true"} if force_new_cluster else {}
         self._run("etcd", executable("etcd", "etcd"), {**self._flags.etcd(members), **extra})

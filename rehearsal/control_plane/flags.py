@@ -42,7 +42,7 @@ class ControlPlaneConfig:
     tls_sans: Sequence[str] = ()
     """More names and addresses in the API server's certificate."""
     node: str | None = None
-    """The node that this control plane runs on, in a cluster with several. None: the only control plane of all nodes."""
+    """The node that this control plane runs on. None when it is the only control plane of all nodes."""
     kwok: bool = True
     """Whether kwok simulates the kubelets."""
     extra_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -128,8 +128,8 @@ class Flags:
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": self._file("service.key"),
             "service-account-signing-key-file": self._file("service.key"),
-            # The InternalDNS address of every simulated node is that of kwok. With the other addresses, which are those of
-            # production, `kubectl logs` would connect to production's servers.
+            # The InternalDNS address of every simulated node is that of kwok. The other addresses are production's. With
+            # them, `kubectl logs` would connect to production's servers.
             "kubelet-preferred-address-types": "InternalDNS",
             "kubelet-certificate-authority": self._file("server-ca.crt"),
             "kubelet-client-certificate": self._file("apiserver-kubelet.crt"),
@@ -158,7 +158,7 @@ class Flags:
             # The default of 20 requests a second would be the longest wait of a rollout in a rehearsal.
             "kube-api-qps": 200,
             "kube-api-burst": 400,
-            # An autoscaled Deployment starts with one pod. With the default of 15 s, a rehearsal ends before it has more.
+            # An autoscaled Deployment starts with one pod. With the default of 15 s, it has no more when a rehearsal ends.
             "horizontal-pod-autoscaler-sync-period": "1s",
             **self._extra("kube-controller-manager"),
         }
@@ -179,7 +179,7 @@ class Flags:
 
     def _election(self) -> Mapping[str, object]:
         if self._config.node is None:
-            # There is only one instance. With leader election, it would first wait until the lease of a killed one expires.
+            # The only instance. With leader election, it would first wait until the lease of a killed one expires.
             return {"leader-elect": "false"}
         # Shorter than the default of 15 s, because rehearsals kill leaders and wait for the next one.
         return {

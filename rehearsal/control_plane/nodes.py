@@ -73,11 +73,11 @@ def kwok_manifests(
 def real_node_manifests(nodes: Iterable[Node], *, volumes: Iterable[LocalVolume] = ()) -> Iterator[Manifest]:
     """The Nodes and volumes of real nodes. A kubelet may not set the labels and the podCIDR of its own Node.
 
-    The volumes are of type hostPath, like those of k3s' local-path provisioner: the kubelet does not change their owner to
-    the pod's fsGroup.
+    The volumes are of type hostPath, like those of k3s' local-path provisioner: the kubelet does not change their owner
+    to the pod's fsGroup.
     """
     for node in nodes:
-        # kube-proxy and the network policy controller need the address when they start, possibly before the kubelet sets it.
+        # kube-proxy and the network policy controller need the address when they start. The kubelet may set it later.
         yield {**_node(node), "status": {"addresses": [{"type": "InternalIP", "address": node.ipv4}]}}
     for volume in _all_volumes(nodes, volumes):
         yield _volume(volume, {"hostPath": {"path": _path(volume), "type": "Directory"}})
@@ -168,7 +168,7 @@ def _volume(volume: LocalVolume, source: Manifest) -> Manifest:
             "storageClassName": volume.storage_class,
             "capacity": {"storage": volume.size},
             "accessModes": ["ReadWriteOnce"],
-            # With Delete, the volume would become Failed, because no provisioner deletes it. kwok/volumes.yaml recycles it.
+            # With Delete, the volume becomes Failed, because no provisioner deletes it. kwok/volumes.yaml recycles it.
             "persistentVolumeReclaimPolicy": "Retain",
             **source,
             "nodeAffinity": {

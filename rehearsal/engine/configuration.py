@@ -1,10 +1,10 @@
 """The stack settings of a world: copies production's settings file without its secrets, and reads the copy.
 
-A copy differs from production's file only in its secrets, which are placeholders. Where the Pulumi program bootstraps the
-cluster, the servers' addresses are on loopback too.
+A copy differs from production's file only in its secrets, which are placeholders. Where the Pulumi program bootstraps
+the cluster, the servers' addresses are on loopback too.
 
-The copy preserves the text of every value. If it were parsed and printed again, it could hide a mistake: for example, `1e5`
-is a number for one YAML parser and a string for another.
+The copy preserves the text of every value. If it were parsed and printed again, it could hide a mistake: for example,
+`1e5` is a number for one YAML parser and a string for another.
 """
 
 import hashlib
@@ -72,8 +72,8 @@ def settings_digest(file: Path) -> str:
 def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: LoopbackRanges) -> list[SecretSetting]:
     """Copies the settings without secrets, adds placeholders for missing plain values, and returns the secrets to set.
 
-    Two things of an existing copy are kept: the encryption salt, because secrets in the state are encrypted with it, and what
-    was adopted in this world. `secrets` is the folder of generated placeholders.
+    Two things of an existing copy are kept: the encryption salt, because secrets in the state are encrypted with it,
+    and what was adopted in this world. `secrets` is the folder of generated placeholders.
     """
     document = load(source)
     for name in _ENCRYPTION:

@@ -18,13 +18,13 @@ _VENV_PROGRAMS = Path(sys.executable).parent
 def world_variables(layout: Layout) -> Mapping[str, str]:
     """The variables with which `pulumi`, run in the checkout, acts in this world and nowhere else."""
     return {
-        # The virtual environment: the pinned language host ignores the option `virtualenv` and runs the first Python on PATH.
+        # The pinned language host ignores the option `virtualenv` and runs the first Python on PATH.
         "PATH": f"{layout.programs}{os.pathsep}{_VENV_PROGRAMS}",
         "PULUMI_BACKEND_URL": f"file://{layout.backend}",
         "PULUMI_HOME": str(layout.pulumi_home),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_STACK": STACK,
-        # PULUMI_OPTION_<FLAG> sets a flag of every command. With --config-file, production's settings file is not changed.
+        # PULUMI_OPTION_<FLAG> sets a flag of every command. With --config-file, production's file is not changed.
         "PULUMI_OPTION_CONFIG_FILE": str(layout.config),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Use the providers in PULUMI_HOME: never those on the operator's PATH, and never download one.

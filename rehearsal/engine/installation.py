@@ -20,8 +20,8 @@ SIMULATED_PROVIDERS = ("hcloud", "cloudflare", "tls", "random")
 def install(layout: Layout) -> None:
     """Installs all programs. An official Pulumi on PATH is used instead of the built engine."""
     layout.temporary.mkdir(exist_ok=True)
-    # The engine logs every detail of a command to this folder: 2 MB, and a third of the CPU time of a preview. The log cannot
-    # be disabled. With a file in place of the folder, the engine silently writes none.
+    # The engine logs every detail of a command to this folder: 2 MB, and a third of the CPU time of a preview. This log
+    # cannot be disabled. With a file in place of the folder, the engine silently writes none.
     (layout.pulumi_home / "logs").touch()
     if PULUMI in required_programs():
         _install_engine(layout)

@@ -1,4 +1,4 @@
-"""Placeholder values for the secrets of the stack, which are not in the repository. They are valid only in the world."""
+"""Placeholders for the secrets of the stack, which are not in the repository. They are valid only in the world."""
 
 import hashlib
 from collections.abc import Callable

@@ -127,7 +127,7 @@ class ExternalDatabase:
             listen_addr=self.pooler,
             listen_port=self.database.port,
             unix_socket_dir="",
-            # As Neon's pooler: a client keeps no server connection, so session locks and prepared statements do not work.
+            # As Neon's pooler: a client keeps no server connection, so session locks and prepared statements fail.
             pool_mode="transaction",
             auth_type="scram-sha-256",
             auth_file=f"{MOUNT_POINT}/users.txt",

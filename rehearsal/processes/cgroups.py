@@ -1,4 +1,4 @@
-"""The control groups of real nodes. Unlike mounts and namespaces, the kernel does not remove them with the last process."""
+"""The control groups of real nodes. Unlike mounts and namespaces, they remain when the last process ends."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def create(layout: Layout, hostname: str) -> list[Path]:
     groups = of_node(layout, hostname)
     if not groups:
         raise RehearsalError(
-            "real nodes need control groups, but none are mounted at /sys/fs/cgroup. To rehearse without real nodes: NODES=kwok"
+            "real nodes need control groups, but none are mounted at /sys/fs/cgroup. Without real nodes: NODES=kwok"
         )
     for group in groups:
         _delegate(group.parent.parent)

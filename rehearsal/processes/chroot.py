@@ -19,7 +19,7 @@ exec chroot --userspec="$user" "$root" "$@"
 
 
 def command(root: Path, *arguments: str, folder: Path, user: int = 0) -> list[str]:
-    """The command line that runs `arguments` in `root`. There, `folder` is mounted at /run. Only /run and /tmp are writable.
+    """The command line that runs `arguments` in `root`, with `folder` mounted at /run. Only /run and /tmp are writable.
 
     The mounts are in a private mount namespace and disappear when the program ends. The shell replaces itself with the
     program, so a signal to the process reaches the program.

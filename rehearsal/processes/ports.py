@@ -9,7 +9,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 from rehearsal.loopback import LOOPBACK
 
 RELEASE_SECONDS = 2.0
-"""How long a preferred port may stay in use. A program that was killed a moment ago releases its port a little later."""
+"""How long a preferred port may stay in use. A program that was killed a moment ago releases its port later."""
 
 
 def free_ports(names: Iterable[str], *, preferred: Mapping[str, int] | None = None) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The processes of a world. Each has its own session and can be found by an environment variable.
 
-The environment variable identifies a process of the world reliably: unlike a pid file it is never out of date, so no other
-process is ever signalled.
+The environment variable identifies a process of the world reliably. Unlike a pid file, it is never out of date, so no
+other process is ever signalled.
 """
 
 import os
@@ -27,7 +27,7 @@ END_SECONDS = 10.0
 
 
 def world_environment(layout: Layout, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Adds the world's variable to an environment, by default the current one. The processes then end with the world."""
+    """Adds the world's variable to an environment, by default the current one. The processes end with the world."""
     return {**(os.environ if environment is None else environment), WORLD_VARIABLE: str(layout.folder)}
 
 
@@ -122,7 +122,7 @@ def _is_running(process: psutil.Process) -> bool:
 
 
 class Guard:
-    """A process that stops the world when this process ends for any reason. It waits for the end of its standard input."""
+    """Stops the world when this process ends for any reason, because this closes the guard's standard input."""
 
     def __init__(self, layout: Layout) -> None:
         environment = {name: value for name, value in os.environ.items() if name != WORLD_VARIABLE}

@@ -1,7 +1,7 @@
 """An HTTP server that answers in place of every pod. kwok's pods have addresses, but nothing listens there.
 
-Like every Go program, Traefik uses the HTTP proxy of its environment. This server is that proxy. Instead of forwarding a
-request, it returns the request as JSON. Traefik's access log contains the pod that the request was for.
+Like every Go program, Traefik uses the HTTP proxy of its environment. This server is that proxy. Instead of forwarding
+a request, it returns the request as JSON. Traefik's access log contains the pod that the request was for.
 """
 
 import json
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from rehearsal.loopback import LOOPBACK
 
 CSP_PATH = "/with-csp"
-"""For a path that ends like this, the response has a Content-Security-Policy, as responses of the API and the web apps."""
+"""For a path that ends like this, the response has a Content-Security-Policy, as those of the API and the web apps."""
 CSP = "default-src 'self'"
 
 

@@ -1,7 +1,8 @@
 """The command line that Traefik's chart renders from its values.
 
-It follows `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, commit 00374755, for the values
-that this program sets. An unknown value is an error. If it were ignored, the rehearsal would pass without testing it.
+It follows `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, commit 00374755, for the
+values that this program sets. An unknown value is an error. If it were ignored, the rehearsal would pass without
+testing it.
 """
 
 import re
@@ -33,7 +34,8 @@ _DEFAULTS = (
 
 _FLAGS = (
     (
-        r"(global\.\w+|api\.dashboard|metrics\.prometheus\.\w+|providers\.kubernetes(?:CRD|Ingress)\.(?:namespaces|allow\w+))",
+        r"(global\.\w+|api\.dashboard|metrics\.prometheus\.\w+"
+        r"|providers\.kubernetes(?:CRD|Ingress)\.(?:namespaces|allow\w+))",
         r"\1",
     ),
     (r"ports\.(\w+\.forwardedHeaders\.trustedIPs)", r"entryPoints.\1"),
@@ -45,8 +47,9 @@ _FLAGS = (
 """The path of a value, and the flag that the chart renders for it."""
 
 _NO_FLAG = re.compile(
-    r"(additionalArguments|deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext|service|updateStrategy"
-    r"|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web|providers\.kubernetesIngress\.publishedService)(\..+)?"
+    r"(additionalArguments|deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext"
+    r"|service|updateStrategy|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web"
+    r"|providers\.kubernetesIngress\.publishedService)(\..+)?"
 )
 """Values that the chart does not render as flags.
 
@@ -95,7 +98,7 @@ def _flags(path: str, value: object) -> Iterator[str]:
         return
     for pattern, flag in _FLAGS:
         if match := re.fullmatch(pattern, path):
-            # The chart renders false only for the flag whose default is true. `--api.dashboard=false` would enable the API.
+            # The chart renders false only where the default is true. `--api.dashboard=false` would enable the API.
             if value is not False or path == "global.checkNewVersion":
                 yield f"--{match.expand(flag)}={_flag_value(value)}"
             return

@@ -1,7 +1,7 @@
-"""Runs Traefik as the ingress controller of a world's cluster. It serves the cluster's Ingresses with HTTPS on loopback.
+"""Runs Traefik as the ingress controller of a world's cluster. It serves the Ingresses with HTTPS on loopback.
 
-Traefik has the command line that its chart renders from the HelmChartConfig in the cluster. Two things differ: it listens
-on free ports of this machine, and `Backend` answers in place of the pods.
+Traefik has the command line that its chart renders from the HelmChartConfig in the cluster. Two things differ: it
+listens on free ports of this machine, and `Backend` answers in place of the pods.
 """
 
 import http.client

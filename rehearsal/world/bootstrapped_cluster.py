@@ -1,4 +1,4 @@
-"""The cluster of a world whose Pulumi program bootstraps it: the program creates servers, which boot as simulated machines."""
+"""The cluster of a world whose Pulumi program bootstraps it, on servers that it creates (simulated machines)."""
 
 import sys
 from collections.abc import Mapping, Sequence

@@ -28,7 +28,7 @@ class WorldCommands:
     def pulumi(
         self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a pulumi command. With `check`, a failure raises a RehearsalError with the output. `env` adds variables."""
+        """Runs a pulumi command. `check` raises a RehearsalError with the output of a failure. `env` adds variables."""
         completed = pulumi.run(self.layout, arguments, project=self.project, variables=env, timeout=timeout)
         return _checked(f"pulumi {' '.join(arguments)}", completed) if check else completed
 
@@ -38,7 +38,7 @@ class WorldCommands:
 
     @contextmanager
     def ops_command(self, *arguments: str) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
-        """The command `python -m ops …` and its environment. Inside the block, the simulated clouds serve their HTTP APIs."""
+        """The command `python -m ops …` and its environment. In the block, the simulated clouds serve HTTP APIs."""
         # Imported here, because it loads the providers, which most commands do not need.
         from rehearsal.clouds import api  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The cluster of a world whose Pulumi program does not bootstrap one. It runs before the program does, as production's."""
+"""The cluster of a world that exists before the Pulumi program runs, as production's."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -47,8 +47,8 @@ class ExistingCluster:
     ) -> dict[str, int]:
         """Starts the cluster and returns its ports: the preferred ones where they are free.
 
-        `prepare` runs in parallel and receives the ports. `base_manifests_installed` skips the base manifests, when etcd
-        already contains them.
+        `prepare` runs in parallel and receives the ports. `base_manifests_installed` skips the base manifests, when
+        etcd already contains them.
         """
         for _ in range(ATTEMPTS):
             ports = free_ports(control_plane.PORTS, preferred=preferred_ports)
@@ -60,7 +60,7 @@ class ExistingCluster:
             )
             on_ready = (lambda: None) if base_manifests_installed else self._install_base_manifests
             try:
-                # In parallel: `prepare` needs only the URL of the API server, and machines boot without a control plane.
+                # In parallel: `prepare` needs only the API server's URL, and machines boot without a control plane.
                 with ThreadPoolExecutor(max_workers=2) as executor:
                     prepared = executor.submit(prepare, ports)
                     booted = executor.submit(self._real_nodes.start) if self._real_nodes else None
@@ -99,7 +99,7 @@ class ExistingCluster:
         """Cuts the power of a real node, or boots it again."""
         if self._real_nodes is None:
             raise RehearsalError(
-                "kwok simulates the nodes of this world, so they are always on. Only real nodes (NODES=real) can be powered off"
+                "the nodes of this world are simulated and always on. Only real nodes (NODES=real) can be powered off"
             )
         if on:
             self._real_nodes.power_on(hostname, self._control_plane_config(ports))

@@ -1,7 +1,7 @@
 """Templates: worlds that are prepared once, stored in the cache, and cloned for each test module that needs one.
 
-The key of a template is a digest of everything that its content depends on, so a change creates a new template. A template
-that was not used for two weeks is removed.
+The key of a template is a digest of everything that its content depends on, so a change creates a new template. A
+template that was not used for two weeks is removed.
 """
 
 import hashlib

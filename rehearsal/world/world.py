@@ -36,7 +36,7 @@ class World(WorldCommands):
         folder: the folder of the world.
         project: the folder of the Pulumi program and of the settings that the world rehearses.
         real_nodes: whether the nodes run containers. None keeps the kind of nodes that the world has. A world with real
-            nodes has its own network namespace: `up` and `enter_network` move this thread into it, `down` moves it back.
+            nodes has its own network namespace: `up` and `enter_network` move this thread into it, `down` moves it out.
         images: more image archives that real nodes import.
         log: receives a message about each decision of `up`.
     """
