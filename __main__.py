@@ -1,111 +1,79 @@
-"""honeyDue's production cluster, top to bottom in the order it comes to be."""
+"""honeyDue's production cluster, in the order of its layers."""
 
 import pulumi_hcloud
 
-from infra import sdk
-from infra.apps.admin import admin
-from infra.apps.api import api
-from infra.apps.config import AppConfig
-from infra.apps.ingress import Ingresses, Route
-from infra.apps.migration import Migration
-from infra.apps.redis import redis
-from infra.apps.signatures import Signatures
-from infra.apps.web import web
-from infra.apps.worker import worker
-from infra.cluster.admission import Admission
-from infra.cluster.dns import ClusterDNS
-from infra.cluster.middlewares import Middlewares
-from infra.cluster.namespace import Namespace, SystemNamespaces
-from infra.cluster.network_policies import Network
-from infra.cluster.provider import Cluster, founded
-from infra.cluster.rbac import Identities
-from infra.cluster.snapshots import Snapshots
-from infra.cluster.traefik import Traefik
-from infra.cluster.upgrades import Upgrades
-from infra.edge.origin_certificate import OriginCertificate
-from infra.edge.origin_pulls import OriginPulls
-from infra.edge.ranges import cloudflare_ranges
-from infra.edge.zone import Zone
-from infra.machines.addresses import NodeAddresses
-from infra.machines.ca import Authority
-from infra.machines.firewall import Firewall
-from infra.machines.network import NodeNetwork
-from infra.machines.servers import Machines
+from infra import apps, cluster, edge, machines, sdk
 from infra.outputs import export_outputs
 from infra.settings.loading import load_settings
 
-settings, secrets = load_settings()  # every mistake reported at once, before anything is contacted
+settings, secrets = load_settings()  # reports all errors at once, before anything is contacted
 
 hetzner = pulumi_hcloud.Provider("hetzner", token=secrets.hetzner_token)
 cloudflare = sdk.cloudflare.Provider("cloudflare", api_token=secrets.cloudflare_token)
 
 # Machines
-ranges = cloudflare_ranges(cloudflare)
-addresses = NodeAddresses(settings.nodes, hetzner=hetzner)
-between = NodeNetwork(settings, public=addresses, hetzner=hetzner)
-firewall = Firewall(settings, web_from=ranges, nodes=addresses.ipv4, hetzner=hetzner)
-authority = Authority(existing=secrets.join_token)
-machines = Machines(
-    settings, addresses=addresses, network=between, firewall=firewall, authority=authority, hetzner=hetzner
-)
+ranges = edge.cloudflare_ranges(cloudflare)
+addresses = machines.NodeAddresses(settings.nodes, provider=hetzner)
+network = machines.NodeNetwork(settings, public=addresses, provider=hetzner)
+firewall = machines.Firewall(settings, allow_https_from=ranges, nodes=addresses.ipv4, provider=hetzner)
+ca = machines.ClusterCA(join_token=secrets.join_token)
+servers = machines.Servers(settings, addresses=addresses, network=network, firewall=firewall, ca=ca, provider=hetzner)
 
 # Edge
-zone = Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
-certificate = OriginCertificate(settings.domain, settings.edge, provider=cloudflare)
-origin_pulls = OriginPulls(settings.domain, settings.edge, zone_id=zone.id, provider=cloudflare)
+zone = edge.Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
+certificate = edge.OriginCertificate(settings.domain, settings.edge, provider=cloudflare)
+origin_pulls = edge.OriginPulls(settings.domain, settings.edge, zone_id=zone.id, provider=cloudflare)
 
 # Cluster
-kubeconfig = secrets.kubeconfig or founded(settings, authority, addresses=addresses.ipv4, machines=machines.servers)
-cluster = Cluster(settings.cluster.context, kubeconfig=kubeconfig, after=[machines])
-traefik = Traefik(trusted=ranges.all, provider=cluster.provider)
-admission = Admission(settings.images, provider=cluster.provider)
-network = Network(
-    settings=settings.cluster, adopted=settings.adopted, nodes=[*addresses.ipv4.values(), *between.private.values()]
+k3s = cluster.Cluster(
+    settings.cluster,
+    kubeconfig=secrets.kubeconfig
+    or cluster.bootstrapped_kubeconfig(settings, ca=ca, addresses=addresses.ipv4, servers=servers),
+    nodes=[*addresses.ipv4.values(), *network.private.values()],
+    depends_on=[servers],
 )
-SystemNamespaces(network=network, provider=cluster.provider)
-namespace = Namespace(network=network, provider=cluster.provider, signed=settings.signed, after=admission.in_force)
-Identities(settings, namespace=namespace, provider=cluster.provider)
-Upgrades(settings, provider=cluster.provider)  # of k3s, and reboots; off while no days are set
-Snapshots(settings, secrets, provider=cluster.provider)  # of etcd; to the nodes' disks alone while no bucket is set
-middlewares = Middlewares(
+cluster.Traefik(trusted=ranges.all, provider=k3s.provider)
+admission = cluster.Admission(settings.images, provider=k3s.provider)
+cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
+namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
+cluster.Rbac(settings, namespace=namespace, provider=k3s.provider)
+cluster.Upgrades(settings, provider=k3s.provider)  # of k3s, and reboots; disabled unless `upgrades` is set
+cluster.Snapshots(settings, secrets, provider=k3s.provider)  # of etcd, to a bucket; disabled unless `snapshots` is set
+middlewares = cluster.Middlewares(
     settings.edge,
     ranges=ranges.all,
     origin_pulls=origin_pulls,
     admin_users=secrets.admin_basic_auth,
     namespace=namespace,
+    provider=k3s.provider,
 )
 
 # Apps
-config = AppConfig(settings, secrets, namespace=namespace)
-Signatures(settings, secrets, namespace=namespace)  # of our images; off while no key is configured
-cache = redis(settings.redis, settings.images.redis, namespace=namespace, config=config)
-schema = Migration(settings, namespace=namespace, config=config)  # complete before api and worker roll
-backend = api(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
-jobs = worker(settings, namespace=namespace, config=config, after=[schema.job, cache.ready])
-panel = admin(settings, namespace=namespace, config=config, api=backend)
-client = web(settings, namespace=namespace, config=config, api=backend)
-ClusterDNS(
-    nodes=len(settings.nodes), provider=cluster.provider, after=[backend.deployment]
-)  # by then every node has joined
+config = apps.AppConfig(settings, secrets, namespace=namespace, provider=k3s.provider)
+apps.Signatures(settings, secrets, cluster=k3s)  # of our images; disabled unless `cosignPublicKey` is set
+redis = apps.redis(settings, cluster=k3s, namespace=namespace, config=config)
+migration = apps.Migration(settings, cluster=k3s, namespace=namespace, config=config)
+backend = [migration.job, redis.ready]  # api and worker start after both
+api = apps.api(settings, cluster=k3s, namespace=namespace, config=config, depends_on=backend)
+worker = apps.worker(settings, cluster=k3s, namespace=namespace, config=config, depends_on=backend)
+admin = apps.admin(settings, cluster=k3s, namespace=namespace, config=config, api=api)
+web = apps.web(settings, cluster=k3s, namespace=namespace, config=config, api=api)
+cluster.ClusterDNS(nodes=len(settings.nodes), provider=k3s.provider, depends_on=[api.deployment])  # all nodes joined
 
-ingresses = Ingresses(
-    [
-        Route(name="honeydue-api", hosts=[zone.hosts["api"], zone.hosts["apex"]], to=backend),
-        Route(name="honeydue-admin", hosts=[zone.hosts["admin"]], to=panel, behind=middlewares.admin),
-        Route(name="honeydue-web", hosts=[zone.hosts["app"]], to=client),
-    ],
-    namespace=namespace,
-    certificate=certificate,
-    middlewares=middlewares,
-)
+routes = [
+    apps.Route(name="honeydue-api", hosts=[zone.hosts["api"], zone.hosts["apex"]], backend=api),
+    apps.Route(name="honeydue-admin", hosts=[zone.hosts["admin"]], backend=admin, middlewares=middlewares.admin),
+    apps.Route(name="honeydue-web", hosts=[zone.hosts["app"]], backend=web),
+]
+apps.Ingresses(routes, certificate=certificate, middlewares=middlewares, namespace=namespace, provider=k3s.provider)
 
 export_outputs(
     settings,
     addresses=addresses,
     firewall=firewall,
+    ca=ca,
     ranges=ranges,
     zone=zone,
     certificate=certificate,
-    authority=authority,
-    cluster=cluster,
+    cluster=k3s,
 )

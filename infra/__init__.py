@@ -1,1 +1,1 @@
-"""The production cluster of honeyDue, layer by layer: settings, machines, edge, cluster, apps."""
+"""The production cluster of honeyDue, in layers: settings, machines, edge, cluster, apps."""

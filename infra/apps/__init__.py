@@ -1,1 +1,24 @@
-"""honeyDue itself: configuration, redis, the migration, and the four apps, each saying only what is special about it."""
+"""The apps of honeyDue: their configuration, one module for each app, and how requests reach them."""
+
+from infra.apps.admin import admin
+from infra.apps.api import api
+from infra.apps.config import AppConfig
+from infra.apps.ingress import Ingresses, Route
+from infra.apps.migration import Migration
+from infra.apps.redis import redis
+from infra.apps.signatures import Signatures
+from infra.apps.web import web
+from infra.apps.worker import worker
+
+__all__ = [
+    "AppConfig",
+    "Ingresses",
+    "Migration",
+    "Route",
+    "Signatures",
+    "admin",
+    "api",
+    "redis",
+    "web",
+    "worker",
+]

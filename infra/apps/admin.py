@@ -1,14 +1,21 @@
-"""admin: the panel at admin. (book ch07)."""
+"""admin: the admin panel."""
 
 from infra.apps.config import AppConfig
 from infra.apps.frontend import frontend
 from infra.apps.workload import Workload
-from infra.cluster.namespace import Namespace
+from infra.cluster import Cluster, Namespace
 from infra.settings.schema import Settings
 
 
-def admin(settings: Settings, *, namespace: Namespace, config: AppConfig, api: Workload) -> Workload:
-    """One, as the book runs it."""
-    alone = {"deployment-replicas": "the book runs one: a panel may be away for the minute a node takes to drain"}
-    pod = frontend("admin", settings, api=api, exempt=alone)
-    return Workload(pod, scale=settings.scale.admin, namespace=namespace, after=[*config.objects, api.deployment])
+def admin(settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig, api: Workload) -> Workload:
+    """Usually a single replica, as in the deployment book."""
+    exemptions = {"deployment-replicas": "the panel may be unavailable for the minute that a drain takes"}
+    pod = frontend("admin", settings, api=api, exemptions=exemptions)
+    return Workload(
+        pod,
+        scale=settings.scale.admin,
+        adopted=settings.adopted,
+        cluster=cluster,
+        namespace=namespace,
+        depends_on=[*config.objects, api.deployment],
+    )

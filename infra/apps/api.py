@@ -1,4 +1,4 @@
-"""api: the Go backend, and the landing page at the apex (book ch07)."""
+"""api: the Go backend, and the landing page."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,38 @@ from infra.apps import backend
 from infra.apps.config import AppConfig
 from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
-from infra.cluster.namespace import Namespace
+from infra.cluster import Cluster, Namespace
 from infra.settings.schema import Settings
 
 
-def api(settings: Settings, *, namespace: Namespace, config: AppConfig, after: Sequence[pulumi.Resource]) -> Workload:
-    """Refuses to boot unless the schema is applied, hence `after`."""
+def api(
+    settings: Settings,
+    *,
+    cluster: Cluster,
+    namespace: Namespace,
+    config: AppConfig,
+    depends_on: Sequence[pulumi.Resource],
+) -> Workload:
+    """Does not start unless the schema is up to date, so `depends_on` must contain the migration."""
     pod = Pod(
         name="api",
         image=settings.images.reference("api"),
         port=8000,
         environment_from=backend.ENVIRONMENT,
         secret_files=backend.SECRET_FILES,
-        reads=config.read_by_backend,
-        routed=True,
-        reached_from=["admin", "web"],
-        talks_to=backend.talks_to(settings),
-        # 240 s: its first boot seeds data over a transatlantic link.
+        config_checksum=config.backend_checksum,
+        exposed=True,
+        allow_from=["admin", "web"],
+        egress=backend.egress(settings),
+        # 240 s, because the first start seeds data in a database on another continent.
         probes=Probes(http_path="/api/health/", startup_failures=48),
         resources=Resources(cpu=250, cpu_limit=1000, memory=512),
     )
-    return Workload(pod, scale=settings.scale.api, namespace=namespace, after=[*config.objects, *after])
+    return Workload(
+        pod,
+        scale=settings.scale.api,
+        adopted=settings.adopted,
+        cluster=cluster,
+        namespace=namespace,
+        depends_on=[*config.objects, *depends_on],
+    )

@@ -1,4 +1,4 @@
-"""What api and worker have in common: the same configuration, secrets and push key, and the same services they call."""
+"""What api and worker share: configuration, secrets, the push key, and the services that they connect to."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ ENVIRONMENT = (
 SECRET_FILES = {"/etc/apns": APNS_KEY}
 
 
-def talks_to(settings: Settings) -> Sequence[Destination]:
-    """redis; Neon; over HTTPS Backblaze, Apple and the traces' collector; Fastmail (book ch08, ch09, ch15)."""
+def egress(settings: Settings) -> Sequence[Destination]:
+    """redis, Neon, Fastmail, and over HTTPS Backblaze, Apple and the trace collector."""
     return (
         Destination(app="redis", port=REDIS_PORT),
         Destination(port=settings.database.port),

@@ -1,4 +1,4 @@
-"""Configuration and secrets of the apps, and the checksums that roll a pod when what it reads changes (book ch10)."""
+"""Configuration and secrets of the apps, and the checksums that roll their pods when either changes."""
 
 import base64
 import hashlib
@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.cluster import Namespace
+from infra.cluster.namespace import NAMESPACE
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.settings.apps import Database
@@ -24,7 +26,7 @@ REDIS_PORT = 6379
 
 
 def database_environment(database: Database) -> Mapping[str, str]:
-    """Where api and worker find Postgres, and the direct host that migrations take (book ch08)."""
+    """The Postgres host of api and worker, and the direct host for migrations."""
     return {
         "DB_HOST": database.host,
         "DB_DIRECT_HOST": database.direct_host,
@@ -39,7 +41,7 @@ def database_environment(database: Database) -> Mapping[str, str]:
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
-    """The whole ConfigMap: what the settings give plainly, and what follows from the rest of them."""
+    """The content of the ConfigMap: the `environment` of the settings, and variables that are derived from other settings."""
     return {
         **settings.environment,
         **database_environment(settings.database),
@@ -53,7 +55,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
 
 
 def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
-    """The Secret that api and worker read as environment."""
+    """The Secret that api and worker use as environment."""
     return {
         "POSTGRES_PASSWORD": secrets.postgres_password,
         "REDIS_PASSWORD": secrets.redis_password,
@@ -66,7 +68,7 @@ def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
 
 
 def docker_config(*, registry: str, username: str, password: str) -> str:
-    """The content of a registry pull Secret."""
+    """The content of an image pull Secret."""
     login = base64.b64encode(f"{username}:{password}".encode()).decode()
     return json.dumps(
         {"auths": {registry: {"username": username, "password": password, "auth": login}}}, sort_keys=True
@@ -74,9 +76,9 @@ def docker_config(*, registry: str, username: str, password: str) -> str:
 
 
 def pull_secret(
-    name: str, settings: Settings, secrets: Secrets, *, namespace: pulumi.Input[str], parent: pulumi.Resource
+    name: str, settings: Settings, secrets: Secrets, *, namespace: pulumi.Input[str], parent: Component
 ) -> Secret:
-    """What kubelets, and whoever checks signatures, read images with."""
+    """The image pull Secret of kubelets and of Connaisseur, which reads signatures."""
     host = settings.images.registry.split("/", 1)[0]
     login = secrets.registry_password.apply(
         lambda password: docker_config(registry=host, username=settings.registry_username, password=password)
@@ -87,7 +89,7 @@ def pull_secret(
 
 
 def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
-    """A digest of everything a pod reads. As a pod annotation it makes a change of that, and only that, a rollout."""
+    """A digest of the configuration of a pod. As a pod annotation it causes a rollout exactly when the configuration changes."""
 
     def digest(values: list[dict[str, str]]) -> str:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -101,34 +103,36 @@ class AppConfig(Component):
     """ConfigMap and Secrets of the namespace.
 
     Attributes:
-        read_by_backend: checksum of what api and worker read.
-        read_by_redis: checksum of the one key redis reads.
-        objects: everything a pod refers to by name, and so comes after.
+        backend_checksum: of the configuration of api and worker.
+        redis_checksum: of the password of redis.
+        objects: dependencies of the pods, which refer to them by name.
     """
 
-    read_by_backend: pulumi.Output[str]
-    read_by_redis: pulumi.Output[str]
+    backend_checksum: pulumi.Output[str]
+    redis_checksum: pulumi.Output[str]
     objects: tuple[pulumi.Resource, ...]
 
-    def __init__(self, settings: Settings, secrets: Secrets, *, namespace: Namespace) -> None:
-        super().__init__("apps:AppConfig", "config", provider=namespace.provider)
-        plain, hidden = environment(settings), secret_environment(secrets)
+    def __init__(
+        self, settings: Settings, secrets: Secrets, *, namespace: Namespace, provider: kubernetes.Provider
+    ) -> None:
+        super().__init__("apps:AppConfig", "config", provider=provider)
+        config, passwords = environment(settings), secret_environment(secrets)
         apns = {"key.p8": secrets.apns_key}
 
-        def kept_secret(name: str, content: Mapping[str, pulumi.Output[str]]) -> Secret:
+        def opaque_secret(name: str, content: Mapping[str, pulumi.Output[str]]) -> Secret:
             return secret(name, content, namespace=namespace.name, parent=self)
 
         self.objects = (
             ConfigMap(
                 CONFIG_MAP,
                 metadata=ObjectMetaArgs(name=CONFIG_MAP, namespace=namespace.name),
-                data=plain,
-                opts=pulumi.ResourceOptions(parent=self),
+                data=config,
+                opts=self.child_options(),
             ),
-            kept_secret(SECRET, hidden),
-            kept_secret(APNS_KEY, apns),
+            opaque_secret(SECRET, passwords),
+            opaque_secret(APNS_KEY, apns),
             pull_secret(REGISTRY, settings, secrets, namespace=namespace.name, parent=self),
         )
-        self.read_by_backend = checksum(plain, hidden, apns)
-        self.read_by_redis = checksum({"REDIS_PASSWORD": secrets.redis_password})
+        self.backend_checksum = checksum(config, passwords, apns)
+        self.redis_checksum = checksum({"REDIS_PASSWORD": secrets.redis_password})
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""What admin and web have in common: a Next.js server that asks api (book ch07, ch12)."""
+"""What admin and web share: a Next.js server that is a client of api."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -11,9 +11,9 @@ from infra.settings.schema import Settings
 
 
 def frontend(
-    name: Literal["admin", "web"], settings: Settings, *, api: Workload, exempt: Mapping[str, str] | None = None
+    name: Literal["admin", "web"], settings: Settings, *, api: Workload, exemptions: Mapping[str, str] | None = None
 ) -> Pod:
-    """Browsers call api by its public name; the server side calls it inside the cluster."""
+    """Browsers use the public name of api. The Next.js server uses its Service."""
     return Pod(
         name=name,
         image=settings.images.reference(name),
@@ -22,12 +22,12 @@ def frontend(
             EnvVarArgs(name="NEXT_PUBLIC_API_URL", value=f"https://api.{settings.domain}"),
             EnvVarArgs(name="API_URL", value=api.url),
         ],
-        # "/", not "/admin/": that one answers 404, and killed the admin pod every 90 s for six hours once.
+        # "/" and not "/admin/": that path returns 404, which once restarted the admin pod every 90 s for six hours.
         probes=Probes(http_path="/", startup_failures=24),
-        scratch=["/tmp", "/app/.next/cache"],  # noqa: S108  # mounts inside the container
-        exempt=exempt or {},
-        routed=True,
-        # Not 443 outside: its server side has API_URL. An image that still calls api by its public name fails here, and shows it.
-        talks_to=[api.endpoint],
+        empty_dirs=["/tmp", "/app/.next/cache"],  # noqa: S108  # mounts inside the container
+        exemptions=exemptions or {},
+        exposed=True,
+        # No egress to port 443: the server has API_URL. An image whose server still uses the public name of api fails.
+        egress=[api.destination],
         resources=Resources(cpu=100, cpu_limit=500, memory=256),
     )

@@ -1,9 +1,9 @@
-"""Which name leads to which app, all of it over TLS with the origin certificate (book ch06)."""
+"""The Ingresses: hostnames, their apps, and TLS with the origin certificate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pulumi
+import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import (
     HTTPIngressPathArgs,
@@ -18,29 +18,30 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.apps.workload import Workload
-from infra.cluster.middlewares import Middlewares
-from infra.cluster.namespace import Namespace
+from infra.cluster import Middlewares, Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
-from infra.edge.origin_certificate import OriginCertificate
+from infra.edge import OriginCertificate
 
 TLS_SECRET = "cloudflare-origin-cert"  # noqa: S105  # a name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """The names that lead to one app; `behind` are its middlewares besides those that every app has."""
+    """The hostnames of one app. `middlewares` are in addition to those of every Ingress."""
 
     name: str
     hosts: Sequence[str]
-    to: Workload
-    behind: Sequence[str] = ()
+    backend: Workload
+    middlewares: Sequence[str] = ()
 
 
 def ingress_spec(route: Route) -> IngressSpecArgs:
-    """Every path of every host to the one Service."""
+    """Sends every path of every host to the Service of the app."""
     backend = IngressBackendArgs(
-        service=IngressServiceBackendArgs(name=route.to.name, port=ServiceBackendPortArgs(number=route.to.port))
+        service=IngressServiceBackendArgs(
+            name=route.backend.name, port=ServiceBackendPortArgs(number=route.backend.port)
+        )
     )
     paths = HTTPIngressRuleValueArgs(paths=[HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)])
     return IngressSpecArgs(
@@ -51,12 +52,12 @@ def ingress_spec(route: Route) -> IngressSpecArgs:
 
 
 def annotations(middlewares: Sequence[str]) -> Mapping[str, str]:
-    """How Traefik serves it: on port 443, over TLS, behind these, in this order."""
+    """Annotations for Traefik: port 443, TLS, and the middlewares in this order."""
     return {
         "traefik.ingress.kubernetes.io/router.entrypoints": "websecure",
         "traefik.ingress.kubernetes.io/router.tls": "true",
         "traefik.ingress.kubernetes.io/router.middlewares": ",".join(middlewares),
-        # Traefik on the host network publishes no address, which the provider would await in vain.
+        # On the host network, Traefik writes no address to the status. The provider would wait for one and fail.
         "pulumi.com/skipAwait": "true",
     }
 
@@ -65,20 +66,26 @@ class Ingresses(Component):
     """The TLS Secret and one Ingress per route."""
 
     def __init__(
-        self, routes: Sequence[Route], *, namespace: Namespace, certificate: OriginCertificate, middlewares: Middlewares
+        self,
+        routes: Sequence[Route],
+        *,
+        certificate: OriginCertificate,
+        middlewares: Middlewares,
+        namespace: Namespace,
+        provider: kubernetes.Provider,
     ) -> None:
-        super().__init__("apps:Ingresses", "ingresses", provider=namespace.provider)
+        super().__init__("apps:Ingresses", "ingresses", provider=provider)
         content = {"tls.crt": certificate.certificate, "tls.key": certificate.private_key}
-        shown = secret(TLS_SECRET, content, namespace=namespace.name, parent=self, type_="kubernetes.io/tls")
+        tls_secret = secret(TLS_SECRET, content, namespace=namespace.name, parent=self, type_="kubernetes.io/tls")
         for route in routes:
             Ingress(
                 route.name,
                 metadata=ObjectMetaArgs(
                     name=route.name,
                     namespace=namespace.name,
-                    annotations=annotations([*middlewares.everywhere, *route.behind]),
+                    annotations=annotations([*middlewares.default, *route.middlewares]),
                 ),
                 spec=ingress_spec(route),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[shown, *middlewares.objects, route.to.ready]),
+                opts=self.child_options(depends_on=[tls_secret, *middlewares.objects, route.backend.ready]),
             )
         self.register_outputs({})

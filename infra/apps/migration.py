@@ -1,4 +1,4 @@
-"""The schema migration: a one-shot Job with the api image, complete before any pod that needs the schema (book ch08, ch14)."""
+"""The schema migration: a Job with the api image, which completes before any pod that needs the schema starts."""
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
@@ -13,9 +13,10 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
-from infra.apps.network_policy import isolate
-from infra.apps.pod import Pod, Resources, exemptions, labels, pod_spec
-from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.apps.network_policy import pod_network_policy
+from infra.apps.pod import Pod, Resources, kube_score_annotation, labels, pod_spec
+from infra.cluster import Cluster, Namespace
+from infra.cluster.namespace import NAMESPACE
 from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.settings.adopted import Labels
@@ -23,8 +24,8 @@ from infra.settings.schema import Settings
 
 NAME = "migrate"
 
-# libpq's names, which goose's driver reads. By reference: the Job's own text changes with the image alone, so a change of
-# configuration runs no migration.
+# libpq's variables, which goose's driver reads, by the key of the ConfigMap. References keep the manifest of the Job
+# independent of the values, so that only a new image runs a migration.
 CONNECTION = {
     "PGHOST": "DB_DIRECT_HOST",
     "PGPORT": "DB_PORT",
@@ -35,7 +36,7 @@ CONNECTION = {
 
 
 def connection_environment() -> list[EnvVarArgs]:
-    """Where goose connects: the direct host, as a session lock does not survive the pooler; the password stays in its Secret."""
+    """goose connects to the direct host, because session locks do not work through the pooler."""
     return [
         *(
             EnvVarArgs(
@@ -49,31 +50,31 @@ def connection_environment() -> list[EnvVarArgs]:
             value_from=EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=SECRET, key="POSTGRES_PASSWORD")),
         ),
         EnvVarArgs(name="GOOSE_DRIVER", value="postgres"),
-        # goose insists on a connection string; all of it that matters comes from the variables above.
+        # goose requires a connection string. The variables above contain the actual values.
         EnvVarArgs(name="GOOSE_DBSTRING", value=f"application_name={NAME}"),
         EnvVarArgs(name="GOOSE_MIGRATION_DIR", value="migrations"),
     ]
 
 
 def migration_pod(settings: Settings) -> Pod:
-    """`goose up` with the api image: done in seconds when there is nothing to apply."""
+    """`goose up` with the api image. It completes in seconds when there is nothing to apply."""
     return Pod(
         name=NAME,
-        part="migration",
+        component="migration",
         image=settings.images.reference("api"),
         command=["goose"],
         args=["up"],
         environment=connection_environment(),
         resources=Resources(cpu=50, cpu_limit=500, memory=128),
         restart_policy="Never",
-        talks_to=[Destination(port=settings.database.port)],
+        egress=[Destination(port=settings.database.port)],
     )
 
 
 def job_spec(pod: Pod, selector: Labels, *, deadline_seconds: int) -> JobSpecArgs:
-    """No TTL: a finished Job that vanishes would read as drift, and run again at the next `up --refresh`."""
+    """No TTL: a finished Job that is deleted would be reported as drift, and run again with the next `up --refresh`."""
     return JobSpecArgs(
-        # One try: goose rolls a failed file back, and the same file fails again.
+        # No retry: goose rolls a failed file back, and the same file would fail again.
         backoff_limit=0,
         active_deadline_seconds=deadline_seconds,
         template=PodTemplateSpecArgs(
@@ -82,28 +83,29 @@ def job_spec(pod: Pod, selector: Labels, *, deadline_seconds: int) -> JobSpecArg
     )
 
 
-def how_to_go_on(failed: pulumi.ErrorHookArgs) -> bool:
-    """Tells the operator what a failed migration means and where its log is; never asks for a retry."""
-    job = (failed.new_inputs or {}).get("metadata", {}).get("name", NAME)
+def log_next_steps(failure: pulumi.ErrorHookArgs) -> bool:
+    """Logs what a failed migration means and how to read its log. Returns False: no retry."""
+    job = (failure.new_inputs or {}).get("metadata", {}).get("name", NAME)
     pulumi.log.error(
-        "The migration did not complete, so no new pod of api or worker was started and the old ones keep serving.\n"
+        "The migration did not complete. No new pod of api or worker was started; the old pods continue to serve.\n"
         f"Its log: kubectl -n {NAMESPACE} logs job/{job}\n"
-        "Then mend the migration, set honeydue:images.api to an image that has it, and run `pulumi up`: a fresh Job runs."
+        "Fix the migration, set honeydue:images.api to an image that contains the fix, and run `pulumi up`: it starts a new "
+        "Job."
     )
     return False
 
 
 class Migration(Component):
-    """The Job. api and worker depend on `job` itself: it is ready when it is complete.
+    """The migration.
 
     Attributes:
-        job: what must be complete before a pod that needs the schema.
+        job: the Job, which is ready when it is complete. Pods that need the schema depend on it.
     """
 
     job: Job
 
-    def __init__(self, settings: Settings, *, namespace: Namespace, config: AppConfig) -> None:
-        super().__init__("apps:Migration", NAME, provider=namespace.provider)
+    def __init__(self, settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig) -> None:
+        super().__init__("apps:Migration", NAME, provider=cluster.provider)
         pod = migration_pod(settings)
         selector = settings.adopted.selector(pod.name)
         deadline = settings.database.migration_deadline_seconds
@@ -111,25 +113,25 @@ class Migration(Component):
             NAME,
             metadata=ObjectMetaArgs(name=NAME, namespace=namespace.name, labels=labels(pod, selector)),
             automount_service_account_token=False,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self.child_options(),
         )
+        policy = pod_network_policy(pod, adopted=settings.adopted, cluster=cluster, namespace=namespace, parent=self)
         self.job = Job(
             NAME,
-            # No fixed name: each release gets a Job of its own, and the old one's log stays until the new one is complete.
+            # No fixed name: each release creates a new Job, and the log of the old one exists until the new one is complete.
             metadata=ObjectMetaArgs(
                 namespace=namespace.name,
                 labels=labels(pod, selector),
-                # A failed Job is otherwise awaited again for ever; with this the next `up` runs a fresh one.
-                annotations={**exemptions(pod), "pulumi.com/replaceUnready": "true"},
+                # With this annotation, the next `up` replaces a failed Job. Otherwise the provider would wait for it again.
+                annotations={**kube_score_annotation(pod), "pulumi.com/replaceUnready": "true"},
             ),
             spec=job_spec(pod, selector, deadline_seconds=deadline),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=False,  # every release replaces it
-                depends_on=[account, isolate(pod, namespace=namespace, parent=self), *config.objects],
-                # Above the Job's own deadline, so that it is Kubernetes that says why.
+            opts=self.child_options(
+                protect=False,  # every release replaces the Job
+                depends_on=[account, policy, *config.objects],
+                # Longer than the deadline of the Job, so that Kubernetes reports the reason.
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{deadline + 60}s", update=f"{deadline + 60}s"),
-                hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("migration-failed", how_to_go_on)]),
+                hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("migration-failed", log_next_steps)]),
             ),
         )
         self.register_outputs({})

@@ -1,27 +1,32 @@
-"""The NetworkPolicy of one app's pods, from what the app says about its connections."""
+"""The NetworkPolicy of an app's pods."""
 
-import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from infra.apps.pod import Pod, labels
-from infra.cluster.namespace import Namespace
+from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import app_policy
+from infra.component import Component
+from infra.settings.adopted import Adopted
 
 
-def isolate(pod: Pod, *, namespace: Namespace, parent: pulumi.Resource) -> NetworkPolicy:
-    """To stand before the pods: without it the namespace lets them reach nobody, and a new rule takes the nodes a moment."""
-    selector = namespace.network.adopted.selector(pod.name)
+def pod_network_policy(
+    pod: Pod, *, adopted: Adopted, cluster: Cluster, namespace: Namespace, parent: Component
+) -> NetworkPolicy:
+    """Must exist before the pods: without it the default policy denies all traffic, and nodes apply rules with a delay."""
     return NetworkPolicy(
         pod.name,
-        metadata=ObjectMetaArgs(name=pod.name, namespace=namespace.name, labels=labels(pod, selector)),
+        metadata=ObjectMetaArgs(
+            name=pod.name, namespace=namespace.name, labels=labels(pod, adopted.selector(pod.name))
+        ),
         spec=app_policy(
             pod.name,
             port=pod.port,
-            callers=pod.reached_from,
-            routed=pod.routed,
-            calls=pod.talks_to,
-            network=namespace.network,
+            allow_from=pod.allow_from,
+            exposed=pod.exposed,
+            egress=pod.egress,
+            addresses=cluster.addresses,
+            adopted=adopted,
         ),
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=parent.child_options(),
     )

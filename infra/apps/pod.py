@@ -1,4 +1,4 @@
-"""One pod of honeyDue: what an app says about itself, and the hardened pod that follows (book ch05, ch07)."""
+"""The pod of an app: the values that differ between apps, and the hardened pod spec that is built from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,33 +40,33 @@ from infra.cluster.network_policies import Destination
 from infra.settings.adopted import Labels
 
 UNPRIVILEGED = 10001
-"""User and group of our own images: above every id a node knows."""
+"""User and group of our images. The id is above all ids of a node's users."""
 DRAIN_SECONDS = 5
-"""Endpoints take a moment to forget a pod; it keeps serving that long before it is told to stop."""
+"""A terminating pod serves requests for this time, because endpoints are updated with a delay."""
 HOSTNAME = "kubernetes.io/hostname"
 
 
 def millicores(amount: int) -> str:
-    """As the API server writes it back: anything else would read as drift for ever."""
+    """The canonical form of the API server. Any other form would be a permanent diff."""
     return f"{amount}m" if amount % 1000 else str(amount // 1000)
 
 
 def mebibytes(amount: int) -> str:
-    """As the API server writes it back."""
+    """The canonical form of the API server."""
     return f"{amount}Mi" if amount % 1024 else f"{amount // 1024}Gi"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Requests and limits; CPU in millicores, memory and scratch space in MiB. Memory is requested in full: no overcommit."""
+    """CPU in millicores, memory and disk in MiB. Memory and disk have equal requests and limits: no overcommit."""
 
     cpu: int
     cpu_limit: int
     memory: int
-    scratch: int = 256
+    disk: int = 256
 
     def args(self) -> ResourceRequirementsArgs:
-        fixed = {"memory": mebibytes(self.memory), "ephemeral-storage": mebibytes(self.scratch)}
+        fixed = {"memory": mebibytes(self.memory), "ephemeral-storage": mebibytes(self.disk)}
         return ResourceRequirementsArgs(
             requests={"cpu": millicores(self.cpu), **fixed},
             limits={"cpu": millicores(self.cpu_limit), **fixed},
@@ -75,47 +75,47 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Probes:
-    """One question, asked for three purposes. `startup_failures` times 5 s is the longest start allowed."""
+    """The check of the startup, readiness and liveness probes. A start may take `startup_failures` × 5 s."""
 
     http_path: str | None = None
     command: Sequence[str] | None = None
     startup_failures: int = 12
 
-    def ask(self, *, every: int, failures: int) -> ProbeArgs:
+    def args(self, *, period: int, failures: int) -> ProbeArgs:
         return ProbeArgs(
             http_get=HTTPGetActionArgs(path=self.http_path, port="http") if self.http_path else None,
             exec_=ExecActionArgs(command=list(self.command)) if self.command else None,
-            period_seconds=every,
+            period_seconds=period,
             timeout_seconds=3,
             failure_threshold=failures,
         )
 
 
-EXEMPT = {
-    "container-image-pull-policy": "tags never move, and 'Always' keeps pods from restarting while the registry is down (book ch20)",
-    "pod-probes-identical": "the images answer one path; liveness asks it far more patiently than readiness",
+EXEMPTIONS = {
+    "container-image-pull-policy": "tags are immutable, and with 'Always' no pod could restart while the registry is down",
+    "pod-probes-identical": "the images have one health path; the liveness probe has a higher failure threshold than readiness",
 }
-"""Checks of kube-score that no app of ours passes, and why."""
+"""Checks of kube-score that do not apply to any app, with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """What is special about an app's pod.
+    """The values that differ between the pods of the apps.
 
-    `reads` is the checksum of the configuration it reads; `scratch` lists the paths it writes to, all else is read-only;
-    `singleton` means two at once do harm; `node` pins it to a hostname.
+    `component` is the value of the recommended label. `config_checksum` covers the configuration that the pod reads.
+    `empty_dirs` are the writable paths; everything else is read-only. `secret_files` and `claims` are mounted by path.
+    A `singleton` must not run twice at once. `node` is the hostname of the only node that may run the pod.
 
-    Its connections: it calls what it `talks_to`; its port is reached by the apps in `reached_from`, and from outside through Traefik
-    when it is `routed`. What is not said here is refused. Caller and called both say so: neither opens itself
-    to the other unasked.
+    Connections: `egress` are the destinations of the pod. `allow_from` are the apps that may connect to its port, and
+    Traefik may if the app is `exposed`. All other connections are denied. Both sides must declare a connection.
 
-    `exempt` are checks of kube-score that it fails on purpose, and why.
+    `exemptions` are checks of kube-score that do not apply, with the reason.
     """
 
     name: str
     image: str
     resources: Resources
-    part: str = "app"
+    component: str = "app"
     port: int | None = None
     port_name: str = "http"
     command: Sequence[str] | None = None
@@ -123,18 +123,18 @@ class Pod:
     environment: Sequence[EnvVarArgs] = ()
     environment_from: Sequence[EnvFromSourceArgs] = ()
     probes: Probes | None = None
-    reads: pulumi.Output[str] | None = None
-    scratch: Sequence[str] = ("/tmp",)  # noqa: S108  # a mount inside the container
+    config_checksum: pulumi.Output[str] | None = None
+    empty_dirs: Sequence[str] = ("/tmp",)  # noqa: S108  # a mount inside the container
     secret_files: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     singleton: bool = False
     node: str | None = None
     user: int = UNPRIVILEGED
     restart_policy: str = "Always"
-    talks_to: Sequence[Destination] = ()
-    reached_from: Sequence[str] = ()
-    routed: bool = False
-    exempt: Mapping[str, str] = field(default_factory=dict)
+    egress: Sequence[Destination] = ()
+    allow_from: Sequence[str] = ()
+    exposed: bool = False
+    exemptions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def listening_port(self) -> int:
@@ -144,29 +144,29 @@ class Pod:
 
 
 def labels(pod: Pod, selector: Labels) -> Labels:
-    """Kubernetes' recommended labels. The version is left to the image: as a label it would roll nothing and say nothing more.
+    """Kubernetes' recommended labels, without the version, which the image tag already contains.
 
-    What the app is found by has the last word: an adopted app may use one of these names for another value.
+    The selector overrides them, because an adopted app may use one of these labels with another value.
     """
     return {
         "app.kubernetes.io/name": pod.name,
         "app.kubernetes.io/instance": pod.name,
-        "app.kubernetes.io/component": pod.part,
+        "app.kubernetes.io/component": pod.component,
         "app.kubernetes.io/part-of": "honeydue",
         "app.kubernetes.io/managed-by": "pulumi",
         **selector,
     }
 
 
-def exemptions(pod: Pod) -> Mapping[str, str]:
-    """As kube-score reads them from what makes the pod."""
-    return {"kube-score/ignore": ", ".join(sorted({*EXEMPT, *pod.exempt}))}
+def kube_score_annotation(pod: Pod) -> Mapping[str, str]:
+    """The annotation from which kube-score reads exemptions."""
+    return {"kube-score/ignore": ", ".join(sorted({*EXEMPTIONS, *pod.exemptions}))}
 
 
 def _mounts(pod: Pod) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
     volumes, mounts = [], []
-    for number, path in enumerate(pod.scratch):
-        size = mebibytes(pod.resources.scratch // 2)
+    for number, path in enumerate(pod.empty_dirs):
+        size = mebibytes(pod.resources.disk // 2)
         volumes.append(VolumeArgs(name=f"scratch-{number}", empty_dir=EmptyDirVolumeSourceArgs(size_limit=size)))
         mounts.append(VolumeMountArgs(name=f"scratch-{number}", mount_path=path))
     for path, secret in pod.secret_files.items():
@@ -181,23 +181,23 @@ def _mounts(pod: Pod) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
 
 
 def _container(pod: Pod, mounts: list[VolumeMountArgs]) -> ContainerArgs:
-    served = pod.port is not None
+    has_port = pod.port is not None
     return ContainerArgs(
         name=pod.name,
         image=pod.image,
-        # Tags are git commits and never move.
+        # Tags are git commits and immutable.
         image_pull_policy="IfNotPresent",
         command=list(pod.command) if pod.command else None,
         args=list(pod.args) if pod.args else None,
-        ports=[ContainerPortArgs(name=pod.port_name, container_port=pod.listening_port)] if served else None,
+        ports=[ContainerPortArgs(name=pod.port_name, container_port=pod.listening_port)] if has_port else None,
         env=list(pod.environment) or None,
         env_from=list(pod.environment_from) or None,
-        startup_probe=pod.probes.ask(every=5, failures=pod.probes.startup_failures) if pod.probes else None,
-        readiness_probe=pod.probes.ask(every=5, failures=3) if pod.probes else None,
-        # Far more patient than readiness: a slow database takes a pod out of rotation, it must not kill it.
-        liveness_probe=pod.probes.ask(every=15, failures=6) if pod.probes else None,
+        startup_probe=pod.probes.args(period=5, failures=pod.probes.startup_failures) if pod.probes else None,
+        readiness_probe=pod.probes.args(period=5, failures=3) if pod.probes else None,
+        # A higher threshold than readiness: a slow database must not restart the pod, only remove it from the endpoints.
+        liveness_probe=pod.probes.args(period=15, failures=6) if pod.probes else None,
         lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=DRAIN_SECONDS)))
-        if served
+        if has_port
         else None,
         resources=pod.resources.args(),
         security_context=SecurityContextArgs(
@@ -211,16 +211,16 @@ def _container(pod: Pod, mounts: list[VolumeMountArgs]) -> ContainerArgs:
 
 
 def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
-    """The pod: Pod Security *restricted*, read-only root, no token, spread over the nodes."""
+    """The pod spec: Pod Security "restricted", read-only root, no token, spread over the nodes."""
     volumes, mounts = _mounts(pod)
-    alike = LabelSelectorArgs(match_labels=selector)
+    same_app = LabelSelectorArgs(match_labels=selector)
     spread = not pod.singleton and pod.restart_policy == "Always"
     return PodSpecArgs(
         containers=[_container(pod, mounts)],
         volumes=volumes or None,
         service_account_name=pod.name,
         automount_service_account_token=False,
-        # Otherwise every Service of the namespace becomes variables, and one named "redis" sets REDIS_PORT to a URL.
+        # Otherwise every Service of the namespace sets variables, and a Service named "redis" sets REDIS_PORT to a URL.
         enable_service_links=False,
         image_pull_secrets=[LocalObjectReferenceArgs(name=REGISTRY)],
         restart_policy=pod.restart_policy,
@@ -232,13 +232,13 @@ def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
             fs_group=pod.user,
             seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         ),
-        # Both are wishes: with a node down its pods must still find a place on the other two.
+        # Both are soft constraints: when a node fails, its pods must be schedulable on the other two.
         topology_spread_constraints=[
             TopologySpreadConstraintArgs(
                 max_skew=1,
                 topology_key=HOSTNAME,
                 when_unsatisfiable="ScheduleAnyway",
-                label_selector=alike,
+                label_selector=same_app,
                 match_label_keys=["pod-template-hash"],
             )
         ]
@@ -248,7 +248,8 @@ def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
             pod_anti_affinity=PodAntiAffinityArgs(
                 preferred_during_scheduling_ignored_during_execution=[
                     WeightedPodAffinityTermArgs(
-                        weight=100, pod_affinity_term=PodAffinityTermArgs(label_selector=alike, topology_key=HOSTNAME)
+                        weight=100,
+                        pod_affinity_term=PodAffinityTermArgs(label_selector=same_app, topology_key=HOSTNAME),
                     )
                 ]
             )

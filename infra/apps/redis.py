@@ -1,37 +1,35 @@
-"""redis: cache and queue, on a volume local to one node (book ch07)."""
+"""redis: cache and queue, with a volume on the local disk of one node."""
 
-import pulumi
 from pulumi_kubernetes.core.v1 import (
     EnvVarArgs,
     EnvVarSourceArgs,
-    PersistentVolumeClaim,
     PersistentVolumeClaimSpecArgs,
     SecretKeySelectorArgs,
     VolumeResourceRequirementsArgs,
 )
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import REDIS_PORT, SECRET, AppConfig
 from infra.apps.pod import Pod, Probes, Resources
-from infra.apps.workload import Workload
-from infra.cluster.namespace import Namespace
+from infra.apps.workload import VolumeClaim, Workload
+from infra.cluster import Cluster, Namespace
 from infra.settings.adopted import Volume
 from infra.settings.apps import RedisSettings
+from infra.settings.schema import Settings
 
 NAME = "redis"
 CLAIM = "redis-data"
 REDIS_USER = 999
-"""The image's own user: its files on the volume belong to it, and a local volume is not handed over."""
-USABLE = 0.4
-"""Share of its memory that redis fills with data. While it rewrites its log, what is written meanwhile is there twice: at 0.75 the
-kernel killed a full one under load (tests/real/test_redis.py)."""
+"""The user of the image. It owns the files on the volume, and Kubernetes does not change the owner on a local volume."""
+MAXMEMORY_RATIO = 0.4
+"""The share of the memory limit that redis fills with data. While redis rewrites its append-only file, changed data exists
+twice. With 0.75 the kernel killed a full redis under load (tests/real/test_redis.py)."""
 
 
 def server_arguments(settings: RedisSettings) -> list[str]:
-    """Every write logged, the least used key evicted before the kernel kills the process, a password asked of everyone."""
+    """Logs every write, evicts the least recently used keys before the memory limit is reached, requires a password."""
     return [
         "--appendonly yes",
-        f"--maxmemory {int(settings.memory_mi * USABLE)}mb",
+        f"--maxmemory {int(settings.memory_mi * MAXMEMORY_RATIO)}mb",
         "--maxmemory-policy allkeys-lru",
         '--requirepass "$REDIS_PASSWORD"',
         "--dir /data",
@@ -39,7 +37,7 @@ def server_arguments(settings: RedisSettings) -> list[str]:
 
 
 def claim_spec(settings: RedisSettings, adopted: Volume | None) -> PersistentVolumeClaimSpecArgs:
-    """Of a claim nothing can be changed: an adopted one is asked for as it was once made."""
+    """The spec of a claim is immutable, so an adopted claim is declared exactly as it exists."""
     return PersistentVolumeClaimSpecArgs(
         access_modes=["ReadWriteOnce"],
         storage_class_name=adopted.storage_class if adopted else "local-path",
@@ -50,48 +48,47 @@ def claim_spec(settings: RedisSettings, adopted: Volume | None) -> PersistentVol
     )
 
 
-def redis(settings: RedisSettings, image: str, *, namespace: Namespace, config: AppConfig) -> Workload:
-    """One redis, its volume claim protected, pinned to the node that holds the volume."""
-    adopted = namespace.network.adopted.volumes.get(NAME)
-    claim_name = adopted.claim if adopted else CLAIM
-    claim = PersistentVolumeClaim(
-        CLAIM,
-        metadata=ObjectMetaArgs(
-            name=claim_name,
-            namespace=namespace.name,
-            # Its class waits for the first pod, so the provider awaits that it is pending: of a bound one it would do so in vain.
-            annotations={"pulumi.com/skipAwait": "true"},
-        ),
-        spec=claim_spec(settings, adopted),
-        opts=pulumi.ResourceOptions(provider=namespace.provider, protect=True),
+def redis(settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig) -> Workload:
+    """A single replica on the node that has the volume."""
+    volume = settings.adopted.volumes.get(NAME)
+    claim = VolumeClaim(
+        logical_name=CLAIM, name=volume.claim if volume else CLAIM, spec=claim_spec(settings.redis, volume)
     )
     pod = Pod(
         name=NAME,
-        part="cache",
-        image=image,
+        component="cache",
+        image=settings.images.redis,
         port=REDIS_PORT,
         port_name="redis",
-        # A shell, so that the password stays out of the pod's text; `exec`, so that redis gets the signals.
+        # A shell, because the manifest must not contain the password. `exec`, so that redis receives the signals.
         command=["sh", "-c"],
-        args=["exec redis-server " + " ".join(server_arguments(settings))],
+        args=["exec redis-server " + " ".join(server_arguments(settings.redis))],
         environment=[
             EnvVarArgs(
                 name="REDIS_PASSWORD",
                 value_from=EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=SECRET, key="REDIS_PASSWORD")),
             )
         ],
-        reads=config.read_by_redis,
+        config_checksum=config.redis_checksum,
         probes=Probes(command=["sh", "-c", 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli ping | grep -q PONG']),
-        claims={"/data": claim_name},
-        reached_from=["api", "worker"],
+        claims={"/data": claim.name},
+        allow_from=["api", "worker"],
         singleton=True,
-        node=settings.node,
+        node=settings.redis.node,
         user=REDIS_USER,
-        exempt={
-            "container-security-context-user-group-id": "the image's own user, whose files are on the volume",
-            "deployment-replicas": "its volume is local to one node",
-            "deployment-strategy": "two on one volume would write one AOF",
+        exemptions={
+            "container-security-context-user-group-id": "the user of the image, which owns the files on the volume",
+            "deployment-replicas": "the volume is local to one node",
+            "deployment-strategy": "two instances would write to the same append-only file",
         },
-        resources=Resources(cpu=100, cpu_limit=500, memory=settings.memory_mi),
+        resources=Resources(cpu=100, cpu_limit=500, memory=settings.redis.memory_mi),
     )
-    return Workload(pod, scale=1, namespace=namespace, after=[*config.objects, claim])
+    return Workload(
+        pod,
+        scale=1,
+        adopted=settings.adopted,
+        cluster=cluster,
+        namespace=namespace,
+        depends_on=config.objects,
+        claim=claim,
+    )

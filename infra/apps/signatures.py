@@ -1,20 +1,19 @@
-"""Image signatures, once there is a key: Connaisseur admits our images only when our cosign key signed them (book ch20).
+"""Image signatures: once a key is set, Connaisseur only admits images of ours that are signed with our cosign key.
 
-Connaisseur and not Kyverno or sigstore's policy-controller: its key and policy are values of its chart, where the others take
-custom resources whose definitions would not exist yet at the `up` that installs them. k3s' helm-controller installs it.
-https://sse-secure-systems.github.io/connaisseur/
+Connaisseur is used instead of Kyverno or sigstore's policy-controller because its key and its policy are values of its
+chart. The others need custom resources, whose CRDs would not exist yet during the `up` that installs them. k3s'
+helm-controller installs the chart. https://sse-secure-systems.github.io/connaisseur/
 """
 
 from collections.abc import Mapping
 
-import pulumi
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from infra.apps.config import pull_secret
-from infra.cluster.helm_chart import HOME, Chart, helm_chart
-from infra.cluster.namespace import Namespace
-from infra.cluster.network_policies import Network, from_hosts
+from infra.cluster import Cluster
+from infra.cluster.helm_chart import KUBE_SYSTEM, Chart, helm_chart
+from infra.cluster.network_policies import ClusterAddresses, from_host_network
 from infra.cluster.rbac import SIGNATURE_LOGIN
 from infra.component import Component
 from infra.settings.apps import Images
@@ -28,7 +27,7 @@ WEBHOOK_PORT = 5000
 
 
 def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
-    """Ours by our key; what is not ours was never signed by us, and admission names it; all else is refused here, too."""
+    """Verifies our images with our key, admits the other images that the admission policy lists, and rejects the rest."""
     return {
         "application": {
             "validators": [
@@ -47,9 +46,9 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
                 *({"pattern": f"{_on_docker_hub(name)}:*", "validator": "allow"} for name in images.other_repositories),
             ],
             "features": {
-                # Only namespaces that carry the label: a controller that is down must not keep k3s' own pods from starting.
+                # Only namespaces with the label: when the controller is down, k3s' own pods must still start.
                 "namespacedValidation": {"mode": "validate"},
-                # It pins tags to digests as it admits; in a Deployment that would read as drift at every refresh.
+                # Connaisseur replaces tags with digests. In a Deployment, every refresh would report this as drift.
                 "resourceValidationMode": "podsOnly",
             },
         }
@@ -57,37 +56,38 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
 
 
 def _on_docker_hub(name: str) -> str:
-    """In full, as Connaisseur compares names."""
+    """The full image name, which Connaisseur uses for comparison."""
     return name if "/" in name else f"docker.io/library/{name}"
 
 
-def webhook_policy(network: Network) -> NetworkPolicySpecArgs:
-    """The API server asks it before every pod."""
+def webhook_policy(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
+    """Allows the API server to call the webhook."""
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels={"app.kubernetes.io/name": NAME}),
         policy_types=["Ingress"],
-        ingress=[from_hosts(WEBHOOK_PORT, network)],
+        ingress=[from_host_network(WEBHOOK_PORT, addresses)],
     )
 
 
 class Signatures(Component):
-    """The chart, the login it reads signatures with, and the way to it; nothing while no key is configured."""
+    """The chart, its pull Secret and the policy of its webhook. Empty while no key is set."""
 
-    def __init__(self, settings: Settings, secrets: Secrets, *, namespace: Namespace) -> None:
-        super().__init__("apps:Signatures", "signatures", provider=namespace.provider)
+    def __init__(self, settings: Settings, secrets: Secrets, *, cluster: Cluster) -> None:
+        super().__init__("apps:Signatures", "signatures", provider=cluster.provider)
+        if settings.signed:
+            self._install(settings, secrets, cluster.addresses)
         self.register_outputs({})
-        if not settings.signed:
-            return
-        child = pulumi.ResourceOptions(parent=self)
-        login = pull_secret(SIGNATURE_LOGIN, settings, secrets, namespace=HOME, parent=self)
+
+    def _install(self, settings: Settings, secrets: Secrets, addresses: ClusterAddresses) -> None:
+        login = pull_secret(SIGNATURE_LOGIN, settings, secrets, namespace=KUBE_SYSTEM, parent=self)
         policy = NetworkPolicy(
             NAME,
-            # kube-score looks for its pods among our manifests; the chart makes them.
+            # kube-score expects the selected pods among our manifests. The chart creates them.
             metadata=ObjectMetaArgs(
-                name=NAME, namespace=HOME, annotations={"kube-score/ignore": "networkpolicy-targets-pod"}
+                name=NAME, namespace=KUBE_SYSTEM, annotations={"kube-score/ignore": "networkpolicy-targets-pod"}
             ),
-            spec=webhook_policy(namespace.network),
-            opts=child,
+            spec=webhook_policy(addresses),
+            opts=self.child_options(),
         )
         chart = Chart(
             name=NAME,
@@ -95,4 +95,4 @@ class Signatures(Component):
             version=CHART_VERSION,
             values=chart_values(settings.images, settings.cosign_public_key),
         )
-        helm_chart(chart, pulumi.ResourceOptions(parent=self, depends_on=[login, policy]))
+        helm_chart(chart, self.child_options(depends_on=[login, policy]))

@@ -1,13 +1,19 @@
-"""web: the client at app. (book ch07, ch20)."""
+"""web: the web client."""
 
 from infra.apps.config import AppConfig
 from infra.apps.frontend import frontend
 from infra.apps.workload import Workload
-from infra.cluster.namespace import Namespace
+from infra.cluster import Cluster, Namespace
 from infra.settings.schema import Settings
 
 
-def web(settings: Settings, *, namespace: Namespace, config: AppConfig, api: Workload) -> Workload:
-    """As many as the settings say, spread over the nodes."""
-    pod = frontend("web", settings, api=api)
-    return Workload(pod, scale=settings.scale.web, namespace=namespace, after=[*config.objects, api.deployment])
+def web(settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig, api: Workload) -> Workload:
+    """Several replicas, spread over the nodes."""
+    return Workload(
+        frontend("web", settings, api=api),
+        scale=settings.scale.web,
+        adopted=settings.adopted,
+        cluster=cluster,
+        namespace=namespace,
+        depends_on=[*config.objects, api.deployment],
+    )

@@ -1,4 +1,4 @@
-"""worker: background jobs from redis (book ch07)."""
+"""worker: background jobs from the queue in redis."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,34 @@ from infra.apps import backend
 from infra.apps.config import AppConfig
 from infra.apps.pod import Pod, Resources
 from infra.apps.workload import Workload
-from infra.cluster.namespace import Namespace
+from infra.cluster import Cluster, Namespace
 from infra.settings.schema import Settings
 
 
 def worker(
-    settings: Settings, *, namespace: Namespace, config: AppConfig, after: Sequence[pulumi.Resource]
+    settings: Settings,
+    *,
+    cluster: Cluster,
+    namespace: Namespace,
+    config: AppConfig,
+    depends_on: Sequence[pulumi.Resource],
 ) -> Workload:
-    """One, and never two at once: each would run Asynq's schedule. It listens on nothing, so it exits when it is unwell."""
+    """Never two at once, because each would run Asynq's schedule. No port and no probes: it exits when it fails."""
     pod = Pod(
         name="worker",
         image=settings.images.reference("worker"),
         singleton=True,
         environment_from=backend.ENVIRONMENT,
         secret_files=backend.SECRET_FILES,
-        reads=config.read_by_backend,
-        talks_to=backend.talks_to(settings),
+        config_checksum=config.backend_checksum,
+        egress=backend.egress(settings),
         resources=Resources(cpu=100, cpu_limit=1000, memory=256),
     )
-    return Workload(pod, scale=1, namespace=namespace, after=[*config.objects, *after])
+    return Workload(
+        pod,
+        scale=1,
+        adopted=settings.adopted,
+        cluster=cluster,
+        namespace=namespace,
+        depends_on=[*config.objects, *depends_on],
+    )

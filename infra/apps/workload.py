@@ -1,6 +1,7 @@
-"""The shape every app shares: Deployment, Service, ServiceAccount, policy, budget and, where asked, an autoscaler (book ch07)."""
+"""The objects of an app: Deployment, Service, ServiceAccount, NetworkPolicy, disruption budget and autoscaler."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import (
@@ -17,23 +18,32 @@ from pulumi_kubernetes.autoscaling.v2 import (
     MetricTargetArgs,
     ResourceMetricSourceArgs,
 )
-from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, Service, ServiceAccount, ServicePortArgs, ServiceSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    PersistentVolumeClaim,
+    PersistentVolumeClaimSpecArgs,
+    PodTemplateSpecArgs,
+    Service,
+    ServiceAccount,
+    ServicePortArgs,
+    ServiceSpecArgs,
+)
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
-from infra.apps.network_policy import isolate
-from infra.apps.pod import Pod, exemptions, labels, pod_spec
-from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.apps.network_policy import pod_network_policy
+from infra.apps.pod import Pod, kube_score_annotation, labels, pod_spec
+from infra.cluster import Cluster, Namespace
+from infra.cluster.namespace import NAMESPACE
 from infra.cluster.network_policies import Destination
 from infra.component import Component
-from infra.settings.adopted import Labels
+from infra.settings.adopted import Adopted, Labels
 from infra.settings.apps import Autoscaling
 
 HTTP = "http"
 
 
 def strategy(pod: Pod) -> DeploymentStrategyArgs:
-    """Apps that may overlap roll one at a time without losing one; a singleton stops before its successor starts."""
+    """A rolling update without fewer replicas. A singleton stops before its successor starts."""
     if pod.singleton:
         return DeploymentStrategyArgs(type="Recreate")
     return DeploymentStrategyArgs(
@@ -42,17 +52,18 @@ def strategy(pod: Pod) -> DeploymentStrategyArgs:
 
 
 def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> DeploymentSpecArgs:
-    """The Deployment. Under an autoscaler it names no replica count: the two would undo each other at every `up`."""
+    """The Deployment. With an autoscaler it has no replica count, because every `up` would reset it."""
     return DeploymentSpecArgs(
         replicas=None if isinstance(scale, Autoscaling) else scale,
         revision_history_limit=5,
-        # Longer than the slowest start allowed by the startup probes, so that Kubernetes does not call it stuck before they do.
+        # Longer than the slowest start that the startup probes allow, so that a rollout only fails when the probes do.
         progress_deadline_seconds=540,
         selector=LabelSelectorArgs(match_labels=selector),
         strategy=strategy(pod),
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(
-                labels=labels(pod, selector), annotations={"honeydue/reads": pod.reads} if pod.reads else {}
+                labels=labels(pod, selector),
+                annotations={"honeydue/reads": pod.config_checksum} if pod.config_checksum is not None else {},
             ),
             spec=pod_spec(pod, selector),
         ),
@@ -60,19 +71,19 @@ def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> Dep
 
 
 def disruption_budget_spec(selector: Labels, scale: int | Autoscaling) -> PodDisruptionBudgetSpecArgs:
-    """One at a time while there are several; a lone pod never blocks the drain of a node (book: worker minAvailable 0)."""
+    """Allows one eviction at a time, and always the eviction of a single pod, which must not block the drain of a node."""
     several = isinstance(scale, Autoscaling) or scale > 1
     return PodDisruptionBudgetSpecArgs(
         selector=LabelSelectorArgs(match_labels=selector),
         max_unavailable=1 if several else None,
         min_available=None if several else 0,
-        # Pods that never became ready may go: they serve nobody, and would block a drain for ever.
+        # Pods that are not ready serve no requests and would block a drain.
         unhealthy_pod_eviction_policy="AlwaysAllow",
     )
 
 
 def autoscaler_spec(pod: Pod, scale: Autoscaling) -> HorizontalPodAutoscalerSpecArgs:
-    """CPU use in percent of the request."""
+    """Scales by CPU utilization in percent of the request."""
     return HorizontalPodAutoscalerSpecArgs(
         scale_target_ref=CrossVersionObjectReferenceArgs(api_version="apps/v1", kind="Deployment", name=pod.name),
         min_replicas=scale.min,
@@ -89,7 +100,7 @@ def autoscaler_spec(pod: Pod, scale: Autoscaling) -> HorizontalPodAutoscalerSpec
 
 
 def service_spec(pod: Pod, selector: Labels, cluster_ip: str | None) -> ServiceSpecArgs:
-    """The stable address inside the cluster, Kubernetes' choice where there is none yet, on the port the app itself listens on."""
+    """The Service on the port of the app. Kubernetes assigns the cluster IP, except for an adopted Service."""
     return ServiceSpecArgs(
         cluster_ip=cluster_ip,
         selector=selector,
@@ -97,13 +108,22 @@ def service_spec(pod: Pod, selector: Labels, cluster_ip: str | None) -> ServiceS
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class VolumeClaim:
+    """A PersistentVolumeClaim. `logical_name` identifies it in the stack, `name` in the cluster."""
+
+    logical_name: str
+    name: str
+    spec: PersistentVolumeClaimSpecArgs
+
+
 class Workload(Component):
-    """One app, as `pod` describes it. `after` must stand before its pods may change.
+    """One app. Its pods only change after the resources in `depends_on` are ready.
 
     Attributes:
-        deployment: what must have rolled before others go on.
-        ready: what stands when the app can be called: the Service, or the Deployment where it has none.
-        url: address inside the cluster; empty for an app that nobody calls.
+        deployment: the Deployment, which is ready when its rollout is complete.
+        ready: the resource after which clients can connect: the Service, or the Deployment if there is none.
+        url: URL inside the cluster; empty for an app without a port.
         name, port: of the Service.
     """
 
@@ -114,57 +134,86 @@ class Workload(Component):
     port: int | None
 
     def __init__(
-        self, pod: Pod, *, scale: int | Autoscaling, namespace: Namespace, after: Sequence[pulumi.Resource]
+        self,
+        pod: Pod,
+        *,
+        scale: int | Autoscaling,
+        adopted: Adopted,
+        cluster: Cluster,
+        namespace: Namespace,
+        depends_on: Sequence[pulumi.Resource],
+        claim: VolumeClaim | None = None,
     ) -> None:
-        super().__init__("apps:Workload", pod.name, provider=namespace.provider)
-        child = pulumi.ResourceOptions(parent=self)
+        super().__init__("apps:Workload", pod.name, provider=cluster.provider)
         self.name = pod.name
         self.port = pod.port
-        adopted = namespace.network.adopted
         selector = adopted.selector(pod.name)
 
-        def named(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
+        def metadata(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
             return ObjectMetaArgs(
                 name=pod.name, namespace=namespace.name, labels=labels(pod, selector), annotations=annotations
             )
 
-        account = ServiceAccount(pod.name, metadata=named(), automount_service_account_token=False, opts=child)
-        policy = isolate(pod, namespace=namespace, parent=self)
-        PodDisruptionBudget(pod.name, metadata=named(), spec=disruption_budget_spec(selector, scale), opts=child)
+        account = ServiceAccount(
+            pod.name, metadata=metadata(), automount_service_account_token=False, opts=self.child_options()
+        )
+        policy = pod_network_policy(pod, adopted=adopted, cluster=cluster, namespace=namespace, parent=self)
+        PodDisruptionBudget(
+            pod.name,
+            metadata=metadata(),
+            spec=disruption_budget_spec(selector, scale),
+            opts=self.child_options(),
+        )
+        volumes = [self._volume_claim(claim, namespace)] if claim else []
         self.deployment = Deployment(
             pod.name,
-            metadata=named(exemptions(pod)),
+            metadata=metadata(kube_score_annotation(pod)),
             spec=deployment_spec(pod, selector, scale),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[account, policy, *after],
-                # Whoever adopts a Deployment owns its count, and no longer giving one would set it to 1 until the autoscaler looks.
-                ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else None,
+            opts=self.child_options(
+                depends_on=[account, policy, *depends_on, *volumes],
+                # The field manager that imported a Deployment owns its replica count. Removing the field would reset it
+                # to 1 until the autoscaler changes it again.
+                ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
             ),
         )
         if isinstance(scale, Autoscaling):
             HorizontalPodAutoscaler(
                 pod.name,
-                metadata=named(),
+                metadata=metadata(),
                 spec=autoscaler_spec(pod, scale),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+                opts=self.child_options(depends_on=[self.deployment]),
             )
         self.ready, self.url = self.deployment, ""
         if pod.port is not None:
             self.ready = Service(
                 pod.name,
-                # Its pods were awaited with the Deployment; the provider would watch the endpoints ten seconds more for nothing.
-                metadata=named({"pulumi.com/skipAwait": "true"}),
+                # The Deployment is already ready. The provider would only wait ten more seconds for the endpoints.
+                metadata=metadata({"pulumi.com/skipAwait": "true"}),
                 spec=service_spec(pod, selector, adopted.cluster_ips.get(pod.name)),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+                opts=self.child_options(depends_on=[self.deployment]),
             )
             self.url = f"http://{pod.name}.{NAMESPACE}.svc:{pod.port}"
         self.register_outputs({})
 
     @property
-    def endpoint(self) -> Destination:
-        """For those who talk to it."""
+    def destination(self) -> Destination:
+        """The destination that clients of this app declare."""
         if self.port is None:
-            raise ValueError(f"{self.name} listens on no port, so nobody can talk to it")
+            raise ValueError(f"{self.name} listens on no port, so no other app can connect to it")
         return Destination(app=self.name, port=self.port)
+
+    def _volume_claim(self, claim: VolumeClaim, namespace: Namespace) -> PersistentVolumeClaim:
+        return PersistentVolumeClaim(
+            claim.logical_name,
+            metadata=ObjectMetaArgs(
+                name=claim.name,
+                namespace=namespace.name,
+                # The storage class only binds the claim when its first pod is scheduled. The provider would therefore wait
+                # for a pending claim, and time out when the claim is already bound.
+                annotations={"pulumi.com/skipAwait": "true"},
+            ),
+            spec=claim.spec,
+            # A claim was a child of the stack before it was a child of its app.
+            opts=self.child_options(aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]),
+        )

@@ -1,1 +1,25 @@
-"""What Kubernetes needs around the apps: access, namespaces, network policies, admission, identities, Traefik, DNS."""
+"""Kubernetes around the apps: provider, namespaces, network policies, admission, RBAC, Traefik, DNS, maintenance."""
+
+from infra.cluster.admission import Admission
+from infra.cluster.dns import ClusterDNS
+from infra.cluster.middlewares import Middlewares
+from infra.cluster.namespace import Namespace, SystemNamespaces
+from infra.cluster.provider import Cluster, bootstrapped_kubeconfig
+from infra.cluster.rbac import Rbac
+from infra.cluster.snapshots import Snapshots
+from infra.cluster.traefik import Traefik
+from infra.cluster.upgrades import Upgrades
+
+__all__ = [
+    "Admission",
+    "Cluster",
+    "ClusterDNS",
+    "Middlewares",
+    "Namespace",
+    "Rbac",
+    "Snapshots",
+    "SystemNamespaces",
+    "Traefik",
+    "Upgrades",
+    "bootstrapped_kubeconfig",
+]

@@ -1,7 +1,7 @@
-"""What the API server itself refuses in the product's namespace, by its own ValidatingAdmissionPolicy (book ch05, ch20).
+"""ValidatingAdmissionPolicies for the app namespace, which the API server enforces itself.
 
-Pods are checked, and whatever makes pods: a mistake then shows at `pulumi up`, not in the events of a ReplicaSet. A policy takes
-the API server a moment to take up; here it stands long before anything it checks.
+They check pods and all objects that create pods. A mistake therefore fails `pulumi up`, instead of being an event of a
+ReplicaSet. The API server needs a moment to activate a policy, and these exist long before the first object they check.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
@@ -27,13 +27,13 @@ from infra.cluster.namespace import NAMESPACE
 from infra.component import Component
 from infra.settings.apps import Images
 
-MAKES_PODS: Mapping[str, Sequence[str]] = {
+POD_TEMPLATES: Mapping[str, Sequence[str]] = {
     "": ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"],
     "apps": ["deployments", "statefulsets", "daemonsets", "replicasets"],
     "batch": ["jobs", "cronjobs"],
 }
 
-# dyn(): the text is checked against one kind at a time, and no kind has all of these fields.
+# dyn(): the API server type-checks the expression against one kind at a time, and no kind has all of these fields.
 POD = """
   object.kind == 'Pod' ? dyn(object.spec) :
   object.kind == 'PodTemplate' ? dyn(object).template.spec :
@@ -63,22 +63,22 @@ def _rules(resources: Mapping[str, Sequence[str]]) -> MatchResourcesArgs:
 
 
 def from_known_registries(images: Images) -> ValidationArgs:
-    """Our registry, and by name what is not ours. The repositories and not their tags: a release must not wait for this policy."""
-    ours, others = f"{images.registry}/", images.other_repositories
-    # Nothing with a slash after the name of another: redis:5000/app would be an app of a registry that is called redis.
-    known = f"^({re.escape(ours)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
+    """Our registry, and other images by repository. Not by tag, because a release must not wait for a change of this policy."""
+    own, others = f"{images.registry}/", images.other_repositories
+    # No slash after the name: redis:5000/app would be an image in a registry named redis.
+    known = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
     listed = f"c.image.matches({json.dumps(known)})"
     return ValidationArgs(
         expression=f"variables.containers.all(c, {listed})",
         message_expression="'only images from "
-        + f"{ours} or of {', '.join(others)} run here, not '"
+        + f"{own} or of {', '.join(others)} run here, not '"
         + f" + variables.containers.filter(c, !({listed})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
 
 
 def pinned() -> ValidationArgs:
-    """A tag that is given and does not move, or a digest."""
+    """An explicit tag other than latest, or a digest."""
     fixed = "c.image.matches('(:[^/:@]+|@sha256:[0-9a-f]{64})$') && !c.image.matches(':latest(@|$)')"
     return ValidationArgs(
         expression=f"variables.containers.all(c, {fixed})",
@@ -88,8 +88,8 @@ def pinned() -> ValidationArgs:
     )
 
 
-def off_the_node() -> Sequence[ValidationArgs]:
-    """What would reach into the node. Pod Security refuses it in pods; here it is refused in what makes them, too."""
+def no_host_access() -> Sequence[ValidationArgs]:
+    """No access to the host. Pod Security only checks pods; these rules also check the objects that create pods."""
     return [
         ValidationArgs(
             expression="!has(variables.pod.volumes) || variables.pod.volumes.all(v, !has(v.hostPath))",
@@ -114,20 +114,20 @@ def off_the_node() -> Sequence[ValidationArgs]:
 
 
 def pod_policy(images: Images) -> ValidatingAdmissionPolicySpecArgs:
-    """Pods and what makes them."""
+    """For pods and all objects that create pods."""
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
-        match_constraints=_rules(MAKES_PODS),
+        match_constraints=_rules(POD_TEMPLATES),
         variables=[
             VariableArgs(name="pod", expression=POD.strip()),
             VariableArgs(name="containers", expression=CONTAINERS.strip()),
         ],
-        validations=[from_known_registries(images), pinned(), *off_the_node()],
+        validations=[from_known_registries(images), pinned(), *no_host_access()],
     )
 
 
 def ingress_policy() -> ValidatingAdmissionPolicySpecArgs:
-    """Cloudflare speaks TLS to us (Full, strict): a host that we serve without is a mistake."""
+    """Every host needs TLS, because Cloudflare connects with TLS (Full (strict))."""
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=_rules({"networking.k8s.io": ["ingresses"]}),
@@ -149,23 +149,26 @@ def ingress_policy() -> ValidatingAdmissionPolicySpecArgs:
 
 
 class Admission(Component):
-    """The policies, bound to the product's namespace by its name, so that they stand before it does.
+    """The policies, bound to the app namespace by its name, so that they can exist before it does.
 
     Attributes:
-        in_force: what must stand before anything that is checked.
+        bindings: the resources after which the policies are active.
     """
 
-    in_force: Sequence[pulumi.Resource]
+    bindings: Sequence[pulumi.Resource]
 
     def __init__(self, images: Images, *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Admission", "admission", provider=provider)
         policies = {f"{NAMESPACE}-pods": pod_policy(images), f"{NAMESPACE}-ingresses": ingress_policy()}
-        self.in_force = [self._bound(name, spec) for name, spec in policies.items()]
+        self.bindings = [self._policy_with_binding(name, spec) for name, spec in policies.items()]
         self.register_outputs({})
 
-    def _bound(self, name: str, spec: ValidatingAdmissionPolicySpecArgs) -> ValidatingAdmissionPolicyBinding:
-        child = pulumi.ResourceOptions(parent=self)
-        policy = ValidatingAdmissionPolicy(name, metadata=ObjectMetaArgs(name=name), spec=spec, opts=child)
+    def _policy_with_binding(
+        self, name: str, spec: ValidatingAdmissionPolicySpecArgs
+    ) -> ValidatingAdmissionPolicyBinding:
+        policy = ValidatingAdmissionPolicy(
+            name, metadata=ObjectMetaArgs(name=name), spec=spec, opts=self.child_options()
+        )
         return ValidatingAdmissionPolicyBinding(
             name,
             metadata=ObjectMetaArgs(name=name),
@@ -176,5 +179,5 @@ class Admission(Component):
                     namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": NAMESPACE})
                 ),
             ),
-            opts=child,
+            opts=self.child_options(),
         )

@@ -1,4 +1,4 @@
-"""The cluster's DNS on every node: k3s starts one CoreDNS, and with the node of that one no name is found for six minutes."""
+"""One CoreDNS pod per node. k3s starts a single one; when its node fails, DNS is unavailable for six minutes."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ from infra.component import Component
 COREDNS = "coredns"
 
 
-def one_each(nodes: int) -> HorizontalPodAutoscalerSpecArgs:
-    """As many pods as nodes, whatever they are at work on: k3s' manifest gives no count and puts each on a node of its own.
+def fixed_replicas(nodes: int) -> HorizontalPodAutoscalerSpecArgs:
+    """As many pods as nodes. k3s' manifest sets no replica count and spreads the pods over the nodes.
 
     https://github.com/k3s-io/k3s/blob/master/manifests/coredns.yaml
     """
@@ -29,19 +29,20 @@ def one_each(nodes: int) -> HorizontalPodAutoscalerSpecArgs:
 
 
 class ClusterDNS(Component):
-    """An autoscaler whose bounds are one number: Kubernetes keeps to it, whoever sets another.
+    """An autoscaler with equal bounds. Kubernetes restores the number of replicas whenever something else changes it.
 
-    Not before `after`: to a founder that is still alone the scheduler would give all of them, and move none later (docs/nodes.md).
+    `depends_on` must ensure that all nodes have joined. On an init node without others, the scheduler would put all pods
+    there and not move any later (docs/nodes.md).
     """
 
-    def __init__(self, *, nodes: int, provider: kubernetes.Provider, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, *, nodes: int, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:ClusterDNS", "cluster-dns", provider=provider)
-        # kube-score looks for the Deployment among our own manifests; this one is k3s'.
-        exempt = {"kube-score/ignore": "horizontalpodautoscaler-has-target"}
+        # kube-score expects the Deployment among our manifests. k3s creates this one.
+        ignored = {"kube-score/ignore": "horizontalpodautoscaler-has-target"}
         HorizontalPodAutoscaler(
             COREDNS,
-            metadata=ObjectMetaArgs(name=COREDNS, namespace="kube-system", annotations=exempt),
-            spec=one_each(nodes),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            metadata=ObjectMetaArgs(name=COREDNS, namespace="kube-system", annotations=ignored),
+            spec=fixed_replicas(nodes),
+            opts=self.child_options(depends_on=depends_on),
         )
         self.register_outputs({})

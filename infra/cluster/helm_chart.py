@@ -1,4 +1,4 @@
-"""Charts that k3s installs: its helm-controller takes a HelmChart and runs Helm inside the cluster.
+"""Helm charts that k3s installs: its helm-controller runs Helm in the cluster for each HelmChart object.
 
 https://docs.k3s.io/add-ons/helm
 """
@@ -11,34 +11,34 @@ import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-HOME = "kube-system"
-"""Where k3s keeps its own charts."""
+KUBE_SYSTEM = "kube-system"
+"""The namespace of k3s' own charts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A chart of a repository at one version, and the namespace that its objects go to, which must exist."""
+    """One version of a chart. `namespace` is that of its objects, and must exist."""
 
     name: str
     repository: str
     version: str
-    namespace: str = HOME
+    namespace: str = KUBE_SYSTEM
     values: Mapping[str, object] = field(default_factory=dict)
 
 
 def helm_chart(chart: Chart, opts: pulumi.ResourceOptions) -> CustomResource:
-    """Asks k3s for it. That Helm succeeded is not awaited: `kubectl -n kube-system get helmcharts` and its job tell."""
+    """The HelmChart object. It does not wait for Helm: `kubectl -n kube-system get helmcharts,jobs` shows the result."""
     return CustomResource(
         chart.name,
         api_version="helm.cattle.io/v1",
         kind="HelmChart",
-        metadata=ObjectMetaArgs(name=chart.name, namespace=HOME),
+        metadata=ObjectMetaArgs(name=chart.name, namespace=KUBE_SYSTEM),
         spec={
             "repo": chart.repository,
             "chart": chart.name,
             "version": chart.version,
             "targetNamespace": chart.namespace,
-            # Sorted: an order that moves would read as a change.
+            # Sorted, because another order would be a diff.
             "valuesContent": yaml.safe_dump(dict(chart.values), sort_keys=True),
         },
         opts=opts,

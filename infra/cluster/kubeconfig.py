@@ -1,4 +1,4 @@
-"""The kubeconfig of a cluster that was founded here, and where its API answers."""
+"""The kubeconfig of a cluster that this program bootstrapped, with the address of a server that is ready."""
 
 import base64
 import ssl
@@ -14,38 +14,41 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 PORT = 6443
 FIRST_BOOT_SECONDS = 15 * 60
-"""From a new server to an API that answers: updates, packages and k3s itself are downloaded in that time."""
-ANSWER_SECONDS = 3
-ASKED = ("/readyz", "/apis/traefik.io/v1alpha1")
-"""What an API must serve before anything is created. k3s installs Traefik's definitions by a Job, some time after its API is ready: a
-middleware that comes before them fails the whole `up`."""
-PAUSE_SECONDS = 3
+"""From the creation of a server until its API is ready. It installs updates, packages and k3s in that time."""
+REQUEST_TIMEOUT_SECONDS = 3
+REQUIRED_PATHS = ("/readyz", "/apis/traefik.io/v1alpha1")
+"""Paths that an API server must serve before anything is created. k3s installs the CRDs of Traefik with a Job, some time
+after its API is ready. A Middleware that is created earlier fails the `up`."""
+RETRY_SECONDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Administrator:
-    """Who asks, and whom to believe; PEM."""
+class Credentials:
+    """The CA of the API server and a client certificate, in PEM format."""
 
-    authority: str
-    certificate: str
-    key: str
-
-
-class SilentError(Exception):
-    """No server answers; asked again until one does."""
+    ca_certificate: str
+    client_certificate: str
+    client_key: str
 
 
-def written(administrator: Administrator, *, addresses: Mapping[str, str], context: str) -> str:
-    """A kubeconfig with everything inline, for the server that answers; RunError when none does."""
+class NotReadyError(Exception):
+    """No server is ready. The caller retries until one is."""
+
+
+def kubeconfig_yaml(credentials: Credentials, *, addresses: Mapping[str, str], context: str) -> str:
+    """A kubeconfig for a server that is ready, with inline certificates. Raises a RunError when no server is ready."""
 
     def inline(pem: str) -> str:
         return base64.b64encode(pem.encode()).decode()
 
     cluster = {
-        "server": f"https://{reachable(addresses, administrator)}:{PORT}",
-        "certificate-authority-data": inline(administrator.authority),
+        "server": f"https://{wait_for_server(addresses, credentials)}:{PORT}",
+        "certificate-authority-data": inline(credentials.ca_certificate),
     }
-    user = {"client-certificate-data": inline(administrator.certificate), "client-key-data": inline(administrator.key)}
+    user = {
+        "client-certificate-data": inline(credentials.client_certificate),
+        "client-key-data": inline(credentials.client_key),
+    }
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
@@ -59,57 +62,57 @@ def written(administrator: Administrator, *, addresses: Mapping[str, str], conte
     )
 
 
-def first_ready(addresses: Mapping[str, str], administrator: Administrator) -> str:
-    """The first of the addresses, by alias, whose API server serves all that is asked for; raises SilentError when none does.
+def first_ready(addresses: Mapping[str, str], credentials: Credentials) -> str:
+    """The first of the addresses (by alias) whose API server is ready. Raises NotReadyError when none is.
 
-    The first and not always the same: a preview must work while the node of the first is down, or being replaced.
+    Not always the first address, because a preview must work while that node is down or being replaced.
     """
     for address in addresses.values():
-        if _is_ready(address, administrator):
+        if _is_ready(address, credentials):
             return address
-    raise SilentError
+    raise NotReadyError
 
 
-def _is_ready(address: str, administrator: Administrator) -> bool:
-    trust = ssl.create_default_context(cadata=administrator.authority)
-    # From a file alone, says Python; it is ours to read, and gone at once.
+def _is_ready(address: str, credentials: Credentials) -> bool:
+    context = ssl.create_default_context(cadata=credentials.ca_certificate)
+    # Python only loads a client certificate from a file. Only this user can read the file, and it is deleted immediately.
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as client:
-        client.write(administrator.certificate + administrator.key)
+        client.write(credentials.client_certificate + credentials.client_key)
         client.flush()
-        trust.load_cert_chain(client.name)
+        context.load_cert_chain(client.name)
     try:
-        for path in ASKED:
-            with urllib.request.urlopen(f"https://{address}:{PORT}{path}", context=trust, timeout=ANSWER_SECONDS):
+        for path in REQUIRED_PATHS:
+            url = f"https://{address}:{PORT}{path}"
+            with urllib.request.urlopen(url, context=context, timeout=REQUEST_TIMEOUT_SECONDS):
                 pass
     except (urllib.error.URLError, OSError):
         return False
     return True
 
 
-def reachable(addresses: Mapping[str, str], administrator: Administrator) -> str:
-    """The address to speak to: of the first server that is ready. An `up` waits for one; a preview takes what there is.
+def wait_for_server(addresses: Mapping[str, str], credentials: Credentials) -> str:
+    """The address of the first server that is ready. An `up` waits for it; a preview takes any address.
 
-    Raises a RunError that says what to look at.
+    Raises a RunError that names the commands for further diagnosis.
     """
     try:
-        return first_ready(addresses, administrator)
-    except SilentError:
+        return first_ready(addresses, credentials)
+    except NotReadyError:
         if pulumi.runtime.is_dry_run():
             return next(iter(addresses.values()))
-    pulumi.log.info(
-        f"Waiting for Kubernetes on {', '.join(addresses)}; a new server takes some minutes to its first answer."
-    )
-    patiently = Retrying(
-        retry=retry_if_exception_type(SilentError),
+    pulumi.log.info(f"Waiting for Kubernetes on {', '.join(addresses)}. The first boot of a server takes some minutes.")
+    retrying = Retrying(
+        retry=retry_if_exception_type(NotReadyError),
         stop=stop_after_delay(FIRST_BOOT_SECONDS),
-        wait=wait_fixed(PAUSE_SECONDS),
+        wait=wait_fixed(RETRY_SECONDS),
     )
     try:
-        return patiently(first_ready, addresses, administrator)
+        return retrying(first_ready, addresses, credentials)
     except RetryError:
-        told = ", ".join(f"{alias} ({address})" for alias, address in addresses.items())
+        servers = ", ".join(f"{alias} ({address})" for alias, address in addresses.items())
         raise pulumi.RunError(
-            f"Kubernetes answers on no server after {FIRST_BOOT_SECONDS // 60} minutes: {told}. The servers stand; nothing of the cluster "
-            "was changed. Does honeydue:access.operators let you reach port 6443? On a server: `cloud-init status --long` and "
-            "`journalctl -u k3s`, and `k3s kubectl -n kube-system get jobs` for Traefik (docs/nodes.md). Then `pulumi up` again."
+            f"The Kubernetes API is not ready on any server after {FIRST_BOOT_SECONDS // 60} minutes: {servers}. The "
+            "servers exist; nothing in the cluster was changed. Check that honeydue:access.operators allows you to reach "
+            "port 6443. On a server, check `cloud-init status --long` and `journalctl -u k3s`, and for Traefik "
+            "`k3s kubectl -n kube-system get jobs` (docs/nodes.md). Then run `pulumi up` again."
         ) from None

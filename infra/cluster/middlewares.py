@@ -1,4 +1,4 @@
-"""What a request passes before it reaches an app: Traefik's middlewares and its TLS options (book ch06, ch20).
+"""Traefik's middlewares and TLS options, which apply to a request before it reaches an app.
 
 Fields: https://doc.traefik.io/traefik/reference/routing-configuration/http/middlewares/overview/
 """
@@ -6,13 +6,14 @@ Fields: https://doc.traefik.io/traefik/reference/routing-configuration/http/midd
 from collections.abc import Mapping, Sequence
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster.namespace import NAMESPACE, Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
-from infra.edge.origin_pulls import OriginPulls
+from infra.edge import OriginPulls
 from infra.settings.schema import EdgeSettings, RateLimit
 
 CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY, ADMIN_AUTH = (
@@ -23,28 +24,28 @@ CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY, ADMIN_AUTH = (
     "admin-auth",
 )
 ADMIN_USERS = "admin-basic-auth"
-CLIENT_AUTHORITY = "cloudflare-origin-pulls"
+CLIENT_CA = "cloudflare-origin-pulls"
 ONE_YEAR = 365 * 24 * 3600
 
 Spec = Mapping[str, object]
 
 
 def cloudflare_only(ranges: Sequence[str]) -> Spec:
-    """Refuses whoever connects from elsewhere. The firewall does so already: this one holds if that is ever opened (book ch20)."""
+    """Rejects other clients than Cloudflare. The firewall also blocks them; this applies if the firewall is opened."""
     return {"ipAllowList": {"sourceRange": list(ranges)}}
 
 
 def security_headers() -> Spec:
-    """What every browser is told, by every app.
+    """Headers of every response of every app.
 
-    No Content-Security-Policy: the Go API and the Next.js apps set their own, and of two a browser takes the intersection,
-    which would break the fonts of the landing page (book ch20). The other values are ours.
+    No Content-Security-Policy: the Go API and the Next.js apps set their own. A browser enforces the intersection of two,
+    which would block the fonts of the landing page.
     """
     return {
         "headers": {
             "stsSeconds": ONE_YEAR,
             "stsIncludeSubdomains": True,
-            # Not stsPreload: a name leaves the browsers' own lists only after months.
+            # No stsPreload: removing a domain from the preload lists of browsers takes months.
             "frameDeny": True,
             "contentTypeNosniff": True,
             "referrerPolicy": "strict-origin-when-cross-origin",
@@ -54,10 +55,10 @@ def security_headers() -> Spec:
 
 
 def rate_limit(limit: RateLimit) -> Spec:
-    """So many requests of one visitor at one node.
+    """Limits the requests of one client to one node.
 
-    By the address Cloudflare saw: the one that connects is an edge server's, which thousands share. Nobody else can set that
-    header, as nobody else gets through the TLS handshake.
+    The client is identified by the address in Cloudflare's header, because thousands of clients share the address of an
+    edge server. Nobody else can set the header, because nobody else passes the TLS handshake.
     """
     return {
         "rateLimit": {
@@ -70,26 +71,27 @@ def rate_limit(limit: RateLimit) -> Spec:
 
 
 def retry() -> Spec:
-    """Another pod, where one cannot be reached: a dead node's pods count as ready until Kubernetes has missed it, a minute later.
+    """Tries another pod when one is unreachable: pods of a failed node are listed as ready for about a minute.
 
-    Only what no pod was sent yet is sent again: no order is carried out twice. Ten times, as every third try may meet the same dead pod.
+    Traefik only retries requests that it has not sent to any pod, so no request is executed twice. Ten attempts, because
+    every third may reach the same failed pod.
     """
     return {"retry": {"attempts": 10}}
 
 
 def admin_auth() -> Spec:
-    """A password before the panel's own; the apps do not see it."""
+    """HTTP basic authentication in addition to the login of the panel. Apps do not receive the header."""
     return {"basicAuth": {"secret": ADMIN_USERS, "removeHeader": True}}
 
 
 def tls_options(settings: EdgeSettings) -> Spec:
-    """TLS 1.2 or newer, for the site's own names alone, with a client certificate of our authority."""
+    """TLS 1.2 or newer, only for the hostnames of the site, with a client certificate of our CA."""
     return {
         "minVersion": "VersionTLS12",
-        # Without it a connection to no name, or to another's, is shown Traefik's own certificate and let in.
+        # Otherwise Traefik accepts connections without or with another SNI, and presents its default certificate.
         "sniStrict": True,
         "clientAuth": {
-            "secretNames": [CLIENT_AUTHORITY],
+            "secretNames": [CLIENT_CA],
             "clientAuthType": "RequireAndVerifyClientCert"
             if settings.client_certificate == "required"
             else "VerifyClientCertIfGiven",
@@ -98,22 +100,21 @@ def tls_options(settings: EdgeSettings) -> Spec:
 
 
 def references(*names: str) -> tuple[str, ...]:
-    """Middlewares as an Ingress names them."""
+    """Names of middlewares as in the annotation of an Ingress."""
     return tuple(f"{NAMESPACE}-{name}@kubernetescrd" for name in names)
 
 
 class Middlewares(Component):
-    """The middlewares, the TLS options that hold for every connection, and the Secrets both read.
+    """The middlewares, the TLS options of all connections, and the Secrets that both use.
 
     Attributes:
-        everywhere: what every Ingress is behind, in this order. The headers come before what refuses, so that a refusal has
-            them too.
-        admin: what the admin panel is behind besides; empty until honeydue:adminBasicAuth is set.
-        objects: what an Ingress comes after: Traefik drops a route whose middleware is missing, and nothing shall be served
-            to whoever has no certificate.
+        default: middlewares of every Ingress, in this order. The headers come first, so that rejections have them too.
+        admin: additional middlewares of the admin panel; empty until honeydue:adminBasicAuth is set.
+        objects: dependencies of every Ingress. Traefik drops a route whose middleware does not exist, and without the TLS
+            options it would serve clients that have no certificate.
     """
 
-    everywhere: tuple[str, ...]
+    default: tuple[str, ...]
     admin: tuple[str, ...]
     objects: tuple[pulumi.Resource, ...]
 
@@ -125,17 +126,20 @@ class Middlewares(Component):
         origin_pulls: OriginPulls,
         admin_users: pulumi.Output[str] | None,
         namespace: Namespace,
+        provider: kubernetes.Provider,
     ) -> None:
-        super().__init__("cluster:Middlewares", "middlewares", provider=namespace.provider)
+        super().__init__("cluster:Middlewares", "middlewares", provider=provider)
 
-        def custom(kind: str, name: str, spec: Spec, after: Sequence[pulumi.Resource] = ()) -> CustomResource:
+        def custom_resource(
+            kind: str, name: str, spec: Spec, depends_on: Sequence[pulumi.Resource] = ()
+        ) -> CustomResource:
             return CustomResource(
                 name,
                 api_version="traefik.io/v1alpha1",
                 kind=kind,
                 metadata=ObjectMetaArgs(name=name, namespace=namespace.name),
                 spec=spec,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+                opts=self.child_options(depends_on=depends_on),
             )
 
         specs = {
@@ -144,19 +148,21 @@ class Middlewares(Component):
             RATE_LIMIT: rate_limit(settings.rate_limit),
             RETRY: retry(),
         }
-        self.everywhere = references(*specs)
-        made = [custom("Middleware", name, spec) for name, spec in specs.items()]
+        self.default = references(*specs)
+        middlewares = [custom_resource("Middleware", name, spec) for name, spec in specs.items()]
         self.admin = ()
         if admin_users is not None:
             users = secret(ADMIN_USERS, {"users": admin_users}, namespace=namespace.name, parent=self)
-            made.append(custom("Middleware", ADMIN_AUTH, admin_auth(), after=[users]))
+            middlewares.append(custom_resource("Middleware", ADMIN_AUTH, admin_auth(), depends_on=[users]))
             self.admin = references(ADMIN_AUTH)
 
-        # Public, but kept as a Secret: Traefik reads it from nothing else.
-        trusted: pulumi.Output[str] = pulumi.Output.secret(origin_pulls.authority)
-        authority = secret(CLIENT_AUTHORITY, {"ca.crt": trusted}, namespace=namespace.name, parent=self)
-        # The name `default` makes it hold for every connection, whichever Ingress it is for: none can forget it. After Cloudflare
-        # was told to show its certificate, or a running site would refuse Cloudflare itself.
-        options = custom("TLSOption", "default", tls_options(settings), after=[authority, origin_pulls.presented])
-        self.objects = (*made, options)
+        # The certificate is public, but Traefik only reads it from a Secret.
+        ca_certificate: pulumi.Output[str] = pulumi.Output.secret(origin_pulls.ca_certificate)
+        client_ca = secret(CLIENT_CA, {"ca.crt": ca_certificate}, namespace=namespace.name, parent=self)
+        # The name `default` applies it to all connections, so that no Ingress can omit it. It depends on the setting by which
+        # Cloudflare presents its certificate. Otherwise a running site would reject Cloudflare itself.
+        options = custom_resource(
+            "TLSOption", "default", tls_options(settings), depends_on=[client_ca, origin_pulls.enabled]
+        )
+        self.objects = (*middlewares, options)
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""The namespaces: the product's with Pod Security *restricted* enforced (book ch05), and what guards those of Kubernetes itself."""
+"""The app namespace, with Pod Security "restricted" enforced, and the protection of Kubernetes' own namespaces."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,19 +10,19 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from infra.cluster import network_policies
-from infra.cluster.network_policies import Network
+from infra.cluster.network_policies import ClusterAddresses
 from infra.component import Component
 
 NAMESPACE = "honeydue"
 DENY_ALL = "default-deny"
-SIGNATURES = "securesystemsengineering.connaisseur/webhook"
-"""The label by which Connaisseur knows whose images to check (infra/apps/signatures.py)."""
+SIGNATURES_LABEL = "securesystemsengineering.connaisseur/webhook"
+"""Connaisseur checks the images of namespaces with this label (infra/apps/signatures.py)."""
 
 
-def tokenless(namespace: pulumi.Input[str], name: str, opts: pulumi.ResourceOptions) -> ServiceAccountPatch:
-    """Whoever names no ServiceAccount gets `default`, and with this no token of it (CIS 5.1.5).
+def disable_default_token(namespace: pulumi.Input[str], name: str, opts: pulumi.ResourceOptions) -> ServiceAccountPatch:
+    """Pods that name no ServiceAccount run as `default`. This withholds its token from them (CIS 5.1.5).
 
-    A patch, as Kubernetes makes the account itself: deleting it takes back this one field.
+    A patch, because Kubernetes creates the account. Deleting the patch only reverts this field.
     """
     return ServiceAccountPatch(
         f"{name}-default",
@@ -32,53 +32,46 @@ def tokenless(namespace: pulumi.Input[str], name: str, opts: pulumi.ResourceOpti
     )
 
 
-def policy(
+def network_policy(
     namespace: pulumi.Input[str], name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions
 ) -> NetworkPolicy:
-    """One NetworkPolicy; its name in the stack tells the namespace, as several have one of the same name."""
-    where = namespace if isinstance(namespace, str) else NAMESPACE
-    # kube-score looks for the pods among our own manifests; those of Kubernetes' namespaces are not ours, or there are none yet.
-    exempt = {"kube-score/ignore": "networkpolicy-targets-pod"} if where != NAMESPACE else None
-    metadata = ObjectMetaArgs(name=name, namespace=namespace, annotations=exempt)
-    return NetworkPolicy(f"{where}-{name}", metadata=metadata, spec=spec, opts=opts)
+    """A NetworkPolicy. The logical name contains the namespace, because several namespaces have a policy of this name."""
+    prefix = namespace if isinstance(namespace, str) else NAMESPACE
+    # kube-score expects the selected pods among our manifests. In the namespaces of Kubernetes they are not ours.
+    ignored = {"kube-score/ignore": "networkpolicy-targets-pod"} if prefix != NAMESPACE else None
+    metadata = ObjectMetaArgs(name=name, namespace=namespace, annotations=ignored)
+    return NetworkPolicy(f"{prefix}-{name}", metadata=metadata, spec=spec, opts=opts)
 
 
 class Namespace(Component):
-    """The namespace, closed both ways from its first moment; everything in it takes its name from here, and so comes after that.
+    """The app namespace. All traffic is denied before anything is created in it.
 
     Attributes:
-        name: as an output, which carries the dependency.
-        network: the addresses that its policies tell apart.
-        provider: the way to the cluster.
+        name: an output, so that every object that uses it depends on the namespace and its default policy.
     """
 
     name: pulumi.Output[str]
-    network: Network
-    provider: kubernetes.Provider
 
-    def __init__(
-        self, *, network: Network, provider: kubernetes.Provider, signed: bool, after: Sequence[pulumi.Resource]
-    ) -> None:
+    def __init__(self, *, signed: bool, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:Namespace", "namespace", provider=provider)
-        levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         if signed:
-            levels[SIGNATURES] = "validate"
+            labels[SIGNATURES_LABEL] = "validate"
         namespace = NamespaceResource(
             NAMESPACE,
-            metadata=ObjectMetaArgs(name=NAMESPACE, labels=levels),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            metadata=ObjectMetaArgs(name=NAMESPACE, labels=labels),
+            opts=self.child_options(depends_on=depends_on),
         )
-        child = pulumi.ResourceOptions(parent=self)
-        tokenless(namespace.metadata.name, NAMESPACE, child)
-        closed = policy(namespace.metadata.name, DENY_ALL, network_policies.deny_all(), child)
-        self.name = closed.metadata.namespace
-        self.network = network
-        self.provider = provider
+        disable_default_token(namespace.metadata.name, NAMESPACE, self.child_options())
+        default_deny = network_policy(
+            namespace.metadata.name, DENY_ALL, network_policies.deny_all(), self.child_options()
+        )
+        self.name = default_deny.metadata.namespace
         self.register_outputs({"name": self.name})
 
 
-def system_policies(network: Network) -> Mapping[str, Mapping[str, NetworkPolicySpecArgs]]:
-    """Policies by name, by namespace. Traefik needs none: it is on the hosts' network, which policies do not govern."""
+def system_policies(addresses: ClusterAddresses) -> Mapping[str, Mapping[str, NetworkPolicySpecArgs]]:
+    """Policies by name, by namespace. Traefik needs none, because policies do not apply to the host network."""
     unused = {DENY_ALL: network_policies.deny_all()}
     return {
         "default": unused,
@@ -86,23 +79,22 @@ def system_policies(network: Network) -> Mapping[str, Mapping[str, NetworkPolicy
         "kube-node-lease": unused,
         "kube-system": {
             "intra-namespace": network_policies.inside_namespace(),
-            "dns": network_policies.serve_dns(network),
-            "metrics-server": network_policies.serve_metrics(network),
+            "dns": network_policies.serve_dns(addresses),
+            "metrics-server": network_policies.serve_metrics(addresses),
         },
     }
 
 
 class SystemNamespaces(Component):
-    """Kubernetes' own namespaces: a policy in each, no token for the `default` account of any (CIS 5.1.5, 5.3.2; k3s hardening guide).
+    """Policies in Kubernetes' own namespaces, and no token for their `default` accounts (CIS 5.1.5, 5.3.2).
 
-    Pod Security: kube-system stays exempt, as Traefik and what k3s deploys there need the host's network.
+    kube-system stays exempt from Pod Security, because Traefik and other add-ons of k3s need the host network.
     """
 
-    def __init__(self, *, network: Network, provider: kubernetes.Provider) -> None:
+    def __init__(self, addresses: ClusterAddresses, *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:SystemNamespaces", "system-namespaces", provider=provider)
-        child = pulumi.ResourceOptions(parent=self)
-        for namespace, policies in system_policies(network).items():
-            tokenless(namespace, namespace, child)
+        for namespace, policies in system_policies(addresses).items():
+            disable_default_token(namespace, namespace, self.child_options())
             for name, spec in policies.items():
-                policy(namespace, name, spec, child)
+                network_policy(namespace, name, spec, self.child_options())
         self.register_outputs({})

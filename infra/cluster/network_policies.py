@@ -1,7 +1,7 @@
-"""Who may talk to whom: what an app says about its connections, and the NetworkPolicies that follow (book ch05, ch20).
+"""The rules of NetworkPolicies: which pods may connect to which (docs/connectivity.md).
 
-k3s enforces them with kube-router: addresses and ports, no host names. "Neon" is therefore port 5432 of any public address.
-What is allowed stands in docs/connectivity.md, computed from the rendered policies.
+k3s enforces them with kube-router, by address and port and not by host name. "Neon" is therefore port 5432 of any public
+address.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,16 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.settings.adopted import Adopted
-from infra.settings.topology import ClusterSettings
 
-BOTH = ("Ingress", "Egress")
+INGRESS_AND_EGRESS = ("Ingress", "Egress")
 DNS = 53
 HTTPS = 443
+METRICS_SERVER = 10250
+"""The port of k3s' metrics server (manifests/metrics-server in the k3s repository)."""
 ANYWHERE = "0.0.0.0/0"
 LINK_LOCAL = "169.254.0.0/16"
-"""Hetzner answers every process of a node at 169.254.169.254 with the node's user data."""
-NOT_PUBLIC = (
+"""Contains Hetzner's metadata service, 169.254.169.254, which returns the user data of a node to every process on it."""
+PRIVATE_RANGES = (
     LINK_LOCAL,
     "10.0.0.0/8",
     "100.64.0.0/10",
@@ -36,47 +37,50 @@ NOT_PUBLIC = (
     "172.16.0.0/12",
     "192.168.0.0/16",
 )
-"""Addresses that are not the internet (RFC 1918, 3927, 6598): our own cluster, or somebody's network behind it."""
+"""Addresses that are not on the internet (RFC 1918, 3927, 6598): the cluster itself, or networks behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
-    """The addresses and the labels that policies tell apart."""
+class ClusterAddresses:
+    """The address ranges that policies distinguish. `nodes` has all addresses of the nodes, public and private."""
 
-    settings: ClusterSettings
-    adopted: Adopted
+    pod_cidr: str
+    service_cidr: str
     nodes: Sequence[pulumi.Output[str]]
 
     @property
-    def hosts(self) -> Sequence[pulumi.Input[str]]:
-        """Where processes on the nodes' own network come from: Traefik, kubelets, the API server.
+    def host_network(self) -> Sequence[pulumi.Input[str]]:
+        """Source CIDRs of processes on the host network of the nodes: Traefik, kubelets, the API server.
 
-        A node's address, or to a pod of the same cluster the address of its bridge or its VXLAN device, which lie in the pod range.
-        A namespaceSelector never matches them (book ch20).
+        The source is the address of the node or, for a pod of the same cluster, that of its bridge or VXLAN device in the
+        pod range. A namespaceSelector never matches these processes.
         """
-        return [*(node.apply("{}/32".format) for node in self.nodes), str(self.settings.pod_cidr)]
+        return [*self._node_cidrs, self.pod_cidr]
 
     @property
-    def inside(self) -> Sequence[pulumi.Input[str]]:
-        """All that is not the internet."""
-        ours = (*NOT_PUBLIC, str(self.settings.pod_cidr), str(self.settings.service_cidr))
-        apart = collapse_addresses(IPv4Network(cidr) for cidr in ours)
-        return [*(str(network) for network in apart), *(node.apply("{}/32".format) for node in self.nodes)]
+    def not_internet(self) -> Sequence[pulumi.Input[str]]:
+        """CIDRs that a rule for the internet excludes."""
+        ranges = collapse_addresses(IPv4Network(cidr) for cidr in (*PRIVATE_RANGES, self.pod_cidr, self.service_cidr))
+        return [*map(str, ranges), *self._node_cidrs]
+
+    @property
+    def _node_cidrs(self) -> Sequence[pulumi.Output[str]]:
+        return [node.apply("{}/32".format) for node in self.nodes]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """A port that a pod calls: of one app of the same namespace, or of the internet when no app is named."""
+    """A port that a pod connects to: of an app in the same namespace, or of the internet if `app` is None."""
 
     port: int
     app: str | None = None
 
 
-def _pods(app: str, network: Network) -> NetworkPolicyPeerArgs:
-    return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=network.adopted.selector(app)))
+def _pods(app: str, adopted: Adopted) -> NetworkPolicyPeerArgs:
+    return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=adopted.selector(app)))
 
 
-def _block(cidr: pulumi.Input[str], *, excluding: Sequence[pulumi.Input[str]] = ()) -> NetworkPolicyPeerArgs:
+def _cidr(cidr: pulumi.Input[str], *, excluding: Sequence[pulumi.Input[str]] = ()) -> NetworkPolicyPeerArgs:
     return NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=cidr, except_=list(excluding) or None))
 
 
@@ -85,7 +89,7 @@ def _ports(port: int, *protocols: str) -> list[NetworkPolicyPortArgs]:
 
 
 def to_dns() -> NetworkPolicyEgressRuleArgs:
-    """CoreDNS' pods. Not its Service's address: that is already rewritten to a pod's when a policy is evaluated."""
+    """The pods of CoreDNS. Its Service's address is already translated to a pod address when a policy is evaluated."""
     return NetworkPolicyEgressRuleArgs(
         to=[
             NetworkPolicyPeerArgs(
@@ -97,79 +101,85 @@ def to_dns() -> NetworkPolicyEgressRuleArgs:
     )
 
 
-def _egress(destination: Destination, network: Network) -> NetworkPolicyEgressRuleArgs:
-    peer = _pods(destination.app, network) if destination.app else _block(ANYWHERE, excluding=network.inside)
+def _to(destination: Destination, *, addresses: ClusterAddresses, adopted: Adopted) -> NetworkPolicyEgressRuleArgs:
+    internet = _cidr(ANYWHERE, excluding=addresses.not_internet)
+    peer = _pods(destination.app, adopted) if destination.app else internet
     return NetworkPolicyEgressRuleArgs(to=[peer], ports=_ports(destination.port))
 
 
-def from_hosts(port: int, network: Network) -> NetworkPolicyIngressRuleArgs:
-    """A port that processes on the nodes' own network may reach."""
-    return NetworkPolicyIngressRuleArgs(from_=[_block(cidr) for cidr in network.hosts], ports=_ports(port))
+def from_host_network(port: int, addresses: ClusterAddresses) -> NetworkPolicyIngressRuleArgs:
+    """Allows processes on the host network of the nodes."""
+    return NetworkPolicyIngressRuleArgs(from_=[_cidr(cidr) for cidr in addresses.host_network], ports=_ports(port))
 
 
 def app_policy(
-    app: str, *, port: int | None, callers: Sequence[str], routed: bool, calls: Sequence[Destination], network: Network
+    app: str,
+    *,
+    port: int | None,
+    allow_from: Sequence[str],
+    exposed: bool,
+    egress: Sequence[Destination],
+    addresses: ClusterAddresses,
+    adopted: Adopted,
 ) -> NetworkPolicySpecArgs:
-    """All that one app may: `callers` (and Traefik, when it is `routed`) reach its port, it reaches what it `calls`.
+    """The policy of one app: ingress from other apps and from Traefik if it is `exposed`, egress to its destinations.
 
-    Kubelets' probes need no rule: what a node sends to its own pods is always let through.
+    The probes of kubelets need no rule: traffic from a node to its own pods is always allowed.
     """
     ingress = []
-    if port is not None and callers:
+    if port is not None and allow_from:
         ingress.append(
-            NetworkPolicyIngressRuleArgs(from_=[_pods(caller, network) for caller in callers], ports=_ports(port))
+            NetworkPolicyIngressRuleArgs(from_=[_pods(client, adopted) for client in allow_from], ports=_ports(port))
         )
-    if port is not None and routed:
-        ingress.append(from_hosts(port, network))
-    # Whoever calls anybody finds it by name.
-    egress = [to_dns(), *(_egress(destination, network) for destination in calls)] if calls else []
+    if port is not None and exposed:
+        ingress.append(from_host_network(port, addresses))
+    # Every client resolves names.
+    rules = [to_dns(), *(_to(destination, addresses=addresses, adopted=adopted) for destination in egress)]
     return NetworkPolicySpecArgs(
-        pod_selector=LabelSelectorArgs(match_labels=network.adopted.selector(app)),
-        policy_types=list(BOTH),
+        pod_selector=LabelSelectorArgs(match_labels=adopted.selector(app)),
+        policy_types=list(INGRESS_AND_EGRESS),
         ingress=ingress,
-        egress=egress,
+        egress=rules if egress else [],
     )
 
 
 def deny_all() -> NetworkPolicySpecArgs:
-    """Every pod of the namespace, both ways. Policies add up: others allow what is allowed."""
-    return NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=list(BOTH), ingress=[], egress=[])
-
-
-def inside_namespace() -> NetworkPolicySpecArgs:
-    """k3s' own namespace: its pods reach each other and all but the metadata address (k3s hardening guide, network policies).
-
-    Egress is as open as the guide leaves it: CoreDNS asks outside resolvers, helm-install fetches charts.
-    """
+    """Denies all traffic of the namespace's pods. Policies are additive: others allow what is needed."""
     return NetworkPolicySpecArgs(
-        pod_selector=LabelSelectorArgs(),
-        policy_types=list(BOTH),
-        ingress=[NetworkPolicyIngressRuleArgs(from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())])],
-        egress=[NetworkPolicyEgressRuleArgs(to=[_block(ANYWHERE, excluding=[LINK_LOCAL])])],
+        pod_selector=LabelSelectorArgs(), policy_types=list(INGRESS_AND_EGRESS), ingress=[], egress=[]
     )
 
 
-def serve_dns(network: Network) -> NetworkPolicySpecArgs:
-    """CoreDNS answers every pod, and the hosts (k3s hardening guide, which lets everybody in)."""
-    everybody = [
+def inside_namespace() -> NetworkPolicySpecArgs:
+    """Allows traffic within a namespace, and egress except to the metadata service (k3s hardening guide).
+
+    Egress is as open as in the guide: CoreDNS queries external resolvers, helm-install downloads charts.
+    """
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(),
+        policy_types=list(INGRESS_AND_EGRESS),
+        ingress=[NetworkPolicyIngressRuleArgs(from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())])],
+        egress=[NetworkPolicyEgressRuleArgs(to=[_cidr(ANYWHERE, excluding=[LINK_LOCAL])])],
+    )
+
+
+def serve_dns(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
+    """Allows all pods and the host network to query CoreDNS. The k3s hardening guide allows every source."""
+    clients = [
         NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs()),
-        *(_block(cidr) for cidr in network.hosts),
+        *(_cidr(cidr) for cidr in addresses.host_network),
     ]
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),
         policy_types=["Ingress"],
-        ingress=[NetworkPolicyIngressRuleArgs(from_=everybody, ports=_ports(DNS, "UDP", "TCP"))],
+        ingress=[NetworkPolicyIngressRuleArgs(from_=clients, ports=_ports(DNS, "UDP", "TCP"))],
     )
 
 
-def serve_metrics(network: Network) -> NetworkPolicySpecArgs:
-    """The API server, on the hosts' network, asks the metrics server for what the autoscaler needs (k3s hardening guide)."""
+def serve_metrics(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
+    """Allows the API server, on the host network, to query the metrics server for the autoscaler (k3s hardening guide)."""
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "metrics-server"}),
         policy_types=["Ingress"],
-        ingress=[from_hosts(METRICS_SERVER, network)],
+        ingress=[from_host_network(METRICS_SERVER, addresses)],
     )
-
-
-METRICS_SERVER = 10250
-"""The port the metrics server of k3s listens on (k3s manifests/metrics-server)."""

@@ -1,74 +1,86 @@
-"""How this program reaches the cluster."""
+"""The Kubernetes provider and the kubeconfig that it uses."""
 
 from collections.abc import Mapping, Sequence
 
 import pulumi
-import pulumi_hcloud as hcloud
 import pulumi_kubernetes as kubernetes
 
-from infra.cluster.kubeconfig import Administrator, written
+from infra.cluster.kubeconfig import Credentials, kubeconfig_yaml
+from infra.cluster.network_policies import ClusterAddresses
 from infra.component import Component
-from infra.machines.ca import Authority
+from infra.machines import ClusterCA, Servers
+from infra.settings import topology
 from infra.settings.schema import Settings
-from infra.settings.topology import servers
+from infra.settings.topology import ClusterSettings
 
 
-def founded(
-    settings: Settings,
-    authority: Authority,
-    *,
-    addresses: Mapping[str, pulumi.Output[str]],
-    machines: Mapping[str, hcloud.Server],
+def bootstrapped_kubeconfig(
+    settings: Settings, *, ca: ClusterCA, addresses: Mapping[str, pulumi.Output[str]], servers: Servers
 ) -> pulumi.Output[str]:
-    """The kubeconfig of a cluster that this program founds: known when the servers stand, and good when one of them answers."""
-    if authority.administrator is None:
-        raise ValueError("an existing cluster has its kubeconfig in the settings")
-    certificate, key = authority.administrator
-    known = pulumi.Output.all(
-        authority=authority.files["server-ca.crt"],
+    """The kubeconfig of a cluster that this program bootstraps. It resolves when a server is ready."""
+    if ca.administrator is None:
+        raise ValueError("the kubeconfig of an existing cluster is in the settings")
+    certificate, key = ca.administrator
+    resolved = pulumi.Output.all(
+        ca_certificate=ca.files["server-ca.crt"],
         certificate=certificate,
         key=key,
-        addresses={alias: addresses[alias] for alias in servers(settings.nodes)},
-        # Not used, but unknown until the servers stand: before that there is nobody to ask.
-        machines=[machine.id for machine in machines.values()],
+        addresses={alias: addresses[alias] for alias in topology.servers(settings.nodes)},
+        # Unused, but unknown until the servers exist: before that, there is no API to wait for.
+        server_ids=[server.id for server in servers.by_alias.values()],
     )
-
-    return known.apply(
-        lambda parts: written(
-            Administrator(authority=parts["authority"], certificate=parts["certificate"], key=parts["key"]),
-            addresses=parts["addresses"],
+    return resolved.apply(
+        lambda values: kubeconfig_yaml(
+            Credentials(
+                ca_certificate=values["ca_certificate"],
+                client_certificate=values["certificate"],
+                client_key=values["key"],
+            ),
+            addresses=values["addresses"],
             context=settings.cluster.context,
         )
     )
 
 
 class Cluster(Component):
-    """The Kubernetes provider that every object names.
+    """The cluster as its objects need it: the provider, and the addresses for network policies.
 
     Attributes:
-        provider: the only way to the cluster; default providers are disabled.
+        provider: the provider of every Kubernetes object; default providers are disabled.
         kubeconfig: secret.
+        addresses: of the nodes, the pods and the Services.
     """
 
     provider: kubernetes.Provider
     kubeconfig: pulumi.Output[str]
+    addresses: ClusterAddresses
 
-    def __init__(self, context: str, *, kubeconfig: pulumi.Output[str], after: Sequence[pulumi.Resource]) -> None:
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        kubeconfig: pulumi.Output[str],
+        nodes: Sequence[pulumi.Output[str]],
+        depends_on: Sequence[pulumi.Resource],
+    ) -> None:
         super().__init__("cluster:Cluster", "cluster")
+        self.addresses = ClusterAddresses(
+            pod_cidr=str(settings.pod_cidr), service_cidr=str(settings.service_cidr), nodes=nodes
+        )
         self.kubeconfig = pulumi.Output.secret(kubeconfig)
         self.provider = kubernetes.Provider(
             "k3s",
             kubeconfig=self.kubeconfig,
-            # Explicit: a kubeconfig with several contexts would otherwise send everything to whichever is current.
-            context=context,
-            # Without it, a renewed client certificate or an unknown kubeconfig plans a replacement of every object.
+            # Explicit. Otherwise a kubeconfig with several contexts would use its current context.
+            context=settings.context,
+            # Otherwise a renewed client certificate or an unknown kubeconfig would replace every object.
             cluster_identifier="honeydue",
             enable_server_side_apply=True,
-            # A changed ConfigMap or Secret keeps its name; pods roll by the checksum they carry (infra/apps/config.py).
+            # A changed ConfigMap or Secret keeps its name. A checksum annotation rolls the pods (infra/apps/config.py).
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            # Deleting a server must never let the engine forget objects because the API is briefly away.
+            # When the API is unreachable for a moment, the engine must not remove objects from the state.
             delete_unreachable=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            opts=self.child_options(depends_on=depends_on),
         )
         self.register_outputs({})

@@ -1,9 +1,9 @@
-"""Who may do what with the cluster besides its administrator: CI that deploys, and a reader for drift and previews (book ch05).
+"""RBAC for accounts other than the administrator: the deployer of CI, and a viewer for drift and previews.
 
-Both can do what the provider was seen to ask for (an audit log of `up`, a release and `preview --refresh`) and nothing else.
-The deployer changes everything inside the product's namespace and nothing that guards it: namespaces, admission, these rights
-themselves, k3s' own namespace. A change of those is refused to it, and is the administrator's. Whoever could change Traefik's
-HelmChartConfig could have k3s install anything as cluster-admin; so it stands with the guards.
+Their permissions are those that the provider needs, taken from the audit log of an `up`, a release and a
+`preview --refresh`. The deployer may change everything in the app namespace, and nothing that restricts it: namespaces,
+admission policies, RBAC, kube-system. Only the administrator may. Traefik's HelmChartConfig is one of these objects,
+because with it k3s would install anything as cluster-admin.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ from infra.settings.schema import Settings
 Resources = Mapping[str, Sequence[str]]
 """Resources by API group."""
 
-HOME = "kube-system"
-"""Where the accounts live: not where the deployer makes pods, which could take their tokens."""
+KUBE_SYSTEM = "kube-system"
+"""The namespace of the accounts. In the app namespace, a pod of the deployer could use their tokens."""
 DEPLOYER = "deployer"
 VIEWER = "viewer"
 GUARDS = "honeydue-guards"
@@ -45,16 +45,16 @@ APPS: Resources = {
     "policy": ["poddisruptionbudgets"],
     "traefik.io": ["middlewares"],
 }
-"""What the product is made of, all in its namespace."""
+"""The objects of the apps, all in the app namespace."""
 SECRET: Resources = {"": ["secrets"]}
-"""Likewise, but for the deployer's eyes alone: drift and previews do without (docs/architecture.md)."""
+"""Also in the app namespace, but only for the deployer: drift and previews work without (docs/architecture.md)."""
 AWAITED: Resources = {
     "": ["endpoints", "events", "persistentvolumeclaims", "pods", "services"],
     "apps": ["deployments", "replicasets"],
     "batch": ["jobs"],
 }
-"""What the provider follows until a thing is ready."""
-GUARDING: Resources = {
+"""The objects that the provider watches until a resource is ready."""
+RESTRICTING: Resources = {
     "": ["namespaces", "serviceaccounts"],
     "admissionregistration.k8s.io": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
     "autoscaling": ["horizontalpodautoscalers"],
@@ -63,15 +63,15 @@ GUARDING: Resources = {
     "rbac.authorization.k8s.io": ["clusterrolebindings", "clusterroles", "rolebindings", "roles"],
     "traefik.io": ["tlsoptions"],
 }
-"""What only the administrator changes, in any namespace or none."""
+"""Objects that only the administrator may change, in other namespaces or cluster-wide."""
 SIGNATURE_LOGIN = "connaisseur-registry"
-"""The login that signatures are read with, beside k3s' own Secrets."""
-LOOKED_UP: Resources = {"storage.k8s.io": ["storageclasses"]}
-"""Tells the provider whether a new claim waits for its first pod."""
+"""The pull Secret for image signatures, in kube-system."""
+STORAGE_CLASSES: Resources = {"storage.k8s.io": ["storageclasses"]}
+"""The provider reads whether a new claim is only bound when its first pod is scheduled."""
 
 
 def rules(resources: Resources, *verbs: str) -> list[PolicyRuleArgs]:
-    """The same verbs on each."""
+    """Policy rules with the same verbs for all resources."""
     return [
         PolicyRuleArgs(api_groups=[group], resources=list(names), verbs=list(verbs))
         for group, names in resources.items()
@@ -79,50 +79,55 @@ def rules(resources: Resources, *verbs: str) -> list[PolicyRuleArgs]:
 
 
 def deployer_rules() -> list[PolicyRuleArgs]:
-    """Server-side apply is a patch, and a create where nothing is yet; a watch begins with a list."""
+    """Server-side apply needs patch, and create for new objects. A watch begins with a list."""
     change = ("get", "create", "patch", "delete")
     return [*rules(APPS, *change), *rules(SECRET, *change), *rules(AWAITED, "list", "watch")]
 
 
 def viewer_rules() -> list[PolicyRuleArgs]:
-    """Lists, so that drift can find what nobody declared."""
+    """Includes list, so that drift can find undeclared objects."""
     return [*rules(APPS, "get", "list", "watch"), *rules(AWAITED, "list", "watch")]
 
 
 def guard_rules(settings: Settings) -> list[PolicyRuleArgs]:
-    """A refresh looks at every object of the stack, and so at what the settings may leave out when they do not."""
+    """Read access to the restricting objects. A refresh reads every object of the stack, including optional ones."""
     upgrades = settings.upgrades
     optional: dict[str, Sequence[str]] = {}
     if settings.signed or upgrades:
         optional["helm.cattle.io"] = ["helmcharts"]
     if upgrades and upgrades.k3s:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
-    # By name: beside them are k3s' own.
+    # By name, because kube-system also has Secrets of k3s.
     names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
     named = (
         [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
     )
-    return [*rules(GUARDING, "get"), *rules(LOOKED_UP, "get"), *rules(optional, "get"), *named]
+    return [*rules(RESTRICTING, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get"), *named]
 
 
-class Identities(Component):
-    """The two accounts and their rights. Their tokens are made when they are needed: `kubectl create token`."""
+class Rbac(Component):
+    """The two ServiceAccounts and their permissions. Create a token when it is needed: `kubectl create token`."""
 
     def __init__(self, settings: Settings, *, namespace: Namespace, provider: kubernetes.Provider) -> None:
-        super().__init__("cluster:Identities", "identities", provider=provider)
-        child = pulumi.ResourceOptions(parent=self)
+        super().__init__(
+            "cluster:Rbac",
+            "identities",
+            provider=provider,
+            opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="honeydue:cluster:Identities")]),
+        )
+        child = self.child_options()
         guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(settings), opts=child)
-        for name, allowed in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
+        for name, permissions in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
             ServiceAccount(
-                f"{HOME}-{name}",
-                metadata=ObjectMetaArgs(name=name, namespace=HOME),
+                f"{KUBE_SYSTEM}-{name}",
+                metadata=ObjectMetaArgs(name=name, namespace=KUBE_SYSTEM),
                 automount_service_account_token=False,
                 opts=child,
             )
-            subjects = [SubjectArgs(kind="ServiceAccount", name=name, namespace=HOME)]
-            there = ObjectMetaArgs(name=name, namespace=namespace.name)
-            role = Role(name, metadata=there, rules=allowed, opts=child)
-            RoleBinding(name, metadata=there, role_ref=_role(role), subjects=subjects, opts=child)
+            subjects = [SubjectArgs(kind="ServiceAccount", name=name, namespace=KUBE_SYSTEM)]
+            metadata = ObjectMetaArgs(name=name, namespace=namespace.name)
+            role = Role(name, metadata=metadata, rules=permissions, opts=child)
+            RoleBinding(name, metadata=metadata, role_ref=_role(role), subjects=subjects, opts=child)
             ClusterRoleBinding(
                 f"{GUARDS}-{name}",
                 metadata=ObjectMetaArgs(name=f"{GUARDS}-{name}"),

@@ -1,4 +1,4 @@
-"""Secrets of Kubernetes, the one way this program makes them."""
+"""Secrets of Kubernetes. All of this program's are created here."""
 
 from collections.abc import Mapping
 
@@ -6,21 +6,23 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.component import Component
+
 
 def secret(
     name: str,
     content: Mapping[str, pulumi.Input[str]],
     *,
     namespace: pulumi.Input[str],
-    parent: pulumi.Resource,
+    parent: Component,
     type_: str = "Opaque",
 ) -> Secret:
-    """A Secret of this content and nothing else."""
+    """A Secret with this content."""
     return Secret(
         name,
         metadata=ObjectMetaArgs(name=name, namespace=namespace),
         type=type_,
         string_data=content,
-        # Kubernetes changes no type: an adopted one keeps what it was made with, instead of being replaced under its readers.
-        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["type"]),
+        # The type is immutable. An adopted Secret keeps its type instead of being replaced while pods use it.
+        opts=parent.child_options(ignore_changes=["type"]),
     )

@@ -1,11 +1,10 @@
-"""Traefik as k3s bundles it, changed where the book changes it (ch06): on every node, on the node's own network, 443 alone.
+"""Configuration of the Traefik that k3s bundles: on every node, on the host network, port 443 only.
 
 Values: https://github.com/traefik/traefik-helm-chart/blob/master/traefik/VALUES.md
 """
 
 from collections.abc import Mapping, Sequence
 
-import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -15,31 +14,31 @@ from infra.cluster.namespace import NAMESPACE
 from infra.component import Component
 
 METRICS_PORT = 9101
-"""Open to nobody outside the node: the Hetzner firewall lets 443 in and not this. 9100 is the node exporter's."""
+"""The Hetzner firewall only allows 443, so nothing outside reaches this port. Port 9100 is that of node exporters."""
 
 
 def ports(*, trusted: Sequence[str]) -> Mapping[str, object]:
-    """Where Traefik listens. On the host network each of these is a port of the node."""
+    """The ports of Traefik. On the host network, each is a port of the node."""
     return {
-        # Cloudflare speaks HTTPS alone to the origin: port 80 is not merely unexposed, nothing listens (null removes the chart's own).
+        # Cloudflare connects only with HTTPS. null removes the port of the chart, so that nothing listens on port 80.
         "web": None,
         "websecure": {
             "port": 443,
             "hostPort": 443,
-            # Believed from these proxies, removed from anyone else's requests.
+            # Traefik trusts the headers of these proxies and removes those of other clients.
             "forwardedHeaders": {"trustedIPs": list(trusted)},
         },
-        # The kubelet's probes; on the loopback, which the kubelet shares.
+        # For the probes of the kubelet, which uses the same loopback interface.
         "traefik": {"port": 8080, "hostIP": "127.0.0.1"},
         "metrics": {"port": METRICS_PORT},
     }
 
 
 def security() -> Mapping[str, object]:
-    """As little as port 443 takes.
+    """The privileges that port 443 needs.
 
-    Root without any right but that one: to another user containerd would hand NET_BIND_SERVICE in a form that a plain binary
-    cannot use (no ambient capabilities, KEP-2763), and the sysctl that frees low ports is refused to pods on the host network.
+    root with a single capability. containerd grants NET_BIND_SERVICE to other users in a form that a plain binary cannot
+    use (no ambient capabilities, KEP-2763), and Kubernetes rejects the sysctl for low ports in pods on the host network.
     """
     return {
         "podSecurityContext": {
@@ -57,7 +56,7 @@ def security() -> Mapping[str, object]:
 
 
 def logs() -> Mapping[str, object]:
-    """JSON lines. Of the headers only what tells visitors apart: no cookie, no token, no password."""
+    """JSON lines. Only headers that identify the client are logged: no cookie, token or password."""
     return {
         "general": {"format": "json", "level": "INFO"},
         "access": {
@@ -75,39 +74,39 @@ def logs() -> Mapping[str, object]:
 
 
 def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
-    """Values of Traefik's Helm chart; `trusted` are the proxies whose forwarded headers are believed."""
-    # Its own namespace alone: a second TLSOption named `default`, anywhere it looks, would switch off both.
+    """Values of Traefik's Helm chart. `trusted` are the proxies whose forwarded headers Traefik trusts."""
+    # Only the app namespace: with a second TLSOption named `default` in any watched namespace, Traefik ignores both.
     namespaces = {"namespaces": [NAMESPACE], "allowExternalNameServices": False}
     return {
-        # No disruption budget: a drain leaves DaemonSets alone, and a budget cannot count them.
+        # No disruption budget: a drain ignores DaemonSets, and a budget does not support them.
         "deployment": {
             "kind": "DaemonSet",
             "podAnnotations": {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)},
         },
         "hostNetwork": True,
-        # On the host network two pods of one node cannot hold port 443 at once.
+        # On the host network, two pods of one node cannot both listen on port 443.
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
-        # A node without it serves nothing: it is evicted last.
+        # Evicted last, because a node without Traefik serves no requests.
         "priorityClassName": "system-node-critical",
-        # Cloudflare connects to the nodes themselves; a Service of type LoadBalancer would open 80 and 443 a second time.
+        # Cloudflare connects to the nodes. A Service of type LoadBalancer would open ports 80 and 443 again.
         "service": {"enabled": False},
         "ports": ports(trusted=trusted),
         **security(),
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
         "providers": {
             "kubernetesCRD": {**namespaces, "allowCrossNamespace": False},
-            # There is no Service whose address an Ingress could be given.
+            # There is no Service whose address Traefik could write to the status of an Ingress.
             "kubernetesIngress": {**namespaces, "publishedService": {"enabled": False}},
         },
         "additionalArguments": [
-            # How long the pod of a dead node is tried before the next one (infra/cluster/middlewares.py): 30 s otherwise.
+            # The time after which the retry middleware tries another pod (infra/cluster/middlewares.py). The default is 30 s.
             "--serversTransport.forwardingTimeouts.dialTimeout=1s",
-            # A new connection each time: on one that was kept, a request to a dead node is sent and never answered, and not tried again.
+            # No connection reuse: on an open connection, a request to a failed node is sent, gets no response and is not retried.
             "--serversTransport.maxIdleConnsPerHost=-1",
         ],
         "logs": logs(),
         "metrics": {"prometheus": {"entryPoint": "metrics", "addRoutersLabels": True}},
-        # The API and its dashboard tell everybody's routes and middlewares.
+        # The API and its dashboard disclose all routes and middlewares.
         "api": {"dashboard": False},
         "ingressRoute": {"dashboard": {"enabled": False}},
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
@@ -115,7 +114,7 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
 
 
 class Traefik(Component):
-    """The HelmChartConfig that k3s' helm-controller merges into its own chart."""
+    """The HelmChartConfig, which k3s' helm-controller merges into the values of its chart."""
 
     def __init__(self, *, trusted: Sequence[str], provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Traefik", "traefik", provider=provider)
@@ -125,6 +124,6 @@ class Traefik(Component):
             kind="HelmChartConfig",
             metadata=ObjectMetaArgs(name="traefik", namespace="kube-system"),
             spec={"valuesContent": yaml.safe_dump(dict(chart_values(trusted=trusted)), sort_keys=True)},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self.child_options(),
         )
         self.register_outputs({})

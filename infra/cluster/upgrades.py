@@ -1,14 +1,13 @@
-"""k3s and the kernel, brought up to date without downtime: one node at a time, drained first, in a window.
+"""Upgrades of k3s and reboots without downtime: one node at a time, drained first, in a maintenance window.
 
-system-upgrade-controller replaces k3s on the nodes that its Plans choose (https://docs.k3s.io/upgrades/automated); its chart is
-Rancher's, https://github.com/rancher/charts/tree/release-v2.13/charts/system-upgrade-controller. kured reboots a node whose
-packages ask for it (https://kured.dev); chart: https://github.com/kubereboot/charts. Both evict pods and so wait for disruption
-budgets; neither is told to force anything.
+system-upgrade-controller upgrades k3s on the nodes that its Plans select (https://docs.k3s.io/upgrades/automated). Its
+chart is Rancher's: https://github.com/rancher/charts/tree/release-v2.13/charts/system-upgrade-controller. kured reboots
+nodes whose packages require it (https://kured.dev, chart: https://github.com/kubereboot/charts). Both evict pods and
+therefore respect disruption budgets; neither is configured to force a drain.
 """
 
 from collections.abc import Iterable, Mapping
 
-import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apiextensions.v1 import (
@@ -25,28 +24,31 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster import network_policies
 from infra.cluster.helm_chart import Chart, helm_chart
-from infra.cluster.namespace import policy, tokenless
+from infra.cluster.namespace import disable_default_token, network_policy
 from infra.component import Component
 from infra.settings.maintenance import Window
 from infra.settings.schema import Settings
 from infra.settings.topology import Node
 
-HOME = "cattle-system"
-"""Where the controller and its plans live: the chart names this namespace in its templates."""
+UPGRADE_NAMESPACE = "cattle-system"
+"""The namespace of the controller and its plans, which is fixed in the templates of the chart."""
 CONTROLLER = Chart(
-    name="system-upgrade-controller", repository="https://charts.rancher.io", version="108.0.0", namespace=HOME
+    name="system-upgrade-controller",
+    repository="https://charts.rancher.io",
+    version="108.0.0",
+    namespace=UPGRADE_NAMESPACE,
 )  # controller 0.17.0, for Kubernetes below 1.35
 GROUP = "upgrade.cattle.io"
 SERVERS = "k3s-servers"
 AGENTS = "k3s-agents"
-SETTLE = "5m"
-"""A node that is back is given this long to start its pods and to catch up with etcd before the next one goes."""
+SETTLE_TIME = "5m"
+"""The time that an upgraded node has to start its pods and to synchronize etcd before the next node is drained."""
 
 
-def reboots(window: Window, days: Iterable[str]) -> Chart:
-    """kured, in k3s' own namespace: it enters the node's, which Pod Security forbids elsewhere.
+def reboot_chart(window: Window, days: Iterable[str]) -> Chart:
+    """kured, in kube-system, because it enters the host namespaces. Pod Security forbids this elsewhere.
 
-    Its metrics stay in that namespace: the chart makes no Service, and a policy lets nobody else in.
+    Its metrics are only reachable in kube-system: the chart creates no Service, and a policy denies other namespaces.
     """
     return Chart(
         name="kured",
@@ -54,19 +56,19 @@ def reboots(window: Window, days: Iterable[str]) -> Chart:
         version="5.11.0",
         values={
             "configuration": {
-                # The chart mounts the folder of this file.
+                # The chart mounts the directory of this file.
                 "rebootSentinel": "/var/run/reboot-required",
                 "rebootDays": list(days),
                 "startTime": window.start,
                 "endTime": window.end,
                 "timeZone": window.time_zone,
-                # The default, an hour, leaves a node that finds another one rebooting few chances in a window.
+                # With the default of an hour, a node that waits for another one gets few attempts in a window.
                 "period": "10m",
                 "concurrency": 1,
-                # A drain that hangs is given up, and the node takes pods again; by default it would stay empty for ever.
+                # After this time kured gives up a drain and uncordons the node. By default the node would stay cordoned.
                 "drainTimeout": "15m",
-                "lockReleaseDelay": SETTLE,
-                # Who finds a cordoned node sees why.
+                "lockReleaseDelay": SETTLE_TIME,
+                # The annotation explains a cordoned node.
                 "annotateNodes": True,
             },
             "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}},
@@ -75,8 +77,8 @@ def reboots(window: Window, days: Iterable[str]) -> Chart:
 
 
 def plan_definition() -> CustomResourceDefinitionSpecArgs:
-    """What a plan is, as little as the API server needs to take one."""
-    anything = JSONSchemaPropsArgs(type="object", x_kubernetes_preserve_unknown_fields=True)
+    """The minimal definition of Plan with which the API server accepts one."""
+    any_object = JSONSchemaPropsArgs(type="object", x_kubernetes_preserve_unknown_fields=True)
     return CustomResourceDefinitionSpecArgs(
         group=GROUP,
         names=CustomResourceDefinitionNamesArgs(kind="Plan", list_kind="PlanList", plural="plans", singular="plan"),
@@ -88,7 +90,7 @@ def plan_definition() -> CustomResourceDefinitionSpecArgs:
                 storage=True,
                 schema=CustomResourceValidationArgs(
                     open_apiv3_schema=JSONSchemaPropsArgs(
-                        type="object", properties={"spec": anything, "status": anything}
+                        type="object", properties={"spec": any_object, "status": any_object}
                     )
                 ),
                 subresources=CustomResourceSubresourcesArgs(status={}),
@@ -98,13 +100,13 @@ def plan_definition() -> CustomResourceDefinitionSpecArgs:
 
 
 def plan(
-    *, version: str, window: Window, days: Iterable[str], role: str, after: str | None = None
+    *, version: str, window: Window, days: Iterable[str], role: str, depends_on: str | None = None
 ) -> Mapping[str, object]:
-    """An upgrade of all nodes of one role, when the plan `after` has reached all of its own."""
+    """A Plan that upgrades all nodes of a role, after the Plan `depends_on` has completed on all of its nodes."""
     return {
         "version": version,
         "concurrency": 1,
-        # Not beside the other plan either.
+        # Not at the same time as another Plan.
         "exclusive": True,
         "nodeSelector": {
             "matchExpressions": [
@@ -116,25 +118,25 @@ def plan(
         },
         "serviceAccountName": CONTROLLER.name,
         "window": {"days": list(days), "startTime": window.start, "endTime": window.end, "timeZone": window.time_zone},
-        **({"prepare": {"image": "rancher/k3s-upgrade", "args": ["prepare", after]}} if after else {}),
+        **({"prepare": {"image": "rancher/k3s-upgrade", "args": ["prepare", depends_on]}} if depends_on else {}),
         "cordon": True,
-        # Evictions, which a disruption budget can delay: neither force nor disableEviction.
+        # Evictions respect disruption budgets: no `force`, no `disableEviction`.
         "drain": {"deleteEmptydirData": True, "ignoreDaemonSets": True},
-        # Longer than two pods of api need to move, at four minutes each; then the plan stops, and somebody looks.
+        # Longer than two pods of api need to move, 4 minutes each. Afterwards the Plan fails, and an operator must check.
         "jobActiveDeadlineSecs": 1800,
-        "postCompleteDelay": SETTLE,
-        # Its tag is the version.
+        "postCompleteDelay": SETTLE_TIME,
+        # The controller uses the version as the tag.
         "upgrade": {"image": "rancher/k3s-upgrade"},
     }
 
 
 def plans(settings: Settings, window: Window, days: Iterable[str]) -> Mapping[str, Mapping[str, object]]:
-    """Servers first: an agent may be older than the API server it talks to, and not newer."""
+    """Servers first: a kubelet must not be newer than the API server."""
     version = settings.cluster.k3s_version
     servers = {SERVERS: plan(version=version, window=window, days=days, role="server")}
     if not any(_is_agent(node) for node in settings.nodes.values()):
         return servers
-    return servers | {AGENTS: plan(version=version, window=window, days=days, role="agent", after=SERVERS)}
+    return servers | {AGENTS: plan(version=version, window=window, days=days, role="agent", depends_on=SERVERS)}
 
 
 def _is_agent(node: Node) -> bool:
@@ -142,44 +144,44 @@ def _is_agent(node: Node) -> bool:
 
 
 class Upgrades(Component):
-    """What the settings ask for of the two; nothing while they ask for nothing."""
+    """kured and the upgrade controller, each if the settings contain days for it."""
 
     def __init__(self, settings: Settings, *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Upgrades", "upgrades", provider=provider)
-        wanted = settings.upgrades
-        if wanted and wanted.reboots:
-            helm_chart(reboots(wanted.window, wanted.reboots), pulumi.ResourceOptions(parent=self))
-        if wanted and wanted.k3s:
-            self._upgrade_k3s(plans(settings, wanted.window, wanted.k3s))
+        upgrades = settings.upgrades
+        if upgrades and upgrades.reboots:
+            helm_chart(reboot_chart(upgrades.window, upgrades.reboots), self.child_options())
+        if upgrades and upgrades.k3s:
+            self._upgrade_k3s(plans(settings, upgrades.window, upgrades.k3s))
         self.register_outputs({})
 
     def _upgrade_k3s(self, specs: Mapping[str, Mapping[str, object]]) -> None:
-        home = Namespace(
-            HOME,
-            # The controller's jobs replace a program of the node.
+        namespace = Namespace(
+            UPGRADE_NAMESPACE,
+            # The controller's Jobs replace a binary on the host.
             metadata=ObjectMetaArgs(
-                name=HOME,
+                name=UPGRADE_NAMESPACE,
                 labels={f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("enforce", "audit", "warn")},
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self.child_options(),
         )
-        inside = pulumi.ResourceOptions(parent=self, depends_on=[home])
-        tokenless(HOME, HOME, inside)
-        closed = policy(HOME, "intra-namespace", network_policies.inside_namespace(), inside)
-        controller = helm_chart(CONTROLLER, pulumi.ResourceOptions(parent=self, depends_on=[closed]))
+        in_namespace = self.child_options(depends_on=[namespace])
+        disable_default_token(UPGRADE_NAMESPACE, UPGRADE_NAMESPACE, in_namespace)
+        policy = network_policy(UPGRADE_NAMESPACE, "intra-namespace", network_policies.inside_namespace(), in_namespace)
+        controller = helm_chart(CONTROLLER, self.child_options(depends_on=[policy]))
         definition = CustomResourceDefinition(
             "plans",
             metadata=ObjectMetaArgs(name=f"plans.{GROUP}"),
             spec=plan_definition(),
-            # The controller brings its own definition, later than this `up`, and writes it over an existing one at every start.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
+            # The controller installs its own definition after this `up`, and overwrites an existing one at every start.
+            opts=self.child_options(ignore_changes=["spec"]),
         )
         for name, spec in specs.items():
             CustomResource(
                 name,
                 api_version=f"{GROUP}/v1",
                 kind="Plan",
-                metadata=ObjectMetaArgs(name=name, namespace=HOME),
+                metadata=ObjectMetaArgs(name=name, namespace=UPGRADE_NAMESPACE),
                 spec=spec,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[definition, controller]),
+                opts=self.child_options(depends_on=[definition, controller]),
             )

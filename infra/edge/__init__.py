@@ -1,1 +1,8 @@
-"""Cloudflare: its published ranges, the zone's records and TLS settings, the origin certificate."""
+"""Cloudflare: its address ranges, the zone's records and TLS settings, the certificates of the origin."""
+
+from infra.edge.origin_certificate import OriginCertificate
+from infra.edge.origin_pulls import OriginPulls
+from infra.edge.ranges import CloudflareRanges, cloudflare_ranges
+from infra.edge.zone import Zone
+
+__all__ = ["CloudflareRanges", "OriginCertificate", "OriginPulls", "Zone", "cloudflare_ranges"]

@@ -1,4 +1,4 @@
-"""The certificate our origin shows to Cloudflare, from Cloudflare's own Origin CA (book ch13, ch20)."""
+"""The certificate that our origin presents to Cloudflare, issued by Cloudflare's Origin CA."""
 
 import pulumi
 import pulumi_tls as tls
@@ -9,15 +9,16 @@ from infra.settings.schema import EdgeSettings
 
 
 class OriginCertificate(Component):
-    """Key, CSR and certificate for the domain and everything directly under it.
+    """Key, CSR and certificate for the domain and its direct subdomains.
 
-    Every input of it replaces the certificate, so all are explicit and it is protected. There is no automatic renewal:
-    the expiry is an output, and renewal is `pulumi state taint` on it, then an `up` that means it (docs/guard-rails.md).
+    A change of any input replaces the certificate, so all inputs are explicit. There is no automatic renewal: the expiry
+    is an output of the stack. To renew it, taint it with `pulumi state taint` and confirm its replacement
+    (docs/guard-rails.md).
 
     Attributes:
         certificate: PEM.
         private_key: PEM, secret.
-        expires_on: as Cloudflare writes it.
+        expires_on: in Cloudflare's format.
     """
 
     certificate: pulumi.Output[str]
@@ -26,16 +27,15 @@ class OriginCertificate(Component):
 
     def __init__(self, domain: str, settings: EdgeSettings, *, provider: cloudflare.Provider) -> None:
         super().__init__("edge:OriginCertificate", "origin-certificate", provider=provider)
-        child = pulumi.ResourceOptions(parent=self)
-        key = tls.PrivateKey("origin-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
-        # Sorted: another order of the same names would replace the certificate.
+        key = tls.PrivateKey("origin-key", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child_options())
+        # Sorted, because another order of the same names would replace the certificate.
         names = sorted([domain, f"*.{domain}"])
         request = tls.CertRequest(
             "origin-request",
             private_key_pem=key.private_key_pem,
             dns_names=names,
             subject=tls.CertRequestSubjectArgs(common_name=domain, organization="honeyDue"),
-            opts=child,
+            opts=self.child_options(),
         )
         certificate = cloudflare.OriginCaCertificate(
             "origin",
@@ -43,7 +43,7 @@ class OriginCertificate(Component):
             hostnames=names,
             request_type="origin-ecc",
             requested_validity=settings.origin_certificate_days,
-            opts=child,
+            opts=self.child_options(),
         )
         self.certificate = certificate.certificate
         self.private_key = pulumi.Output.secret(key.private_key_pem)

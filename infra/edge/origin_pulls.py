@@ -1,7 +1,7 @@
-"""Authenticated Origin Pulls: Cloudflare shows our own certificate, so that no other customer's zone reaches the origin.
+"""Authenticated Origin Pulls: Cloudflare presents our client certificate, so that other customers cannot reach the origin.
 
-https://developers.cloudflare.com/ssl/origin-configuration/authenticated-origin-pull/set-up/zone-level/. Without an uploaded
-certificate Cloudflare shows one that all of its customers share, which proves nothing.
+https://developers.cloudflare.com/ssl/origin-configuration/authenticated-origin-pull/set-up/zone-level/. Without an
+uploaded certificate, Cloudflare presents one that all of its customers share. It proves nothing.
 """
 
 import pulumi
@@ -11,55 +11,55 @@ from infra.component import Component
 from infra.sdk import cloudflare
 from infra.settings.schema import EdgeSettings
 
-HOURS_A_DAY = 24
+HOURS_PER_DAY = 24
 RSA_BITS = 2048
 
 
 class OriginPulls(Component):
-    """A certificate authority of this zone alone, the client certificate it signed, and Cloudflare told to show that one.
+    """A CA for this zone, the client certificate that it signed, and the setting by which Cloudflare presents it.
 
-    The origin trusts the authority and not the certificate itself: a new client certificate then needs no change there. Both
-    are valid as long as the origin certificate, which makes one day for all three to be renewed.
+    The origin trusts the CA and not the certificate itself, so that a new client certificate needs no change there. Both
+    are valid as long as the origin certificate: all three are renewed on the same day.
 
     Attributes:
-        authority: PEM of what the origin must trust.
-        presented: stands when Cloudflare has been told to show the certificate.
+        ca_certificate: PEM of the CA that the origin must trust.
+        enabled: the resource after which Cloudflare presents the certificate.
     """
 
-    authority: pulumi.Output[str]
-    presented: pulumi.Resource
+    ca_certificate: pulumi.Output[str]
+    enabled: pulumi.Resource
 
     def __init__(self, domain: str, settings: EdgeSettings, *, zone_id: str, provider: cloudflare.Provider) -> None:
         super().__init__("edge:OriginPulls", "origin-pulls", provider=provider)
-        child = pulumi.ResourceOptions(parent=self)
-        hours = settings.origin_certificate_days * HOURS_A_DAY
-
-        authority_key = tls.PrivateKey("origin-pulls-authority-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
-        authority = tls.SelfSignedCert(
+        validity_hours = settings.origin_certificate_days * HOURS_PER_DAY
+        ca_key = tls.PrivateKey(
+            "origin-pulls-authority-key", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child_options()
+        )
+        ca = tls.SelfSignedCert(
             "origin-pulls-authority",
-            private_key_pem=authority_key.private_key_pem,
+            private_key_pem=ca_key.private_key_pem,
             subject=tls.SelfSignedCertSubjectArgs(common_name=f"{domain} origin pulls", organization="honeyDue"),
             is_ca_certificate=True,
             allowed_uses=["cert_signing"],
-            validity_period_hours=hours,
-            opts=child,
+            validity_period_hours=validity_hours,
+            opts=self.child_options(),
         )
-        # RSA: what Cloudflare's own instructions upload.
-        key = tls.PrivateKey("origin-pulls-key", algorithm="RSA", rsa_bits=RSA_BITS, opts=child)
+        # RSA, as in Cloudflare's instructions.
+        key = tls.PrivateKey("origin-pulls-key", algorithm="RSA", rsa_bits=RSA_BITS, opts=self.child_options())
         request = tls.CertRequest(
             "origin-pulls-request",
             private_key_pem=key.private_key_pem,
             subject=tls.CertRequestSubjectArgs(common_name=f"Cloudflare for {domain}", organization="honeyDue"),
-            opts=child,
+            opts=self.child_options(),
         )
         certificate = tls.LocallySignedCert(
             "origin-pulls-certificate",
             cert_request_pem=request.cert_request_pem,
-            ca_cert_pem=authority.cert_pem,
-            ca_private_key_pem=authority_key.private_key_pem,
+            ca_cert_pem=ca.cert_pem,
+            ca_private_key_pem=ca_key.private_key_pem,
             allowed_uses=["digital_signature", "client_auth"],
-            validity_period_hours=hours,
-            opts=child,
+            validity_period_hours=validity_hours,
+            opts=self.child_options(),
         )
         private_key: pulumi.Output[str] = pulumi.Output.secret(key.private_key_pem)
         uploaded = cloudflare.AuthenticatedOriginPullsCertificate(
@@ -67,14 +67,14 @@ class OriginPulls(Component):
             zone_id=zone_id,
             certificate=certificate.cert_pem,
             private_key=private_key,
-            opts=child,
+            opts=self.child_options(),
         )
-        self.presented = cloudflare.AuthenticatedOriginPullsSettings(
+        self.enabled = cloudflare.AuthenticatedOriginPullsSettings(
             "origin-pulls",
             zone_id=zone_id,
             enabled=True,
-            # Enabled earlier, Cloudflare would show the certificate that all its customers share.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[uploaded]),
+            # Before the upload, Cloudflare would present the certificate that all its customers share.
+            opts=self.child_options(depends_on=[uploaded]),
         )
-        self.authority = authority.cert_pem
+        self.ca_certificate = ca.cert_pem
         self.register_outputs({})

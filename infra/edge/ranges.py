@@ -1,4 +1,4 @@
-"""Cloudflare's published address ranges, the only place web traffic may come from."""
+"""Cloudflare's published address ranges, the only source of HTTPS traffic that the firewall allows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from infra.sdk import cloudflare
 
 @dataclass(frozen=True, kw_only=True)
 class CloudflareRanges:
-    """The ranges in force, canonical and in numeric order, so that another order in the answer is no diff."""
+    """The current ranges in canonical form and numeric order, so that another order in the response is not a diff."""
 
     ipv4: tuple[str, ...]
     ipv6: tuple[str, ...]
@@ -22,7 +22,7 @@ class CloudflareRanges:
 
 
 def canonical(cidrs: Iterable[str]) -> tuple[str, ...]:
-    """The same networks as Hetzner writes them, sorted."""
+    """The same networks in Hetzner's notation, sorted."""
     return tuple(
         str(network)
         for network in sorted(
@@ -32,15 +32,16 @@ def canonical(cidrs: Iterable[str]) -> tuple[str, ...]:
 
 
 def cloudflare_ranges(provider: cloudflare.Provider) -> CloudflareRanges:
-    """Reads the ranges at plan time, so that a range Cloudflare adds shows as a change of the firewall: the monthly refresh (book ch20).
+    """Reads the ranges while planning, so that a range that Cloudflare adds is a change of the firewall.
 
-    Raises a RunError when the answer is empty: a firewall made of it would close the site.
+    Raises a RunError when the response is empty, because a firewall without ranges would block the site.
     """
-    answer = cloudflare.get_ip_ranges(opts=pulumi.InvokeOptions(provider=provider))
-    ranges = CloudflareRanges(ipv4=canonical(answer.ipv4_cidrs), ipv6=canonical(answer.ipv6_cidrs))
+    response = cloudflare.get_ip_ranges(opts=pulumi.InvokeOptions(provider=provider))
+    ranges = CloudflareRanges(ipv4=canonical(response.ipv4_cidrs), ipv6=canonical(response.ipv6_cidrs))
     if not ranges.ipv4 or not ranges.ipv6:
         raise pulumi.RunError(
-            f"Cloudflare answered with {len(ranges.ipv4)} IPv4 and {len(ranges.ipv6)} IPv6 ranges; some of both were expected. "
-            "Nothing was changed, as a firewall without them would close the site. Try again, or see https://www.cloudflare.com/ips/."
+            f"Cloudflare returned {len(ranges.ipv4)} IPv4 and {len(ranges.ipv6)} IPv6 ranges; at least one of each was "
+            "expected. Nothing was changed, because a firewall without them would block the site. Try again, or see "
+            "https://www.cloudflare.com/ips/."
         )
     return ranges

@@ -1,4 +1,4 @@
-"""The zone: one proxied record per node and name, and how Cloudflare speaks TLS (book ch13)."""
+"""The zone: one proxied DNS record per node and hostname, and Cloudflare's TLS settings."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from infra.sdk import cloudflare
 from infra.settings.schema import EdgeSettings
 
 AUTOMATIC_TTL = 1
-"""The only TTL Cloudflare accepts for a proxied record."""
+"""The only TTL that Cloudflare accepts for a proxied record."""
 
 
 def hostnames(domain: str) -> Mapping[str, str]:
-    """The names the site answers to: what each is called here, and its FQDN."""
+    """The FQDN of each hostname of the site, by a short name."""
     return {
         "api": f"api.{domain}",
         "admin": f"admin.{domain}",
@@ -23,16 +23,16 @@ def hostnames(domain: str) -> Mapping[str, str]:
 
 
 def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:
-    """Zone settings by Cloudflare's id. Full (strict): the edge checks our origin certificate."""
+    """Zone settings by their id. With "strict" (Full (strict)), Cloudflare verifies our origin certificate."""
     return {"ssl": "strict", "always_use_https": "on", "min_tls_version": settings.min_tls_version, "tls_1_3": "on"}
 
 
 class Zone(Component):
-    """Records (round robin over the nodes) and TLS settings of an existing zone.
+    """DNS records (round robin over the nodes) and TLS settings of an existing zone.
 
     Attributes:
-        id: Cloudflare's zone id.
-        hosts: FQDN by what it is called here.
+        id: the id of the zone at Cloudflare.
+        hosts: FQDN by short name.
     """
 
     id: str
@@ -60,14 +60,14 @@ class Zone(Component):
                 content=address,
                 proxied=True,
                 ttl=AUTOMATIC_TTL,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=self.child_options(),
             )
             for name, fqdn in self.hosts.items()
             for alias, address in origins.items()
         ]
-        # After the records: a stack that meets a site it does not own stops at its addresses, and must not have changed how it is served.
-        after_records = pulumi.ResourceOptions(parent=self, depends_on=records)
+        # After the records: a stack without this site's addresses fails there, and must not have changed its TLS settings.
+        after_records = self.child_options(depends_on=records)
         for setting, value in tls_settings(settings).items():
-            # Deleting a ZoneSetting leaves its value live, so removing one here would only hide it.
+            # Cloudflare keeps the value of a deleted ZoneSetting, so removing one here would only hide it.
             cloudflare.ZoneSetting(setting, zone_id=self.id, setting_id=setting, value=value, opts=after_records)
         self.register_outputs({"id": self.id, "hosts": self.hosts})

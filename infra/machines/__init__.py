@@ -1,1 +1,9 @@
-"""Hetzner Cloud: addresses that outlive servers, the firewall, the servers."""
+"""Hetzner Cloud: addresses that outlive servers, network, firewall, the CA of the cluster, servers."""
+
+from infra.machines.addresses import NodeAddresses
+from infra.machines.ca import ClusterCA
+from infra.machines.firewall import Firewall
+from infra.machines.network import NodeNetwork
+from infra.machines.servers import Servers
+
+__all__ = ["ClusterCA", "Firewall", "NodeAddresses", "NodeNetwork", "Servers"]

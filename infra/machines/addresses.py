@@ -1,4 +1,4 @@
-"""The nodes' public addresses, which outlive the servers: DNS, firewall and network policies point at them."""
+"""The public IPv4 addresses of the nodes. They outlive the servers, because DNS, firewall and policies refer to them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -12,48 +12,51 @@ from infra.settings.topology import Node
 
 
 def primary_ip_name(alias: str) -> str:
-    """What a node's primary IP is called at Hetzner."""
+    """The name of a node's primary IP at Hetzner."""
     return f"{alias}-ipv4"
 
 
-def expect_address(alias: str, expected: IPv4Address | None, held: str) -> str:
-    """The address Hetzner holds, or a RunError when the settings expect another one."""
-    if expected is not None and held != str(expected):
+def check_address(alias: str, expected: IPv4Address | None, actual: str) -> str:
+    """Returns the actual address. Raises a RunError when the settings expect another one."""
+    if expected is not None and actual != str(expected):
         raise pulumi.RunError(
-            f"honeydue:nodes.{alias}.ipv4 expects {expected}, but Hetzner holds {held} for primary IP {primary_ip_name(alias)}. "
-            "Nothing that points at this node was changed. Correct the setting, or import the address that was meant."
+            f"honeydue:nodes.{alias}.ipv4 expects {expected}, but primary IP {primary_ip_name(alias)} at Hetzner is "
+            f"{actual}. Nothing that refers to this node was changed. Correct the setting, or import the primary IP "
+            f"that is {expected}."
         )
-    return held
+    return actual
 
 
 class NodeAddresses(Component):
-    """One primary IPv4 per node, never deleted with its server (book ch01).
+    """One primary IPv4 address per node, which is not deleted with its server.
 
     Attributes:
-        ipv4: address by alias, checked against the settings.
-        ids: Hetzner's numeric id of the primary IP, by alias.
+        ipv4: the address of each alias, compared with the settings.
+        ids: Hetzner's numeric id of the primary IP of each alias.
     """
 
     ipv4: Mapping[str, pulumi.Output[str]]
     ids: Mapping[str, pulumi.Output[int]]
 
-    def __init__(self, nodes: Mapping[str, Node], *, hetzner: hcloud.Provider) -> None:
-        super().__init__("machines:NodeAddresses", "addresses", provider=hetzner)
-        held = {
+    def __init__(self, nodes: Mapping[str, Node], *, provider: hcloud.Provider) -> None:
+        super().__init__("machines:NodeAddresses", "addresses", provider=provider)
+        primary_ips = {
             alias: hcloud.PrimaryIp(
                 alias,
                 name=primary_ip_name(alias),
                 type="ipv4",
                 location=node.location,
-                # Hetzner's default gives the address back with the server, and the firewall and DNS would point at a stranger.
+                # By default Hetzner deletes the address with its server. Firewall and DNS would then trust the address
+                # of another customer.
                 auto_delete=False,
                 delete_protection=True,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=self.child_options(),
             )
             for alias, node in nodes.items()
         }
         self.ipv4 = {
-            alias: ip.ip_address.apply(partial(expect_address, alias, nodes[alias].ipv4)) for alias, ip in held.items()
+            alias: primary_ip.ip_address.apply(partial(check_address, alias, nodes[alias].ipv4))
+            for alias, primary_ip in primary_ips.items()
         }
-        self.ids = {alias: ip.id.apply(int) for alias, ip in held.items()}
+        self.ids = {alias: primary_ip.id.apply(int) for alias, primary_ip in primary_ips.items()}
         self.register_outputs({"ipv4": self.ipv4})

@@ -1,23 +1,26 @@
-"""What a new node is told on its first boot. It never reaches a living one: `userData` is ignored there. See docs/nodes.md."""
+"""The user data of a node, which cloud-init reads on the first boot and never again (docs/nodes.md).
+
+Changed user data does not affect an existing node: `userData` is ignored there.
+"""
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files as packaged
+from importlib.resources import files as package_files
 from pathlib import PurePosixPath
 
 import pulumi
 import yaml
 
 from infra.machines import host, k3s
-from infra.machines.node_config import Boot
+from infra.machines.node_config import NodeConfig
 from infra.settings.topology import Access, ClusterSettings
 
-LIMIT = 32 * 1024
-"""Bytes of user data that Hetzner takes (https://docs.hetzner.cloud/#servers-create-a-server)."""
-TLS = PurePosixPath("/var/lib/rancher/k3s/server/tls")
+USER_DATA_LIMIT = 32 * 1024
+"""Bytes that Hetzner accepts (https://docs.hetzner.cloud/#servers-create-a-server)."""
+TLS_DIRECTORY = PurePosixPath("/var/lib/rancher/k3s/server/tls")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as such: readable in a review, and shorter than one line with escapes."""
+    """Writes multi-line text as a block. It is readable in a review and shorter than one line with escapes."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
@@ -26,84 +29,89 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
-def user_data(boot: Boot, *, cluster: ClusterSettings, access: Access) -> str:
-    """Cloud-config of one node; a RunError when Hetzner would not take it."""
+def user_data(node: NodeConfig, *, cluster: ClusterSettings, access: Access) -> str:
+    """The cloud-config of one node. Raises a RunError when it is larger than Hetzner accepts."""
     text = "#cloud-config\n" + _yaml(
         {
-            "hostname": boot.hostname,
+            "hostname": node.hostname,
             "preserve_hostname": False,
-            # Keys only: a server created with keys has no password, and none shall be set later. They are root's.
+            # Keys only. A server that is created with keys has no password, and cloud-init must not set one. The keys
+            # are those of root.
             "ssh_pwauth": False,
             "disable_root": False,
             "ntp": {"enabled": True, "ntp_client": "systemd-timesyncd", "servers": list(host.TIME_SERVERS)},
             "package_update": True,
-            # Now, while nothing runs yet that a restart would hurt.
+            # Upgrade now, while no workload is running that a restart would interrupt.
             "package_upgrade": True,
             "packages": list(host.packages(cluster)),
-            "write_files": list(_files(boot, cluster, access)),
+            "write_files": list(_files(node, cluster, access)),
             "runcmd": COMMANDS,
         }
     )
-    if (size := len(text.encode())) > LIMIT:
-        raise pulumi.RunError(f"The user data of {boot.hostname} has {size} bytes, and Hetzner takes {LIMIT}.")
+    if (size := len(text.encode())) > USER_DATA_LIMIT:
+        raise pulumi.RunError(
+            f"The user data of {node.hostname} has {size} bytes; Hetzner accepts at most {USER_DATA_LIMIT}."
+        )
     return text
 
 
 COMMANDS = [
-    # What was written is not in force yet: the folders' modes, the kernel's settings, the units, the journal's limits.
+    # Apply the files that were written: directory modes, kernel settings, units and the limits of the journal.
     ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/k3s.conf"],
     ["sysctl", "--quiet", "--system"],
     ["systemctl", "daemon-reload"],
     ["systemctl", "restart", "systemd-journald"],
-    # Ubuntu's sshd is started by a socket, which a generator makes of sshd's configuration at daemon-reload, and which cannot be
-    # restarted while the service runs. A configuration that sshd refuses must not lock everybody out; its check wants the folder.
-    "mkdir -p /run/sshd; if sshd -t; then systemctl stop ssh.service; systemctl restart ssh.socket || systemctl restart ssh.service; fi",
+    # Ubuntu starts sshd through a socket unit, which a generator creates from sshd's configuration at daemon-reload. The
+    # socket cannot be restarted while the service is running. A configuration that sshd rejects must not lock out the
+    # operators; `sshd -t` needs the directory.
+    "mkdir -p /run/sshd; if sshd -t; then systemctl stop ssh.service; "
+    "systemctl restart ssh.socket || systemctl restart ssh.service; fi",
     ["systemctl", "enable", "--now", "metadata-guard.service"],
-    # Not awaited: a node may wait for its cluster for ever, and cloud-init shall be done.
+    # Do not wait for k3s: a node may wait for its cluster for any time, and cloud-init must complete.
     ["systemctl", "enable", "k3s.service"],
     ["systemctl", "start", "--no-block", "k3s.service"],
 ]
 
 
-def _files(boot: Boot, cluster: ClusterSettings, access: Access) -> Iterator[Mapping[str, str]]:
+def _files(node: NodeConfig, cluster: ClusterSettings, access: Access) -> Iterator[Mapping[str, str]]:
     for path, content in host.files(access).items():
         yield _file(path, content)
     for name in ("k3s-install", "k3s-role"):
-        yield _file(f"/usr/local/sbin/{name}", _packaged(f"{name}.sh"), mode="0755")
+        yield _file(f"/usr/local/sbin/{name}", _package_file(f"{name}.sh"), mode="0755")
     for unit in ("metadata-guard.service", "k3s.service"):
-        yield _file(f"/etc/systemd/system/{unit}", _packaged(unit))
-    yield _file("/etc/honeydue/metadata-guard.nft", _packaged("metadata-guard.nft"))
-    yield _file("/etc/honeydue/node.env", _environment(boot, cluster), mode="0600")
-    yield _file("/etc/honeydue/k3s-token", boot.token + "\n", mode="0600")
-    yield _file("/etc/rancher/k3s/config.yaml", _yaml(k3s.configuration(boot, cluster)), mode="0600")
-    if boot.role == "server":
-        yield _file(k3s.ADMISSION, _yaml(k3s.admission()), mode="0600")
+        yield _file(f"/etc/systemd/system/{unit}", _package_file(unit))
+    yield _file("/etc/honeydue/metadata-guard.nft", _package_file("metadata-guard.nft"))
+    yield _file("/etc/honeydue/node.env", _environment(node, cluster), mode="0600")
+    yield _file("/etc/honeydue/k3s-token", node.join_token + "\n", mode="0600")
+    yield _file("/etc/rancher/k3s/config.yaml", _yaml(k3s.configuration(node, cluster)), mode="0600")
+    if node.role == "server":
+        yield _file(k3s.ADMISSION_CONFIG, _yaml(k3s.admission_config()), mode="0600")
         yield _file(k3s.AUDIT_POLICY, _yaml(k3s.audit_policy()), mode="0600")
-    # Byte for byte: the token holds the hash of one of them.
-    for name, pem in boot.authority.items():
-        yield _file(TLS / name, pem, mode="0600")
+    # Byte for byte, because the token contains the hash of a CA certificate.
+    for name, pem in node.ca_files.items():
+        yield _file(TLS_DIRECTORY / name, pem, mode="0600")
 
 
 def _file(path: str | PurePosixPath, content: str, *, mode: str = "0644") -> Mapping[str, str]:
     return {"path": str(path), "permissions": mode, "content": content}
 
 
-def _environment(boot: Boot, cluster: ClusterSettings) -> str:
-    """What both scripts and k3s.service read."""
+def _environment(node: NodeConfig, cluster: ClusterSettings) -> str:
+    """The variables of both scripts and of k3s.service."""
     values = {
-        "NODE_NAME": boot.hostname,
-        "NODE_ADDRESS": boot.address,
-        "NODE_ROLE": boot.role,
-        "NODE_PEERS": " ".join(boot.peers),
-        "NODE_FOUNDS": "yes" if boot.founds else "no",
+        "NODE_NAME": node.hostname,
+        "NODE_ADDRESS": node.address,
+        "NODE_ROLE": node.role,
+        "NODE_PEERS": " ".join(node.peers),
+        "NODE_CLUSTER_INIT": "yes" if node.cluster_init else "no",
         "K3S_VERSION": cluster.k3s_version,
         "K3S_SHA256": cluster.k3s_sha256 or "",
     }
     return "".join(f"{key}='{value}'\n" for key, value in values.items())
 
 
-def _packaged(name: str) -> str:
-    return packaged("infra.machines").joinpath("files", name).read_text()
+def _package_file(name: str) -> str:
+    return package_files("infra.machines").joinpath("files", name).read_text()
 
 
 def _yaml(value: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""The firewall in front of the nodes: the book's UFW rules as a Hetzner Cloud Firewall (book ch04, ch20)."""
+"""The Hetzner Cloud Firewall in front of the nodes. HTTPS is only open to Cloudflare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from infra.component import Component
-from infra.edge.ranges import CloudflareRanges
+from infra.edge import CloudflareRanges
 from infra.settings.schema import Settings
 from infra.settings.topology import Access
 
-# https://docs.hetzner.cloud/#firewalls; past any of them the API refuses the whole firewall, and a server stays without one.
+# Limits of https://docs.hetzner.cloud/#firewalls. The API rejects the whole firewall when one is exceeded, and a server
+# would be without any.
 RULES_PER_FIREWALL = 50
 CIDRS_PER_RULE = 100
 EFFECTIVE_RULES = 500
@@ -23,7 +24,7 @@ OVERLAY_PORTS: Mapping[str, str] = {"vxlan": "8472", "wireguard-native": "51820-
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Inbound traffic that is let through; what no rule names is dropped."""
+    """Inbound traffic that is allowed. The firewall drops traffic that matches no rule."""
 
     description: str
     protocol: Literal["tcp", "udp", "icmp"]
@@ -32,15 +33,16 @@ class Rule:
 
 
 def rules(
-    *, access: Access, web_from: CloudflareRanges, nodes: Sequence[pulumi.Input[str]], flannel_backend: str
+    *, access: Access, allow_https_from: CloudflareRanges, nodes: Sequence[pulumi.Input[str]], flannel_backend: str
 ) -> list[Rule]:
-    """Every rule, in the order it is shown. `nodes` are the nodes' own CIDRs; none where they talk on a private network.
+    """All rules in display order. `nodes` are the CIDRs of the nodes; empty when they use a private network.
 
-    Hetzner's firewall never sees a private network (https://docs.hetzner.com/cloud/firewalls/faq/): rules for it would be decoration.
+    Hetzner's firewalls do not filter private networks (https://docs.hetzner.com/cloud/firewalls/faq/), so rules for
+    such a network would have no effect.
     """
     operators = [str(network) for network in access.operators]
-    always = [
-        Rule(description="HTTPS from Cloudflare alone", protocol="tcp", port="443", sources=web_from.all),
+    from_outside = [
+        Rule(description="HTTPS from Cloudflare alone", protocol="tcp", port="443", sources=allow_https_from.all),
         Rule(description="SSH from operators", protocol="tcp", port=str(access.ssh_port), sources=operators),
         Rule(
             description="Kubernetes API from operators and nodes",
@@ -49,7 +51,7 @@ def rules(
             sources=[*operators, *nodes],
         ),
     ]
-    between = [
+    between_nodes = [
         Rule(description="etcd between nodes", protocol="tcp", port="2379-2380", sources=nodes),
         Rule(description="kubelet between nodes", protocol="tcp", port="10250", sources=nodes),
         Rule(
@@ -59,29 +61,29 @@ def rules(
             sources=nodes,
         ),
     ]
-    ping = Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE)
-    return [*always, *(between if nodes else []), ping]
+    icmp = Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE)
+    return [*from_outside, *(between_nodes if nodes else []), icmp]
 
 
-def check_limits(wanted: Sequence[Rule]) -> None:
-    """Raises a RunError when Hetzner would refuse the firewall; called before anything is."""
-    excess = [
+def check_limits(firewall_rules: Sequence[Rule]) -> None:
+    """Raises a RunError when Hetzner would reject the firewall."""
+    violations = [
         f'rule "{rule.description}" has {len(rule.sources)} source CIDRs, at most {CIDRS_PER_RULE} are allowed'
-        for rule in wanted
+        for rule in firewall_rules
         if len(rule.sources) > CIDRS_PER_RULE
     ]
-    if len(wanted) > RULES_PER_FIREWALL:
-        excess.append(f"{len(wanted)} rules, at most {RULES_PER_FIREWALL} are allowed")
-    if (effective := sum(len(rule.sources) for rule in wanted)) > EFFECTIVE_RULES:
-        excess.append(f"{effective} rules times sources, at most {EFFECTIVE_RULES} are allowed")
-    if excess:
+    if len(firewall_rules) > RULES_PER_FIREWALL:
+        violations.append(f"{len(firewall_rules)} rules, at most {RULES_PER_FIREWALL} are allowed")
+    if (effective := sum(len(rule.sources) for rule in firewall_rules)) > EFFECTIVE_RULES:
+        violations.append(f"{effective} rules times sources, at most {EFFECTIVE_RULES} are allowed")
+    if violations:
         raise pulumi.RunError(
-            "Hetzner would refuse the firewall: " + "; ".join(excess) + ". Shorten honeydue:access.operators."
+            f"Hetzner would reject the firewall: {'; '.join(violations)}. Shorten honeydue:access.operators."
         )
 
 
 class Firewall(Component):
-    """One firewall for all nodes; servers name it by id, so that it is in force before their first boot.
+    """One firewall for all nodes. Servers refer to it by id, so that it is active before their first boot.
 
     Attributes:
         id: Hetzner's numeric id.
@@ -93,22 +95,23 @@ class Firewall(Component):
         self,
         settings: Settings,
         *,
-        web_from: CloudflareRanges,
+        allow_https_from: CloudflareRanges,
         nodes: Mapping[str, pulumi.Output[str]],
-        hetzner: hcloud.Provider,
+        provider: hcloud.Provider,
     ) -> None:
-        super().__init__("machines:Firewall", "firewall", provider=hetzner)
+        super().__init__("machines:Firewall", "firewall", provider=provider)
         public = settings.cluster.network == "public"
-        wanted = rules(
+        firewall_rules = rules(
             access=settings.access,
-            web_from=web_from,
+            allow_https_from=allow_https_from,
             nodes=[pulumi.Output.concat(address, "/32") for address in nodes.values()] if public else [],
             flannel_backend=settings.cluster.flannel_backend,
         )
-        check_limits(wanted)
+        check_limits(firewall_rules)
         if settings.access.open_to_the_world:
             pulumi.log.warn(
-                "honeydue:access.operators lets the whole world reach SSH and the Kubernetes API; narrow it to your own CIDRs.",
+                "honeydue:access.operators allows the whole internet to reach SSH and the Kubernetes API. "
+                "Restrict it to your own CIDRs.",
                 self,
             )
         firewall = hcloud.Firewall(
@@ -122,9 +125,9 @@ class Firewall(Component):
                     source_ips=list(rule.sources),
                     description=rule.description,
                 )
-                for rule in wanted
+                for rule in firewall_rules
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self.child_options(),
         )
         self.id = firewall.id.apply(int)
         self.register_outputs({"id": self.id})

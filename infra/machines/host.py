@@ -1,4 +1,4 @@
-"""The host below k3s: who gets in, what is updated, how the kernel is set (book ch20)."""
+"""The operating system below k3s: packages, SSH, updates, kernel settings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,57 +7,57 @@ from infra.settings.topology import Access, ClusterSettings
 PACKAGES = (
     "curl",
     "fail2ban",
-    # To look at what kube-proxy set up: `ipvsadm -Ln`. k3s brings what it needs itself.
+    # For inspection of kube-proxy's rules: `ipvsadm -Ln`. k3s does not need it.
     "ipvsadm",
     "jq",
     "needrestart",
     "nftables",
     "openssl",
-    # By which fail2ban reads the journal; Ubuntu writes no auth.log to a file any more.
+    # fail2ban reads the journal with it. Ubuntu no longer writes auth.log.
     "python3-systemd",
     "unattended-upgrades",
 )
 
 TIME_SERVERS = ("ntp1.hetzner.de", "ntp2.hetzner.com", "ntp3.hetzner.net")
-"""https://docs.hetzner.com/dns-console/dns/general/time-servers. Certificates and leases are void on a node with another time."""
+"""https://docs.hetzner.com/dns-console/dns/general/time-servers. Certificates and leases need synchronized clocks."""
 
 
 def packages(cluster: ClusterSettings) -> Sequence[str]:
-    """Installed on the first boot."""
-    # `wg show` tells whether the nodes have shaken hands; the kernel does the rest.
+    """Packages that are installed on the first boot."""
+    # `wg show` displays the handshakes between the nodes. The kernel contains WireGuard itself.
     return [*PACKAGES, *(["wireguard-tools"] if cluster.flannel_backend == "wireguard-native" else [])]
 
 
 def files(access: Access) -> Mapping[str, str]:
-    """By path; none of them is secret."""
+    """Configuration files by path. None is secret."""
     return {
-        # Before the image's own files: of each option sshd takes the first it finds.
+        # Sorted before the files of the image: sshd uses the first value of each option.
         "/etc/ssh/sshd_config.d/01-honeydue.conf": SSHD.format(port=access.ssh_port),
         "/etc/fail2ban/jail.d/honeydue.local": JAIL.format(port=access.ssh_port),
         "/etc/apt/apt.conf.d/52honeydue": APT,
         "/etc/needrestart/conf.d/honeydue.conf": NEEDRESTART,
         "/etc/systemd/journald.conf.d/honeydue.conf": JOURNAL,
         "/etc/sysctl.d/90-kubelet.conf": SYSCTL,
-        "/etc/tmpfiles.d/k3s.conf": FOLDERS,
+        "/etc/tmpfiles.d/k3s.conf": DIRECTORIES,
     }
 
 
 SSHD = """\
 Port {port}
-# Keys only; root only by key.
+# Public keys only, for root as well.
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 AuthenticationMethods publickey
-# What one connection may try, and how many that have not logged in there may be at once.
+# Limits of one connection, and of connections that have not authenticated yet.
 MaxAuthTries 4
 LoginGraceTime 30
 MaxStartups 10:30:60
-# Sessions of clients that are gone end after a quarter of an hour.
+# Close the sessions of clients that have not responded for 15 minutes.
 ClientAliveInterval 300
 ClientAliveCountMax 3
 X11Forwarding no
-# A key that is lent to a node could be used by anyone who is root there.
+# Every root user of the node could use a forwarded agent.
 AllowAgentForwarding no
 """
 
@@ -65,7 +65,7 @@ JAIL = """\
 [DEFAULT]
 banaction = nftables
 banaction_allports = nftables[type=allports]
-# Twice as long each time.
+# Double the ban time with every ban.
 bantime.increment = true
 
 [sshd]
@@ -78,26 +78,26 @@ bantime = 1h
 """
 
 APT = """\
-// A mirror that is away for a moment must not leave a node without jq or nft: the first boot asks for them, and no other.
+// The first boot installs jq and nft only once. A mirror that is unavailable for a moment must not leave a node without.
 Acquire::Retries "10";
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 APT::Periodic::AutocleanInterval "7";
-// The security pocket only is Ubuntu's default here, and stays.
+// Ubuntu's default origins stay: security updates only.
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
-// Never by itself: three nodes that reboot in one night are a cluster without quorum. One at a time is the cluster's business.
+// No automatic reboot: three nodes that reboot in one night lose etcd's quorum. kured reboots one node at a time.
 Unattended-Upgrade::Automatic-Reboot "false";
 """
 
 # A Perl snippet: 0 is "do not restart".
 NEEDRESTART = """\
-# After an upgrade of a library needrestart restarts what uses it. k3s uses none, and restarts only when somebody means it.
+# needrestart restarts the services that use an upgraded library. k3s uses none. Only an upgrade of k3s restarts it.
 $nrconf{override_rc}{qr(^k3s)} = 0;
 """
 
 JOURNAL = """\
 [Journal]
-# Kept over a reboot: it tells why there was one.
+# Kept across reboots, to explain why the node rebooted.
 Storage=persistent
 SystemMaxUse=1G
 SystemKeepFree=2G
@@ -105,18 +105,19 @@ MaxRetentionSec=1month
 """
 
 SYSCTL = """\
-# What the kubelet insists on (protect-kernel-defaults): without these it does not start.
+# Required by the kubelet's protect-kernel-defaults: it does not start with other values.
 vm.panic_on_oom=0
 vm.overcommit_memory=1
 kernel.panic=10
 kernel.panic_on_oops=1
-# Ubuntu's 128 are used up by some dozens of pods that watch files ("too many open files").
+# Ubuntu's 128 instances are exhausted by some dozens of pods that watch files ("too many open files").
 fs.inotify.max_user_instances=8192
 fs.inotify.max_user_watches=524288
 """
 
-# Made at each boot, and by hand before cloud-init's files get their first reader: cloud-init makes folders that all may enter.
-FOLDERS = """\
+# Created at each boot, and explicitly before the first service reads cloud-init's files: cloud-init creates directories
+# that every user may enter.
+DIRECTORIES = """\
 d /etc/honeydue 0700 root root
 d /etc/rancher 0755 root root
 d /etc/rancher/k3s 0700 root root

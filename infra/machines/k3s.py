@@ -1,21 +1,21 @@
-"""What k3s is configured with, hardened as its own guide says (https://docs.k3s.io/security/hardening-guide)."""
+"""The configuration of k3s, hardened according to its guide: https://docs.k3s.io/security/hardening-guide."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from infra.machines.node_config import Boot
+from infra.machines.node_config import NodeConfig
 from infra.settings.topology import ClusterSettings
 
-SERVER_FILES = PurePosixPath("/var/lib/rancher/k3s/server")
-ADMISSION = SERVER_FILES / "psa.yaml"
-AUDIT_POLICY = SERVER_FILES / "audit.yaml"
-AUDIT_LOG = SERVER_FILES / "logs/audit.log"
+SERVER_DIRECTORY = PurePosixPath("/var/lib/rancher/k3s/server")
+ADMISSION_CONFIG = SERVER_DIRECTORY / "psa.yaml"
+AUDIT_POLICY = SERVER_DIRECTORY / "audit.yaml"
+AUDIT_LOG = SERVER_DIRECTORY / "logs/audit.log"
 
-SNAPSHOT_SECRET = "k3s-etcd-snapshot-s3-config"  # noqa: S105  # the name of a Secret, not one
-"""In kube-system: endpoint, bucket and keys of the snapshots' second place. A key that changes is an `up`, and no node is touched."""
+SNAPSHOT_SECRET = "k3s-etcd-snapshot-s3-config"  # noqa: S105  # the name of a Secret
+"""In kube-system: endpoint, bucket and keys for etcd snapshots. A changed key needs an `up` and no change on a node."""
 
 PROCESSES_PER_POD = 4096
-"""Processes and threads of one pod; a fork bomb must not take the node's other pods with it."""
+"""Processes and threads of one pod. A fork bomb must not affect the other pods of the node."""
 
 TLS_CIPHERS = (
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
@@ -27,58 +27,61 @@ TLS_CIPHERS = (
 )
 
 
-def configuration(boot: Boot, cluster: ClusterSettings) -> Mapping[str, object]:
-    """/etc/rancher/k3s/config.yaml: all but the role, which the node finds out itself when it starts."""
-    return {**_every_node(boot), **(_server(boot, cluster) if boot.role == "server" else {})}
+def configuration(node: NodeConfig, cluster: ClusterSettings) -> Mapping[str, object]:
+    """/etc/rancher/k3s/config.yaml. The node itself adds its role when it starts (files/k3s-role.sh)."""
+    return {**_all_nodes(node), **(_server(node, cluster) if node.role == "server" else {})}
 
 
-def _every_node(boot: Boot) -> Mapping[str, object]:
-    # A public address that is the node's own one already is no external one besides.
-    external = {"node-external-ip": boot.public_address} if boot.public_address != boot.address else {}
+def _all_nodes(node: NodeConfig) -> Mapping[str, object]:
+    # On the public network the node address is already the public one, so there is no separate external address.
+    external = {"node-external-ip": node.public_address} if node.public_address != node.address else {}
     return {
-        "node-name": boot.hostname,
-        "node-ip": boot.address,
+        "node-name": node.hostname,
+        "node-ip": node.address,
         **external,
-        # The kubelet stops when the kernel is set otherwise (infra/machines/host.py sets it), instead of changing it itself.
+        # The kubelet does not start when kernel settings differ (infra/machines/host.py sets them), instead of changing
+        # them itself.
         "protect-kernel-defaults": True,
         "kubelet-arg": [
             "streaming-connection-idle-timeout=5m",
             f"pod-max-pids={PROCESSES_PER_POD}",
             f"tls-cipher-suites={','.join(TLS_CIPHERS)}",
         ],
-        # As on the nodes that run: with two modes in one cluster a Service behaves differently from node to node.
+        # As on the existing nodes: with two modes in one cluster, a Service behaves differently from node to node.
         "kube-proxy-arg": ["proxy-mode=ipvs"],
     }
 
 
-def _server(boot: Boot, cluster: ClusterSettings) -> Mapping[str, object]:
+def _server(node: NodeConfig, cluster: ClusterSettings) -> Mapping[str, object]:
     return {
-        # The other nodes and every pod's `kubernetes` Service lead here; left out, k3s takes the external address.
-        "advertise-address": boot.address,
-        "tls-san": sorted({boot.hostname, boot.address, boot.public_address}),
-        # These must be the same on all servers: k3s refuses to join one that differs.
+        # The other nodes and the `kubernetes` Service of every pod use this address. By default k3s advertises the
+        # external address.
+        "advertise-address": node.address,
+        "tls-san": sorted({node.hostname, node.address, node.public_address}),
+        # k3s does not join a server whose values of these options differ.
         "cluster-cidr": str(cluster.pod_cidr),
         "service-cidr": str(cluster.service_cidr),
         "cluster-dns": str(cluster.cluster_dns),
         "flannel-backend": cluster.flannel_backend,
         "secrets-encryption": cluster.secrets_encryption,
-        # Others than root may read it otherwise, on a node where pods can mount paths.
+        # Otherwise other users than root could read it, on a node whose paths pods can mount.
         "write-kubeconfig-mode": "0600",
         "kube-apiserver-arg": [
             "enable-admission-plugins=NodeRestriction,EventRateLimit",
-            f"admission-control-config-file={ADMISSION}",
+            f"admission-control-config-file={ADMISSION_CONFIG}",
             f"audit-policy-file={AUDIT_POLICY}",
             f"audit-log-path={AUDIT_LOG}",
             "audit-log-maxage=30",
             "audit-log-maxbackup=10",
             "audit-log-maxsize=100",
-            # A stolen token of a pod is good for an hour, not for the year that older clients are given.
+            # A stolen token of a pod is valid for an hour instead of a year, the default for older clients.
             "service-account-extend-token-expiration=false",
         ],
-        # The default keeps 12500 finished pods, each of which etcd and every list of pods carry along.
+        # By default 12500 finished pods stay in etcd and in every list of pods.
         "kube-controller-manager-arg": ["terminated-pod-gc-threshold=100"],
-        # Four a day, kept for a week. In the other place k3s counts the snapshots of all servers together and its own way: the
-        # Secret says how many. `etcd-s3-retention` here would make k3s ignore the Secret.
+        # Four snapshots a day on the node's disk, kept for a week. For the bucket, k3s counts the snapshots of all
+        # servers together, and the Secret configures how many it keeps. With `etcd-s3-retention` here, k3s would ignore
+        # the Secret.
         "etcd-snapshot-schedule-cron": "0 */6 * * *",
         "etcd-snapshot-retention": 28,
         "etcd-snapshot-compress": True,
@@ -87,8 +90,8 @@ def _server(boot: Boot, cluster: ClusterSettings) -> Mapping[str, object]:
     }
 
 
-def admission() -> Mapping[str, object]:
-    """The API server's admission plugins: what a namespace without labels of its own allows, and how many events one may write."""
+def admission_config() -> Mapping[str, object]:
+    """The API server's admission plugins: the Pod Security default for namespaces without labels, and event rate limits."""
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AdmissionConfiguration",
@@ -103,8 +106,8 @@ def admission() -> Mapping[str, object]:
                         for mode in ("enforce", "audit", "warn")
                         for key, value in ((mode, "restricted"), (f"{mode}-version", "latest"))
                     },
-                    # k3s' own pods (Traefik on the host network, local-path) could not start. Other privileged add-ons say so by
-                    # labels of their namespace.
+                    # The pods of k3s itself (Traefik on the host network, local-path) could not start otherwise. Other
+                    # privileged add-ons set labels on their namespace.
                     "exemptions": {"usernames": [], "runtimeClasses": [], "namespaces": ["kube-system"]},
                 },
             },
@@ -113,7 +116,8 @@ def admission() -> Mapping[str, object]:
                 "configuration": {
                     "apiVersion": "eventratelimit.admission.k8s.io/v1alpha1",
                     "kind": "Configuration",
-                    # Events a second. A workload that fails in a loop fills etcd otherwise; what is refused is lost, and only that.
+                    # Events per second. A workload that fails in a loop would otherwise fill etcd. Only the events
+                    # above the limit are lost.
                     "limits": [
                         {"type": "Namespace", "qps": 50, "burst": 100, "cacheSize": 2000},
                         {"type": "User", "qps": 10, "burst": 50},
@@ -125,14 +129,14 @@ def admission() -> Mapping[str, object]:
 
 
 def audit_policy() -> Mapping[str, object]:
-    """Who did what and when, never what was in it: a Secret's content must not end up in a log."""
+    """Logs the metadata of requests and never their content, because a log must not contain a Secret's data."""
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
-        # Each request once, when it is answered.
+        # Log each request once, when the response is complete.
         "omitStages": ["RequestReceived"],
         "rules": [
-            # Most of all lines, and nobody's doing: nodes and controllers renew their leases, probes ask for health.
+            # Frequent requests without a user behind them: controllers renew leases, probes check health.
             {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
             {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*"]},
             {"level": "Metadata"},

@@ -1,4 +1,4 @@
-"""The network between the nodes: Hetzner's private one, or for a cluster that was built so the public addresses (book ch03, ch20)."""
+"""The network between the nodes: a private network at Hetzner, or the public addresses for a cluster that uses those."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from infra.component import Component
 from infra.machines.addresses import NodeAddresses
 from infra.settings.schema import Settings
 
-ZONES: Mapping[str, str] = {
+NETWORK_ZONES: Mapping[str, str] = {
     "nbg1": "eu-central",
     "fsn1": "eu-central",
     "hel1": "eu-central",
@@ -17,15 +17,15 @@ ZONES: Mapping[str, str] = {
     "hil": "us-west",
     "sin": "ap-southeast",
 }
-"""https://docs.hetzner.com/cloud/general/locations/"""
+"""By location: https://docs.hetzner.com/cloud/general/locations/"""
 
 
 class NodeNetwork(Component):
-    """Where the nodes reach each other; a network and its subnet when that is private.
+    """The addresses at which nodes reach each other, with a network and a subnet if they are private.
 
     Attributes:
-        addresses: of each alias, what the others call it by.
-        private: by alias, what is not public of that.
+        addresses: of each alias, on this network.
+        private: the private ones of these, by alias; empty on the public network.
         subnet: id of the subnet that servers are attached to; None on the public network.
     """
 
@@ -33,30 +33,32 @@ class NodeNetwork(Component):
     private: Mapping[str, pulumi.Output[str]]
     subnet: pulumi.Output[str] | None
 
-    def __init__(self, settings: Settings, *, public: NodeAddresses, hetzner: hcloud.Provider) -> None:
-        super().__init__("machines:NodeNetwork", "node-network", provider=hetzner)
-        self.register_outputs({})
+    def __init__(self, settings: Settings, *, public: NodeAddresses, provider: hcloud.Provider) -> None:
+        super().__init__("machines:NodeNetwork", "node-network", provider=provider)
         if settings.cluster.network == "public":
             self.addresses, self.private, self.subnet = public.ipv4, {}, None
-            return
-        child = pulumi.ResourceOptions(parent=self)
+        else:
+            self.private = {
+                alias: pulumi.Output.from_input(str(node.private_ipv4)) for alias, node in settings.nodes.items()
+            }
+            self.addresses, self.subnet = self.private, self._private_subnet(settings)
+        self.register_outputs({})
+
+    def _private_subnet(self, settings: Settings) -> pulumi.Output[str]:
+        # Hetzner's firewalls do not filter a private network: network policies restrict the traffic of pods.
         network = hcloud.Network(
             "honeydue",
             name="honeydue",
             ip_range=str(settings.cluster.private_range),
             delete_protection=True,
-            opts=child,
+            opts=self.child_options(),
         )
-        self.subnet = hcloud.NetworkSubnet(
+        subnet = hcloud.NetworkSubnet(
             "nodes",
             network_id=network.id.apply(int),
             type="cloud",
-            network_zone=ZONES[next(iter(settings.nodes.values())).location],
+            network_zone=NETWORK_ZONES[next(iter(settings.nodes.values())).location],
             ip_range=str(settings.cluster.private_range),
-            opts=child,
-        ).id
-        # Hetzner keeps no firewall between them: what may pass is the business of the nodes and of network policies.
-        self.private = {
-            alias: pulumi.Output.from_input(str(node.private_ipv4)) for alias, node in settings.nodes.items()
-        }
-        self.addresses = self.private
+            opts=self.child_options(),
+        )
+        return subnet.id

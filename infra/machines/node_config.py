@@ -1,4 +1,4 @@
-"""What one node is told when it is born."""
+"""The configuration of one node, from which its user data is generated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boot:
-    """Everything about one node that is not the same for all of them.
+class NodeConfig:
+    """The values that differ between nodes.
 
     Attributes:
-        address: where the other nodes reach it, public or private by setting.
-        peers: the same kind of address, of the other servers.
-        founds: whether it may found the cluster when no peer answers.
-        token: in k3s' full form, K10<hash of the authority>::server:<password>.
-        authority: PEM by file below /var/lib/rancher/k3s/server/tls; empty but for the founder.
+        address: where other nodes reach this one: its private or its public address, depending on `cluster.network`.
+        peers: the same kind of address of all other servers.
+        cluster_init: whether the node may bootstrap the cluster when no peer responds.
+        join_token: in the secure format, K10<hash of the CA>::server:<password>.
+        ca_files: PEM by file name below /var/lib/rancher/k3s/server/tls; empty except for the init node.
     """
 
     hostname: str
@@ -22,6 +22,6 @@ class Boot:
     address: str
     public_address: str
     peers: Sequence[str]
-    founds: bool
-    token: str
-    authority: Mapping[str, str]
+    cluster_init: bool
+    join_token: str
+    ca_files: Mapping[str, str]

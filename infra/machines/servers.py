@@ -1,4 +1,4 @@
-"""The servers: three CX33, all of them k3s servers (book ch01, ch02)."""
+"""The servers at Hetzner, with the operators' SSH keys."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,50 +7,54 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.machines.addresses import NodeAddresses
-from infra.machines.ca import Authority
+from infra.machines.ca import ClusterCA
 from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
-from infra.machines.node_config import Boot
+from infra.machines.node_config import NodeConfig
 from infra.settings.schema import Settings
 from infra.settings.topology import Node, servers
 
 LABELS = {"cluster": "honeydue"}
-# Each of these replaces a server when it differs, and on an adopted one it always does: what was typed into the console is
-# not in the API. `placementGroupId` needs the server powered off, so only new servers join the group. For `publicNets` the
-# provider powers it off too, and deletes the address that it had not assigned itself: an adopted server would lose its own.
+# A difference in any of these would replace the server. An adopted server always differs: the API does not return what
+# was entered in the console. `placementGroupId` requires a server that is powered off, so only new servers join the
+# group. For a change of `publicNets` the provider powers the server off and deletes an address that it did not assign
+# itself, so an adopted server would lose its address.
 SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"]
 
 
-def founding(settings: Settings, *, existing: Sequence[str]) -> str | None:
-    """The alias that may found the cluster: the settings' founder, while there is no other server.
+def bootstrap_node(settings: Settings, *, existing_servers: Sequence[str]) -> str | None:
+    """The node that runs `k3s server --cluster-init`, or None when the cluster already has servers.
 
-    A machine that takes the founder's place knows nothing of what was before, and would found a second, empty cluster as soon
-    as the others are silent for a moment.
+    A replaced init node must join instead. It has no data, so it would otherwise create a second, empty cluster as soon
+    as the other servers do not respond for a moment.
     """
     alias = settings.cluster.init_node
     if alias is None or alias == settings.replacing:
         return None
-    return alias if set(existing) <= {settings.nodes[alias].hostname} else None
+    return alias if set(existing_servers) <= {settings.nodes[alias].hostname} else None
 
 
-def existing_servers(settings: Settings, hetzner: hcloud.Provider) -> Sequence[str]:
-    """Hostnames of the cluster's servers, read at plan time; of no interest where nothing is founded."""
+def read_existing_servers(settings: Settings, provider: hcloud.Provider) -> Sequence[str]:
+    """Hostnames of the servers that Hetzner lists under the cluster label, read while planning.
+
+    Empty for a cluster that was not bootstrapped by this program.
+    """
     if not settings.cluster.bootstrapped:
         return []
     selector = ",".join(f"{name}={value}" for name, value in LABELS.items())
-    found = hcloud.get_servers(with_selector=selector, opts=pulumi.InvokeOptions(provider=hetzner))
-    return [server.name for server in found.servers]
+    result = hcloud.get_servers(with_selector=selector, opts=pulumi.InvokeOptions(provider=provider))
+    return [server.name for server in result.servers]
 
 
-class Machines(Component):
-    """The operators' keys, the servers, and the placement group that spreads new ones over different hosts.
+class Servers(Component):
+    """The SSH keys, the servers, and the placement group that puts new servers on different hosts.
 
     Attributes:
-        servers: the server of each alias.
+        by_alias: the server of each alias.
     """
 
-    servers: Mapping[str, hcloud.Server]
+    by_alias: Mapping[str, hcloud.Server]
 
     def __init__(
         self,
@@ -59,82 +63,90 @@ class Machines(Component):
         addresses: NodeAddresses,
         network: NodeNetwork,
         firewall: Firewall,
-        authority: Authority,
-        hetzner: hcloud.Provider,
+        ca: ClusterCA,
+        provider: hcloud.Provider,
     ) -> None:
-        super().__init__("machines:Machines", "machines", provider=hetzner)
-        self._settings, self._addresses, self._network, self._authority = settings, addresses, network, authority
-        child = pulumi.ResourceOptions(parent=self)
-        # A new public key replaces the old one; servers took theirs when they were created.
-        replaceable = pulumi.ResourceOptions(parent=self, protect=False)
+        super().__init__(
+            "machines:Servers",
+            "machines",
+            provider=provider,
+            opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="honeydue:machines:Machines")]),
+        )
+        self._settings, self._addresses, self._network, self._ca = settings, addresses, network, ca
         keys: Sequence[hcloud.SshKey] = [
-            hcloud.SshKey(f"key-{name}", name=name, public_key=public_key, labels=LABELS, opts=replaceable)
+            # A changed public key replaces the resource. Existing servers keep the key that they were created with.
+            hcloud.SshKey(
+                f"key-{name}", name=name, public_key=public_key, labels=LABELS, opts=self.child_options(protect=False)
+            )
             for name, public_key in settings.ssh_keys.items()
         ]
-        spread = hcloud.PlacementGroup("spread", name="honeydue", type="spread", labels=LABELS, opts=child)
-        founder = founding(settings, existing=existing_servers(settings, hetzner))
-        made: dict[str, hcloud.Server] = {}
-        # The founder first: were it to fail alone, the others would wait for a cluster that nobody may found any more.
-        for alias in sorted(settings.nodes, key=lambda alias: alias != settings.cluster.init_node):
+        placement_group = hcloud.PlacementGroup(
+            "spread", name="honeydue", type="spread", labels=LABELS, opts=self.child_options()
+        )
+        init_node = settings.cluster.init_node
+        bootstrapping = bootstrap_node(settings, existing_servers=read_existing_servers(settings, provider))
+        created: dict[str, hcloud.Server] = {}
+        # Create the init node first. If it failed after the others were created, they would wait for a cluster that no
+        # node may bootstrap any more.
+        for alias in sorted(settings.nodes, key=lambda alias: alias != init_node):
             node = settings.nodes[alias]
-            made[alias] = hcloud.Server(
+            created[alias] = hcloud.Server(
                 alias,
                 name=node.hostname,
                 server_type=node.server_type,
-                # A later downgrade stays possible; without it a resize grows the disk for good.
+                # Allows a later downgrade. Otherwise a resize grows the disk permanently.
                 keep_disk=True,
                 image=node.image,
                 location=node.location,
                 public_nets=[
                     hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv4=addresses.ids[alias], ipv6_enabled=True)
                 ],
-                # Inline and not an attachment of its own: it is there at the first boot and goes with its server. And set at creation
-                # alone, as the provider would replace the server at every `up` for what it reads back; another private address in the
-                # settings cuts no living node off.
+                # Inline and not a ServerNetwork, so that the network exists at the first boot and is removed with the
+                # server. Only set at creation: the provider would otherwise replace the server at every `up` because of
+                # the values it reads back. A changed private address in the settings does not disconnect a live node.
                 networks=None
                 if network.subnet is None
                 else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
                 firewall_ids=[firewall.id],
                 ssh_keys=[key.id for key in keys],
-                placement_group_id=spread.id.apply(int),
-                user_data=self._user_data(alias, node, founds=alias == founder),
+                placement_group_id=placement_group.id.apply(int),
+                user_data=self._user_data(alias, node, cluster_init=alias == bootstrapping),
                 labels=LABELS,
-                # Hetzner wants the two alike; they guard the console and the API, `protect` guards this program.
+                # Hetzner requires equal values. They protect against the console and the API, `protect` against this
+                # program.
                 delete_protection=True,
                 rebuild_protection=True,
-                opts=self._options(alias, after=[made[one] for one in made if one == settings.cluster.init_node]),
+                opts=self._server_options(alias, depends_on=[created[init_node]] if init_node in created else []),
             )
-        self.servers = made
-        self.register_outputs({"servers": {alias: server.id for alias, server in made.items()}})
+        self.by_alias = created
+        self.register_outputs({"servers": {alias: server.id for alias, server in created.items()}})
 
-    def _options(self, alias: str, *, after: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
-        meant = alias == self._settings.replacing
+    def _server_options(self, alias: str, *, depends_on: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+        replaced = alias == self._settings.replacing
         private = ["networks"] if self._network.subnet is not None else []
-        return pulumi.ResourceOptions(
-            parent=self,
-            # Ignored properties are those of the old one even in its replacement, which would come with the image and the user
-            # data of years ago.
-            ignore_changes=[] if meant else [*SET_AT_CREATION, *private],
-            protect=False if meant else None,
-            # The new one takes the name and the address of the old.
+        return self.child_options(
+            # A replacement keeps the old values of ignored properties. It would have the image and the user data of the
+            # server that it replaces.
+            ignore_changes=[] if replaced else [*SET_AT_CREATION, *private],
+            protect=not replaced,
+            # The replacement takes over the name and the address.
             delete_before_replace=True,
-            depends_on=list(after),
+            depends_on=depends_on,
         )
 
-    def _user_data(self, alias: str, node: Node, *, founds: bool) -> pulumi.Output[str]:
+    def _user_data(self, alias: str, node: Node, *, cluster_init: bool) -> pulumi.Output[str]:
         settings, addresses = self._settings, self._network.addresses
-        peers = [addresses[other] for other in servers(settings.nodes) if other != alias]
-        told = pulumi.Output.all(
+        resolved = pulumi.Output.all(
             address=addresses[alias],
             public_address=self._addresses.ipv4[alias],
-            peers=peers,
-            token=self._authority.token,
-            authority=self._authority.files if alias == settings.cluster.init_node else {},
+            peers=[addresses[peer] for peer in servers(settings.nodes) if peer != alias],
+            join_token=self._ca.join_token,
+            ca_files=self._ca.files if alias == settings.cluster.init_node else {},
         )
         return pulumi.Output.secret(
-            told.apply(
-                lambda parts: user_data(
-                    Boot(hostname=node.hostname, role=node.role, founds=founds, **parts),
+            resolved.apply(
+                lambda values: user_data(
+                    NodeConfig(hostname=node.hostname, role=node.role, cluster_init=cluster_init, **values),
                     cluster=settings.cluster,
                     access=settings.access,
                 )

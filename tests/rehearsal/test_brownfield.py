@@ -195,7 +195,7 @@ def test_an_up_without_adoption_stops_before_it_touches_what_serves(brownfield_w
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
     # Whichever comes first ends the program.
-    assert re.search(r"expects 178\.\S+, but Hetzner holds 203\.0\.113\.|SSH key not unique", said)
+    assert re.search(r"expects 178\.\S+, but primary IP \S+ at Hetzner is 203\.0\.113\.|SSH key not unique", said)
     assert "Traceback" not in said
 
     assert everything(brownfield_world) == objects

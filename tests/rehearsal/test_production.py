@@ -144,7 +144,10 @@ def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(unapp
         refused = unapplied.pulumi("up", "--yes", "--skip-preview", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
-    assert "honeydue:nodes.hetzner2.ipv4 expects 178.105.32.198, but Hetzner holds 203.0.113.9" in said
+    assert (
+        "honeydue:nodes.hetzner2.ipv4 expects 178.105.32.198, but primary IP hetzner2-ipv4 at Hetzner is 203.0.113.9"
+        in said
+    )
     assert "Traceback" not in said
     created = urns(unapplied)
     assert any("PrimaryIp::hetzner2" in urn for urn in created)

@@ -165,12 +165,6 @@ class Recorder(mocks.MockMonitor):
         )
         return answer
 
-    def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802  # gRPC's name
-        """Without alias specs, so that the SDK computes the aliases of each resource, with those of its parents."""
-        info = super().GetDeploymentInfo(request)  # type: ignore[no-untyped-call]
-        info.supportedFeatures.remove(resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS)
-        return info
-
 
 def unwrap(value: Any) -> Any:
     """Secrets opened, as tests look at what is inside; that they are secret is read from the request."""

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 import yaml
 
-from infra.machines.ca import AUTHORITIES, full_token
+from infra.machines.ca import CA_COMMON_NAMES, secure_token
 from tests.unit.capture import Capture, Registration, run
 
 FOUNDER = "hetzner1"
@@ -28,13 +28,13 @@ def told(server: Registration) -> Mapping[str, str]:
 
 
 def founders(capture: Capture) -> list[str]:
-    return [one.name for one in capture.of("Server") if told(one)["NODE_FOUNDS"] == "yes"]
+    return [one.name for one in capture.of("Server") if told(one)["NODE_CLUSTER_INIT"] == "yes"]
 
 
 def test_the_founder_alone_may_found_and_alone_has_the_authoritys_keys(founded: Capture) -> None:
     assert founders(founded) == [FOUNDER]
     for server in founded.of("Server"):
-        holds = [file for file in AUTHORITIES if f"{file}\\n".replace("/", "-") in repr(server.inputs["userData"])]
+        holds = [file for file in CA_COMMON_NAMES if f"{file}\\n".replace("/", "-") in repr(server.inputs["userData"])]
         assert ("privateKeyPem of server-ca" in server.inputs["userData"]) == (server.name == FOUNDER), holds
 
 
@@ -98,7 +98,7 @@ def test_the_kubeconfig_is_an_output_made_of_what_was_made_here(founded: Capture
 
 
 def test_the_token_pins_the_authority(founded: Capture) -> None:
-    assert founded.outputs["joinToken"] == full_token("certPem of server-ca\n", "result of k3s-token\n")
+    assert founded.outputs["joinToken"] == secure_token("certPem of server-ca\n", "result of k3s-token\n")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def node(tmp_path: Path, cluster: K3s, peers: Sequence[Peer]) -> NewNode:
             "NODE_ADDRESS": "127.0.6.1",
             "NODE_ROLE": role,
             "NODE_PEERS": " ".join(peer.address for peer in peers),
-            "NODE_FOUNDS": "yes" if founds else "no",
+            "NODE_CLUSTER_INIT": "yes" if founds else "no",
         }
         made.write("etc/honeydue/node.env", "".join(f"{key}='{value}'\n" for key, value in environment.items()))
         made.write("etc/honeydue/k3s-token", (cluster.token if token is None else token) + "\n")
@@ -135,7 +135,7 @@ def test_a_stranger_is_not_joined(node: NewNode, stranger: K3s, peers: Sequence[
     new = node()
     with peers[0].serve(stranger):
         process = new.start("k3s-role")
-        until_said(new, "127.0.6.2 is a stranger")
+        until_said(new, "127.0.6.2 belongs to another cluster")
         process.terminate()
         process.wait(30)
     assert not new.role.exists()
@@ -149,7 +149,7 @@ def test_who_only_shows_our_certificate_is_not_joined(
     new = node()
     with peers[0].serve(cluster, certified_by=stranger):
         process = new.start("k3s-role")
-        until_said(new, "127.0.6.2 does not prove that it has the authority")
+        until_said(new, "127.0.6.2 has no certificate of the CA that it presents")
         process.terminate()
         process.wait(30)
     assert not new.role.exists()
@@ -228,7 +228,7 @@ def test_while_the_predecessor_stands_it_neither_joins_nor_founds(
     refuse.touch()
     with peers[0].serve(cluster):
         process = new.start("k3s-role")
-        until_said(new, "127.0.6.2 is ours, but the Node of our predecessor could not be removed")
+        until_said(new, "127.0.6.2 is a server of this cluster, but the Node of the predecessor could not be removed")
         # Asked again, more often than a founder asks before it founds.
         until(lambda: new.commands, "k3s kubectl", times=5)
         assert process.poll() is None
@@ -243,7 +243,7 @@ def test_a_founder_that_saw_the_cluster_once_does_not_found(node: NewNode, clust
     (new.tools / "refuse").touch()
     with peers[0].serve(cluster):
         process = new.start("k3s-role")
-        until_said(new, "is ours, but")
+        until_said(new, "is a server of this cluster, but")
     until_said(new, "127.0.6.2 does not answer")
     until(lambda: new.commands, f"https://{ADDRESSES[1]}:6443/cacerts", times=6)
     assert process.poll() is None

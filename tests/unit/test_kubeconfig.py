@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from infra.cluster import kubeconfig
-from infra.cluster.kubeconfig import Administrator, SilentError, first_ready, reachable, written
+from infra.cluster.kubeconfig import Credentials, NotReadyError, first_ready, kubeconfig_yaml, wait_for_server
 from rehearsal import pki
 
 _OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
@@ -26,7 +26,7 @@ class Ready(BaseHTTPRequestHandler):
     """An API server that is ready."""
 
     status = 200
-    served: Sequence[str] = kubeconfig.ASKED
+    served: Sequence[str] = kubeconfig.REQUIRED_PATHS
 
     def do_GET(self) -> None:
         self.send_response(self.status if self.path in self.served else 404)
@@ -49,17 +49,17 @@ class WithoutTraefik(Ready):
 
 
 @pytest.fixture
-def administrator(tmp_path: Path) -> Administrator:
+def administrator(tmp_path: Path) -> Credentials:
     authority = pki.CertificateAuthority.create(tmp_path, "ca")
     authority.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
     client = authority.issue(tmp_path, "admin", common_name="system:admin")
     pki.CertificateAuthority.create(tmp_path, "stranger").issue(
         tmp_path, "strangers-server", common_name="server", hosts=NODES.values()
     )
-    return Administrator(
-        authority=authority.files.certificate.read_text(),
-        certificate=client.certificate.read_text(),
-        key=client.key.read_text(),
+    return Credentials(
+        ca_certificate=authority.files.certificate.read_text(),
+        client_certificate=client.certificate.read_text(),
+        client_key=client.key.read_text(),
     )
 
 
@@ -85,30 +85,30 @@ def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name
     ],
 )
 def test_the_first_that_is_ready_is_spoken_to(
-    tmp_path: Path, administrator: Administrator, standing: Sequence[tuple[str, type[Ready]]], expected: str
+    tmp_path: Path, administrator: Credentials, standing: Sequence[tuple[str, type[Ready]]], expected: str
 ) -> None:
     with ExitStack() as servers:
         for alias, handler in standing:
             servers.enter_context(api_server(tmp_path, NODES[alias], handler))
         assert first_ready(NODES, administrator) == NODES[expected]
-        server = yaml.safe_load(written(administrator, addresses=NODES, context="default"))["clusters"][0]["cluster"][
-            "server"
-        ]
+        server = yaml.safe_load(kubeconfig_yaml(administrator, addresses=NODES, context="default"))["clusters"][0][
+            "cluster"
+        ]["server"]
         assert server == f"https://{NODES[expected]}:6443"
 
 
-def test_a_stranger_on_a_recycled_address_is_not_believed(tmp_path: Path, administrator: Administrator) -> None:
-    with api_server(tmp_path, NODES["one"], name="strangers-server"), pytest.raises(SilentError):
+def test_a_stranger_on_a_recycled_address_is_not_believed(tmp_path: Path, administrator: Credentials) -> None:
+    with api_server(tmp_path, NODES["one"], name="strangers-server"), pytest.raises(NotReadyError):
         first_ready(NODES, administrator)
 
 
-def test_an_up_waits_and_says_what_to_look_at(administrator: Administrator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_up_waits_and_says_what_to_look_at(administrator: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubeconfig, "FIRST_BOOT_SECONDS", 0)
     told = re.escape(f"one ({NODES['one']}), two ({NODES['two']})")
     with pytest.raises(pulumi.RunError, match=rf"{told}.*honeydue:access\.operators.*journalctl -u k3s"):
-        reachable(NODES, administrator)
+        wait_for_server(NODES, administrator)
 
 
-def test_a_preview_does_not_wait(administrator: Administrator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_does_not_wait(administrator: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
-    assert reachable(NODES, administrator) == NODES["one"]
+    assert wait_for_server(NODES, administrator) == NODES["one"]

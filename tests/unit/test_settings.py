@@ -162,7 +162,8 @@ def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
     elsewhere = copy.deepcopy(settings)
     elsewhere["honeydue:nodes"]["hetzner2"]["ipv4"] = "203.0.113.9"
     with pytest.raises(
-        pulumi.RunError, match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but Hetzner holds 203\.0\.113\.9"
+        pulumi.RunError,
+        match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but primary IP hetzner2-ipv4 at Hetzner is 203\.0\.113\.9",
     ):
         run(settings, held_by_hetzner=elsewhere)
 

@@ -5,7 +5,6 @@ program before its components were renamed: urns-existing-cluster.txt is the sta
 others are registrations. A new resource needs no new list. A resource that is removed on purpose is removed from them.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,21 @@ def existing_cluster() -> Capture:
     return run({**example_settings(), "honeydue:sshKeys": {"rehearsal": keys["operator"]}})
 
 
-def identities(program: Capture) -> Iterator[str]:
-    """URNs and aliases of all registrations, as the engine writes them: without the stack as the parent."""
+def identities(program: Capture) -> set[str]:
+    """URNs and aliases of all registrations, computed like the engine: children inherit the aliases of their parent."""
+    prefixes: dict[str, set[str]] = {}
+    result = set()
     for registration in program.registrations:
-        for urn in (registration.urn, *registration.request.aliasURNs):
-            yield urn.replace("urn:pulumi:stack::project::", "urn:pulumi:prod::honeydue::").replace(
-                "pulumi:pulumi:Stack$", ""
-            )
+        request = registration.request
+        inherited = prefixes.get(request.parent, {""})
+        names = {(prefix, request.type, request.name) for prefix in inherited}
+        for alias in request.aliases:
+            assert alias.WhichOneof("alias") == "spec", "no alias is a URN yet"
+            for prefix in {""} if alias.spec.noParent else inherited:
+                names.add((prefix, alias.spec.type or request.type, alias.spec.name or request.name))
+        prefixes[registration.urn] = {f"{prefix}{kind}$" for prefix, kind, _ in names}
+        result |= {f"urn:pulumi:prod::honeydue::{prefix}{kind}::{name}" for prefix, kind, name in names}
+    return result
 
 
 @pytest.mark.parametrize(
@@ -49,4 +56,4 @@ def identities(program: Capture) -> Iterator[str]:
 def test_every_recorded_resource_keeps_its_identity(request: pytest.FixtureRequest, fixture: str, file: str) -> None:
     recorded = set((RECORDED / file).read_text().splitlines())
     assert recorded
-    assert recorded - set(identities(request.getfixturevalue(fixture))) == set()
+    assert recorded - identities(request.getfixturevalue(fixture)) == set()

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from infra.machines.cloud_init import user_data
-from infra.machines.node_config import Boot
+from infra.machines.node_config import NodeConfig
 from infra.settings.topology import Access, ClusterSettings
 
 PASSWORD = "password-of-the-cluster"
@@ -17,17 +17,17 @@ ACCESS = Access.model_validate({"operators": ["203.0.113.0/24"]})
 Told = Mapping[str, Any]
 
 
-def server() -> Boot:
+def server() -> NodeConfig:
     """One that joins."""
-    return Boot(
+    return NodeConfig(
         hostname="ubuntu-1",
         role="server",
         address="10.0.0.11",
         public_address="203.0.113.1",
         peers=["10.0.0.12", "10.0.0.13"],
-        founds=False,
-        token=f"K10{'a' * 64}::server:{PASSWORD}",
-        authority={},
+        cluster_init=False,
+        join_token=f"K10{'a' * 64}::server:{PASSWORD}",
+        ca_files={},
     )
 
 
@@ -42,7 +42,7 @@ def cluster(**changes: object) -> ClusterSettings:
     return ClusterSettings.model_validate(settings | changes)
 
 
-def told(boot: Boot, settings: ClusterSettings | None = None) -> Told:
+def told(boot: NodeConfig, settings: ClusterSettings | None = None) -> Told:
     loaded: Told = yaml.safe_load(user_data(boot, cluster=settings or cluster(), access=ACCESS))
     return loaded
 
@@ -58,7 +58,7 @@ def configuration(document: Told) -> Mapping[str, Any]:
     return loaded
 
 
-def variants(founder: Boot) -> Iterator[tuple[str, str]]:
+def variants(founder: NodeConfig) -> Iterator[tuple[str, str]]:
     """User data of every kind of node in every kind of cluster, by a name."""
     roles = {"founder": founder, "server": server(), "agent": replace(server(), role="agent")}
     for (name, boot), network, backend in itertools.product(
