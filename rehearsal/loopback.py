@@ -21,7 +21,7 @@ class LoopbackRanges:
 
 
 def loopback_ranges(world: Path) -> LoopbackRanges:
-    """Derives constant ranges from the world's folder. Two worlds have the same ones with a probability of 1 : 32,000."""
+    """Derives constant ranges from the world's folder. Two worlds have the same ones in 1 of 32,000 cases."""
     first, second = hashlib.sha256(str(world).encode()).digest()[:2]
     # Not 127.0.0.0/16: other programs of this machine listen there.
     public = IPv4Network(f"127.{1 + first % 254}.{second & 0xFE}.0/24")

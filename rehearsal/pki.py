@@ -51,7 +51,7 @@ class CertificateAuthority:
 
     @classmethod
     def load_or_create(cls, folder: Path, name: str) -> Self:
-        """Loads the authority `<name>` from the folder or creates it. Raises a RehearsalError for an unsupported key."""
+        """Loads the authority `<name>` from the folder, or creates it. Its key must be elliptic or RSA."""
         files = key_pair(folder, name)
         if not files.exists():
             return cls.create(folder, name)

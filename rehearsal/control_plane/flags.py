@@ -128,8 +128,8 @@ class Flags:
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": self._file("service.key"),
             "service-account-signing-key-file": self._file("service.key"),
-            # The InternalDNS address of every simulated node is that of kwok. The other addresses are production's. With
-            # them, `kubectl logs` would connect to production's servers.
+            # The InternalDNS address of every simulated node is that of kwok. The other addresses are production's.
+            # With them, `kubectl logs` would connect to production's servers.
             "kubelet-preferred-address-types": "InternalDNS",
             "kubelet-certificate-authority": self._file("server-ca.crt"),
             "kubelet-client-certificate": self._file("apiserver-kubelet.crt"),
@@ -158,7 +158,7 @@ class Flags:
             # The default of 20 requests a second would be the longest wait of a rollout in a rehearsal.
             "kube-api-qps": 200,
             "kube-api-burst": 400,
-            # An autoscaled Deployment starts with one pod. With the default of 15 s, it has no more when a rehearsal ends.
+            # An autoscaled Deployment starts with one pod. With the default of 15 s, it is not scaled in a rehearsal.
             "horizontal-pod-autoscaler-sync-period": "1s",
             **self._extra("kube-controller-manager"),
         }
