@@ -1,6 +1,5 @@
 """Certificate authorities, certificates and kubeconfigs for the control planes and the external services of a world."""
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,12 +7,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from infra.kubeconfig import Credentials, inline_kubeconfig
 from rehearsal.errors import RehearsalError
 
 VALIDITY = timedelta(days=365)
@@ -125,35 +124,13 @@ def write_private(file: Path, content: bytes) -> None:
 
 
 def kubeconfig(*, server: str, ca: KeyPair, client: KeyPair, context: str) -> str:
-    """A kubeconfig with inline certificates and key. Its cluster, user and context all have the name `context`."""
-
-    def inline(file: Path) -> str:
-        return base64.b64encode(file.read_bytes()).decode()
-
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": context,
-                    "cluster": {"server": server, "certificate-authority-data": inline(ca.certificate)},
-                }
-            ],
-            "users": [
-                {
-                    "name": context,
-                    "user": {
-                        "client-certificate-data": inline(client.certificate),
-                        "client-key-data": inline(client.key),
-                    },
-                }
-            ],
-            "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
-            "current-context": context,
-        },
-        sort_keys=False,
+    """A kubeconfig with inline certificates. Its cluster, user and context all have the name `context`."""
+    credentials = Credentials(
+        ca_certificate=ca.certificate.read_text(),
+        client_certificate=client.certificate.read_text(),
+        client_key=client.key.read_text(),
     )
+    return inline_kubeconfig(credentials, server=server, context=context)
 
 
 def _subject(common_name: str, organization: str | None = None) -> x509.Name:

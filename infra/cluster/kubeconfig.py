@@ -1,16 +1,15 @@
 """The kubeconfig of a cluster that this program bootstrapped, with the address of a server that is ready."""
 
-import base64
 import ssl
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pulumi
-import yaml
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from infra.kubeconfig import Credentials, inline_kubeconfig
 
 PORT = 6443
 FIRST_BOOT_SECONDS = 15 * 60
@@ -22,44 +21,14 @@ after its API is ready. A Middleware that is created earlier fails the `up`."""
 RETRY_SECONDS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credentials:
-    """The CA of the API server and a client certificate, in PEM format."""
-
-    ca_certificate: str
-    client_certificate: str
-    client_key: str
-
-
 class NotReadyError(Exception):
     """No server is ready. The caller retries until one is."""
 
 
 def kubeconfig_yaml(credentials: Credentials, *, addresses: Mapping[str, str], context: str) -> str:
     """A kubeconfig for a server that is ready, with inline certificates. Raises a RunError when no server is ready."""
-
-    def inline(pem: str) -> str:
-        return base64.b64encode(pem.encode()).decode()
-
-    cluster = {
-        "server": f"https://{wait_for_server(addresses, credentials)}:{PORT}",
-        "certificate-authority-data": inline(credentials.ca_certificate),
-    }
-    user = {
-        "client-certificate-data": inline(credentials.client_certificate),
-        "client-key-data": inline(credentials.client_key),
-    }
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": context, "cluster": cluster}],
-            "users": [{"name": context, "user": user}],
-            "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
-            "current-context": context,
-        },
-        sort_keys=False,
-    )
+    server = f"https://{wait_for_server(addresses, credentials)}:{PORT}"
+    return inline_kubeconfig(credentials, server=server, context=context)
 
 
 def first_ready(addresses: Mapping[str, str], credentials: Credentials) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.cluster.kubeconfig import Credentials, kubeconfig_yaml
+from infra.cluster.kubeconfig import kubeconfig_yaml
 from infra.cluster.network_policies import ClusterAddresses
 from infra.component import Component
+from infra.kubeconfig import Credentials
 from infra.machines import ClusterCA, Servers
 from infra.settings import topology
 from infra.settings.schema import Settings

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from infra.cluster import kubeconfig
-from infra.cluster.kubeconfig import Credentials, NotReadyError, first_ready, kubeconfig_yaml, wait_for_server
+from infra.cluster.kubeconfig import NotReadyError, first_ready, kubeconfig_yaml, wait_for_server
+from infra.kubeconfig import Credentials
 from rehearsal import pki
 
 _OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
