@@ -1,1 +1,4 @@
-"""Simulated hcloud, cloudflare, tls and random providers: real protocol and cryptography, a file for a cloud."""
+"""Simulated hcloud, cloudflare, tls and random providers.
+
+They implement Pulumi's provider protocol and use real cryptography. The state of a cloud is a JSON file.
+"""

@@ -1,4 +1,4 @@
-"""`python -m rehearsal.clouds NAME [engine-address]`: one simulated provider as a plugin process."""
+"""`python -m rehearsal.clouds NAME [engine-address]`: runs one simulated provider as a plugin process."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from .catalog import NAMES
 
 
 def main(arguments: list[str]) -> int:
-    """Run the plugin that the arguments name."""
+    """Runs the plugin that the arguments name, and returns the exit code."""
     if not arguments or arguments[0] not in NAMES:
         print(f"usage: python -m rehearsal.clouds {{{'|'.join(NAMES)}}} [engine-address]", file=sys.stderr)
         return 2
-    # Without it, Python's garbage collector looks through all objects again and again while the process ends.
+    # The garbage collector would otherwise scan all objects several times while the interpreter shuts down.
     atexit.register(gc.freeze)
-    # A provider needs the messages of Pulumi's protocol and nothing else of the SDK, whose two packages above them take more time
-    # to import than all the rest of this process. Four of these processes start with every engine.
+    # A provider only needs the protobuf messages of Pulumi's SDK. Importing their parent packages takes longer than the
+    # rest of the start, and four of these processes start with every engine.
     for package in ("pulumi", "pulumi.runtime"):
         register_package(package)
-    from .server import serve  # noqa: PLC0415 - an import at the top would come before the two lines above
+    from .server import serve  # noqa: PLC0415 - must come after register_package()
 
     try:
         serve(arguments[0])
-    except LookupError as missing:
-        print(missing, file=sys.stderr)
+    except LookupError as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -1,6 +1,6 @@
-"""What the simulated account holds before the program runs: `$HONEYDUE_WORLD/clouds/account.json`.
+"""The settings of the simulated account: `$HONEYDUE_WORLD/clouds/account.json`.
 
-Written by the world, read by the providers; every key of the file is optional.
+The world writes the file and the providers read it. Every key is optional.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 WORLD_VARIABLE: Final = "HONEYDUE_WORLD"
 
-# https://www.cloudflare.com/ips-v4 and /ips-v6, as published (unchanged since 2021-04).
+# From https://www.cloudflare.com/ips-v4 and /ips-v6, unchanged since 2021-04.
 CLOUDFLARE_IPV4: Final = (
     "173.245.48.0/20",
     "103.21.244.0/22",
@@ -45,44 +45,43 @@ CLOUDFLARE_IPV6: Final = (
 
 @dataclass(frozen=True)
 class IpRanges:
-    """The ranges Cloudflare says it connects from."""
+    """The address ranges from which Cloudflare connects to origins."""
 
     ipv4_cidrs: Sequence[str] = CLOUDFLARE_IPV4
     ipv6_cidrs: Sequence[str] = CLOUDFLARE_IPV6
 
 
-# Addresses for documentation (RFC 5737): nothing real answers on them.
+# Reserved for documentation (RFC 5737): no host on the internet has such an address.
 IPV4_RANGE: Final = "203.0.113.0/24"
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account: what it holds, and what stands for the machines behind its servers.
-
-    `addresses` are handed out by name of the primary IP, or of the server that gets one of its own; others from `ipv4_range`.
-    `zones` are ids by domain. `machines` is a command that is told what happens to servers (hetzner/power.py); without one, a
-    server is an entry in a list.
-    """
+    """The settings of the account."""
 
     addresses: Mapping[str, str] = field(default_factory=dict)
+    """The address by the name of the primary IP, or of the server whose primary IP is created automatically."""
     zones: Mapping[str, str] = field(default_factory=dict)
+    """The id of each existing zone by its domain."""
     ip_ranges: IpRanges = field(default_factory=IpRanges)
     ipv4_range: str = IPV4_RANGE
+    """The range of all other addresses."""
     machines: Sequence[str] = ()
+    """The command that boots and removes the machines of servers (hetzner/power.py). Without it, servers have none."""
 
 
 def clouds_folder(world: Path | None = None) -> Path:
-    """Where the clouds of a world keep their files; without an argument, of the world named by the environment."""
+    """The folder with the files of the clouds of a world. The default is the world in the environment."""
     if world is None:
-        named = os.environ.get(WORLD_VARIABLE)
-        if not named:
+        path = os.environ.get(WORLD_VARIABLE)
+        if not path:
             raise LookupError(f"{WORLD_VARIABLE} is not set: a simulated cloud needs the folder of its world")
-        world = Path(named)
+        world = Path(path)
     return world / "clouds"
 
 
 def read_account(folder: Path) -> Account:
-    """The account in this folder of clouds; an empty one where the file is missing."""
+    """The settings in this folder, or the defaults if the file does not exist."""
     try:
         raw: dict[str, Any] = json.loads((folder / "account.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -100,8 +99,8 @@ def read_account(folder: Path) -> Account:
 
 
 def write_account(folder: Path, account: Account) -> None:
-    """Say what the account holds."""
+    """Replaces the settings of the account."""
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / "account.json.new"
-    scratch.write_text(json.dumps(asdict(account), indent=1) + "\n", encoding="utf-8")
-    scratch.replace(folder / "account.json")
+    new_file = folder / "account.json.new"
+    new_file.write_text(json.dumps(asdict(account), indent=1) + "\n", encoding="utf-8")
+    new_file.replace(folder / "account.json")

@@ -1,6 +1,6 @@
-"""The providers there are. Each is imported when it is asked for: four processes start for every preview."""
+"""The simulated providers. A process only imports the one that it runs: four processes start for every preview."""
 
-# ruff: noqa: PLC0415 - as said above: an import at the top would cost every process all of them
+# ruff: noqa: PLC0415 - imports at the top would load all providers in each process
 from __future__ import annotations
 
 from pathlib import Path
@@ -14,7 +14,7 @@ NAMES: Final = ("hcloud", "cloudflare", "tls", "random")
 
 
 def provider(name: str, *, folder: Path | None = None) -> Provider:
-    """The simulated provider of this name, with its state in `folder` (by default, in the world of the environment)."""
+    """Creates a simulated provider with its state in `folder`. The default is the world in the environment."""
     if name == "hcloud":
         from . import hetzner
 
@@ -28,7 +28,7 @@ def provider(name: str, *, folder: Path | None = None) -> Provider:
 
         return Provider(Package(name), certificates.KINDS, {}, None)
     if name == "random":
-        from . import randomness
+        from . import passwords
 
-        return Provider(Package(name), randomness.KINDS, {}, None)
-    raise LookupError(f"no simulated provider {name!r}; there are {', '.join(NAMES)}")
+        return Provider(Package(name), passwords.KINDS, {}, None)
+    raise LookupError(f"no simulated provider is named {name!r}; the providers are {', '.join(NAMES)}")

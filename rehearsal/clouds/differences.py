@@ -1,4 +1,4 @@
-"""What changes between two sets of inputs, property by property, and whether it takes another resource."""
+"""Compares two sets of inputs property by property, and determines which changes replace the resource."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .coercion import canonical, coerce_inputs, equivalent, with_defaults, without_computed
 from .kinds import EVERYTHING, Kind
 from .schema import ResourceType
-from .shapes import canonical, completed, same, shaped_inputs, without_chosen
 from .values import Props, Value
 
 Change: TypeAlias = Literal["add", "update", "delete"]
@@ -17,7 +17,7 @@ Change: TypeAlias = Literal["add", "update", "delete"]
 
 @dataclass(frozen=True)
 class Difference:
-    """One changed property, by its path as Pulumi writes it: `rules[2].sourceIps[0]`."""
+    """A changed property. The path has Pulumi's form: `rules[2].sourceIps[0]`."""
 
     path: str
     change: Change
@@ -25,34 +25,36 @@ class Difference:
 
     @property
     def top(self) -> str:
-        """The input that the property is part of."""
+        """The name of the input that contains the property."""
         return re.split(r"[.\[]", self.path, maxsplit=1)[0]
 
 
 def differences(kind: Kind, resource: ResourceType, old: Props, new: Props) -> list[Difference]:
-    """Everything that an update would change."""
-    before = completed(shaped_inputs(old, resource), kind)
-    after = completed(shaped_inputs(new, resource), kind)
-    found: list[Difference] = []
+    """Every property that an update changes."""
+    before = with_defaults(coerce_inputs(old, resource), kind)
+    after = with_defaults(coerce_inputs(new, resource), kind)
+    result: list[Difference] = []
     for name in resource.arguments:
-        was, is_ = before.get(name), after.get(name)
-        if is_ is None and name in kind.computed:
+        old_value, new_value = before.get(name), after.get(name)
+        if new_value is None and name in kind.computed:
             continue
-        was = without_chosen(was, is_, name, kind)
-        if same(was, is_, name, kind):
+        old_value = without_computed(old_value, new_value, name, kind)
+        if equivalent(old_value, new_value, name, kind):
             continue
         replaces = kind.replaces == EVERYTHING or name in kind.replaces
-        found += [Difference(path, change, replaces) for path, change in _inside(was, is_, name, name, kind)]
-    return found
+        changes = _changes(old_value, new_value, name, name, kind)
+        result += [Difference(path, change, replaces) for path, change in changes]
+    return result
 
 
-def _inside(old: Value, new: Value, path: str, plain: str, kind: Kind) -> Iterator[tuple[str, Change]]:
+def _changes(old: Value, new: Value, path: str, kind_path: str, kind: Kind) -> Iterator[tuple[str, Change]]:
+    # `kind_path` is the path without indices, as the fields of Kind contain it.
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted({*old, *new}):
-            if not same(old.get(name), new.get(name), f"{plain}.{name}", kind):
-                yield from _inside(old.get(name), new.get(name), f"{path}.{name}", f"{plain}.{name}", kind)
+            if not equivalent(old.get(name), new.get(name), f"{kind_path}.{name}", kind):
+                yield from _changes(old.get(name), new.get(name), f"{path}.{name}", f"{kind_path}.{name}", kind)
     elif isinstance(old, list) and isinstance(new, list):
-        yield from _inside_list(old, new, path, plain, kind)
+        yield from _list_changes(old, new, path, kind_path, kind)
     elif old is None:
         yield path, "add"
     elif new is None:
@@ -61,18 +63,20 @@ def _inside(old: Value, new: Value, path: str, plain: str, kind: Kind) -> Iterat
         yield path, "update"
 
 
-def _inside_list(old: list[Value], new: list[Value], path: str, plain: str, kind: Kind) -> Iterator[tuple[str, Change]]:
-    ordered = plain not in kind.sets
-    one = [canonical(part, plain, kind) for part in old]
-    other = [canonical(part, plain, kind) for part in new]
-    for index in range(max(len(one), len(other))):
-        # In a set, what is only somewhere else has not changed.
-        gone = index < len(one) and (ordered or one[index] not in other)
-        come = index < len(other) and (ordered or other[index] not in one)
-        if gone and come:
-            if one[index] != other[index]:
-                yield from _inside(old[index], new[index], f"{path}[{index}]", plain, kind)
-        elif gone:
+def _list_changes(
+    old: list[Value], new: list[Value], path: str, kind_path: str, kind: Kind
+) -> Iterator[tuple[str, Change]]:
+    ordered = kind_path not in kind.sets
+    before = [canonical(item, kind_path, kind) for item in old]
+    after = [canonical(item, kind_path, kind) for item in new]
+    for index in range(max(len(before), len(after))):
+        # In a set, an item that is only at another index is unchanged.
+        removed = index < len(before) and (ordered or before[index] not in after)
+        added = index < len(after) and (ordered or after[index] not in before)
+        if removed and added:
+            if before[index] != after[index]:
+                yield from _changes(old[index], new[index], f"{path}[{index}]", kind_path, kind)
+        elif removed:
             yield f"{path}[{index}]", "delete"
-        elif come:
+        elif added:
             yield f"{path}[{index}]", "add"

@@ -1,4 +1,4 @@
-"""Things that are made or removed by hand: what an adoption takes over, what a refresh finds missing."""
+"""Creates and removes resources outside of the program, for rehearsals of an adoption and of drift."""
 
 from __future__ import annotations
 
@@ -7,36 +7,33 @@ from pathlib import Path
 from .catalog import NAMES, provider
 from .kinds import ApiError
 from .store import State, Store
-from .values import Bag, Props
+from .values import PropertyMap, Props
 
 
 def provision(folder: Path, token: str, inputs: Props) -> str:
-    """Create a thing in the clouds of `folder`, as somebody did by hand long ago; returns its id.
-
-    The inputs are checked as a program's are: a mistake in them raises ApiError.
-    """
+    """Creates a resource that no stack manages, and returns its id. Raises ApiError for invalid inputs."""
     name = token.partition(":")[0]
     if name not in NAMES:
         raise LookupError(f"no simulated provider for {token}")
     cloud = provider(name, folder=folder)
-    added, reasons = cloud.check(token, str(inputs.get("name", "existing")), {}, inputs)
-    if reasons:
-        raise ApiError("; ".join(reasons))
-    id_, _ = cloud.create(token, Bag({**inputs, **added}), preview=False)
+    added, failures = cloud.check(token, str(inputs.get("name", "existing")), {}, inputs)
+    if failures:
+        raise ApiError("; ".join(failures))
+    id_, _ = cloud.create(token, PropertyMap({**inputs, **added}), preview=False)
     return id_
 
 
 def remove(folder: Path, token: str, name: str) -> None:
-    """Delete a thing, as somebody does by hand behind the program's back."""
+    """Deletes the resource with this name, without the program."""
     cloud = provider(token.partition(":")[0], folder=folder)
-    held = state(folder, token.partition(":")[0]).of(token)
-    id_ = next((id_ for id_, live in held.items() if live.get("name") == name), None)
+    resources = state(folder, token.partition(":")[0]).of(token)
+    id_ = next((id_ for id_, live in resources.items() if live.get("name") == name), None)
     if id_ is None:
         raise LookupError(f"no {token} is named {name}")
-    # Whoever deletes it in the console lifts its protection there.
-    cloud.delete(token, id_, held[id_])
+    # With its live properties, deletion protection is lifted, as in the console.
+    cloud.delete(token, id_, resources[id_])
 
 
 def state(folder: Path, name: str) -> State:
-    """Everything that a cloud holds now."""
+    """The present state of a cloud."""
     return Store(folder / f"{name}.json").read()

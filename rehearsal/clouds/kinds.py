@@ -1,4 +1,4 @@
-"""A resource type as the simulation knows it: a table of facts, and a few functions where facts do not do."""
+"""The description of a simulated resource type: a table of facts, and functions for what a table cannot express."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from .store import State
 from .values import Props, Value
 
 Dialect: TypeAlias = Literal["sdk2", "framework"]
-"""How the real provider was written: on Terraform's SDKv2 (strict about keys) or on its plugin framework (strict about types)."""
+"""The library of the real provider: Terraform's SDKv2 (strict about keys) or plugin framework (strict about types)."""
 
 EVERYTHING: Final = frozenset({"*"})
-"""In `replaces`: each input does."""
+"""The value of `replaces` for a type that is replaced when any input changes."""
 
 
 class ApiError(Exception):
-    """The vendor's API refuses."""
+    """The vendor's API refuses a request."""
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """What a resource meets: the state of its cloud and the account it is in."""
+    """The state of a cloud and the settings of its account."""
 
     state: State
     account: Account
 
     def of(self, token: str) -> dict[str, Props]:
-        """All things of a type, by id."""
+        """The live properties of all resources of a type, by id."""
         return self.state.of(token)
 
 
 @dataclass(frozen=True)
-class Made:
-    """A new thing: its id, and the properties that the cloud adds to those asked for."""
+class Created:
+    """The id of a created resource, and the properties that the cloud adds to the inputs."""
 
     id: str
     computed: Props
@@ -46,7 +46,7 @@ def _no_failures(_: Props) -> Iterator[str]:
     yield from ()
 
 
-def _admit_all(_cloud: Cloud, _id: str | None, _props: Props) -> None:
+def _accept_all(_cloud: Cloud, _id: str | None, _props: Props) -> None:
     return
 
 
@@ -54,11 +54,11 @@ def _nothing_computed(_cloud: Cloud, _id: str, _props: Props, _old: Props) -> Pr
     return {}
 
 
-def _just_delete(_cloud: Cloud, _id: str, _live: Props) -> None:
+def _do_nothing(_cloud: Cloud, _id: str, _live: Props) -> None:
     return
 
 
-def _no_default(_cloud: Cloud, _id: str, _prior: Props) -> Props | None:
+def _not_implicit(_cloud: Cloud, _id: str, _prior: Props) -> Props | None:
     return None
 
 
@@ -68,60 +68,61 @@ def _same_id(id_: str, _prior: Props) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One resource type. Paths name nested properties with dots and no indices: `rules.sourceIps`."""
+    """A resource type. Paths of nested properties contain dots and no indices: `rules.sourceIps`."""
 
     type: str
+    """The type token."""
     dialect: Dialect
-    create: Callable[[Cloud, Props], Made]
+    create: Callable[[Cloud, Props], Created]
 
     replaces: frozenset[str] = frozenset()
-    """Inputs whose change means another resource."""
+    """The inputs whose change replaces the resource."""
     sets: frozenset[str] = frozenset()
-    """Lists whose order means nothing."""
+    """The lists whose order has no meaning."""
     defaults: Mapping[str, Value] = field(default_factory=dict)
-    """What an input is when the program does not say."""
+    """The default values of inputs."""
     computed: frozenset[str] = frozenset()
-    """Inputs that the cloud chooses when the program does not: no longer saying is no change."""
-    untold: frozenset[str] = frozenset()
-    """Inputs that the API never tells again: an import does not know them, a refresh keeps what was."""
+    """The inputs that the cloud chooses when the program does not set them. Unsetting one is no change."""
+    write_only: frozenset[str] = frozenset()
+    """The inputs that the API does not return. An import lacks them, and a refresh keeps them unchanged."""
     secrets: frozenset[str] = frozenset()
-    """Outputs that are secret whatever they were made of."""
+    """The outputs that are always secret."""
     optional: frozenset[str] = frozenset()
-    """Inputs that the SDK asks for but the plugin does not."""
+    """The inputs that are required in the SDK but not in the plugin."""
     choices: Mapping[str, tuple[str | float, ...]] = field(default_factory=dict)
-    """Allowed values that the SDK's documentation does not list."""
+    """The allowed values of inputs for which the SDK's documentation does not list them."""
     canonical: Mapping[str, Callable[[Value], Value]] = field(default_factory=dict)
-    """Forms under which two values are the same."""
-    stored: Mapping[str, Callable[[Value], Value]] = field(default_factory=dict)
-    """What the cloud (and the state) keeps of an input in its place: a hash."""
-    valid: Mapping[str, Callable[[Value], str | None]] = field(default_factory=dict)
-    """The plugin's own checks of a value: a reason to refuse it."""
+    """Functions that convert equivalent values of an input to the same value."""
+    stored_as: Mapping[str, Callable[[Value], Value]] = field(default_factory=dict)
+    """Functions for the inputs that the cloud and the state store in another form, for example as a hash."""
+    validators: Mapping[str, Callable[[Value], str | None]] = field(default_factory=dict)
+    """The plugin's checks of single inputs. They return an error message or None."""
     check: Callable[[Props], Iterator[str]] = _no_failures
-    """The plugin's checks of all inputs together: reasons to refuse."""
-    admit: Callable[[Cloud, str | None, Props], None] = _admit_all
-    """The API's checks at creation (without an id) and update: raises ApiError."""
-    refresh: Callable[[Cloud, str, Props, Props], Props] = _nothing_computed
-    """What the cloud adds after an update, given the new properties and the old live ones."""
-    before_delete: Callable[[Cloud, str, Props], None] = _just_delete
-    """What must be so, or happens, before the thing goes."""
-    given: Callable[[Cloud, str, Props], Props | None] = _no_default
-    """Live properties of a thing that exists without having been created (a zone's settings)."""
-    imported: Callable[[Props], Props] = dict
-    """The inputs that an import gives, of those that are live: where two say the same, a program gives one."""
-    key: Callable[[str, Props], str] = _same_id
-    """The key in the state of what has this id (an import id may carry more, as `zone/record`)."""
+    """The plugin's check of all inputs together. It returns error messages."""
+    validate: Callable[[Cloud, str | None, Props], None] = _accept_all
+    """The API's check of a create request (without an id) or an update request. Raises ApiError."""
+    after_update: Callable[[Cloud, str, Props, Props], Props] = _nothing_computed
+    """The properties that the cloud adds after an update, from the new and the previous live properties."""
+    before_delete: Callable[[Cloud, str, Props], None] = _do_nothing
+    """Checks and side effects of a deletion. Raises ApiError."""
+    implicit: Callable[[Cloud, str, Props], Props | None] = _not_implicit
+    """The live properties of a resource that exists without having been created, for example a setting of a zone."""
+    import_inputs: Callable[[Props], Props] = dict
+    """Selects the inputs of an imported resource from the live ones. It leaves out inputs that exclude each other."""
+    state_key: Callable[[str, Props], str] = _same_id
+    """The key in the cloud's state of the resource with this id. An import id can contain more, as in `zone/record`."""
     resource_id: Callable[[str], str] = lambda key: key
-    """The id of what has this key."""
+    """The id of the resource with this key."""
     delete_before_replace: bool = False
-    """Two cannot exist side by side."""
-    named: bool = False
-    """Has a unique name, made up from the resource's where the program gives none."""
-    survives: bool = False
-    """Deleting it leaves it as it is."""
-    remembers: bool = True
-    """Lives in the cloud; without, everything about it is in Pulumi's own state (a key, a password)."""
+    """Whether the old and the new resource cannot exist at the same time."""
+    auto_named: bool = False
+    """Whether names are unique, and the provider generates one when the program does not set it."""
+    retained: bool = False
+    """Whether deleting the resource leaves it unchanged in the cloud."""
+    in_cloud: bool = True
+    """Whether the resource exists in the cloud. Otherwise it only exists in Pulumi's state, for example a key."""
 
 
 def now() -> str:
-    """This moment as APIs write it."""
+    """The present time in the format of the APIs."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""A provider as the engine sees it, on plain values: check, diff, create, read, update, delete, invoke."""
+"""A provider with plain Python values: check, diff, create, read, update, delete and invoke."""
 
 from __future__ import annotations
 
@@ -9,40 +9,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .account import read_account
-from .checks import refusals
+from .checks import check_failures
+from .coercion import coerce_inputs, equivalent, with_defaults
 from .differences import Difference, differences
 from .kinds import ApiError, Cloud, Kind
 from .schema import Package, ResourceType
-from .shapes import completed, same, shaped_inputs
 from .store import State, Store
-from .values import UNKNOWN, Bag, Props, Value, holds_unknown
+from .values import UNKNOWN, PropertyMap, Props, contains_unknown
 
 
 class RefusedError(Exception):
-    """The provider refuses; the message is for the user."""
+    """The provider refuses a request. The message is for the user."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A live thing, as a refresh or an import sees it."""
+class ReadResult:
+    """A live resource, as a refresh or an import reads it."""
 
     id: str
-    properties: Bag
-    inputs: Bag
+    properties: PropertyMap
+    inputs: PropertyMap
 
 
 @dataclass(frozen=True)
 class Provider:
-    """One provider: the SDK whose types it takes, the kinds it simulates, the functions it answers."""
+    """A simulated provider."""
 
     package: Package
+    """The SDK that defines the types."""
     kinds: Mapping[str, Kind]
     functions: Mapping[str, Callable[[Cloud, Props], Props]]
     folder: Path | None
-    """Where the clouds' files are; None for a provider that has no cloud."""
+    """The folder with the files of the clouds. None for a provider without a cloud."""
 
-    def unknown_type(self, token: str) -> str | None:
-        """Why this type cannot be served, if it cannot."""
+    def unsupported(self, token: str) -> str | None:
+        """The error message for a type that is not simulated, or None."""
         if self.package.resource(token) is None:
             return f"Resource type '{token}' not found."
         if token not in self.kinds:
@@ -51,111 +52,113 @@ class Provider:
         return None
 
     def check(self, token: str, name: str, old: Props, new: Props) -> tuple[Props, list[str]]:
-        """Inputs that the provider adds to the program's (a name), and its reasons to refuse."""
-        reason = self.unknown_type(token)
-        if reason:
-            return {}, [reason]
-        kind, resource = self._known(token)
+        """The inputs that the provider adds to those of the program (a name), and the check failures."""
+        message = self.unsupported(token)
+        if message:
+            return {}, [message]
+        kind, resource = self._lookup(token)
         added: Props = {}
-        if kind.named and "name" not in new:
-            # Seven hexadecimal digits, as Pulumi's own automatic names; kept for as long as the resource lives.
+        if kind.auto_named and "name" not in new:
+            # Seven hexadecimal digits, as in Pulumi's auto-naming. The name stays for the lifetime of the resource.
             added["name"] = old.get("name") or f"{name}-{secrets.token_hex(4)[:7]}"
-        return added, refusals(kind, resource, new, name)
+        return added, check_failures(kind, resource, new, name)
 
     def diff(self, token: str, old: Props, new: Props) -> tuple[list[Difference], bool]:
-        """What would change, and whether the old must go before the new comes."""
-        kind, resource = self._known(token)
-        found = differences(kind, resource, old, new)
-        # Two of one name cannot exist at once.
-        same_name = kind.named and old.get("name") == new.get("name")
-        return found, any(difference.replaces for difference in found) and (kind.delete_before_replace or same_name)
+        """The changed properties, and whether the old resource must be deleted before the new one is created."""
+        kind, resource = self._lookup(token)
+        changes = differences(kind, resource, old, new)
+        # Two resources with the same name cannot exist at the same time.
+        same_name = kind.auto_named and old.get("name") == new.get("name")
+        return changes, any(change.replaces for change in changes) and (kind.delete_before_replace or same_name)
 
-    def create(self, token: str, inputs: Bag, *, preview: bool) -> tuple[str, Bag]:
-        """Bring a thing into being; in a preview, say what would be known of it."""
-        kind, resource = self._known(token)
-        wanted = completed(shaped_inputs(inputs.values, resource), kind)
-        hidden = inputs.secret | kind.secrets
+    def create(self, token: str, inputs: PropertyMap, *, preview: bool) -> tuple[str, PropertyMap]:
+        """Creates a resource, and returns its id and properties. A preview returns unknown outputs."""
+        kind, resource = self._lookup(token)
+        desired = with_defaults(coerce_inputs(inputs.values, resource), kind)
+        secret = inputs.secret | kind.secrets
         if preview:
-            chosen = {name for name in kind.computed if name in resource.arguments and name not in wanted}
-            return "", Bag({**wanted, **dict.fromkeys(resource.outputs | chosen, UNKNOWN)}, hidden)
+            computed = {name for name in kind.computed if name in resource.arguments and name not in desired}
+            return "", PropertyMap({**desired, **dict.fromkeys(resource.outputs | computed, UNKNOWN)}, secret)
         with self._cloud() as cloud:
-            kind.admit(cloud, None, wanted)
-            made = kind.create(cloud, wanted)
-            kept = self._kept(kind, {**wanted, **made.computed})
-            if kind.remembers:
-                cloud.of(token)[kind.key(made.id, kept)] = self._told(kind, kept)
-            return made.id, Bag(kept, hidden)
+            kind.validate(cloud, None, desired)
+            created = kind.create(cloud, desired)
+            properties = self._stored(kind, {**desired, **created.computed})
+            if kind.in_cloud:
+                cloud.of(token)[kind.state_key(created.id, properties)] = self._api_view(kind, properties)
+            return created.id, PropertyMap(properties, secret)
 
-    def read(self, token: str, id_: str, properties: Bag, inputs: Bag) -> Found | None:
-        """What is there now; None where nothing is."""
-        kind, resource = self._known(token)
+    def read(self, token: str, id_: str, properties: PropertyMap, inputs: PropertyMap) -> ReadResult | None:
+        """Reads a resource. Returns None when it does not exist."""
+        kind, resource = self._lookup(token)
         prior = {**properties.values, **inputs.values}
-        hidden = properties.secret | inputs.secret | kind.secrets
-        if not kind.remembers:
+        secret = properties.secret | inputs.secret | kind.secrets
+        if not kind.in_cloud:
             if not properties.values:
-                raise RefusedError(
-                    f"{token} {id_!r} cannot be imported: it exists nowhere but in the state of the stack that made it."
-                )
-            return Found(id_, Bag(properties.values, hidden), Bag(inputs.values, inputs.secret))
+                raise RefusedError(f"{token} {id_!r} cannot be imported: it only exists in the state of its stack.")
+            return ReadResult(id_, PropertyMap(properties.values, secret), PropertyMap(inputs.values, inputs.secret))
         with self._cloud() as cloud:
-            key = kind.key(id_, prior)
-            live = cloud.of(token).get(key) or kind.given(cloud, key, prior)
+            key = kind.state_key(id_, prior)
+            live = cloud.of(token).get(key) or kind.implicit(cloud, key, prior)
             if live is None:
                 return None
-        untold = {name: value for name, value in properties.values.items() if name in kind.untold}
+        write_only = {name: value for name, value in properties.values.items() if name in kind.write_only}
         importing = not inputs.values
-        found = self._inputs_of(kind, resource, {**live, **untold}, inputs.values, importing=importing)
-        return Found(kind.resource_id(key), Bag({**live, **untold}, hidden), Bag(found, hidden & found.keys()))
+        live_inputs = self._live_inputs(kind, resource, {**live, **write_only}, inputs.values, importing=importing)
+        return ReadResult(
+            kind.resource_id(key),
+            PropertyMap({**live, **write_only}, secret),
+            PropertyMap(live_inputs, secret & live_inputs.keys()),
+        )
 
-    def update(self, token: str, id_: str, old: Bag, inputs: Bag, *, preview: bool) -> Bag:
-        """Change a thing in place."""
-        kind, resource = self._known(token)
-        wanted = completed(shaped_inputs(inputs.values, resource), kind)
-        hidden = inputs.secret | kind.secrets
-        if preview or not kind.remembers:
-            return Bag(self._after(kind, resource, old.values, wanted), hidden)
+    def update(self, token: str, id_: str, old: PropertyMap, inputs: PropertyMap, *, preview: bool) -> PropertyMap:
+        """Updates a resource in place, and returns its properties."""
+        kind, resource = self._lookup(token)
+        desired = with_defaults(coerce_inputs(inputs.values, resource), kind)
+        secret = inputs.secret | kind.secrets
+        if preview or not kind.in_cloud:
+            return PropertyMap(self._updated(kind, resource, old.values, desired), secret)
         with self._cloud() as cloud:
-            key = kind.key(id_, old.values)
-            live = cloud.of(token).get(key) or kind.given(cloud, key, old.values)
+            key = kind.state_key(id_, old.values)
+            live = cloud.of(token).get(key) or kind.implicit(cloud, key, old.values)
             if live is None:
                 raise RefusedError(
-                    f"{token} {id_} is gone: somebody deleted it. `pulumi up --refresh` notices and makes it anew."
+                    f"{token} {id_} does not exist any more. `pulumi up --refresh` detects that and creates it again."
                 )
-            kind.admit(cloud, key, wanted)
-            kept = self._after(kind, resource, live, wanted)
-            kept.update(kind.refresh(cloud, key, kept, live))
-            cloud.of(token)[key] = self._told(kind, kept)
-            return Bag(kept, hidden)
+            kind.validate(cloud, key, desired)
+            properties = self._updated(kind, resource, live, desired)
+            properties.update(kind.after_update(cloud, key, properties, live))
+            cloud.of(token)[key] = self._api_view(kind, properties)
+            return PropertyMap(properties, secret)
 
     def delete(self, token: str, id_: str, old: Props) -> None:
-        """Remove a thing; one that is gone already is no error."""
-        kind, _ = self._known(token)
-        if not kind.remembers or kind.survives:
+        """Deletes a resource, if it exists."""
+        kind, _ = self._lookup(token)
+        if not kind.in_cloud or kind.retained:
             return
         with self._cloud() as cloud:
-            key = kind.key(id_, old)
+            key = kind.state_key(id_, old)
             live = cloud.of(token).get(key)
             if live is None:
                 return
             if live.get("deleteProtection") and not old.get("deleteProtection"):
-                # The provider lifts the protection that the program asked for, not one that somebody else set.
+                # The provider only lifts a protection that the program has set.
                 raise ApiError(f"{token.rpartition(':')[2]} {id_} is protected against deletion (protected)")
             kind.before_delete(cloud, key, live)
             cloud.of(token).pop(key, None)
 
     def invoke(self, token: str, arguments: Props) -> Props:
-        """Answer a function of the provider."""
-        answer = self.functions.get(token)
-        if answer is None:
+        """Calls a function of the provider."""
+        function = self.functions.get(token)
+        if function is None:
             raise RefusedError(f"The rehearsal does not simulate the function '{token}'.")
         with self._cloud() as cloud:
-            return answer(cloud, arguments)
+            return function(cloud, arguments)
 
-    def _known(self, token: str) -> tuple[Kind, ResourceType]:
-        reason = self.unknown_type(token)
+    def _lookup(self, token: str) -> tuple[Kind, ResourceType]:
+        message = self.unsupported(token)
         resource = self.package.resource(token)
-        if reason or resource is None:
-            raise RefusedError(reason or token)
+        if message or resource is None:
+            raise RefusedError(message or token)
         return self.kinds[token], resource
 
     @contextmanager
@@ -167,39 +170,45 @@ class Provider:
             yield Cloud(state, read_account(self.folder))
 
     @classmethod
-    def _after(cls, kind: Kind, resource: ResourceType, live: Props, wanted: Props) -> Props:
-        """What was live with what is wanted now: the cloud's own choices stay."""
-        stays = {name: value for name, value in live.items() if name not in resource.arguments or name in kind.computed}
-        return {**stays, **cls._kept(kind, wanted)}
-
-    @staticmethod
-    def _kept(kind: Kind, values: Props) -> Props:
-        hashed = {
-            name: kept(values[name])
-            for name, kept in kind.stored.items()
-            if values.get(name) and not holds_unknown(values[name])
+    def _updated(cls, kind: Kind, resource: ResourceType, live: Props, desired: Props) -> Props:
+        """The desired properties, with the outputs and the computed inputs of the live resource."""
+        retained = {
+            name: value for name, value in live.items() if name not in resource.arguments or name in kind.computed
         }
-        return {**values, **hashed}
+        return {**retained, **cls._stored(kind, desired)}
 
     @staticmethod
-    def _told(kind: Kind, values: Props) -> Props:
-        """What the cloud keeps: nothing that its API would not tell, and so no secret in the state file."""
-        return {name: value for name, value in values.items() if value is not None and name not in kind.untold}
+    def _stored(kind: Kind, values: Props) -> Props:
+        converted = {
+            name: convert(values[name])
+            for name, convert in kind.stored_as.items()
+            if values.get(name) and not contains_unknown(values[name])
+        }
+        return {**values, **converted}
 
     @staticmethod
-    def _inputs_of(kind: Kind, resource: ResourceType, live: Props, prior: Props, *, importing: bool) -> Props:
-        """The inputs that would lead to what is live: in the program's own words where they still say the same."""
-        found: Props = {}
+    def _api_view(kind: Kind, values: Props) -> Props:
+        """The properties that the API returns. The state file contains no others, and therefore no secret."""
+        return {name: value for name, value in values.items() if value is not None and name not in kind.write_only}
+
+    @staticmethod
+    def _live_inputs(kind: Kind, resource: ResourceType, live: Props, prior: Props, *, importing: bool) -> Props:
+        """The inputs that result in the live properties. An equivalent value of the program stays unchanged."""
+        inputs: Props = {}
         for name, argument in resource.arguments.items():
-            is_, said, default = live.get(name), prior.get(name), kind.defaults.get(name)
+            live_value, default = live.get(name), kind.defaults.get(name)
             if name in prior:
-                kept: Value = said if name in kind.untold or same(said, is_, name, kind) else is_
+                unchanged = name in kind.write_only or equivalent(prior[name], live_value, name, kind)
+                value = prior[name] if unchanged else live_value
+            elif (
+                (equivalent(live_value, default, name, kind) and not argument.required)
+                or (name in kind.computed and not importing)
+                or (name in kind.write_only and importing)
+            ):
+                value = None
             else:
-                # What the program never mentioned shows only where it departs from the default: that is drift.
-                unsaid = (same(is_, default, name, kind) and not argument.required) or (
-                    name in kind.computed and not importing
-                )
-                kept = None if unsaid or (importing and name in kind.untold) else is_
-            if kept is not None:
-                found[name] = kept
-        return kind.imported(found) if importing else found
+                # The program does not set the input, and it differs from the default: this is drift.
+                value = live_value
+            if value is not None:
+                inputs[name] = value
+        return kind.import_inputs(inputs) if importing else inputs

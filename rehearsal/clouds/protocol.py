@@ -1,6 +1,6 @@
-"""Pulumi's provider protocol (provider.proto), translated to and from `lifecycle.Provider`."""
+"""The gRPC service of Pulumi's provider protocol (provider.proto). It delegates to `lifecycle.Provider`."""
 
-# ruff: noqa: N802, ARG002 - names and signatures are the protocol's
+# ruff: noqa: N802, ARG002 - the protocol defines the names and signatures
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from .differences import Difference
 from .kinds import ApiError
 from .lifecycle import Provider, RefusedError
 from .store import BrokenStateError
-from .values import Bag, decode, encode, masked
+from .values import PropertyMap, decode, encode, masked
 
 _KINDS: Final = {
     ("add", False): provider_pb2.PropertyDiff.ADD,
@@ -27,8 +27,8 @@ _KINDS: Final = {
 }
 
 
-class _OfResource(Protocol):
-    """What the requests about a resource have in common."""
+class _ResourceRequest(Protocol):
+    """The common fields of requests for a resource."""
 
     urn: str
     type: str
@@ -36,7 +36,7 @@ class _OfResource(Protocol):
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
-    """The protocol's methods. Those not here (Parameterize, Construct, Call, GetMapping) are answered UNIMPLEMENTED."""
+    """The methods of the protocol. Parameterize, Construct, Call and GetMapping return UNIMPLEMENTED."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -61,7 +61,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        # Another token is another way in, not another account: nothing is ever replaced for it.
+        # A changed token never replaces resources: it gives access to the same account.
         changed = decode(request.olds).values != decode(request.news).values
         some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some if changed else none)
@@ -73,62 +73,63 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         news = decode(request.news)
-        token, name = _named(request)
-        with _errors(context, news):
-            added, reasons = self._provider.check(token, name, decode(request.olds).values, news.values)
+        token, name = _type_and_name(request)
+        with _abort_on_error(context, news):
+            added, messages = self._provider.check(token, name, decode(request.olds).values, news.values)
         inputs = struct_pb2.Struct()
-        # Handed back as they came: secrets stay wrapped, unknowns stay unknown.
+        # A copy of the request keeps secrets wrapped and unknown values unknown.
         inputs.CopyFrom(request.news)
         inputs.MergeFrom(encode(added))
-        # `property` stays empty, as the real bridges leave it: the engine prints the value of the property it names, secret or not.
-        failures = [provider_pb2.CheckFailure(reason=masked(reason, news)) for reason in reasons]
+        # `property` stays empty, as in the real bridges: the engine would print the value of that property, even a
+        # secret.
+        failures = [provider_pb2.CheckFailure(reason=masked(message, news)) for message in messages]
         return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         old = decode(request.old_inputs if request.old_inputs.fields else request.olds)
         news = decode(request.news)
-        with _errors(context, news):
-            found, delete_first = self._provider.diff(_named(request)[0], old.values, news.values)
-        return _diff_response(found, delete_first=delete_first)
+        with _abort_on_error(context, news):
+            differences, delete_first = self._provider.diff(_type_and_name(request)[0], old.values, news.values)
+        return _diff_response(differences, delete_first=delete_first)
 
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         inputs = decode(request.properties)
-        with _errors(context, inputs):
-            id_, made = self._provider.create(_named(request)[0], inputs, preview=request.preview)
-        return provider_pb2.CreateResponse(id=id_, properties=encode(made.values, made.secret))
+        with _abort_on_error(context, inputs):
+            id_, created = self._provider.create(_type_and_name(request)[0], inputs, preview=request.preview)
+        return provider_pb2.CreateResponse(id=id_, properties=encode(created.values, created.secret))
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         inputs = decode(request.inputs)
-        with _errors(context, inputs):
-            found = self._provider.read(_named(request)[0], request.id, decode(request.properties), inputs)
-        if found is None:
+        with _abort_on_error(context, inputs):
+            result = self._provider.read(_type_and_name(request)[0], request.id, decode(request.properties), inputs)
+        if result is None:
             return provider_pb2.ReadResponse(id="")
         return provider_pb2.ReadResponse(
-            id=found.id,
-            properties=encode(found.properties.values, found.properties.secret),
-            inputs=encode(found.inputs.values, found.inputs.secret),
+            id=result.id,
+            properties=encode(result.properties.values, result.properties.secret),
+            inputs=encode(result.inputs.values, result.inputs.secret),
         )
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         inputs = decode(request.news)
-        with _errors(context, inputs):
-            made = self._provider.update(
-                _named(request)[0], request.id, decode(request.olds), inputs, preview=request.preview
+        with _abort_on_error(context, inputs):
+            updated = self._provider.update(
+                _type_and_name(request)[0], request.id, decode(request.olds), inputs, preview=request.preview
             )
-        return provider_pb2.UpdateResponse(properties=encode(made.values, made.secret))
+        return provider_pb2.UpdateResponse(properties=encode(updated.values, updated.secret))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         old = decode(request.properties)
-        with _errors(context, old):
-            self._provider.delete(_named(request)[0], request.id, old.values)
+        with _abort_on_error(context, old):
+            self._provider.delete(_type_and_name(request)[0], request.id, old.values)
         return empty_pb2.Empty()
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
         arguments = decode(request.args)
-        with _errors(context, arguments):
+        with _abort_on_error(context, arguments):
             answer = self._provider.invoke(request.tok, arguments.values)
         response = provider_pb2.InvokeResponse()
-        # `return` is a word of Python's: the field can only be reached by name.
+        # `return` is a keyword of Python: the field is only accessible by its name.
         getattr(response, "return").CopyFrom(encode(answer))
         return response
 
@@ -139,22 +140,22 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
 
-def _named(request: _OfResource) -> tuple[str, str]:
-    """Type and name of the resource of a request. Both are in its URN; older engines send nothing else."""
-    kinds, _, name = request.urn.partition("::")[2].partition("::")[2].partition("::")
-    return request.type or kinds.rpartition("$")[2], request.name or name
+def _type_and_name(request: _ResourceRequest) -> tuple[str, str]:
+    """The type and the name of the resource. Older engines only send the URN, which contains both."""
+    types, _, name = request.urn.partition("::")[2].partition("::")[2].partition("::")
+    return request.type or types.rpartition("$")[2], request.name or name
 
 
-def _diff_response(found: list[Difference], *, delete_first: bool) -> provider_pb2.DiffResponse:
+def _diff_response(differences: list[Difference], *, delete_first: bool) -> provider_pb2.DiffResponse:
     return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
-        replaces=sorted({difference.top for difference in found if difference.replaces}),
-        diffs=sorted({difference.top for difference in found}),
+        changes=provider_pb2.DiffResponse.DIFF_SOME if differences else provider_pb2.DiffResponse.DIFF_NONE,
+        replaces=sorted({difference.top for difference in differences if difference.replaces}),
+        diffs=sorted({difference.top for difference in differences}),
         detailedDiff={
             difference.path: provider_pb2.PropertyDiff(
                 kind=_KINDS[difference.change, difference.replaces], inputDiff=True
             )
-            for difference in found
+            for difference in differences
         },
         hasDetailedDiff=True,
         deleteBeforeReplace=delete_first,
@@ -162,9 +163,9 @@ def _diff_response(found: list[Difference], *, delete_first: bool) -> provider_p
 
 
 @contextmanager
-def _errors(context: grpc.ServicerContext, shown: Bag) -> Iterator[None]:
+def _abort_on_error(context: grpc.ServicerContext, properties: PropertyMap) -> Iterator[None]:
     try:
         yield
-    except (ApiError, RefusedError, BrokenStateError) as refused:
-        # UNKNOWN is the code of the real bridges' errors: the engine shows the message as it is.
-        context.abort(grpc.StatusCode.UNKNOWN, masked(str(refused), shown))
+    except (ApiError, RefusedError, BrokenStateError) as error:
+        # The real bridges use the code UNKNOWN, for which the engine prints the message unchanged.
+        context.abort(grpc.StatusCode.UNKNOWN, masked(str(error), properties))

@@ -1,7 +1,7 @@
-"""The memory of a simulated cloud: one JSON file that outlives the run.
+"""The state of a simulated cloud: one JSON file.
 
-Several provider processes may use it at once, so each reading and writing holds a lock, and the file changes by rename: a
-killed process leaves the old state or the new one, never half of one.
+Several provider processes may use the file at the same time. A transaction therefore holds a lock, and writes by
+rename: a killed process leaves either the old or the new state.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ class BrokenStateError(ValueError):
 
 @dataclass
 class State:
-    """What exists: per type token, the live properties of each thing by its id; and the cloud's own secrets and counters."""
+    """The resources of a cloud."""
 
     resources: dict[str, dict[str, Props]] = field(default_factory=dict)
-    own: dict[str, Any] = field(default_factory=dict)
+    """The live properties of each resource, by type token and id."""
+    internal: dict[str, Any] = field(default_factory=dict)
+    """Secrets and counters of the cloud itself."""
 
     def of(self, token: str) -> dict[str, Props]:
-        """All things of a type, by id."""
+        """The live properties of all resources of a type, by id."""
         return self.resources.setdefault(token, {})
 
     def next_id(self) -> int:
-        """A number never given before."""
-        number = int(self.own.get("next_id", _FIRST_ID))
-        self.own["next_id"] = number + 1
+        """A new, unused numeric id."""
+        number = int(self.internal.get("next_id", _FIRST_ID))
+        self.internal["next_id"] = number + 1
         return number
 
 
@@ -49,8 +51,8 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[State]:
-        """Read and change the state, alone; nothing is written if the block raises."""
-        with self._alone():
+        """Reads and changes the state exclusively. Nothing is written when the block raises an exception."""
+        with self._locked():
             state = self._load()
             before = _text(state)
             yield state
@@ -58,13 +60,13 @@ class Store:
                 self._save(state)
 
     def read(self) -> State:
-        """The state as it is now."""
+        """The present state."""
         return self._load()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # The lock is a file beside the state: the state's own file is replaced at each write, and a lock on it with it.
+        # A separate file: each write replaces the state file, and a lock on it would be lost.
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -74,19 +76,19 @@ class Store:
             raw = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return State()
-        except json.JSONDecodeError as broken:
+        except json.JSONDecodeError as error:
             raise BrokenStateError(
-                f"{self.path} is no JSON ({broken}): mend it, or remove it to begin with an empty cloud"
-            ) from broken
-        return State(resources=raw.get("resources", {}), own=raw.get("own", {}))
+                f"{self.path} is not valid JSON ({error}): fix it, or remove it to start with an empty cloud"
+            ) from error
+        return State(resources=raw.get("resources", {}), internal=raw.get("internal", {}))
 
     def _save(self, state: State) -> None:
-        scratch = self.path.with_suffix(".new")
-        scratch.touch(mode=0o600)
-        scratch.write_text(_text(state), encoding="utf-8")
-        scratch.replace(self.path)
+        new_file = self.path.with_suffix(".new")
+        new_file.touch(mode=0o600)
+        new_file.write_text(_text(state), encoding="utf-8")
+        new_file.replace(self.path)
 
 
 def _text(state: State) -> str:
-    held = {token: things for token, things in state.resources.items() if things}
-    return json.dumps({"resources": held, "own": state.own}, indent=1) + "\n"
+    resources = {token: resources for token, resources in state.resources.items() if resources}
+    return json.dumps({"resources": resources, "internal": state.internal}, indent=1) + "\n"

@@ -1,6 +1,6 @@
-"""Property values as they travel: protobuf structs with secrets and unknowns, to plain Python and back.
+"""Converts property values between protobuf structs, with secrets and unknown values, and plain Python values.
 
-The sentinels are Pulumi's own wire format (pulumi/sdk/go/common/resource/plugin/rpc.go).
+The wire format is that of pulumi/sdk/go/common/resource/plugin/rpc.go.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Value: TypeAlias = Any
 
 Props: TypeAlias = dict[str, Value]
 
-# Shorter fragments ("on", "1") are words of any message: blotting them out would hide nothing and spoil it.
+# Shorter strings ("on", "1") occur in any message: replacing them would make it unreadable and hide nothing.
 _SHORTEST_SECRET: Final = 4
 
-# The engine marks an unknown by the type it will have; to a provider they are all the same.
+# The engine uses one sentinel per type of the unknown value. A provider does not distinguish them.
 _UNKNOWNS: Final = frozenset(
     {
         sentinels.UNKNOWN,
@@ -36,7 +36,7 @@ _UNKNOWNS: Final = frozenset(
 
 
 class Unknown:
-    """A value that only exists once something else has been created."""
+    """A value that is not known before another resource has been created."""
 
     def __repr__(self) -> str:
         return "<unknown>"
@@ -46,51 +46,47 @@ UNKNOWN: Final = Unknown()
 
 
 @dataclass(frozen=True)
-class Bag:
-    """Decoded properties, and the names of those that hold a secret anywhere inside."""
+class PropertyMap:
+    """The properties of a resource as Python values."""
 
     values: Props
     secret: frozenset[str] = frozenset()
+    """The names of the properties that are or contain a secret."""
 
 
-def decode(struct: struct_pb2.Struct) -> Bag:
-    """Properties without their secret wrappers; nulls are left out, as an unset property is."""
+def decode(struct: struct_pb2.Struct) -> PropertyMap:
+    """Decodes properties and unwraps secrets. Null values are left out, like unset properties."""
     secret: set[str] = set()
     values: Props = {}
     for name, raw in struct.fields.items():
 
-        def found(name: str = name) -> None:
+        def mark_secret(name: str = name) -> None:
             secret.add(name)
 
-        value = _decode(raw, found)
+        value = _decode(raw, mark_secret)
         if value is not None:
             values[name] = value
-    return Bag(values, frozenset(secret))
+    return PropertyMap(values, frozenset(secret))
 
 
 def encode(values: Mapping[str, Value], secret: Iterable[str] = ()) -> struct_pb2.Struct:
-    """The wire form of `values`, with the named properties marked secret."""
-    hidden = frozenset(secret)
+    """Encodes properties, and wraps those that are named in `secret`."""
+    secret_names = frozenset(secret)
     struct = struct_pb2.Struct()
     for name, value in values.items():
         if value is None:
             continue
         encoded = _encode(value)
-        struct.fields[name].CopyFrom(_as_secret(encoded) if name in hidden else encoded)
+        struct.fields[name].CopyFrom(_as_secret(encoded) if name in secret_names else encoded)
     return struct
 
 
-def text(value: str) -> struct_pb2.Value:
-    """A plain string in wire form."""
-    return struct_pb2.Value(string_value=value)
-
-
-def holds_unknown(value: Value) -> bool:
-    """Whether `value` is unknown, or has an unknown part."""
+def contains_unknown(value: Value) -> bool:
+    """Whether `value` is unknown or contains an unknown value."""
     if isinstance(value, dict):
-        return any(holds_unknown(part) for part in value.values())
+        return any(contains_unknown(item) for item in value.values())
     if isinstance(value, list):
-        return any(holds_unknown(part) for part in value)
+        return any(contains_unknown(item) for item in value)
     return value is UNKNOWN
 
 
@@ -99,19 +95,19 @@ def strings_in(value: Value) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for part in value.values():
-            yield from strings_in(part)
+        for item in value.values():
+            yield from strings_in(item)
     elif isinstance(value, list):
-        for part in value:
-            yield from strings_in(part)
+        for item in value:
+            yield from strings_in(item)
 
 
-def masked(message: str, bag: Bag) -> str:
-    """`message` with every secret of `bag` blotted out: errors end up on screens and in logs."""
-    hidden = {part for name in bag.secret for part in strings_in(bag.values.get(name))}
-    for part in sorted(hidden, key=len, reverse=True):
-        if len(part) >= _SHORTEST_SECRET:
-            message = message.replace(part, "[secret]")
+def masked(message: str, properties: PropertyMap) -> str:
+    """Replaces every secret of `properties` in an error message, which is printed and logged."""
+    secrets = {text for name in properties.secret for text in strings_in(properties.values.get(name))}
+    for text in sorted(secrets, key=len, reverse=True):
+        if len(text) >= _SHORTEST_SECRET:
+            message = message.replace(text, "[secret]")
     return message
 
 
@@ -122,11 +118,11 @@ def _decode(value: struct_pb2.Value, on_secret: Callable[[], None]) -> Value:  #
         if sentinels.SIGNATURE_KEY in fields:
             if fields[sentinels.SIGNATURE_KEY].string_value == sentinels.SECRET_SIGNATURE:
                 on_secret()
-            # An asset, an archive or a resource reference has no "value"; none of our types takes one.
+            # Assets, archives and resource references have no "value". No simulated type has such an input.
             return _decode(fields["value"], on_secret) if "value" in fields else None
-        return {name: _decode(part, on_secret) for name, part in fields.items()}
+        return {name: _decode(item, on_secret) for name, item in fields.items()}
     if kind == "list_value":
-        return [_decode(part, on_secret) for part in value.list_value.values]
+        return [_decode(item, on_secret) for item in value.list_value.values]
     if kind == "number_value":
         number = value.number_value
         return int(number) if number.is_integer() else number
@@ -149,12 +145,12 @@ def _encode(value: Value) -> struct_pb2.Value:  # noqa: PLR0911 - one per kind o
     if isinstance(value, str):
         return struct_pb2.Value(string_value=value)
     if isinstance(value, list | tuple):
-        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_encode(part) for part in value]))
+        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_encode(item) for item in value]))
     if isinstance(value, Mapping):
         return struct_pb2.Value(
-            struct_value=struct_pb2.Struct(fields={name: _encode(part) for name, part in value.items()})
+            struct_value=struct_pb2.Struct(fields={name: _encode(item) for name, item in value.items()})
         )
-    raise TypeError(f"{type(value).__name__} has no wire form")
+    raise TypeError(f"a {type(value).__name__} cannot be encoded as a property value")
 
 
 def _as_secret(value: struct_pb2.Value) -> struct_pb2.Value:

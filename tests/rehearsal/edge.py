@@ -38,7 +38,7 @@ class Answer:
 
 def origin_authority(world: World) -> str:
     """Cloudflare's Origin CA, which Full (strict) checks the origin with."""
-    certificate: str = json.loads((world.layout.clouds / "cloudflare.json").read_text())["own"]["origin_ca"][
+    certificate: str = json.loads((world.layout.clouds / "cloudflare.json").read_text())["internal"]["origin_ca"][
         "certificate"
     ]
     return certificate

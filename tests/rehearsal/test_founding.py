@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.clouds import existing
-from rehearsal.clouds.hetzner.rules import SERVER
+from rehearsal.clouds.hetzner.common import SERVER
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import items
 from tests.rehearsal.founded import HOSTNAMES, await_whole, founded, machine, patiently

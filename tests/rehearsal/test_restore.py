@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.clouds import existing
-from rehearsal.clouds.hetzner.rules import SERVER
+from rehearsal.clouds.hetzner.common import SERVER
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.world.world import World

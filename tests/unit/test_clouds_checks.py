@@ -107,5 +107,5 @@ def test_an_operator_key(hcloud: Engine) -> None:
     key = hcloud.create(SSH_KEY, {"name": "ops", "publicKey": line})
     assert len(key.outputs["fingerprint"].split(":")) == 16
     assert not hcloud.diff(SSH_KEY, key.inputs, {**key.inputs, "publicKey": line.replace("ops@", "dev@")}).diffs
-    with pytest.raises(ProviderError, match="no valid public key"):
+    with pytest.raises(ProviderError, match="not a valid public key"):
         hcloud.create(SSH_KEY, {"name": "bad", "publicKey": "not a key"})

@@ -126,7 +126,9 @@ def test_a_setting_nobody_made_can_be_imported(cloudflare: Engine) -> None:
 def test_an_origin_certificate_verifies(cloudflare: Engine, tmp_path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     made = cloudflare.create(ORIGIN, an_origin(key))
     certificate = x509.load_pem_x509_certificate(made.outputs["certificate"].encode())
-    authority = x509.load_pem_x509_certificate(state(tmp_path, "cloudflare").own["origin_ca"]["certificate"].encode())
+    authority = x509.load_pem_x509_certificate(
+        state(tmp_path, "cloudflare").internal["origin_ca"]["certificate"].encode()
+    )
     certificate.verify_directly_issued_by(authority)
     assert certificate.public_key() == key.public_key()
     assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(days=5475)
@@ -172,7 +174,7 @@ def test_the_key_of_origin_pulls_is_kept_from_everybody(
     kept = json.loads((tmp_path / "cloudflare.json").read_text())["resources"]
     assert "PRIVATE KEY" not in json.dumps(kept)
     other = ec.generate_private_key(ec.SECP256R1())
-    with pytest.raises(ProviderError, match="do not belong together") as refused:
+    with pytest.raises(ProviderError, match="is not the key of the certificate") as refused:
         cloudflare.create(PULLS_CERTIFICATE, _pulls(other, certificate))
     assert "PRIVATE KEY" not in str(refused.value)
 

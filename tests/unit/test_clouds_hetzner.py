@@ -299,7 +299,7 @@ def test_private_networks(hcloud: Engine) -> None:
 def test_a_thing_deleted_by_hand_is_gone_for_a_refresh_and_an_error_for_an_update(hcloud: Engine, folder: Path) -> None:
     firewall = hcloud.create(FIREWALL, {"name": "web", "rules": [RULE]})
     path = folder / "hcloud.json"
-    path.write_text(json.dumps({"resources": {}, "own": {}}))
+    path.write_text(json.dumps({"resources": {}, "internal": {}}))
     assert hcloud.read(firewall) is None
-    with pytest.raises(ProviderError, match="somebody deleted it"):
+    with pytest.raises(ProviderError, match="does not exist any more"):
         hcloud.update(firewall, {**firewall.inputs, "labels": {"a": "b"}})

@@ -114,7 +114,7 @@ def test_a_refused_creation_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_broken_state_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(BrokenStateError, match=r"x\.json is no JSON"):
+    with pytest.raises(BrokenStateError, match=r"x\.json is not valid JSON"):
         Store(tmp_path / "x.json").read()
 
 

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from tests.unit.clouds_client import SECRET_SIGNATURE, UNKNOWN_MARK, Engine, Inputs, ProviderError, Thing
+from tests.unit.clouds_client import SECRET_SIGNATURE, UNKNOWN_MARK, Engine, Inputs, ProviderError
 
 KEY = "tls:index/privateKey:PrivateKey"
 REQUEST = "tls:index/certRequest:CertRequest"
@@ -128,35 +128,3 @@ def test_keepers_make_a_new_value(random: Engine) -> None:
     assert list(diff.replaces) == ["keepers"]
     assert list(diff.detailedDiff) == ["keepers.version"]
     assert "length" in random.reasons(PASSWORD, {"length": 3, "minUpper": 4})[0]
-
-
-@pytest.mark.parametrize(
-    ("kind", "inputs", "outputs"),
-    [
-        ("String", {"length": 9}, {"result"}),
-        ("Id", {"byteLength": 4, "prefix": "a-"}, {"hex", "dec", "b64Url", "b64Std"}),
-        ("Bytes", {"length": 4}, {"hex", "base64"}),
-        ("Integer", {"min": 3, "max": 3}, {"result"}),
-        ("Pet", {"length": 3}, set()),
-        ("Uuid", {}, {"result"}),
-        ("Shuffle", {"inputs": ["a", "b"], "resultCount": 3}, {"results"}),
-    ],
-)
-def test_random_values(random: Engine, kind: str, inputs: Inputs, outputs: set[str]) -> None:
-    type_ = f"random:index/random{kind}:Random{kind}"
-    made: Thing = random.create(type_, inputs)
-    assert made.id
-    assert outputs <= made.outputs.keys()
-    assert random.read(made) == made
-    assert not random.diff(type_, made.inputs, inputs).diffs
-    random.delete(made)
-
-
-def test_the_values_themselves(random: Engine) -> None:
-    assert random.create("random:index/randomInteger:RandomInteger", {"min": 3, "max": 3}).outputs["result"] == 3
-    pet = random.create("random:index/randomPet:RandomPet", {"length": 3, "prefix": "p", "separator": "_"})
-    assert len(pet.id.split("_")) == 4
-    shuffled = {"inputs": ["a", "b", "c"], "seed": "s"}
-    type_ = "random:index/randomShuffle:RandomShuffle"
-    assert sorted(random.create(type_, shuffled).outputs["results"]) == ["a", "b", "c"]
-    assert random.create(type_, shuffled).outputs == random.create(type_, shuffled).outputs

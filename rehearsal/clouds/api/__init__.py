@@ -1,6 +1,6 @@
-"""The vendors' HTTP APIs over the files of the simulated clouds, to read from: what their own clients ask in an adoption.
+"""Read-only HTTP APIs of the simulated clouds, for the vendors' own clients during an adoption and a drift check.
 
-As the vendors serve them: https://docs.hetzner.cloud and https://developers.cloudflare.com/api. Nothing can be changed here.
+They follow https://docs.hetzner.cloud and https://developers.cloudflare.com/api.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VENDORS: Final = {"/v1/": hetzner, "/client/v4/": cloudflare}
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Who may ask."""
+    """The API tokens that the servers accept."""
 
     hetzner: str
     cloudflare: str
@@ -65,12 +65,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: the terminal is the person's."""
+        """Logs nothing: the output would mix with that of the command."""
 
 
 @contextmanager
 def serving(folder: Path, tokens: Tokens) -> Iterator[Mapping[str, str]]:
-    """Serves the clouds of this folder on loopback while the block runs; yields the variables that lead the clients there."""
+    """Serves the clouds of this folder on loopback for the duration of the block.
+
+    Yields the environment variables that configure the vendors' clients to use these servers.
+    """
     server = _Server(folder, tokens)
     thread = threading.Thread(target=server.serve_forever, args=[0.05], daemon=True)
     thread.start()

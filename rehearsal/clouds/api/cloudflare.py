@@ -1,4 +1,4 @@
-"""Records and settings of a zone, as Cloudflare's API v4 tells them."""
+"""Cloudflare's API v4: the records and settings of a zone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..catalog import provider
 from ..existing import state
-from ..values import Bag, Props
+from ..values import PropertyMap, Props
 
 Answer = tuple[int, Mapping[str, Any]]
 
@@ -26,18 +26,18 @@ UNAUTHORIZED: Final = _error(401, 10000, "Authentication error")
 
 
 def answer(folder: Path, path: str, query: Mapping[str, str]) -> Answer:
-    """What is there, or Cloudflare's error."""
-    if found := re.fullmatch(r"zones/(\w+)/dns_records", path):
-        return _records(folder, found[1], query)
-    if found := re.fullmatch(r"zones/(\w+)/settings/(\w+)", path):
-        live = _live(folder, _SETTING, f"{found[1]}/{found[2]}")
+    """The status and content for a request."""
+    if match := re.fullmatch(r"zones/(\w+)/dns_records", path):
+        return _records(folder, match[1], query)
+    if match := re.fullmatch(r"zones/(\w+)/settings/(\w+)", path):
+        live = _live(folder, _SETTING, f"{match[1]}/{match[2]}")
         return (
-            _result({"id": found[2], "value": live["value"], "editable": True})
+            _result({"id": match[2], "value": live["value"], "editable": True})
             if live
             else _error(400, 1003, "Undefined zone setting")
         )
-    if found := re.fullmatch(r"zones/(\w+)/origin_tls_client_auth/settings", path):
-        live = _live(folder, _ORIGIN_PULLS, found[1])
+    if match := re.fullmatch(r"zones/(\w+)/origin_tls_client_auth/settings", path):
+        live = _live(folder, _ORIGIN_PULLS, match[1])
         return _result({"enabled": live["enabled"]}) if live else _no_route(path)
     return _no_route(path)
 
@@ -48,18 +48,18 @@ def _records(folder: Path, zone: str, query: Mapping[str, str]) -> Answer:
         for id_, live in state(folder, "cloudflare").of(_RECORD).items()
         if live["zoneId"] == zone and query.get("name.exact", live["name"]) == live["name"]
     ]
-    # The client asks for pages until one is empty.
-    shown = records if query.get("page", "1") == "1" else []
-    status, content = _result(shown)
+    # The client requests pages until it gets an empty one.
+    page = records if query.get("page", "1") == "1" else []
+    status, content = _result(page)
     return status, {
         **content,
-        "result_info": {"page": 1, "count": len(shown), "total_count": len(records), "total_pages": 1},
+        "result_info": {"page": 1, "count": len(page), "total_count": len(records), "total_pages": 1},
     }
 
 
 def _live(folder: Path, token: str, id_: str) -> Props | None:
-    found = provider("cloudflare", folder=folder).read(token, id_, Bag({}), Bag({}))
-    return found.properties.values if found else None
+    result = provider("cloudflare", folder=folder).read(token, id_, PropertyMap({}), PropertyMap({}))
+    return result.properties.values if result else None
 
 
 def _result(result: object) -> Answer:

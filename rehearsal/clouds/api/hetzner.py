@@ -1,4 +1,4 @@
-"""Lists of the Hetzner Cloud API v1, filtered as its clients filter them."""
+"""Hetzner Cloud API v1: lists of resources, with the filters that the clients use."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ UNAUTHORIZED: Final = _error(401, "unauthorized", "unable to authenticate")
 
 
 def answer(folder: Path, path: str, query: Mapping[str, str]) -> Answer:
-    """A whole list on its first page."""
+    """The status and content for a request. A list has one page."""
     token = _COLLECTIONS.get(path)
     if token is None:
         return _error(404, "not_found", f"the rehearsal does not serve {path}")
     filters = {field: query[name] for name, field in _FILTERS.items() if name in query}
-    held = state(folder, "hcloud")
-    subnets = list(held.of("hcloud:index/networkSubnet:NetworkSubnet").values())
-    things = [
-        _told(path, id_, live, subnets)
-        for id_, live in held.of(token).items()
+    cloud = state(folder, "hcloud")
+    subnets = list(cloud.of("hcloud:index/networkSubnet:NetworkSubnet").values())
+    resources = [
+        _api_object(path, id_, live, subnets)
+        for id_, live in cloud.of(token).items()
         if all(live.get(field) == value for field, value in filters.items())
     ]
     pages = {
@@ -48,31 +48,33 @@ def answer(folder: Path, path: str, query: Mapping[str, str]) -> Answer:
         "previous_page": None,
         "next_page": None,
         "last_page": 1,
-        "total_entries": len(things),
+        "total_entries": len(resources),
     }
-    return 200, {path: things, "meta": {"pagination": pages}}
+    return 200, {path: resources, "meta": {"pagination": pages}}
 
 
-def _told(path: str, id_: str, live: Props, subnets: Sequence[Props]) -> Mapping[str, Any]:
-    about = {"id": int(id_), "name": live["name"], "labels": live.get("labels") or {}}
+def _api_object(path: str, id_: str, live: Props, subnets: Sequence[Props]) -> Mapping[str, Any]:
+    common = {"id": int(id_), "name": live["name"], "labels": live.get("labels") or {}}
     match path:
         case "primary_ips":
-            assigned = {
+            assignment = {
                 "assignee_id": live.get("assigneeId") or None,
                 "assignee_type": "server",
                 "auto_delete": live.get("autoDelete", False),
             }
-            return {**about, "ip": live["ipAddress"], "type": live["type"], **assigned}
+            return {**common, "ip": live["ipAddress"], "type": live["type"], **assignment}
         case "ssh_keys":
-            return {**about, "fingerprint": live["fingerprint"], "public_key": live["publicKey"]}
+            return {**common, "fingerprint": live["fingerprint"], "public_key": live["publicKey"]}
         case "placement_groups":
-            return {**about, "type": live["type"], "servers": live["servers"]}
+            return {**common, "type": live["type"], "servers": live["servers"]}
         case "networks":
-            inside = [
-                {"ip_range": one["ipRange"], "type": one["type"]} for one in subnets if str(one["networkId"]) == id_
+            members = [
+                {"ip_range": subnet["ipRange"], "type": subnet["type"]}
+                for subnet in subnets
+                if str(subnet["networkId"]) == id_
             ]
-            return {**about, "ip_range": live["ipRange"], "subnets": inside, "routes": [], "servers": []}
+            return {**common, "ip_range": live["ipRange"], "subnets": members, "routes": [], "servers": []}
         case "servers":
-            return {**about, "status": live["status"]}
+            return {**common, "status": live["status"]}
         case _:
-            return about
+            return common

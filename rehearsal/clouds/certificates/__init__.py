@@ -1,39 +1,39 @@
-"""The tls provider: real keys, requests and certificates, by the `cryptography` library.
+"""The tls provider. It creates real keys, certificate requests and certificates with the `cryptography` library.
 
-Follows terraform-provider-tls 4 (github.com/hashicorp/terraform-provider-tls, docs/resources): whatever is written into a key
-or a certificate replaces it. There is no cloud: all it makes is in the stack's state, as good, and as secret, as the real thing.
+It follows terraform-provider-tls 4 (github.com/hashicorp/terraform-provider-tls, docs/resources): an input that is part
+of a key or a certificate replaces it. The resources only exist in the stack's state.
 """
 
-# ruff: noqa: PLC0415 - the cryptography costs 0.1 s, which a preview need not pay
+# ruff: noqa: PLC0415 - importing cryptography takes 0.1 s, and previews do not need it
 from collections.abc import Mapping
 from typing import Final
 
-from ..kinds import EVERYTHING, Cloud, Kind, Made
+from ..kinds import EVERYTHING, Cloud, Created, Kind
 from ..values import Props
 
 
-def _key(_: Cloud, props: Props) -> Made:
+def _key(_: Cloud, props: Props) -> Created:
     from . import keys
 
     return keys.private_key(props)
 
 
-def _request(_: Cloud, props: Props) -> Made:
-    from . import issuing
+def _request(_: Cloud, props: Props) -> Created:
+    from . import certificates
 
-    return issuing.request(props)
-
-
-def _self_signed(_: Cloud, props: Props) -> Made:
-    from . import issuing
-
-    return issuing.self_signed(props)
+    return certificates.request(props)
 
 
-def _locally_signed(_: Cloud, props: Props) -> Made:
-    from . import issuing
+def _self_signed(_: Cloud, props: Props) -> Created:
+    from . import certificates
 
-    return issuing.locally_signed(props)
+    return certificates.self_signed(props)
+
+
+def _locally_signed(_: Cloud, props: Props) -> Created:
+    from . import certificates
+
+    return certificates.locally_signed(props)
 
 
 _CERTIFICATE_INPUTS: Final = frozenset(
@@ -58,7 +58,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             defaults={"ecdsaCurve": "P224", "rsaBits": 2048},
             choices={"algorithm": ("RSA", "ECDSA", "ED25519"), "ecdsaCurve": ("P224", "P256", "P384", "P521")},
             secrets=frozenset({"privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"}),
-            remembers=False,
+            in_cloud=False,
         ),
         Kind(
             type="tls:index/certRequest:CertRequest",
@@ -66,7 +66,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             create=_request,
             replaces=EVERYTHING,
             secrets=frozenset({"privateKeyPem", "privateKeyPemWo"}),
-            remembers=False,
+            in_cloud=False,
         ),
         Kind(
             type="tls:index/selfSignedCert:SelfSignedCert",
@@ -75,7 +75,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             replaces=_CERTIFICATE_INPUTS,
             defaults={**_CERTIFICATE_DEFAULTS, "setAuthorityKeyId": False},
             secrets=frozenset({"privateKeyPem", "privateKeyPemWo"}),
-            remembers=False,
+            in_cloud=False,
         ),
         Kind(
             type="tls:index/locallySignedCert:LocallySignedCert",
@@ -84,7 +84,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             replaces=_CERTIFICATE_INPUTS,
             defaults=_CERTIFICATE_DEFAULTS,
             secrets=frozenset({"caPrivateKeyPem", "caPrivateKeyPemWo"}),
-            remembers=False,
+            in_cloud=False,
         ),
     )
 }

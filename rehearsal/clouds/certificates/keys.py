@@ -1,4 +1,4 @@
-"""Key pairs."""
+"""Creates and loads key pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from ..kinds import ApiError, Made
+from ..kinds import ApiError, Created
 from ..values import Props
 
 Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -21,64 +21,64 @@ _CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "P521": ec.SECP521R1(),
 }
 
-# OpenSSH knows no keys on P224 (RFC 5656, 10.1); the provider then gives empty outputs.
-_NOT_OF_OPENSSH: Final = ("secp224r1",)
+# OpenSSH does not support keys on P224 (RFC 5656, section 10.1). The outputs of the real provider are then empty.
+_WITHOUT_OPENSSH: Final = ("secp224r1",)
 
 
-def private_key(props: Props) -> Made:
-    """A new key pair, and all its forms."""
-    key = _generated(props)
+def private_key(props: Props) -> Created:
+    """Creates a key pair, and encodes it in all formats of the provider."""
+    key = _generate(props)
     public = (
         key.public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         .decode()
     )
-    # Ed25519 has no format of its own older than PKCS#8.
-    forms = serialization.PrivateFormat
+    # Ed25519 has no traditional format, only PKCS#8.
+    formats = serialization.PrivateFormat
     computed: Props = {
-        "privateKeyPem": _private(
-            key, forms.PKCS8 if isinstance(key, ed25519.Ed25519PrivateKey) else forms.TraditionalOpenSSL
+        "privateKeyPem": _encode(
+            key, formats.PKCS8 if isinstance(key, ed25519.Ed25519PrivateKey) else formats.TraditionalOpenSSL
         ),
-        "privateKeyPemPkcs8": _private(key, forms.PKCS8),
+        "privateKeyPemPkcs8": _encode(key, formats.PKCS8),
         "publicKeyPem": public,
         **_openssh(key),
     }
-    return Made(hashlib.sha1(public.encode(), usedforsecurity=False).hexdigest(), computed)
+    return Created(hashlib.sha1(public.encode(), usedforsecurity=False).hexdigest(), computed)
 
 
-def loaded(pem: str) -> Key:
-    """The private key in a PEM block. The error says nothing of its content."""
+def load_key(pem: str) -> Key:
+    """Loads a private key in PEM format. The error message does not contain the key."""
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError):
-        raise ApiError("Failed to parse the private key: it is no unencrypted private key in PEM format") from None
+        raise ApiError("Failed to parse the private key: it is not an unencrypted private key in PEM format") from None
     if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
         return key
     raise ApiError("unsupported private key: it must be RSA, ECDSA or ED25519")
 
 
 def algorithm(key: Key) -> str:
-    """The provider's name of a key's algorithm."""
+    """The name of a key's algorithm in the provider."""
     if isinstance(key, rsa.RSAPrivateKey):
         return "RSA"
     return "ECDSA" if isinstance(key, ec.EllipticCurvePrivateKey) else "ED25519"
 
 
-def _generated(props: Props) -> Key:
-    wanted = props["algorithm"].upper()
-    if wanted == "RSA":
+def _generate(props: Props) -> Key:
+    name = props["algorithm"].upper()
+    if name == "RSA":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(props["rsaBits"]))
-    if wanted == "ECDSA":
+    if name == "ECDSA":
         return ec.generate_private_key(_CURVES[props["ecdsaCurve"].upper()])
     return ed25519.Ed25519PrivateKey.generate()
 
 
-def _private(key: Key, form: serialization.PrivateFormat) -> str:
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+def _encode(key: Key, format_: serialization.PrivateFormat) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, format_, serialization.NoEncryption()).decode()
 
 
 def _openssh(key: Key) -> Props:
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _NOT_OF_OPENSSH:
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _WITHOUT_OPENSSH:
         return {
             "privateKeyOpenssh": "",
             "publicKeyOpenssh": "",
@@ -90,7 +90,7 @@ def _openssh(key: Key) -> Props:
     md5 = hashlib.md5(blob, usedforsecurity=False).hexdigest()
     sha256 = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return {
-        "privateKeyOpenssh": _private(key, serialization.PrivateFormat.OpenSSH),
+        "privateKeyOpenssh": _encode(key, serialization.PrivateFormat.OpenSSH),
         "publicKeyOpenssh": f"{line}\n",
         "publicKeyFingerprintMd5": ":".join(md5[at : at + 2] for at in range(0, len(md5), 2)),
         "publicKeyFingerprintSha256": f"SHA256:{sha256}",

@@ -1,7 +1,7 @@
 """The simulated Cloudflare.
 
 Replacements and checks follow terraform-provider-cloudflare 5.19 (github.com/cloudflare/terraform-provider-cloudflare,
-internal/services/*/schema.go); refusals follow the API (https://developers.cloudflare.com/api).
+internal/services/*/schema.go). API errors follow https://developers.cloudflare.com/api.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What Cloudflare looks at in an uploaded client certificate."""
+"""Cloudflare's checks of an uploaded client certificate, and the attributes that it derives from it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import serialization
 from ..values import Props
 
 
-def problem(certificate_pem: str, key_pem: str) -> str | None:
-    """Why this pair cannot be used, if it cannot. Says nothing of the key's content."""
+def pair_error(certificate_pem: str, key_pem: str) -> str | None:
+    """The error message for an invalid pair of certificate and key. It does not contain the key."""
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     except ValueError:
@@ -19,12 +19,12 @@ def problem(certificate_pem: str, key_pem: str) -> str | None:
     except (ValueError, TypeError):
         return "the private key cannot be parsed"
     if _public_bytes(certificate.public_key()) != _public_bytes(key.public_key()):
-        return "the certificate and the private key do not belong together"
+        return "the private key is not the key of the certificate"
     return None
 
 
-def facts(certificate_pem: str) -> Props:
-    """What the API tells of a certificate."""
+def attributes(certificate_pem: str) -> Props:
+    """The attributes of a certificate that the API returns."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     digest = certificate.signature_hash_algorithm
     return {
@@ -36,5 +36,6 @@ def facts(certificate_pem: str) -> Props:
 
 
 def _public_bytes(key: object) -> bytes:
-    encode = getattr(key, "public_bytes")  # noqa: B009 - every public key has it; the union of their types has no common name
+    # Every type of public key has this method, but their union has no common base class.
+    encode = getattr(key, "public_bytes")  # noqa: B009
     return bytes(encode(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))

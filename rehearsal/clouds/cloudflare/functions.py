@@ -1,4 +1,4 @@
-"""The functions of the Cloudflare provider that the program may ask."""
+"""The functions of the Cloudflare provider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from ..kinds import ApiError, Cloud
 from ..values import Props
-from . import rules
+from . import common
 
 
 def _ip_ranges(cloud: Cloud, _: Props) -> Props:
@@ -19,15 +19,15 @@ def _ip_ranges(cloud: Cloud, _: Props) -> Props:
 
 
 def _zone(cloud: Cloud, arguments: Props) -> Props:
-    zones = rules.zones(cloud)
-    wanted_id, wanted_name = arguments.get("zoneId"), (arguments.get("filter") or {}).get("name")
-    if not wanted_id and not wanted_name:
-        raise ApiError("getZone needs a zoneId or a filter with a name")
-    hits = {id_: name for id_, name in zones.items() if (id_ == wanted_id if wanted_id else name == wanted_name)}
-    if len(hits) != 1:
-        held = ", ".join(sorted(zones.values())) or "none"
-        raise ApiError(f"found no zone {wanted_id or wanted_name} in the account; its zones are: {held}")
-    id_, name = hits.popitem()
+    zones = common.zones(cloud)
+    zone_id, zone_name = arguments.get("zoneId"), (arguments.get("filter") or {}).get("name")
+    if not zone_id and not zone_name:
+        raise ApiError("getZone requires a zoneId or a filter with a name")
+    matches = {id_: name for id_, name in zones.items() if (id_ == zone_id if zone_id else name == zone_name)}
+    if len(matches) != 1:
+        names = ", ".join(sorted(zones.values())) or "none"
+        raise ApiError(f"found no zone {zone_id or zone_name} in the account; its zones are: {names}")
+    id_, name = matches.popitem()
     return {
         "id": id_,
         "zoneId": id_,

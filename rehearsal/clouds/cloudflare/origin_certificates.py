@@ -1,51 +1,49 @@
-"""Origin CA certificates: really signed, by an authority that the simulated account keeps for itself."""
+"""Origin CA certificates, signed by the CA of the simulated account."""
 
-# ruff: noqa: PLC0415 - the cryptography costs 0.1 s, which a preview need not pay
+# ruff: noqa: PLC0415 - importing cryptography takes 0.1 s, and previews do not need it
 from __future__ import annotations
 
 from typing import Final
 
-from ..kinds import ApiError, Cloud, Kind, Made
+from ..kinds import ApiError, Cloud, Created, Kind
 from ..values import Props
-from . import rules
-from .rules import api_error
+from . import common
+from .common import api_error
 
 _TYPE: Final = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 _PATH: Final = "/certificates"
 
 
-def _admit(cloud: Cloud, _: str | None, props: Props) -> None:
-    from . import origin_authority
+def _validate(cloud: Cloud, _: str | None, props: Props) -> None:
+    from . import origin_ca
 
-    if origin_authority.parsed_request(props["csr"]) is None:
+    if origin_ca.load_csr(props["csr"]) is None:
         raise api_error(
             1006, "Failed to validate requested hostname: the certificate signing request cannot be parsed", path=_PATH
         )
-    zones = sorted(rules.zones(cloud).values())
+    zones = sorted(common.zones(cloud).values())
     for host in props["hostnames"]:
-        if not _of_account(host, zones):
+        if not _in_account(host, zones):
             reason = "This zone is either not part of your account, or you do not have access to it."
             raise api_error(1010, f"Failed to validate requested hostname {host}: {reason}", path=_PATH)
 
 
-def _of_account(host: str, zones: list[str]) -> bool:
-    plain = host.removeprefix("*.")
-    return "*" not in plain and any(plain == zone or plain.endswith(f".{zone}") for zone in zones)
+def _in_account(host: str, zones: list[str]) -> bool:
+    name = host.removeprefix("*.")
+    return "*" not in name and any(name == zone or name.endswith(f".{zone}") for zone in zones)
 
 
-def _create(cloud: Cloud, props: Props) -> Made:
-    from . import origin_authority
+def _create(cloud: Cloud, props: Props) -> Created:
+    from . import origin_ca
 
-    authority = origin_authority.authority(cloud.state.own)
-    request = origin_authority.parsed_request(props["csr"])
+    ca = origin_ca.origin_ca(cloud.state.internal)
+    request = origin_ca.load_csr(props["csr"])
     if request is None:
         raise ApiError("the certificate signing request cannot be parsed")
-    certificate, expires = origin_authority.signed(
-        authority, request, props["hostnames"], int(props["requestedValidity"])
-    )
-    # The API's ids of these certificates are numbers of 48 digits.
-    return Made(
-        str(int(rules.new_id() + rules.new_id()[:8], 16))[:48], {"certificate": certificate, "expiresOn": expires}
+    certificate, expires = origin_ca.sign(ca, request, props["hostnames"], int(props["requestedValidity"]))
+    # The API uses numbers with 48 digits as ids of certificates.
+    return Created(
+        str(int(common.new_id() + common.new_id()[:8], 16))[:48], {"certificate": certificate, "expiresOn": expires}
     )
 
 
@@ -56,7 +54,7 @@ KINDS: Final = (
         create=_create,
         replaces=frozenset({"csr", "hostnames", "requestType", "requestedValidity"}),
         defaults={"requestedValidity": 5475},
-        admit=_admit,
-        key=rules.last_part,
+        validate=_validate,
+        state_key=common.last_part,
     ),
 )

@@ -1,14 +1,14 @@
-"""Authenticated origin pulls: the client certificate that Cloudflare shows to the origin, and whether it does."""
+"""Authenticated origin pulls: the client certificate for connections to the origin, and the settings that enable it."""
 
-# ruff: noqa: PLC0415 - the cryptography costs 0.1 s, which a preview need not pay
+# ruff: noqa: PLC0415 - importing cryptography takes 0.1 s, and previews do not need it
 from __future__ import annotations
 
 from typing import Final
 
-from ..kinds import Cloud, Kind, Made, now
+from ..kinds import Cloud, Created, Kind, now
 from ..values import Props
-from . import rules
-from .rules import api_error
+from . import common
+from .common import api_error
 
 _CERTIFICATE: Final = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 _SETTINGS: Final = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
@@ -16,38 +16,38 @@ _HOSTNAMES: Final = "cloudflare:index/authenticatedOriginPulls:AuthenticatedOrig
 _PATH: Final = "/origin_tls_client_auth"
 
 
-def _admit_certificate(cloud: Cloud, _: str | None, props: Props) -> None:
+def _validate_certificate(cloud: Cloud, _: str | None, props: Props) -> None:
     from . import client_certificate
 
-    rules.zone_name(cloud, props.get("zoneId"), _PATH)
-    problem = client_certificate.problem(props["certificate"], props["privateKey"])
-    if problem:
-        raise api_error(1412, problem, path=f"/zones/{props['zoneId']}{_PATH}")
+    common.zone_name(cloud, props.get("zoneId"), _PATH)
+    error = client_certificate.pair_error(props["certificate"], props["privateKey"])
+    if error:
+        raise api_error(1412, error, path=f"/zones/{props['zoneId']}{_PATH}")
 
 
-def _create_certificate(_: Cloud, props: Props) -> Made:
+def _create_certificate(_: Cloud, props: Props) -> Created:
     from . import client_certificate
 
-    id_ = rules.new_id()
-    facts = client_certificate.facts(props["certificate"])
-    return Made(id_, {**facts, "certificateId": id_, "enabled": True, "status": "active", "uploadedOn": now()})
+    id_ = common.new_id()
+    attributes = client_certificate.attributes(props["certificate"])
+    return Created(id_, {**attributes, "certificateId": id_, "enabled": True, "status": "active", "uploadedOn": now()})
 
 
-def _admit_in_zone(cloud: Cloud, _: str | None, props: Props) -> None:
-    rules.zone_name(cloud, props.get("zoneId"), _PATH)
+def _validate_in_zone(cloud: Cloud, _: str | None, props: Props) -> None:
+    common.zone_name(cloud, props.get("zoneId"), _PATH)
 
 
-def _create_settings(_: Cloud, props: Props) -> Made:
-    return Made(props["zoneId"], {})
+def _create_settings(_: Cloud, props: Props) -> Created:
+    return Created(props["zoneId"], {})
 
 
-def _given_settings(cloud: Cloud, key: str, _: Props) -> Props | None:
-    """Every zone has them, switched off until somebody switches them on."""
-    return {"zoneId": key, "enabled": False} if key in rules.zones(cloud) else None
+def _implicit_settings(cloud: Cloud, key: str, _: Props) -> Props | None:
+    """Every zone has the settings. They are disabled by default."""
+    return {"zoneId": key, "enabled": False} if key in common.zones(cloud) else None
 
 
-def _admit_hostnames(cloud: Cloud, _: str | None, props: Props) -> None:
-    zone = rules.zone_name(cloud, props.get("zoneId"), _PATH)
+def _validate_hostnames(cloud: Cloud, _: str | None, props: Props) -> None:
+    zone = common.zone_name(cloud, props.get("zoneId"), _PATH)
     path = f"/zones/{props['zoneId']}{_PATH}/hostnames"
     for config in props["configs"]:
         host = config.get("hostname")
@@ -55,8 +55,8 @@ def _admit_hostnames(cloud: Cloud, _: str | None, props: Props) -> None:
             raise api_error(1405, f"hostname {host} is not in zone {zone}", path=path, method="PUT")
 
 
-def _create_hostnames(_: Cloud, props: Props) -> Made:
-    return Made(props["configs"][0]["hostname"], _facts(props, {}))
+def _create_hostnames(_: Cloud, props: Props) -> Created:
+    return Created(props["configs"][0]["hostname"], _facts(props, {}))
 
 
 def _refresh_hostnames(_cloud: Cloud, _id: str, props: Props, old: Props) -> Props:
@@ -82,22 +82,22 @@ KINDS: Final = (
         dialect="framework",
         create=_create_certificate,
         replaces=frozenset({"certificate", "zoneId"}),
-        # The same certificate with other white space is the same.
+        # Whitespace around the certificate is not significant.
         canonical={"certificate": lambda pem: str(pem).strip()},
-        untold=frozenset({"privateKey"}),
+        write_only=frozenset({"privateKey"}),
         secrets=frozenset({"privateKey"}),
-        admit=_admit_certificate,
-        key=rules.last_part,
+        validate=_validate_certificate,
+        state_key=common.last_part,
     ),
     Kind(
         type=_SETTINGS,
         dialect="framework",
         create=_create_settings,
         replaces=frozenset({"zoneId"}),
-        admit=_admit_in_zone,
-        given=_given_settings,
-        # The provider has no way to delete it: what was set stays.
-        survives=True,
+        validate=_validate_in_zone,
+        implicit=_implicit_settings,
+        # The provider cannot delete the settings: they keep their values.
+        retained=True,
     ),
     Kind(
         type=_HOSTNAMES,
@@ -105,9 +105,9 @@ KINDS: Final = (
         create=_create_hostnames,
         replaces=frozenset({"zoneId"}),
         secrets=frozenset({"privateKey"}),
-        admit=_admit_hostnames,
-        refresh=_refresh_hostnames,
-        key=rules.within_zone,
-        resource_id=rules.own_part,
+        validate=_validate_hostnames,
+        after_update=_refresh_hostnames,
+        state_key=common.within_zone,
+        resource_id=common.id_within_zone,
     ),
 )

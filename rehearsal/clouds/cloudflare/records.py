@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..kinds import Cloud, Kind, Made, now
+from ..kinds import Cloud, Created, Kind, now
 from ..values import UNKNOWN, Props, Value
-from . import rules
-from .rules import api_error
+from . import common
+from .common import api_error
 
 _TYPE: Final = "cloudflare:index/dnsRecord:DnsRecord"
 _OLD_TYPE: Final = "cloudflare:index/record:Record"
@@ -21,36 +21,39 @@ _LARGEST_PRIORITY: Final = 65535
 _TTLS: Final = (60, 86400)
 
 
-def _bad_priority(value: Value) -> str | None:
+def _priority_error(value: Value) -> str | None:
     if 0 <= float(value) <= _LARGEST_PRIORITY:
         return None
-    return f"Invalid Attribute Value. Attribute priority value must be between 0.000000 and {_LARGEST_PRIORITY:f}, got: {float(value):f}"
+    return (
+        "Invalid Attribute Value. Attribute priority value must be between 0.000000 and "
+        f"{_LARGEST_PRIORITY:f}, got: {float(value):f}"
+    )
 
 
 def _check(props: Props) -> Iterator[str]:
     ttl = props.get("ttl")
     if props.get("proxied") is True and ttl is not None and ttl is not UNKNOWN and float(ttl) != 1:
-        yield "ttl must be set to 1 when `proxied` is true: Cloudflare answers for a proxied name with a TTL of its own"
+        yield "ttl must be set to 1 when `proxied` is true: Cloudflare chooses the TTL of proxied records"
 
 
 def _host(cloud: Cloud, props: Props) -> str:
-    """The full name: the API takes `@` for the zone itself and a bare label for a name in it."""
-    zone = rules.zone_name(cloud, props.get("zoneId"), "/dns_records")
+    """The FQDN of a record: the API accepts `@` for the zone itself, and a single label for a name in the zone."""
+    zone = common.zone_name(cloud, props.get("zoneId"), "/dns_records")
     name = str(props["name"]).rstrip(".").lower()
     if name == "@":
         return zone
     return f"{name}.{zone}" if "." not in name else name
 
 
-def _admit(cloud: Cloud, id_: str | None, props: Props) -> None:
-    zone, host = rules.zone_name(cloud, props.get("zoneId"), "/dns_records"), _host(cloud, props)
+def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
+    zone, host = common.zone_name(cloud, props.get("zoneId"), "/dns_records"), _host(cloud, props)
     path = f"/zones/{props['zoneId']}/dns_records"
     kind, content, ttl = props["type"], props.get("content"), props["ttl"]
     if host != zone and not host.endswith(f".{zone}"):
         raise api_error(9005, f"DNS name is invalid: {props['name']} is not in zone {zone}", path=path)
     if not content and not props.get("data"):
         raise api_error(9005, "DNS record needs content or data.", path=path)
-    _admit_content(kind, content, path)
+    _validate_content(kind, content, path)
     if ttl != 1 and not _TTLS[0] <= ttl <= _TTLS[1]:
         raise api_error(9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.", path=path)
     if props.get("proxied") and kind not in _PROXIABLE:
@@ -60,30 +63,30 @@ def _admit(cloud: Cloud, id_: str | None, props: Props) -> None:
     for token in _TYPES:
         for key, live in cloud.of(token).items():
             if key != id_ and live["zoneId"] == props["zoneId"] and _host(cloud, live) == host:
-                _admit_beside(live, kind, content, path)
+                _validate_beside(live, kind, content, path)
 
 
-def _admit_content(kind: str, content: Value, path: str) -> None:
+def _validate_content(kind: str, content: Value, path: str) -> None:
     versions = {"A": 4, "AAAA": 6}
     if kind in versions:
         try:
-            right = ipaddress.ip_address(content or "").version == versions[kind]
+            valid = ipaddress.ip_address(content or "").version == versions[kind]
         except ValueError:
-            right = False
-        if not right:
+            valid = False
+        if not valid:
             raise api_error(9005, f"Content for {kind} record must be a valid IPv{versions[kind]} address.", path=path)
 
 
-def _admit_beside(live: Props, kind: str, content: Value, path: str) -> None:
+def _validate_beside(live: Props, kind: str, content: Value, path: str) -> None:
     if live["type"] == kind and live.get("content") == content:
         raise api_error(81058, "An identical record already exists.", path=path)
-    # A name with a CNAME has nothing else.
+    # A name with a CNAME record cannot have other records.
     if "CNAME" in (live["type"], kind) and {live["type"], kind} <= set(_PROXIABLE):
         raise api_error(81053, "An A, AAAA, or CNAME record with that host already exists.", path=path)
 
 
-def _create(_: Cloud, props: Props) -> Made:
-    return Made(rules.new_id(), {**_dated(props, {}), "createdOn": now(), "meta": "{}"})
+def _create(_: Cloud, props: Props) -> Created:
+    return Created(common.new_id(), {**_dated(props, {}), "createdOn": now(), "meta": "{}"})
 
 
 def _refresh(_cloud: Cloud, _id: str, props: Props, old: Props) -> Props:
@@ -102,18 +105,18 @@ _RECORD: Final = Kind(
     type=_TYPE,
     dialect="framework",
     create=_create,
-    # The SDK asks for the zone; the plugin leaves its absence to the API.
+    # zoneId is required in the SDK. The plugin does not check it, and the API returns an error.
     optional=frozenset({"zoneId"}),
     replaces=frozenset({"type", "zoneId"}),
     sets=frozenset({"tags"}),
     defaults={"proxied": False},
     computed=frozenset({"settings", "data", "tags"}),
-    valid={"priority": _bad_priority},
+    validators={"priority": _priority_error},
     check=_check,
-    admit=_admit,
-    refresh=_refresh,
-    key=rules.last_part,
+    validate=_validate,
+    after_update=_refresh,
+    state_key=common.last_part,
 )
 
-# `Record` is what `DnsRecord` was called; the plugin serves both.
+# `Record` is the former name of `DnsRecord`. The plugin supports both.
 KINDS: Final = (_RECORD, replace(_RECORD, type=_OLD_TYPE))

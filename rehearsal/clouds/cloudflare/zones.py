@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from ..kinds import Cloud, Kind, Made, now
+from ..kinds import Cloud, Created, Kind, now
 from ..values import Props
-from . import rules
-from .rules import api_error
+from . import common
+from .common import api_error
 
 _ON_OFF: Final = ("on", "off")
 
@@ -40,7 +40,7 @@ _OFF: Final = (
     *("ssl_recommender", "tls_1_2_only", "tls_client_auth", "true_client_ip_header", "waf", "webp"),
 )
 
-# The settings there are, what each may be (None: anything) and what a new zone of the Free plan has.
+# All settings, with their allowed values (None: any) and their values in a new zone of the Free plan.
 # https://developers.cloudflare.com/api/resources/zones/subresources/settings/
 _SETTINGS: Final[dict[str, tuple[tuple[str, ...] | None, object]]] = {
     "ssl": (("off", "flexible", "full", "strict", "origin_pull"), "full"),
@@ -63,45 +63,45 @@ _SETTINGS: Final[dict[str, tuple[tuple[str, ...] | None, object]]] = {
 }
 
 
-def _admit_setting(cloud: Cloud, _: str | None, props: Props) -> None:
+def _validate_setting(cloud: Cloud, _: str | None, props: Props) -> None:
     path = f"/settings/{props['settingId']}"
-    rules.zone_name(cloud, props.get("zoneId"), path)
-    full = f"/zones/{props['zoneId']}{path}"
+    common.zone_name(cloud, props.get("zoneId"), path)
+    full_path = f"/zones/{props['zoneId']}{path}"
     if props["settingId"] not in _SETTINGS:
-        raise api_error(1003, f"Undefined zone setting: {props['settingId']}", path=full, method="PATCH")
+        raise api_error(1003, f"Undefined zone setting: {props['settingId']}", path=full_path, method="PATCH")
     allowed, _default = _SETTINGS[props["settingId"]]
     if allowed is not None and props["value"] not in allowed:
         message = (
             f"Invalid value for zone setting {props['settingId']}: {props['value']}, it may be {', '.join(allowed)}"
         )
-        raise api_error(1007, message, path=full, method="PATCH")
+        raise api_error(1007, message, path=full_path, method="PATCH")
 
 
-def _create_setting(_: Cloud, props: Props) -> Made:
-    return Made(props["settingId"], {"editable": True, "modifiedOn": now()})
+def _create_setting(_: Cloud, props: Props) -> Created:
+    return Created(props["settingId"], {"editable": True, "modifiedOn": now()})
 
 
 def _modified(_cloud: Cloud, _id: str, _props: Props, _old: Props) -> Props:
     return {"modifiedOn": now()}
 
 
-def _given_setting(cloud: Cloud, key: str, _: Props) -> Props | None:
+def _implicit_setting(cloud: Cloud, key: str, _: Props) -> Props | None:
     zone, _slash, setting = key.partition("/")
-    if setting not in _SETTINGS or zone not in rules.zones(cloud):
+    if setting not in _SETTINGS or zone not in common.zones(cloud):
         return None
     return {"zoneId": zone, "settingId": setting, "value": _SETTINGS[setting][1], "editable": True}
 
 
-def _admit_in_zone(cloud: Cloud, _: str | None, props: Props) -> None:
-    rules.zone_name(cloud, props.get("zoneId"))
+def _validate_in_zone(cloud: Cloud, _: str | None, props: Props) -> None:
+    common.zone_name(cloud, props.get("zoneId"))
 
 
-def _create_tiered_cache(_: Cloud, props: Props) -> Made:
-    return Made(props["zoneId"], {"editable": True, "modifiedOn": now()})
+def _create_tiered_cache(_: Cloud, props: Props) -> Created:
+    return Created(props["zoneId"], {"editable": True, "modifiedOn": now()})
 
 
-def _create_dnssec(cloud: Cloud, props: Props) -> Made:
-    name = rules.zone_name(cloud, props["zoneId"])
+def _create_dnssec(cloud: Cloud, props: Props) -> Created:
+    name = common.zone_name(cloud, props["zoneId"])
     digest = hashlib.sha256(name.encode()).hexdigest().upper()
     computed: Props = {
         "algorithm": "13",
@@ -115,15 +115,15 @@ def _create_dnssec(cloud: Cloud, props: Props) -> Made:
         "modifiedOn": now(),
         "status": props.get("status") or "active",
     }
-    return Made(props["zoneId"], computed)
+    return Created(props["zoneId"], computed)
 
 
-def _admit_zone(cloud: Cloud, id_: str | None, props: Props) -> None:
-    if any(name == props["name"] and known != id_ for known, name in rules.zones(cloud).items()):
+def _validate_zone(cloud: Cloud, id_: str | None, props: Props) -> None:
+    if any(name == props["name"] and known != id_ for known, name in common.zones(cloud).items()):
         raise api_error(1061, f"{props['name']} already exists", path="/zones")
 
 
-def _create_zone(_: Cloud, _props: Props) -> Made:
+def _create_zone(_: Cloud, _props: Props) -> Created:
     servers = [f"{name}.ns.cloudflare.com" for name in ("ada", "bob")]
     computed: Props = {
         "createdOn": now(),
@@ -132,7 +132,7 @@ def _create_zone(_: Cloud, _props: Props) -> Made:
         "status": "active",
         "verificationKey": "",
     }
-    return Made(rules.new_id(), computed)
+    return Created(common.new_id(), computed)
 
 
 KINDS: Final = (
@@ -143,21 +143,21 @@ KINDS: Final = (
         optional=frozenset({"zoneId"}),
         replaces=frozenset({"settingId", "zoneId"}),
         computed=frozenset({"enabled"}),
-        admit=_admit_setting,
-        refresh=_modified,
-        given=_given_setting,
-        key=rules.within_zone,
-        resource_id=rules.own_part,
-        # A setting always has a value: deleting the resource leaves the one it had.
-        survives=True,
+        validate=_validate_setting,
+        after_update=_modified,
+        implicit=_implicit_setting,
+        state_key=common.within_zone,
+        resource_id=common.id_within_zone,
+        # A setting always has a value. Deleting the resource does not change it.
+        retained=True,
     ),
     Kind(
         type="cloudflare:index/tieredCache:TieredCache",
         dialect="framework",
         create=_create_tiered_cache,
         replaces=frozenset({"zoneId"}),
-        admit=_admit_in_zone,
-        refresh=_modified,
+        validate=_validate_in_zone,
+        after_update=_modified,
     ),
     Kind(
         type="cloudflare:index/zoneDnssec:ZoneDnssec",
@@ -165,17 +165,17 @@ KINDS: Final = (
         create=_create_dnssec,
         replaces=frozenset({"zoneId"}),
         computed=frozenset({"status"}),
-        admit=_admit_in_zone,
-        refresh=_modified,
+        validate=_validate_in_zone,
+        after_update=_modified,
     ),
     Kind(
-        type=rules.ZONE,
+        type=common.ZONE,
         dialect="framework",
         create=_create_zone,
         replaces=frozenset({"account", "name"}),
         defaults={"type": "full", "paused": False},
         computed=frozenset({"vanityNameServers"}),
-        admit=_admit_zone,
-        refresh=_modified,
+        validate=_validate_zone,
+        after_update=_modified,
     ),
 )

@@ -1,4 +1,4 @@
-"""The functions of the Hetzner provider that the program may ask."""
+"""The functions of the Hetzner provider."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import Final
 
 from ..kinds import ApiError, Cloud
 from ..values import Props
-from . import rules
+from . import common
 
 
 def _servers(cloud: Cloud, arguments: Props) -> Props:
     selector = arguments.get("withSelector") or ""
     statuses = arguments.get("withStatuses") or []
-    found = [
+    servers = [
         {**live, "id": int(id_)}
-        for id_, live in cloud.of(rules.SERVER).items()
-        if _selected(live.get("labels") or {}, selector) and (not statuses or live["status"] in statuses)
+        for id_, live in cloud.of(common.SERVER).items()
+        if _matches(live.get("labels") or {}, selector) and (not statuses or live["status"] in statuses)
     ]
-    return {"id": "servers", "servers": found}
+    return {"id": "servers", "servers": servers}
 
 
-def _selected(labels: Mapping[str, str], selector: str) -> bool:
-    """Of the API's label selectors, the plainest: `key=value`, several with commas (https://docs.hetzner.cloud/#label-selector)."""
-    for wanted in filter(None, selector.split(",")):
-        key, equals, value = wanted.partition("=")
+def _matches(labels: Mapping[str, str], selector: str) -> bool:
+    """Whether the labels match the selector. Only `key=value`, separated by commas, is supported.
+
+    See https://docs.hetzner.cloud/#label-selector for the API's syntax.
+    """
+    for requirement in filter(None, selector.split(",")):
+        key, equals, value = requirement.partition("=")
         if not equals or key.endswith("!") or value.startswith("="):
-            raise ApiError(f"the rehearsal does not simulate the label selector {wanted!r}")
+            raise ApiError(f"the rehearsal does not simulate the label selector {requirement!r}")
         if labels.get(key) != value:
             return False
     return True

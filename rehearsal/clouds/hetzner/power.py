@@ -1,6 +1,6 @@
-"""What happens to a machine when its server is created, resized or deleted, where the account has machines at all.
+"""Boots, power-cycles and removes the machine of a server, if the account has machines.
 
-Whoever plays them is a command that the account names; this cloud knows nothing else of it.
+The cloud only knows the command in the account's settings. `rehearsal.machines` implements it.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from typing import Final
 from ..kinds import ApiError, Cloud
 from ..values import Props
 
-_SECONDS: Final = 60
+_TIMEOUT_SECONDS: Final = 60
 
 
 def boot(cloud: Cloud, server: Props) -> None:
-    """A new machine, with its user data."""
-    _tell(cloud, "boot", server, {**_described(server), "user_data": server.get("userData") or ""})
+    """Creates and boots a machine with the user data of its server."""
+    _run(cloud, "boot", server, {**_attributes(server), "user_data": server.get("userData") or ""})
 
 
-def cycle(cloud: Cloud, server: Props) -> None:
-    """Off and on again: what a change of its type takes."""
-    _tell(cloud, "power-cycle", server, _described(server))
+def power_cycle(cloud: Cloud, server: Props) -> None:
+    """Powers a machine off and on again, which a change of the server type requires."""
+    _run(cloud, "power-cycle", server, _attributes(server))
 
 
 def remove(cloud: Cloud, server: Props) -> None:
-    """Off for ever, and the disk with it."""
-    _tell(cloud, "remove", server, {})
+    """Removes a machine and its disk."""
+    _run(cloud, "remove", server, {})
 
 
-def _described(server: Props) -> Props:
+def _attributes(server: Props) -> Props:
     return {"server_type": server["serverType"], "location": server["location"], "ipv4": server["ipv4Address"]}
 
 
-def _tell(cloud: Cloud, verb: str, server: Props, what: Props) -> None:
+def _run(cloud: Cloud, verb: str, server: Props, stdin: Props) -> None:
     if not cloud.account.machines:
         return
     command = [*cloud.account.machines, verb, server["name"]]
-    # By its input: the user data holds keys, which arguments would show to everybody on this machine.
-    done = subprocess.run(
-        command, input=json.dumps(what), capture_output=True, text=True, check=False, timeout=_SECONDS
+    # On standard input: the user data contains keys, and every user can read the arguments of a process.
+    completed = subprocess.run(
+        command, input=json.dumps(stdin), capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS
     )
-    if done.returncode != 0:
-        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
-        raise ApiError(f"the machine of server {server['name']} failed to {verb}: {last}")
+    if completed.returncode != 0:
+        lines = [line for line in completed.stderr.splitlines() if line.strip()] or ["(no error output)"]
+        raise ApiError(f"the machine of server {server['name']} failed to {verb}: {lines[-1]}")

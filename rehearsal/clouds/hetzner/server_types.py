@@ -1,8 +1,8 @@
-"""The server types there are."""
+"""The server types of Hetzner Cloud."""
 
 from typing import Final
 
-# Disks in GB, from https://www.hetzner.com/cloud (2026-04).
+# The disk size in GB of each type, from https://www.hetzner.com/cloud (2026-04).
 DISKS: Final = {
     "cx22": 40,
     "cx23": 40,

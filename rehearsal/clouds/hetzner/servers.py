@@ -1,4 +1,4 @@
-"""Servers, the keys put on them, and the groups that keep them apart."""
+"""Servers, SSH keys and placement groups."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ import hashlib
 import re
 from typing import Final
 
-from ..kinds import Cloud, Kind, Made
+from ..kinds import Cloud, Created, Kind
 from ..values import Props, Value
-from . import addresses, networks, power, rules
-from .rules import api_error, found, invalid
+from . import addresses, common, networks, power
+from .common import api_error, get_resource, invalid
 from .server_types import DISKS
 
 _HOSTNAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _IMAGE: Final = re.compile(r"\d+|(ubuntu|debian|fedora|centos-stream|rocky|alma|opensuse)-[\d.]+|docker-ce|[a-z]+-iso")
-# SHA-1 in base64.
+# The base64 encoding of a SHA-1 hash.
 _USER_DATA_HASH: Final = re.compile(r"[A-Za-z0-9+/]{27}=")
 _USER_DATA_LIMIT: Final = 32 * 1024
 _GROUP_LIMIT: Final = 10
 
 
 def user_data_hash(value: Value) -> str:
-    """What the provider keeps of user data (resource.go, userDataHashSum); a hash stays one."""
+    """The hash that the provider stores instead of user data (resource.go, userDataHashSum). It keeps a hash as is."""
     text = str(value)
     if _USER_DATA_HASH.fullmatch(text):
         return text
     return base64.b64encode(hashlib.sha1(text.encode(), usedforsecurity=False).digest()).decode()
 
 
-def _empty_image(value: Value) -> str | None:
+def _image_error(value: Value) -> str | None:
     return None if value else '"image" must have more than 0 characters. Have you set the name instead of an ID?'
 
 
-def _empty_key(value: Value) -> str | None:
+def _ssh_key_error(value: Value) -> str | None:
     return None if value else "Invalid ssh key passed. You need to pass a string with at least 1 character"
 
 
-def _admit(cloud: Cloud, id_: str | None, props: Props) -> None:
+def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
     if not _HOSTNAME.fullmatch(props["name"]):
-        raise invalid("name", f"name '{props['name']}' is no valid hostname as per RFC 1123")
-    rules.unique_name(cloud, rules.SERVER, id_, props, "server")
+        raise invalid("name", f"name '{props['name']}' is not a valid hostname as per RFC 1123")
+    common.unique_name(cloud, common.SERVER, id_, props, "server")
     if props["serverType"] not in DISKS:
         raise api_error("not_found", f"server type {props['serverType']} not found")
     for firewall in props.get("firewallIds") or []:
-        found(cloud, rules.FIREWALL, firewall, "firewall")
+        get_resource(cloud, common.FIREWALL, firewall, "firewall")
     if bool(props.get("deleteProtection")) != bool(props.get("rebuildProtection")):
         raise invalid("delete, rebuild", "delete and rebuild protection must both be on or both be off")
-    _admit_group(cloud, id_, props)
-    if id_ is not None and DISKS[props["serverType"]] < cloud.of(rules.SERVER)[id_]["primaryDiskSize"]:
+    _validate_group(cloud, id_, props)
+    if id_ is not None and DISKS[props["serverType"]] < cloud.of(common.SERVER)[id_]["primaryDiskSize"]:
         raise api_error("invalid_server_type", f"the disk of server {id_} is larger than that of {props['serverType']}")
     if id_ is None:
-        _admit_new(cloud, props)
+        _validate_new(cloud, props)
     for kind in ("ipv4", "ipv6"):
         for net in props.get("publicNets") or []:
             if net.get(kind):
-                _admit_address(cloud, id_, props, net[kind])
+                _validate_address(cloud, id_, props, net[kind])
 
 
-def _admit_new(cloud: Cloud, props: Props) -> None:
-    rules.known_location(props)
+def _validate_new(cloud: Cloud, props: Props) -> None:
+    common.known_location(props)
     if not props.get("image"):
         raise invalid("image", "a new server needs an image")
     if not _IMAGE.fullmatch(props["image"]):
@@ -67,14 +67,14 @@ def _admit_new(cloud: Cloud, props: Props) -> None:
     if len(props.get("userData") or "") > _USER_DATA_LIMIT:
         raise invalid("user_data", f"longer than {_USER_DATA_LIMIT} bytes")
     for key in props.get("sshKeys") or []:
-        if key not in cloud.of(rules.SSH_KEY) and not any(
-            live["name"] == key for live in cloud.of(rules.SSH_KEY).values()
+        if key not in cloud.of(common.SSH_KEY) and not any(
+            live["name"] == key for live in cloud.of(common.SSH_KEY).values()
         ):
             raise api_error("not_found", f"SSH key not found: {key}")
 
 
-def _admit_address(cloud: Cloud, id_: str | None, props: Props, address: Value) -> None:
-    live = found(cloud, rules.PRIMARY_IP, address, "primary IP")
+def _validate_address(cloud: Cloud, id_: str | None, props: Props, address: Value) -> None:
+    live = get_resource(cloud, common.PRIMARY_IP, address, "primary IP")
     if live.get("assigneeId") and str(live["assigneeId"]) != id_:
         raise api_error(
             "primary_ip_assigned", f"primary IP with ID '{address}' is already assigned to server {live['assigneeId']}"
@@ -85,15 +85,15 @@ def _admit_address(cloud: Cloud, id_: str | None, props: Props, address: Value) 
         )
 
 
-def _admit_group(cloud: Cloud, id_: str | None, props: Props) -> None:
+def _validate_group(cloud: Cloud, id_: str | None, props: Props) -> None:
     group = props.get("placementGroupId")
     if group:
-        members = found(cloud, rules.PLACEMENT_GROUP, group, "placement group")["servers"]
+        members = get_resource(cloud, common.PLACEMENT_GROUP, group, "placement group")["servers"]
         if len([member for member in members if str(member) != id_]) >= _GROUP_LIMIT:
             raise api_error("placement_error", f"placement group {group} has {_GROUP_LIMIT} servers already")
 
 
-def _create(cloud: Cloud, props: Props) -> Made:
+def _create(cloud: Cloud, props: Props) -> Created:
     id_ = cloud.state.next_id()
     computed: Props = {"status": "running", "backupWindow": "22-02" if props.get("backups") else ""}
     computed["location"] = props.get("location") or (props.get("datacenter") or "nbg1").partition("-")[0]
@@ -103,32 +103,32 @@ def _create(cloud: Cloud, props: Props) -> Made:
     _join_group(cloud, id_, props)
     networks.attach_inline(cloud, id_, props.get("networks") or [])
     power.boot(cloud, {**props, **computed})
-    return Made(str(id_), computed)
+    return Created(str(id_), computed)
 
 
 def _public_addresses(cloud: Cloud, id_: int, props: Props) -> Props:
-    """The server's addresses: the primary ones it was given, or new ones of its own."""
+    """Assigns the primary IPs in the inputs, or creates new ones with auto-delete."""
     nets: list[Props] = props.get("publicNets") or [{}]
     computed: Props = {}
     for kind in ("ipv4", "ipv6"):
-        chosen = next((net[kind] for net in nets if net.get(kind)), None)
+        primary_ip = next((net[kind] for net in nets if net.get(kind)), None)
         enabled = all(net.get(f"{kind}Enabled", True) for net in nets)
         live: Props = {}
-        if chosen:
-            live = addresses.assign(cloud, chosen, id_, kind)
+        if primary_ip:
+            live = addresses.assign(cloud, primary_ip, id_, kind)
         elif enabled:
-            live = _own_address(cloud, id_, kind, props)
+            live = _automatic_address(cloud, id_, kind, props)
         computed[f"{kind}Address"] = live.get("ipAddress", "")
         if kind == "ipv6":
             computed["ipv6Network"] = live.get("ipNetwork", "")
     return computed
 
 
-def _own_address(cloud: Cloud, id_: int, kind: str, props: Props) -> Props:
-    held = (
-        live for live in cloud.of(rules.PRIMARY_IP).values() if live.get("assigneeId") == id_ and live["type"] == kind
+def _automatic_address(cloud: Cloud, id_: int, kind: str, props: Props) -> Props:
+    assigned = (
+        live for live in cloud.of(common.PRIMARY_IP).values() if live.get("assigneeId") == id_ and live["type"] == kind
     )
-    live = next(held, None)
+    live = next(assigned, None)
     if live is None:
         number = cloud.state.next_id()
         live = {
@@ -139,29 +139,32 @@ def _own_address(cloud: Cloud, id_: int, kind: str, props: Props) -> Props:
             "autoDelete": True,
         }
         live |= {"location": props.get("location"), **addresses.allocate(cloud, props["name"], kind)}
-        cloud.of(rules.PRIMARY_IP)[str(number)] = live
+        cloud.of(common.PRIMARY_IP)[str(number)] = live
     return live
 
 
-def _give_up_addresses(cloud: Cloud, id_: int, props: Props, old: Props) -> None:
-    """As the provider does it (server/resource.go, updatePublicNet): what it did not assign itself, it deletes.
+def _release_addresses(cloud: Cloud, id_: int, props: Props, old: Props) -> None:
+    """Unassigns or deletes primary IPs before an update, as the provider does (server/resource.go, updatePublicNet).
 
-    So a server that got its address when it was ordered loses it for ever, even to a program that names that very address.
+    The provider deletes a primary IP that it has not assigned itself. A server that got its address when it was ordered
+    therefore loses the address, even if the program names it.
     """
-    held = cloud.of(rules.PRIMARY_IP)
+    primary_ips = cloud.of(common.PRIMARY_IP)
     for kind in ("ipv4", "ipv6"):
-        known, chosen = ({net[kind] for net in one.get("publicNets") or [] if net.get(kind)} for one in (old, props))
-        for key in [key for key, live in held.items() if live.get("assigneeId") == id_ and live["type"] == kind]:
-            if int(key) in known:
-                held[key]["assigneeId"] = 0
-            elif chosen:
-                if held[key].get("deleteProtection"):
+        before, after = (
+            {net[kind] for net in inputs.get("publicNets") or [] if net.get(kind)} for inputs in (old, props)
+        )
+        for key in [key for key, live in primary_ips.items() if live.get("assigneeId") == id_ and live["type"] == kind]:
+            if int(key) in before:
+                primary_ips[key]["assigneeId"] = 0
+            elif after:
+                if primary_ips[key].get("deleteProtection"):
                     raise api_error("protected", f"primary IP with ID '{key}' is delete protected")
-                del held[key]
+                del primary_ips[key]
 
 
 def _join_group(cloud: Cloud, id_: int, props: Props) -> None:
-    for key, group in cloud.of(rules.PLACEMENT_GROUP).items():
+    for key, group in cloud.of(common.PLACEMENT_GROUP).items():
         others = [member for member in group["servers"] if member != id_]
         group["servers"] = [*others, id_] if key == str(props.get("placementGroupId")) else others
 
@@ -171,11 +174,11 @@ def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
     if not props.get("keepDisk"):
         computed["primaryDiskSize"] = max(DISKS[props["serverType"]], old.get("primaryDiskSize") or 0)
     if props.get("publicNets") != old.get("publicNets"):
-        _give_up_addresses(cloud, int(id_), props, old)
+        _release_addresses(cloud, int(id_), props, old)
         computed |= _public_addresses(cloud, int(id_), props)
     _join_group(cloud, int(id_), props)
     if props["serverType"] != old["serverType"]:
-        power.cycle(cloud, {**props, **computed})
+        power.power_cycle(cloud, {**props, **computed})
     return computed
 
 
@@ -183,23 +186,20 @@ def _before_delete(cloud: Cloud, id_: str, live: Props) -> None:
     power.remove(cloud, live)
     addresses.unassign_all(cloud, int(id_))
     _join_group(cloud, int(id_), {})
-    attached = cloud.of(rules.SERVER_NETWORK)
+    attached = cloud.of(common.SERVER_NETWORK)
     for key in [key for key, live in attached.items() if live["serverId"] == int(id_)]:
         del attached[key]
-    for volume in cloud.of(rules.VOLUME).values():
-        if volume.get("serverId") == int(id_):
-            volume["serverId"] = 0
 
 
-def _create_group(cloud: Cloud, _: Props) -> Made:
-    return Made(str(cloud.state.next_id()), {"servers": []})
+def _create_group(cloud: Cloud, _: Props) -> Created:
+    return Created(str(cloud.state.next_id()), {"servers": []})
 
 
-def _admit_group_name(cloud: Cloud, id_: str | None, props: Props) -> None:
-    rules.unique_name(cloud, rules.PLACEMENT_GROUP, id_, props, "placement group")
+def _validate_group_name(cloud: Cloud, id_: str | None, props: Props) -> None:
+    common.unique_name(cloud, common.PLACEMENT_GROUP, id_, props, "placement group")
 
 
-def _bad_group_type(value: Value) -> str | None:
+def _group_type_error(value: Value) -> str | None:
     return None if value == "spread" else f"{value} is not a valid placement group type"
 
 
@@ -209,13 +209,13 @@ def _leave_group(_: Cloud, id_: str, live: Props) -> None:
 
 
 def _key_blob(text: str) -> bytes:
-    words = text.split()
     try:
-        blob = base64.b64decode(words[1], validate=True)
-        if int.from_bytes(blob[:4], "big") != len(words[0]) or blob[4 : 4 + len(words[0])] != words[0].encode():
+        algorithm, encoded = text.split()[:2]
+        blob = base64.b64decode(encoded, validate=True)
+        if int.from_bytes(blob[:4], "big") != len(algorithm) or blob[4 : 4 + len(algorithm)] != algorithm.encode():
             raise ValueError
-    except (IndexError, ValueError):
-        raise invalid("public_key", "SSH key is no valid public key in OpenSSH format") from None
+    except ValueError:
+        raise invalid("public_key", "SSH key is not a valid public key in OpenSSH format") from None
     return blob
 
 
@@ -224,22 +224,22 @@ def _fingerprint(text: str) -> str:
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
-def _admit_key(cloud: Cloud, id_: str | None, props: Props) -> None:
-    rules.unique_name(cloud, rules.SSH_KEY, id_, props, "SSH key")
+def _validate_key(cloud: Cloud, id_: str | None, props: Props) -> None:
+    common.unique_name(cloud, common.SSH_KEY, id_, props, "SSH key")
     fingerprint = _fingerprint(props["publicKey"])
-    if any(live["fingerprint"] == fingerprint for key, live in cloud.of(rules.SSH_KEY).items() if key != id_):
+    if any(live["fingerprint"] == fingerprint for key, live in cloud.of(common.SSH_KEY).items() if key != id_):
         raise api_error("uniqueness_error", "SSH key not unique: the public key is already used")
 
 
-def _create_key(cloud: Cloud, props: Props) -> Made:
-    return Made(str(cloud.state.next_id()), {"fingerprint": _fingerprint(props["publicKey"])})
+def _create_key(cloud: Cloud, props: Props) -> Created:
+    return Created(str(cloud.state.next_id()), {"fingerprint": _fingerprint(props["publicKey"])})
 
 
 KINDS: Final = (
     Kind(
-        type=rules.SERVER,
+        type=common.SERVER,
         dialect="sdk2",
-        named=True,
+        auto_named=True,
         create=_create,
         replaces=frozenset({"image", "location", "datacenter", "userData", "sshKeys"}),
         sets=frozenset({"firewallIds", "publicNets", "networks", "networks.aliasIps"}),
@@ -258,8 +258,8 @@ KINDS: Final = (
             {"location", "datacenter", "firewallIds", "publicNets", "networks", "publicNets.ipv4", "publicNets.ipv6"}
             | {"networks.ip", "networks.aliasIps", "networks.macAddress"}
         ),
-        # The API never tells these again: an import does not know them, and a program that sets them would replace.
-        untold=frozenset(
+        # The API does not return these. An import lacks them, and a program that sets them would replace the server.
+        write_only=frozenset(
             {
                 "allowDeprecatedImages",
                 "ignoreRemoteFirewallIds",
@@ -271,30 +271,30 @@ KINDS: Final = (
             }
         ),
         canonical={"userData": user_data_hash},
-        stored={"userData": user_data_hash},
-        valid={"labels": rules.bad_labels, "image": _empty_image, "sshKeys": _empty_key},
-        admit=_admit,
-        refresh=_refresh,
+        stored_as={"userData": user_data_hash},
+        validators={"labels": common.label_error, "image": _image_error, "sshKeys": _ssh_key_error},
+        validate=_validate,
+        after_update=_refresh,
         before_delete=_before_delete,
     ),
     Kind(
-        type=rules.SSH_KEY,
+        type=common.SSH_KEY,
         dialect="framework",
-        named=True,
+        auto_named=True,
         create=_create_key,
         replaces=frozenset({"publicKey"}),
-        # The comment behind a key is no part of it.
+        # The comment after the key is not significant.
         canonical={"publicKey": lambda value: " ".join(str(value).split()[:2])},
-        valid={"labels": rules.bad_labels},
-        admit=_admit_key,
+        validators={"labels": common.label_error},
+        validate=_validate_key,
     ),
     Kind(
-        type=rules.PLACEMENT_GROUP,
+        type=common.PLACEMENT_GROUP,
         dialect="sdk2",
-        named=True,
+        auto_named=True,
         create=_create_group,
-        valid={"labels": rules.bad_labels, "type": _bad_group_type},
-        admit=_admit_group_name,
+        validators={"labels": common.label_error, "type": _group_type_error},
+        validate=_validate_group_name,
         before_delete=_leave_group,
     ),
 )

@@ -1,4 +1,4 @@
-"""What all of Cloudflare's resources have in common: zones, ids, the style of the API's errors."""
+"""Helpers for all Cloudflare resources: zones, ids and errors of the API."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _API: Final = "https://api.cloudflare.com/client/v4"
 
 
 def api_error(code: int, message: str, *, path: str, method: str = "POST", status: str = "400 Bad Request") -> ApiError:
-    """An error as the provider passes it on."""
+    """An error of the API, in the format in which the provider returns it."""
     body = json.dumps({"success": False, "errors": [{"code": code, "message": message}]}, separators=(",", ":"))
     return ApiError(f'failed to make http request: {method} "{_API}{path}": {status} {body}')
 
 
 def new_id() -> str:
-    """An identifier, 32 hexadecimal digits."""
+    """A new id of 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def zones(cloud: Cloud) -> dict[str, str]:
-    """The names of the account's zones, by id: those it held before and those made since."""
-    made = {id_: live["name"] for id_, live in cloud.of(ZONE).items()}
-    return {**{id_: name for name, id_ in cloud.account.zones.items()}, **made}
+    """The names of all zones of the account by id: those of its settings, and those that were created later."""
+    created = {id_: live["name"] for id_, live in cloud.of(ZONE).items()}
+    return {**{id_: name for name, id_ in cloud.account.zones.items()}, **created}
 
 
 def zone_name(cloud: Cloud, zone_id: Value, path: str = "") -> str:
-    """The domain of a zone; an error where the account has no such zone."""
+    """The domain of a zone. Raises ApiError if the account has no such zone."""
     if not zone_id:
         raise ApiError("missing required zone_id parameter")
     name = zones(cloud).get(zone_id)
@@ -44,15 +44,15 @@ def zone_name(cloud: Cloud, zone_id: Value, path: str = "") -> str:
 
 
 def last_part(id_: str, _: Props) -> str:
-    """The own id in an import id such as `zone/record`."""
+    """The id of the resource in an import id such as `zone/record`."""
     return id_.rpartition("/")[2]
 
 
 def within_zone(id_: str, prior: Props) -> str:
-    """The key of what has its id only within a zone (a setting, a hostname)."""
+    """The key of a resource whose id is only unique within its zone: a setting or a hostname."""
     return id_ if "/" in id_ else f"{prior.get('zoneId')}/{id_}"
 
 
-def own_part(key: str) -> str:
-    """The id within the zone."""
+def id_within_zone(key: str) -> str:
+    """The id within the zone, from the key of `within_zone`."""
     return key.rpartition("/")[2]

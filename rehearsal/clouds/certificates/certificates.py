@@ -1,4 +1,4 @@
-"""Certificate requests and certificates."""
+"""Creates certificate requests and certificates."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ..kinds import ApiError, Made
+from ..kinds import ApiError, Created
 from ..values import Props
-from .keys import Key, algorithm, loaded
+from .keys import Key, algorithm, load_key
 
 _SUBJECT: Final = {
     "commonName": NameOID.COMMON_NAME,
@@ -41,8 +41,8 @@ _EXTENDED: Final = {
     "timestamping": ExtendedKeyUsageOID.TIME_STAMPING,
 }
 
-# In the order of the arguments of x509.KeyUsage.
-_PLAIN: Final = (
+# The order is that of the arguments of x509.KeyUsage.
+_KEY_USAGES: Final = (
     "digital_signature",
     "content_commitment",
     "key_encipherment",
@@ -62,46 +62,50 @@ class _Issuer:
     key_id: x509.AuthorityKeyIdentifier | None
 
 
-def request(props: Props) -> Made:
-    """A certificate signing request for an existing key."""
+def request(props: Props) -> Created:
+    """Creates a certificate signing request for an existing key."""
     key = _key(props, "privateKeyPem")
     builder = x509.CertificateSigningRequestBuilder().subject_name(_name(props))
     names = _names(props)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     pem = builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.PEM).decode()
-    return Made(
+    return Created(
         hashlib.sha1(pem.encode(), usedforsecurity=False).hexdigest(),
         {"certRequestPem": pem, "keyAlgorithm": algorithm(key)},
     )
 
 
-def self_signed(props: Props) -> Made:
-    """A certificate signed with its own key."""
+def self_signed(props: Props) -> Created:
+    """Creates a certificate that is signed with its own key."""
     key = _key(props, "privateKeyPem")
-    own_id = (
+    authority_key_id = (
         x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()) if props.get("setAuthorityKeyId") else None
     )
-    issuer = _Issuer(_name(props), key, own_id)
-    made = _certificate(props, subject=issuer.name, public_key=key.public_key(), names=_names(props), issuer=issuer)
-    return Made(made.id, {**made.computed, "keyAlgorithm": algorithm(key)})
+    issuer = _Issuer(_name(props), key, authority_key_id)
+    certificate = _certificate(
+        props, subject=issuer.name, public_key=key.public_key(), names=_names(props), issuer=issuer
+    )
+    return Created(certificate.id, {**certificate.computed, "keyAlgorithm": algorithm(key)})
 
 
-def locally_signed(props: Props) -> Made:
-    """A certificate for a request, signed by an authority that we hold."""
+def locally_signed(props: Props) -> Created:
+    """Creates a certificate for a certificate request, signed by a CA of the program."""
     try:
-        wanted = x509.load_pem_x509_csr(props["certRequestPem"].encode())
-        authority = x509.load_pem_x509_certificate(props["caCertPem"].encode())
+        csr = x509.load_pem_x509_csr(props["certRequestPem"].encode())
+        ca = x509.load_pem_x509_certificate(props["caCertPem"].encode())
     except ValueError:
-        raise ApiError("certRequestPem or caCertPem is no PEM of its kind") from None
+        raise ApiError(
+            "certRequestPem must be a certificate request in PEM format, and caCertPem a certificate"
+        ) from None
     key = _key(props, "caPrivateKeyPem")
     try:
-        names = list(wanted.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        names = list(csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
         names = []
-    issuer = _Issuer(authority.subject, key, x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()))
-    made = _certificate(props, subject=wanted.subject, public_key=wanted.public_key(), names=names, issuer=issuer)
-    return Made(made.id, {**made.computed, "caKeyAlgorithm": algorithm(key)})
+    issuer = _Issuer(ca.subject, key, x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()))
+    certificate = _certificate(props, subject=csr.subject, public_key=csr.public_key(), names=names, issuer=issuer)
+    return Created(certificate.id, {**certificate.computed, "caKeyAlgorithm": algorithm(key)})
 
 
 def _certificate(
@@ -111,7 +115,7 @@ def _certificate(
     public_key: CertificatePublicKeyTypes,
     names: list[x509.GeneralName],
     issuer: _Issuer,
-) -> Made:
+) -> Created:
     start = datetime.now(UTC).replace(microsecond=0)
     end = start + timedelta(hours=props["validityPeriodHours"])
     serial = x509.random_serial_number()
@@ -127,7 +131,7 @@ def _certificate(
     for extension, critical in _extensions(props, public_key, names, issuer):
         builder = builder.add_extension(extension, critical=critical)
     pem = builder.sign(issuer.key, _digest(issuer.key)).public_bytes(serialization.Encoding.PEM).decode()
-    return Made(
+    return Created(
         str(serial),
         {
             "certPem": pem,
@@ -142,33 +146,33 @@ def _extensions(
     props: Props, public_key: CertificatePublicKeyTypes, names: list[x509.GeneralName], issuer: _Issuer
 ) -> list[tuple[x509.ExtensionType, bool]]:
     uses: list[str] = props["allowedUses"]
-    unknown = sorted({*uses} - {*_EXTENDED} - {*_PLAIN})
+    unknown = sorted({*uses} - {*_EXTENDED} - {*_KEY_USAGES})
     if unknown:
         raise ApiError(f"allowedUses: unknown {', '.join(unknown)}")
-    authority = bool(props.get("isCaCertificate"))
-    found: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.BasicConstraints(ca=authority, path_length=props.get("maxPathLength") if authority else None), True)
+    is_ca = bool(props.get("isCaCertificate"))
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=is_ca, path_length=props.get("maxPathLength") if is_ca else None), True)
     ]
-    flags = [use in uses for use in _PLAIN]
+    flags = [use in uses for use in _KEY_USAGES]
     if any(flags):
-        found.append((x509.KeyUsage(*flags), True))
+        extensions.append((x509.KeyUsage(*flags), True))
     extended = [_EXTENDED[use] for use in uses if use in _EXTENDED]
     if extended:
-        found.append((x509.ExtendedKeyUsage(extended), False))
+        extensions.append((x509.ExtendedKeyUsage(extended), False))
     if names:
-        found.append((x509.SubjectAlternativeName(names), False))
-    if props.get("setSubjectKeyId") or authority:
-        found.append((x509.SubjectKeyIdentifier.from_public_key(public_key), False))
+        extensions.append((x509.SubjectAlternativeName(names), False))
+    if props.get("setSubjectKeyId") or is_ca:
+        extensions.append((x509.SubjectKeyIdentifier.from_public_key(public_key), False))
     if issuer.key_id is not None:
-        found.append((issuer.key_id, False))
-    return found
+        extensions.append((issuer.key_id, False))
+    return extensions
 
 
 def _key(props: Props, name: str) -> Key:
     pem = props.get(name) or props.get(f"{name}Wo")
     if not pem:
-        raise ApiError(f"{name} is needed")
-    return loaded(pem)
+        raise ApiError(f"{name} is required")
+    return load_key(pem)
 
 
 def _name(props: Props) -> x509.Name:
@@ -189,5 +193,5 @@ def _names(props: Props) -> list[x509.GeneralName]:
 
 
 def _digest(key: Key) -> hashes.SHA256 | None:
-    # Ed25519 brings its own hash.
+    # Ed25519 signatures include the hash function.
     return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()

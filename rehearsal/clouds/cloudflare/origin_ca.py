@@ -1,4 +1,4 @@
-"""An authority in the likeness of Cloudflare's Origin CA (https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/)."""
+"""A simulated Cloudflare Origin CA (https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/)."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ _LEAF_NAME: Final = x509.Name(
 
 
 @dataclass(frozen=True)
-class Authority:
-    """Who signs."""
+class OriginCa:
+    """The certificate and key of the CA."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
 
-def authority(own: dict[str, Any]) -> Authority:
-    """The account's authority, kept in the cloud's own part of the state; made when first asked for."""
-    kept = own.get("origin_ca")
-    if kept is None:
-        made = _new_authority()
-        kept = own["origin_ca"] = {
-            "certificate": made.certificate.public_bytes(serialization.Encoding.PEM).decode(),
-            "private_key": made.key.private_bytes(
+def origin_ca(internal: dict[str, Any]) -> OriginCa:
+    """The CA of the account, which is stored in the cloud's state and created when it is first needed."""
+    stored = internal.get("origin_ca")
+    if stored is None:
+        ca = _create_ca()
+        stored = internal["origin_ca"] = {
+            "certificate": ca.certificate.public_bytes(serialization.Encoding.PEM).decode(),
+            "private_key": ca.key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ).decode(),
         }
-    key = serialization.load_pem_private_key(kept["private_key"].encode(), password=None)
+    key = serialization.load_pem_private_key(stored["private_key"].encode(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the state's origin_ca holds no elliptic curve key")
-    return Authority(x509.load_pem_x509_certificate(kept["certificate"].encode()), key)
+        raise TypeError("the private key of origin_ca in the state is not an elliptic curve key")
+    return OriginCa(x509.load_pem_x509_certificate(stored["certificate"].encode()), key)
 
 
-def parsed_request(pem: str) -> x509.CertificateSigningRequest | None:
-    """The certificate signing request, if it is one and signed with its own key."""
+def load_csr(pem: str) -> x509.CertificateSigningRequest | None:
+    """The certificate signing request, or None if it is invalid or not signed with its own key."""
     try:
         request = x509.load_pem_x509_csr(pem.encode())
     except ValueError:
@@ -66,15 +66,16 @@ def parsed_request(pem: str) -> x509.CertificateSigningRequest | None:
     return request if request.is_signature_valid else None
 
 
-def signed(
-    by: Authority, request: x509.CertificateSigningRequest, hostnames: Sequence[str], days: int
-) -> tuple[str, str]:
-    """A certificate for the request's key and these names, and when it ends. Subject and names are the authority's choice."""
+def sign(ca: OriginCa, request: x509.CertificateSigningRequest, hostnames: Sequence[str], days: int) -> tuple[str, str]:
+    """Issues a certificate for the key of the request, and returns it with its expiry.
+
+    As at Cloudflare, the subject is constant, and the names are those of the API request instead of the CSR's.
+    """
     start = datetime.now(UTC).replace(microsecond=0)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(_LEAF_NAME)
-        .issuer_name(by.certificate.subject)
+        .issuer_name(ca.certificate.subject)
         .public_key(request.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
@@ -85,15 +86,15 @@ def signed(
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(request.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hostnames]), critical=False)
-        .sign(by.key, hashes.SHA256())
+        .sign(ca.key, hashes.SHA256())
     )
     end = (start + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), end
 
 
-def _new_authority() -> Authority:
+def _create_ca() -> OriginCa:
     key = ec.generate_private_key(ec.SECP256R1())
     start = datetime.now(UTC).replace(microsecond=0)
     certificate = (
@@ -109,4 +110,4 @@ def _new_authority() -> Authority:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Authority(certificate, key)
+    return OriginCa(certificate, key)
