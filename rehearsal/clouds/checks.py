@@ -43,6 +43,9 @@ class _Checker:
 
 
 class _Sdk2(_Checker):
+    # The same place has several paths: `path` with indices, `kind_path` without them as in the fields of Kind,
+    # `terraform_path` with Terraform's names, and `reported_path`, which the plugin shows for a place inside a set.
+
     def failures(self, values: Props) -> Iterator[str]:
         yield from self._fields(values, self.arguments, path="", terraform_path="", kind_path="", reported_path="")
 

@@ -24,7 +24,7 @@ class Difference:
     replaces: bool
 
     @property
-    def top(self) -> str:
+    def input(self) -> str:
         """The name of the input that contains the property."""
         return re.split(r"[.\[]", self.path, maxsplit=1)[0]
 

@@ -149,8 +149,8 @@ def _type_and_name(request: _ResourceRequest) -> tuple[str, str]:
 def _diff_response(differences: list[Difference], *, delete_first: bool) -> provider_pb2.DiffResponse:
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if differences else provider_pb2.DiffResponse.DIFF_NONE,
-        replaces=sorted({difference.top for difference in differences if difference.replaces}),
-        diffs=sorted({difference.top for difference in differences}),
+        replaces=sorted({difference.input for difference in differences if difference.replaces}),
+        diffs=sorted({difference.input for difference in differences}),
         detailedDiff={
             difference.path: provider_pb2.PropertyDiff(
                 kind=_KINDS[difference.change, difference.replaces], inputDiff=True

@@ -54,9 +54,9 @@ class Store:
         """Reads and changes the state exclusively. Nothing is written when the block raises an exception."""
         with self._locked():
             state = self._load()
-            before = _text(state)
+            before = _serialize(state)
             yield state
-            if _text(state) != before:
+            if _serialize(state) != before:
                 self._save(state)
 
     def read(self) -> State:
@@ -85,10 +85,10 @@ class Store:
     def _save(self, state: State) -> None:
         new_file = self.path.with_suffix(".new")
         new_file.touch(mode=0o600)
-        new_file.write_text(_text(state), encoding="utf-8")
+        new_file.write_text(_serialize(state), encoding="utf-8")
         new_file.replace(self.path)
 
 
-def _text(state: State) -> str:
+def _serialize(state: State) -> str:
     resources = {token: resources for token, resources in state.resources.items() if resources}
     return json.dumps({"resources": resources, "internal": state.internal}, indent=1) + "\n"

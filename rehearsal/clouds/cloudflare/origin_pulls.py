@@ -56,14 +56,14 @@ def _validate_hostnames(cloud: Cloud, _: str | None, props: Props) -> None:
 
 
 def _create_hostnames(_: Cloud, props: Props) -> Created:
-    return Created(props["configs"][0]["hostname"], _facts(props, {}))
+    return Created(props["configs"][0]["hostname"], _computed_hostnames(props, {}))
 
 
-def _refresh_hostnames(_cloud: Cloud, _id: str, props: Props, old: Props) -> Props:
-    return _facts(props, old)
+def _after_hostnames_update(_cloud: Cloud, _id: str, props: Props, old: Props) -> Props:
+    return _computed_hostnames(props, old)
 
 
-def _facts(props: Props, old: Props) -> Props:
+def _computed_hostnames(props: Props, old: Props) -> Props:
     first = props["configs"][0]
     return {
         "certId": first.get("certId"),
@@ -106,7 +106,7 @@ KINDS: Final = (
         replaces=frozenset({"zoneId"}),
         secrets=frozenset({"privateKey"}),
         validate=_validate_hostnames,
-        after_update=_refresh_hostnames,
+        after_update=_after_hostnames_update,
         state_key=common.within_zone,
         resource_id=common.id_within_zone,
     ),

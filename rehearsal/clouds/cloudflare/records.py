@@ -48,52 +48,54 @@ def _host(cloud: Cloud, props: Props) -> str:
 def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
     zone, host = common.zone_name(cloud, props.get("zoneId"), "/dns_records"), _host(cloud, props)
     path = f"/zones/{props['zoneId']}/dns_records"
-    kind, content, ttl = props["type"], props.get("content"), props["ttl"]
+    record_type, content, ttl = props["type"], props.get("content"), props["ttl"]
     if host != zone and not host.endswith(f".{zone}"):
         raise api_error(9005, f"DNS name is invalid: {props['name']} is not in zone {zone}", path=path)
     if not content and not props.get("data"):
         raise api_error(9005, "DNS record needs content or data.", path=path)
-    _validate_content(kind, content, path)
+    _validate_content(record_type, content, path)
     if ttl != 1 and not _TTLS[0] <= ttl <= _TTLS[1]:
         raise api_error(9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.", path=path)
-    if props.get("proxied") and kind not in _PROXIABLE:
+    if props.get("proxied") and record_type not in _PROXIABLE:
         raise api_error(9004, "This record type cannot be proxied.", path=path)
-    if kind == "MX" and props.get("priority") is None:
+    if record_type == "MX" and props.get("priority") is None:
         raise api_error(9005, "Priority is required for MX records.", path=path)
     for token in _TYPES:
         for key, live in cloud.of(token).items():
             if key != id_ and live["zoneId"] == props["zoneId"] and _host(cloud, live) == host:
-                _validate_beside(live, kind, content, path)
+                _validate_no_conflict(live, record_type, content, path)
 
 
-def _validate_content(kind: str, content: Value, path: str) -> None:
+def _validate_content(record_type: str, content: Value, path: str) -> None:
     versions = {"A": 4, "AAAA": 6}
-    if kind in versions:
+    if record_type in versions:
         try:
-            valid = ipaddress.ip_address(content or "").version == versions[kind]
+            valid = ipaddress.ip_address(content or "").version == versions[record_type]
         except ValueError:
             valid = False
         if not valid:
-            raise api_error(9005, f"Content for {kind} record must be a valid IPv{versions[kind]} address.", path=path)
+            raise api_error(
+                9005, f"Content for {record_type} record must be a valid IPv{versions[record_type]} address.", path=path
+            )
 
 
-def _validate_beside(live: Props, kind: str, content: Value, path: str) -> None:
-    if live["type"] == kind and live.get("content") == content:
+def _validate_no_conflict(live: Props, record_type: str, content: Value, path: str) -> None:
+    if live["type"] == record_type and live.get("content") == content:
         raise api_error(81058, "An identical record already exists.", path=path)
     # A name with a CNAME record cannot have other records.
-    if "CNAME" in (live["type"], kind) and {live["type"], kind} <= set(_PROXIABLE):
+    if "CNAME" in (live["type"], record_type) and {live["type"], record_type} <= set(_PROXIABLE):
         raise api_error(81053, "An A, AAAA, or CNAME record with that host already exists.", path=path)
 
 
 def _create(_: Cloud, props: Props) -> Created:
-    return Created(common.new_id(), {**_dated(props, {}), "createdOn": now(), "meta": "{}"})
+    return Created(common.new_id(), {**_computed(props, {}), "createdOn": now(), "meta": "{}"})
 
 
-def _refresh(_cloud: Cloud, _id: str, props: Props, old: Props) -> Props:
-    return _dated(props, old)
+def _after_update(_cloud: Cloud, _id: str, props: Props, old: Props) -> Props:
+    return _computed(props, old)
 
 
-def _dated(props: Props, old: Props) -> Props:
+def _computed(props: Props, old: Props) -> Props:
     computed: Props = {"modifiedOn": now(), "proxiable": props["type"] in _PROXIABLE}
     for name in ("comment", "tags"):
         if props.get(name) and props.get(name) != old.get(name):
@@ -114,7 +116,7 @@ _RECORD: Final = Kind(
     validators={"priority": _priority_error},
     check=_check,
     validate=_validate,
-    after_update=_refresh,
+    after_update=_after_update,
     state_key=common.last_part,
 )
 

@@ -30,7 +30,7 @@ def _create(_: Cloud, _props: Props) -> Created:
     return Created(common.new_id(), {"lastUpdated": now(), "version": "1"})
 
 
-def _refresh(_cloud: Cloud, _id: str, _props: Props, old: Props) -> Props:
+def _after_update(_cloud: Cloud, _id: str, _props: Props, old: Props) -> Props:
     return {"lastUpdated": now(), "version": str(int(old.get("version", "0")) + 1)}
 
 
@@ -43,7 +43,7 @@ KINDS: Final = (
         defaults={"description": "", "rules.enabled": True},
         computed=frozenset({"rules.id", "rules.ref"}),
         validate=_validate,
-        after_update=_refresh,
+        after_update=_after_update,
         state_key=common.last_part,
     ),
 )

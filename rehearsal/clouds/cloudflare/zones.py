@@ -81,7 +81,7 @@ def _create_setting(_: Cloud, props: Props) -> Created:
     return Created(props["settingId"], {"editable": True, "modifiedOn": now()})
 
 
-def _modified(_cloud: Cloud, _id: str, _props: Props, _old: Props) -> Props:
+def _new_timestamp(_cloud: Cloud, _id: str, _props: Props, _old: Props) -> Props:
     return {"modifiedOn": now()}
 
 
@@ -144,7 +144,7 @@ KINDS: Final = (
         replaces=frozenset({"settingId", "zoneId"}),
         computed=frozenset({"enabled"}),
         validate=_validate_setting,
-        after_update=_modified,
+        after_update=_new_timestamp,
         implicit=_implicit_setting,
         state_key=common.within_zone,
         resource_id=common.id_within_zone,
@@ -157,7 +157,7 @@ KINDS: Final = (
         create=_create_tiered_cache,
         replaces=frozenset({"zoneId"}),
         validate=_validate_in_zone,
-        after_update=_modified,
+        after_update=_new_timestamp,
     ),
     Kind(
         type="cloudflare:index/zoneDnssec:ZoneDnssec",
@@ -166,7 +166,7 @@ KINDS: Final = (
         replaces=frozenset({"zoneId"}),
         computed=frozenset({"status"}),
         validate=_validate_in_zone,
-        after_update=_modified,
+        after_update=_new_timestamp,
     ),
     Kind(
         type=common.ZONE,
@@ -176,6 +176,6 @@ KINDS: Final = (
         defaults={"type": "full", "paused": False},
         computed=frozenset({"vanityNameServers"}),
         validate=_validate_zone,
-        after_update=_modified,
+        after_update=_new_timestamp,
     ),
 )

@@ -9,7 +9,7 @@ from typing import Final
 from ..kinds import Cloud, Created, Kind
 from ..values import Props, Value
 from . import common
-from .common import api_error, get_resource, invalid
+from .common import api_error, get_resource, invalid_input
 
 # Reserved for documentation (RFC 3849): no host on the internet has such an address.
 _IPV6_POOL: Final = ipaddress.IPv6Network("2001:db8::/32")
@@ -45,7 +45,7 @@ def assign(cloud: Cloud, id_: Value, server: int, kind: str) -> Props:
     """Assigns a primary IP to a server."""
     live = get_resource(cloud, common.PRIMARY_IP, id_, "primary IP")
     if live["type"] != kind:
-        raise invalid(f"public_net.{kind}", f"primary IP with ID '{id_}' is of type {live['type']}")
+        raise invalid_input(f"public_net.{kind}", f"primary IP with ID '{id_}' is of type {live['type']}")
     if live.get("assigneeId") not in (0, None, server):
         raise api_error(
             "primary_ip_assigned", f"primary IP with ID '{id_}' is already assigned to server {live['assigneeId']}"
@@ -80,8 +80,8 @@ def _check_location(props: Props) -> Iterator[str]:
 
 
 def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.unique_name(cloud, common.PRIMARY_IP, id_, props, "primary IP")
-    common.known_location(props)
+    common.check_unique_name(cloud, common.PRIMARY_IP, id_, props, "primary IP")
+    common.check_location(props)
     if props.get("assigneeId"):
         get_resource(cloud, common.SERVER, props["assigneeId"], "server")
 
@@ -106,18 +106,18 @@ def _before_delete(cloud: Cloud, _: str, live: Props) -> None:
 _RDNS_TARGETS: Final = {"serverId": "s", "primaryIpId": "p", "floatingIpId": "f", "loadBalancerId": "l"}
 
 
-def _validate_name(cloud: Cloud, _: str | None, props: Props) -> None:
+def _validate_rdns(cloud: Cloud, _: str | None, props: Props) -> None:
     if props.get("serverId"):
         server = get_resource(cloud, common.SERVER, props["serverId"], "server")
         if props["ipAddress"] not in (server["ipv4Address"], server["ipv6Address"]):
-            raise invalid("ip", f"{props['ipAddress']} is not an address of server {props['serverId']}")
+            raise invalid_input("ip", f"{props['ipAddress']} is not an address of server {props['serverId']}")
     if props.get("primaryIpId"):
         address = get_resource(cloud, common.PRIMARY_IP, props["primaryIpId"], "primary IP")
         if props["ipAddress"] != address["ipAddress"]:
-            raise invalid("ip", f"{props['ipAddress']} is not the address of primary IP {props['primaryIpId']}")
+            raise invalid_input("ip", f"{props['ipAddress']} is not the address of primary IP {props['primaryIpId']}")
 
 
-def _create_name(_: Cloud, props: Props) -> Created:
+def _create_rdns(_: Cloud, props: Props) -> Created:
     target, prefix = next((key, prefix) for key, prefix in _RDNS_TARGETS.items() if props.get(key))
     return Created(f"{prefix}-{props[target]}-{props['ipAddress']}", {})
 
@@ -153,9 +153,9 @@ KINDS: Final = (
     Kind(
         type=common.RDNS,
         dialect="framework",
-        create=_create_name,
+        create=_create_rdns,
         replaces=frozenset({*_RDNS_TARGETS, "ipAddress"}),
         check=_check_target,
-        validate=_validate_name,
+        validate=_validate_rdns,
     ),
 )

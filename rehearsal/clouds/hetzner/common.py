@@ -34,7 +34,7 @@ def api_error(code: str, message: str) -> ApiError:
     return ApiError(f"{message} ({code})")
 
 
-def invalid(field: str, message: str) -> ApiError:
+def invalid_input(field: str, message: str) -> ApiError:
     """The error of the API for an invalid input."""
     return api_error("invalid_input", f"invalid input in field '{field}': {message}")
 
@@ -74,22 +74,22 @@ def cidr_error(text: Value) -> str | None:
     return None
 
 
-def get_resource(cloud: Cloud, token: str, id_: Value, what: str) -> Props:
+def get_resource(cloud: Cloud, token: str, id_: Value, label: str) -> Props:
     """The live properties of the resource with this id. Raises ApiError if it does not exist."""
     live = cloud.of(token).get(str(id_))
     if live is None:
-        raise api_error("not_found", f"{what} with ID '{id_}' not found")
+        raise api_error("not_found", f"{label} with ID '{id_}' not found")
     return live
 
 
-def unique_name(cloud: Cloud, token: str, own_id: str | None, props: Props, what: str) -> None:
+def check_unique_name(cloud: Cloud, token: str, except_id: str | None, props: Props, label: str) -> None:
     """Checks that no other resource of the type has the same name. Raises ApiError."""
     for id_, live in cloud.of(token).items():
-        if id_ != own_id and live.get("name") == props.get("name"):
-            raise api_error("uniqueness_error", f"{what} name is already used: {props.get('name')}")
+        if id_ != except_id and live.get("name") == props.get("name"):
+            raise api_error("uniqueness_error", f"{label} name is already used: {props.get('name')}")
 
 
-def known_location(props: Props, field: str = "location") -> None:
+def check_location(props: Props, field: str = "location") -> None:
     """Checks that the location exists. Raises ApiError."""
     if props.get(field) and props[field] not in LOCATIONS:
-        raise invalid(field, f"location {props[field]} not found, there are {', '.join(LOCATIONS)}")
+        raise invalid_input(field, f"location {props[field]} not found, there are {', '.join(LOCATIONS)}")

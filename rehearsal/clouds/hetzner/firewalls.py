@@ -8,7 +8,7 @@ from typing import Final
 from ..kinds import Cloud, Created, Kind
 from ..values import Props, Value
 from . import common
-from .common import api_error, get_resource, invalid
+from .common import api_error, get_resource, invalid_input
 
 _MAX_RULES: Final = 50
 _MAX_RANGES_PER_RULE: Final = 100
@@ -27,7 +27,7 @@ def _protocol_error(value: Value) -> str | None:
 
 
 def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.unique_name(cloud, common.FIREWALL, id_, props, "firewall")
+    common.check_unique_name(cloud, common.FIREWALL, id_, props, "firewall")
     rules: list[Props] = props.get("rules") or []
     if len(rules) > _MAX_RULES:
         raise api_error("resource_limit_exceeded", f"firewall has {len(rules)} rules, the limit is {_MAX_RULES}")
@@ -49,22 +49,22 @@ def _validate_rule(rule: Props, field: str) -> None:
     port, protocol = rule.get("port"), rule["protocol"]
     if protocol in _WITH_PORT:
         if not port:
-            raise invalid(f"{field}.port", f"port is required for protocol {protocol}")
+            raise invalid_input(f"{field}.port", f"port is required for protocol {protocol}")
         if not _is_port(port):
-            raise invalid(f"{field}.port", f"{port} is not a port or a range of ports between 1 and {_MAX_PORT}")
+            raise invalid_input(f"{field}.port", f"{port} is not a port or a range of ports between 1 and {_MAX_PORT}")
     elif port:
-        raise invalid(f"{field}.port", f"port is not allowed for protocol {protocol}")
+        raise invalid_input(f"{field}.port", f"port is not allowed for protocol {protocol}")
     side = "sourceIps" if rule["direction"] == "in" else "destinationIps"
     if not rule.get(side):
-        raise invalid(f"{field}.{side}", f"a rule of direction {rule['direction']} needs at least one range")
+        raise invalid_input(f"{field}.{side}", f"a rule of direction {rule['direction']} needs at least one range")
     if len(_ranges(rule)) > _MAX_RANGES_PER_RULE:
-        raise invalid(f"{field}.{side}", f"{len(_ranges(rule))} ranges, the limit is {_MAX_RANGES_PER_RULE}")
+        raise invalid_input(f"{field}.{side}", f"{len(_ranges(rule))} ranges, the limit is {_MAX_RANGES_PER_RULE}")
     for range_ in _ranges(rule):
         reason = common.cidr_error(range_)
         if reason:
-            raise invalid(f"{field}.{side}", reason)
+            raise invalid_input(f"{field}.{side}", reason)
     if len(rule.get("description") or "") > _MAX_DESCRIPTION_LENGTH:
-        raise invalid(f"{field}.description", f"longer than {_MAX_DESCRIPTION_LENGTH} characters")
+        raise invalid_input(f"{field}.description", f"longer than {_MAX_DESCRIPTION_LENGTH} characters")
 
 
 def _is_port(text: str) -> bool:
@@ -86,7 +86,7 @@ def _before_delete(cloud: Cloud, id_: str, _: Props) -> None:
 
 def _validate_attachment(cloud: Cloud, id_: str | None, props: Props) -> None:
     if not props.get("serverIds") and not props.get("labelSelectors"):
-        raise invalid("serverIds", "no resources referenced")
+        raise invalid_input("serverIds", "no resources referenced")
     get_resource(cloud, common.FIREWALL, props["firewallId"], "firewall")
     if id_ is None and str(props["firewallId"]) in cloud.of(common.FIREWALL_ATTACHMENT):
         raise api_error(
@@ -98,20 +98,22 @@ def _validate_attachment(cloud: Cloud, id_: str | None, props: Props) -> None:
 
 
 def _attach(cloud: Cloud, props: Props) -> Created:
-    _set_attached(cloud, int(props["firewallId"]), set(), set(props.get("serverIds") or []))
+    _update_attachments(cloud, int(props["firewallId"]), set(), set(props.get("serverIds") or []))
     return Created(str(props["firewallId"]), {})
 
 
 def _reattach(cloud: Cloud, _: str, props: Props, old: Props) -> Props:
-    _set_attached(cloud, int(props["firewallId"]), set(old.get("serverIds") or []), set(props.get("serverIds") or []))
+    _update_attachments(
+        cloud, int(props["firewallId"]), set(old.get("serverIds") or []), set(props.get("serverIds") or [])
+    )
     return {}
 
 
 def _detach(cloud: Cloud, _: str, live: Props) -> None:
-    _set_attached(cloud, int(live["firewallId"]), set(live.get("serverIds") or []), set())
+    _update_attachments(cloud, int(live["firewallId"]), set(live.get("serverIds") or []), set())
 
 
-def _set_attached(cloud: Cloud, firewall: int, before: set[int], after: set[int]) -> None:
+def _update_attachments(cloud: Cloud, firewall: int, before: set[int], after: set[int]) -> None:
     for id_ in before | after:
         server = cloud.of(common.SERVER).get(str(id_))
         if server is not None:

@@ -10,7 +10,7 @@ from typing import Final
 from ..kinds import ApiError, Cloud, Created, Kind
 from ..values import Props, Value
 from . import common
-from .common import api_error, get_resource, invalid
+from .common import api_error, get_resource, invalid_input
 
 _ZONES: Final = ("eu-central", "us-east", "us-west", "ap-southeast")
 
@@ -38,13 +38,13 @@ def _network_range(text: str, field: str) -> ipaddress.IPv4Network:
             raise ValueError
         return ipaddress.IPv4Network(text)
     except ValueError:
-        raise invalid(field, f"{text} is not an IPv4 network, or has host bits set") from None
+        raise invalid_input(field, f"{text} is not an IPv4 network, or has host bits set") from None
 
 
 def _validate_network(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.unique_name(cloud, common.NETWORK, id_, props, "network")
+    common.check_unique_name(cloud, common.NETWORK, id_, props, "network")
     if not _network_range(props["ipRange"], "ip_range").is_private:
-        raise invalid("ip_range", f"{props['ipRange']} is not a private range of RFC 1918")
+        raise invalid_input("ip_range", f"{props['ipRange']} is not a private range of RFC 1918")
 
 
 def _create_network(cloud: Cloud, _: Props) -> Created:
@@ -62,12 +62,12 @@ def _validate_subnet(cloud: Cloud, _: str | None, props: Props) -> None:
     network = get_resource(cloud, common.NETWORK, props["networkId"], "network")
     subnet = _network_range(props["ipRange"], "ip_range")
     if not subnet.subnet_of(ipaddress.IPv4Network(network["ipRange"])):
-        raise invalid("ip_range", f"{subnet} is not in the network's range {network['ipRange']}")
+        raise invalid_input("ip_range", f"{subnet} is not in the network's range {network['ipRange']}")
     if props["networkZone"] not in _ZONES:
-        raise invalid("network_zone", f"{props['networkZone']} is none of {', '.join(_ZONES)}")
+        raise invalid_input("network_zone", f"{props['networkZone']} is none of {', '.join(_ZONES)}")
     for live in cloud.of(common.NETWORK_SUBNET).values():
         if live["networkId"] == props["networkId"] and subnet.overlaps(ipaddress.IPv4Network(live["ipRange"])):
-            raise invalid("ip_range", f"{subnet} overlaps with {live['ipRange']}")
+            raise invalid_input("ip_range", f"{subnet} overlaps with {live['ipRange']}")
 
 
 def _create_subnet(cloud: Cloud, props: Props) -> Created:

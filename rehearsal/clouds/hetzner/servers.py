@@ -10,7 +10,7 @@ from typing import Final
 from ..kinds import Cloud, Created, Kind
 from ..values import Props, Value
 from . import addresses, common, networks, power
-from .common import api_error, get_resource, invalid
+from .common import api_error, get_resource, invalid_input
 from .server_types import DISKS
 
 _HOSTNAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
@@ -39,14 +39,14 @@ def _ssh_key_error(value: Value) -> str | None:
 
 def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
     if not _HOSTNAME.fullmatch(props["name"]):
-        raise invalid("name", f"name '{props['name']}' is not a valid hostname as per RFC 1123")
-    common.unique_name(cloud, common.SERVER, id_, props, "server")
+        raise invalid_input("name", f"name '{props['name']}' is not a valid hostname as per RFC 1123")
+    common.check_unique_name(cloud, common.SERVER, id_, props, "server")
     if props["serverType"] not in DISKS:
         raise api_error("not_found", f"server type {props['serverType']} not found")
     for firewall in props.get("firewallIds") or []:
         get_resource(cloud, common.FIREWALL, firewall, "firewall")
     if bool(props.get("deleteProtection")) != bool(props.get("rebuildProtection")):
-        raise invalid("delete, rebuild", "delete and rebuild protection must both be on or both be off")
+        raise invalid_input("delete, rebuild", "delete and rebuild protection must both be on or both be off")
     _validate_group(cloud, id_, props)
     if id_ is not None and DISKS[props["serverType"]] < cloud.of(common.SERVER)[id_]["primaryDiskSize"]:
         raise api_error("invalid_server_type", f"the disk of server {id_} is larger than that of {props['serverType']}")
@@ -59,13 +59,13 @@ def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
 
 
 def _validate_new(cloud: Cloud, props: Props) -> None:
-    common.known_location(props)
+    common.check_location(props)
     if not props.get("image"):
-        raise invalid("image", "a new server needs an image")
+        raise invalid_input("image", "a new server needs an image")
     if not _IMAGE.fullmatch(props["image"]):
         raise api_error("not_found", f"image {props['image']} not found")
     if len(props.get("userData") or "") > _USER_DATA_LIMIT:
-        raise invalid("user_data", f"longer than {_USER_DATA_LIMIT} bytes")
+        raise invalid_input("user_data", f"longer than {_USER_DATA_LIMIT} bytes")
     for key in props.get("sshKeys") or []:
         if key not in cloud.of(common.SSH_KEY) and not any(
             live["name"] == key for live in cloud.of(common.SSH_KEY).values()
@@ -80,7 +80,7 @@ def _validate_address(cloud: Cloud, id_: str | None, props: Props, address: Valu
             "primary_ip_assigned", f"primary IP with ID '{address}' is already assigned to server {live['assigneeId']}"
         )
     if props.get("location") and live.get("location") and live["location"] != props["location"]:
-        raise invalid(
+        raise invalid_input(
             "public_net", f"primary IP with ID '{address}' is in {live['location']}, the server in {props['location']}"
         )
 
@@ -100,7 +100,7 @@ def _create(cloud: Cloud, props: Props) -> Created:
     computed["firewallIds"] = props.get("firewallIds") or []
     computed["primaryDiskSize"] = DISKS[props["serverType"]]
     computed |= _public_addresses(cloud, id_, props)
-    _join_group(cloud, id_, props)
+    _set_group(cloud, id_, props)
     networks.attach_inline(cloud, id_, props.get("networks") or [])
     power.boot(cloud, {**props, **computed})
     return Created(str(id_), computed)
@@ -163,20 +163,20 @@ def _release_addresses(cloud: Cloud, id_: int, props: Props, old: Props) -> None
                 del primary_ips[key]
 
 
-def _join_group(cloud: Cloud, id_: int, props: Props) -> None:
+def _set_group(cloud: Cloud, id_: int, props: Props) -> None:
     for key, group in cloud.of(common.PLACEMENT_GROUP).items():
         others = [member for member in group["servers"] if member != id_]
         group["servers"] = [*others, id_] if key == str(props.get("placementGroupId")) else others
 
 
-def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
+def _after_update(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
     computed: Props = {"backupWindow": "22-02" if props.get("backups") else ""}
     if not props.get("keepDisk"):
         computed["primaryDiskSize"] = max(DISKS[props["serverType"]], old.get("primaryDiskSize") or 0)
     if props.get("publicNets") != old.get("publicNets"):
         _release_addresses(cloud, int(id_), props, old)
         computed |= _public_addresses(cloud, int(id_), props)
-    _join_group(cloud, int(id_), props)
+    _set_group(cloud, int(id_), props)
     if props["serverType"] != old["serverType"]:
         power.power_cycle(cloud, {**props, **computed})
     return computed
@@ -185,7 +185,7 @@ def _refresh(cloud: Cloud, id_: str, props: Props, old: Props) -> Props:
 def _before_delete(cloud: Cloud, id_: str, live: Props) -> None:
     power.remove(cloud, live)
     addresses.unassign_all(cloud, int(id_))
-    _join_group(cloud, int(id_), {})
+    _set_group(cloud, int(id_), {})
     attached = cloud.of(common.SERVER_NETWORK)
     for key in [key for key, live in attached.items() if live["serverId"] == int(id_)]:
         del attached[key]
@@ -196,14 +196,14 @@ def _create_group(cloud: Cloud, _: Props) -> Created:
 
 
 def _validate_group_name(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.unique_name(cloud, common.PLACEMENT_GROUP, id_, props, "placement group")
+    common.check_unique_name(cloud, common.PLACEMENT_GROUP, id_, props, "placement group")
 
 
 def _group_type_error(value: Value) -> str | None:
     return None if value == "spread" else f"{value} is not a valid placement group type"
 
 
-def _leave_group(_: Cloud, id_: str, live: Props) -> None:
+def _check_group_is_empty(_: Cloud, id_: str, live: Props) -> None:
     if live["servers"]:
         raise api_error("resource_in_use", f"placement group with ID '{id_}' still has servers")
 
@@ -215,7 +215,7 @@ def _key_blob(text: str) -> bytes:
         if int.from_bytes(blob[:4], "big") != len(algorithm) or blob[4 : 4 + len(algorithm)] != algorithm.encode():
             raise ValueError
     except ValueError:
-        raise invalid("public_key", "SSH key is not a valid public key in OpenSSH format") from None
+        raise invalid_input("public_key", "SSH key is not a valid public key in OpenSSH format") from None
     return blob
 
 
@@ -225,7 +225,7 @@ def _fingerprint(text: str) -> str:
 
 
 def _validate_key(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.unique_name(cloud, common.SSH_KEY, id_, props, "SSH key")
+    common.check_unique_name(cloud, common.SSH_KEY, id_, props, "SSH key")
     fingerprint = _fingerprint(props["publicKey"])
     if any(live["fingerprint"] == fingerprint for key, live in cloud.of(common.SSH_KEY).items() if key != id_):
         raise api_error("uniqueness_error", "SSH key not unique: the public key is already used")
@@ -274,7 +274,7 @@ KINDS: Final = (
         stored_as={"userData": user_data_hash},
         validators={"labels": common.label_error, "image": _image_error, "sshKeys": _ssh_key_error},
         validate=_validate,
-        after_update=_refresh,
+        after_update=_after_update,
         before_delete=_before_delete,
     ),
     Kind(
@@ -295,6 +295,6 @@ KINDS: Final = (
         create=_create_group,
         validators={"labels": common.label_error, "type": _group_type_error},
         validate=_validate_group_name,
-        before_delete=_leave_group,
+        before_delete=_check_group_is_empty,
     ),
 )
