@@ -182,7 +182,7 @@ class RealNodes:
                 machine.import_images(archive)
 
     def join(self, config: ControlPlaneConfig) -> None:
-        """Starts the kubelet and its companions on every machine. The Nodes must exist in the API server."""
+        """Starts the kubelet, kube-proxy and kube-router on every machine. The Nodes must exist in the API server."""
         with ThreadPoolExecutor() as executor:
             self._for_all(executor, partial(self._join, config=config))
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..kinds import Kind
-from . import addresses, firewalls, networks, servers
+from . import addresses, firewalls, networks, servers, ssh_keys
 from .functions import FUNCTIONS as FUNCTIONS
 
 KINDS: Final[Mapping[str, Kind]] = {
-    kind.type: kind for module in (addresses, firewalls, networks, servers) for kind in module.KINDS
+    kind.type: kind for module in (addresses, firewalls, networks, servers, ssh_keys) for kind in module.KINDS
 }

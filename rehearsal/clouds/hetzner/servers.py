@@ -1,4 +1,4 @@
-"""Servers, SSH keys and placement groups."""
+"""Servers and placement groups."""
 
 from __future__ import annotations
 
@@ -208,33 +208,6 @@ def _check_group_is_empty(_: Cloud, id_: str, live: Props) -> None:
         raise api_error("resource_in_use", f"placement group with ID '{id_}' still has servers")
 
 
-def _key_blob(text: str) -> bytes:
-    try:
-        algorithm, encoded = text.split()[:2]
-        blob = base64.b64decode(encoded, validate=True)
-        if int.from_bytes(blob[:4], "big") != len(algorithm) or blob[4 : 4 + len(algorithm)] != algorithm.encode():
-            raise ValueError
-    except ValueError:
-        raise invalid_input("public_key", "SSH key is not a valid public key in OpenSSH format") from None
-    return blob
-
-
-def _fingerprint(text: str) -> str:
-    digest = hashlib.md5(_key_blob(text), usedforsecurity=False).hexdigest()
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
-
-
-def _validate_key(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.check_unique_name(cloud, common.SSH_KEY, id_, props, "SSH key")
-    fingerprint = _fingerprint(props["publicKey"])
-    if any(live["fingerprint"] == fingerprint for key, live in cloud.of(common.SSH_KEY).items() if key != id_):
-        raise api_error("uniqueness_error", "SSH key not unique: the public key is already used")
-
-
-def _create_key(cloud: Cloud, props: Props) -> Created:
-    return Created(str(cloud.state.next_id()), {"fingerprint": _fingerprint(props["publicKey"])})
-
-
 KINDS: Final = (
     Kind(
         type=common.SERVER,
@@ -276,17 +249,6 @@ KINDS: Final = (
         validate=_validate,
         after_update=_after_update,
         before_delete=_before_delete,
-    ),
-    Kind(
-        type=common.SSH_KEY,
-        dialect="framework",
-        auto_named=True,
-        create=_create_key,
-        replaces=frozenset({"publicKey"}),
-        # The comment after the key is not significant.
-        canonical={"publicKey": lambda value: " ".join(str(value).split()[:2])},
-        validators={"labels": common.label_error},
-        validate=_validate_key,
     ),
     Kind(
         type=common.PLACEMENT_GROUP,
