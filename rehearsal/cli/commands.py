@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from ops.engine.cli import run_in_foreground
+from ops.errors import OpsError
 from rehearsal import brownfield, layout
 from rehearsal.cli import summary
 from rehearsal.cli.run import Rehearsal
@@ -35,7 +36,7 @@ class Cli(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (RehearsalError, ToolsError) as error:
+        except (OpsError, ToolsError) as error:
             errors.print(Text.assemble(("rehearsal: ", "red"), str(error)))
             sys.exit(1)
         except (KeyboardInterrupt, click.Abort):
@@ -239,6 +240,10 @@ def shell(world: World, node: str | None) -> None:
     In a shell in the world, pulumi and kubectl act in it.
     """
     _running(world).up()
+    if node and not world.has_real_nodes():
+        raise RehearsalError(
+            "the nodes of this world are simulated and have no shell. Only real nodes have one (NODES=real)"
+        )
     command = (
         Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
     )

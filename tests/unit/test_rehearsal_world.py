@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from cryptography import x509
 from rich.console import Console
 
+from ops.errors import OpsError
 from rehearsal import pki
 from rehearsal.cli import commands, status, summary
 from rehearsal.control_plane import control_plane, nodes
@@ -207,3 +208,13 @@ def test_without_a_world_a_command_says_how_to_start_one(arguments: list[str], t
     assert done.exit_code == 1
     assert f"world absent is not up: {COMMAND} --world absent up" in done.output
     assert "Traceback" not in done.output
+
+
+def test_an_error_in_the_settings_is_a_message_and_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def invalid(_: World) -> bool:
+        raise OpsError("Pulumi.prod.yaml is not valid")
+
+    monkeypatch.setattr(World, "is_up", invalid)
+    result = CliRunner().invoke(commands.cli, ["status"])
+    assert result.exit_code == 1
+    assert result.output == "rehearsal: Pulumi.prod.yaml is not valid\n"
