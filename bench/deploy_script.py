@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import yaml
 
-from infra.cluster.namespace import NAMESPACE
+from infra.names import NAMESPACE
 from rehearsal.world.world import World
 
 JOB = "honeydue-migrate"

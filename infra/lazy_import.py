@@ -1,11 +1,11 @@
-"""Packages of which a run loads only what it uses.
+"""Packages of which a run only loads what it uses.
 
-Where a name is defined follows from the way in which Pulumi generates every SDK: `DnsRecord` is in `dns_record`, `get_zone` in `get_zone`,
-the arguments of nested blocks are in `_inputs`, their results in `outputs`. An SDK that is laid out in another way is slow and not broken:
-what is not found there makes the module, or the package, run as it stands.
+The module that defines a name follows from the conventions of Pulumi's SDK generator: `DnsRecord` is in `dns_record`,
+`get_zone` in `get_zone`, the arguments of nested blocks are in `_inputs` and their results in `outputs`. An SDK with
+another layout is slower but works: the complete module or package is imported for a name that is not found this way.
 
-One thing is lost while the `__init__` of an SDK has not run: it registers the classes by which the SDK rebuilds a resource that another
-program or a remote component hands over as a value. This program receives none.
+One feature is missing until the `__init__` of an SDK has run. It registers the classes with which the SDK deserializes
+resource references from other programs or remote components. This program receives none.
 """
 
 import re
@@ -32,8 +32,8 @@ def register_package(name: str) -> ModuleType:
     return package
 
 
-def on_demand(name: str) -> ModuleType:
-    """The SDK of this name, whose public names are imported when they are first used; as it is, if somebody has imported it already."""
+def lazy_package(name: str) -> ModuleType:
+    """Registers the SDK so that its public names are imported on first use. Returns an imported package unchanged."""
     if name in sys.modules:
         return sys.modules[name]
     package = register_package(name)
@@ -41,14 +41,14 @@ def on_demand(name: str) -> ModuleType:
 
     def resolve(attribute: str) -> object:
         if attribute.startswith("__"):
-            # Asked for by tools that look at a module, such as `inspect`; no SDK defines one.
+            # Tools that inspect modules, such as `inspect`, look up these names. No SDK defines one.
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
         for submodule in _candidates(attribute):
             spec = find_spec(f"{name}.{submodule}")
             if spec is None:
                 continue
             if inputs:
-                inputs.offer(_names(_read(spec)))
+                inputs.export(_class_names(_read(spec)))
             module = import_module(spec.name)
             if attribute == submodule or hasattr(module, attribute):
                 value = getattr(module, attribute, module)
@@ -56,53 +56,54 @@ def on_demand(name: str) -> ModuleType:
                 return value
         del vars(package)["__getattr__"]
         if inputs:
-            inputs.offer(inputs.declared)
+            inputs.export(inputs.declared)
         reload(package)
         return getattr(package, attribute)
 
-    # https://peps.python.org/pep-0562/: a module's own function for the names that it does not have.
+    # https://peps.python.org/pep-0562/: Python calls this function for names that the module does not have.
     vars(package)["__getattr__"] = resolve
     return package
 
 
 def _candidates(attribute: str) -> Iterator[str]:
-    """The modules that may define a public name: for `DnsRecordArgs`, `dns_record_args`, then `dns_record`, `dns`, and `_inputs`."""
+    """Modules that may define a name. For `DnsRecordArgs`: `dns_record_args`, `dns_record`, `dns`, `_inputs`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute).lower().split("_")
     yield from filter(None, ("_".join(words[:count]) for count in range(len(words), 0, -1)))
     yield "_inputs"
 
 
 class _Blocks(ModuleType):
-    """A module of nothing but classes of nested blocks, each of which is defined when it is first asked for."""
+    """A module that only contains classes of nested blocks. Each is defined on first use."""
 
     __all__: Sequence[str] = ()
-    """What `from ._inputs import *` gives."""
+    """The names that `from ._inputs import *` imports."""
 
     def __init__(self, name: str, sources: dict[str, str]) -> None:
         super().__init__(name)
         self.declared = frozenset(sources)
         self._sources = sources
-        # The SDK asks from several threads.
+        # The SDK accesses the module from several threads.
         self._lock = RLock()
 
     def __getattr__(self, name: str) -> object:
         with self._lock:
             if source := self._sources.pop(name, None):
-                # Before it the classes that its annotations name, which the SDK looks for among the names of the module.
-                for other in _names(source) & self._sources.keys():
-                    getattr(self, other)
-                exec(compile(source, self.__name__, "exec"), vars(self))  # noqa: S102 - the SDK's own text, as an import would run it
+                # First the classes in its annotations, because the SDK resolves them in the module's namespace.
+                for dependency in _class_names(source) & self._sources.keys():
+                    getattr(self, dependency)
+                # The source is that of the installed SDK, as an import would execute it.
+                exec(compile(source, self.__name__, "exec"), vars(self))  # noqa: S102
             if name in vars(self):
                 return vars(self)[name]
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
-    def offer(self, names: Set[str]) -> None:
-        """Makes `from ._inputs import *` give what of these is defined here."""
+    def export(self, names: Set[str]) -> None:
+        """Makes `from ._inputs import *` import those of the names that this module defines."""
         self.__all__ = sorted((self._sources.keys() | vars(self).keys()) & names)
 
 
 def _register_blocks(package: ModuleType, submodule: str) -> _Blocks | None:
-    """Makes a module one whose classes are defined on demand, if it holds the classes that it declares and nothing else."""
+    """Registers a lazy module, if the original only contains the classes in its `__all__`. Otherwise returns None."""
     spec = find_spec(f"{package.__name__}.{submodule}")
     if spec is None:
         return None
@@ -110,7 +111,7 @@ def _register_blocks(package: ModuleType, submodule: str) -> _Blocks | None:
     imports, _, declared = head.partition("\n__all__ = [")
     sources, decorator = {}, ""
     for text in classes:
-        # The decorator of a class ends the text of the one before it.
+        # The decorator of a class is at the end of the text of the previous one.
         body, _, last = text.rpartition("\n")
         sources[re.split(r"\W", body, maxsplit=1)[0]] = f"{decorator}\nclass {body}\n"
         decorator = last
@@ -120,11 +121,12 @@ def _register_blocks(package: ModuleType, submodule: str) -> _Blocks | None:
     module.__spec__ = spec
     sys.modules[spec.name] = module
     setattr(package, submodule, module)
-    exec(compile(imports, spec.name, "exec"), vars(module))  # noqa: S102 - what stands before the classes
+    # The imports of the installed SDK, as an import would execute them.
+    exec(compile(imports, spec.name, "exec"), vars(module))  # noqa: S102
     return module
 
 
-def _names(source: str) -> set[str]:
+def _class_names(source: str) -> set[str]:
     return set(re.findall(r"[A-Z]\w+", source))
 
 

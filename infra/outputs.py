@@ -37,7 +37,7 @@ def export_outputs(
     certificate: OriginCertificate,
     cluster: Cluster,
 ) -> None:
-    """Exports all outputs. The kubeconfig and the join token are secret; a snapshot cannot be restored without the token."""
+    """Exports all outputs. The kubeconfig and the join token are secret. Restoring a snapshot needs the token."""
     pulumi.export("nodes", addresses.ipv4)
     pulumi.export(
         "sshConfig",

@@ -11,9 +11,9 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.cluster import Namespace
-from infra.cluster.namespace import NAMESPACE
 from infra.cluster.secret import secret
 from infra.component import Component
+from infra.names import NAMESPACE
 from infra.settings.apps import Database
 from infra.settings.schema import Settings
 from infra.settings.secrets import Secrets
@@ -41,7 +41,7 @@ def database_environment(database: Database) -> Mapping[str, str]:
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
-    """The content of the ConfigMap: the `environment` of the settings, and variables that are derived from other settings."""
+    """The content of the ConfigMap: `environment` of the settings, and variables derived from other settings."""
     return {
         **settings.environment,
         **database_environment(settings.database),
@@ -89,7 +89,7 @@ def pull_secret(
 
 
 def checksum(*parts: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
-    """A digest of the configuration of a pod. As a pod annotation it causes a rollout exactly when the configuration changes."""
+    """A digest of a pod's configuration. As a pod annotation, it causes a rollout when the configuration changes."""
 
     def digest(values: list[dict[str, str]]) -> str:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,9 +16,9 @@ from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.network_policy import pod_network_policy
 from infra.apps.pod import Pod, Resources, kube_score_annotation, labels, pod_spec
 from infra.cluster import Cluster, Namespace
-from infra.cluster.namespace import NAMESPACE
 from infra.cluster.network_policies import Destination
 from infra.component import Component
+from infra.names import NAMESPACE
 from infra.settings.adopted import Labels
 from infra.settings.schema import Settings
 
@@ -89,8 +89,8 @@ def log_next_steps(failure: pulumi.ErrorHookArgs) -> bool:
     pulumi.log.error(
         "The migration did not complete. No new pod of api or worker was started; the old pods continue to serve.\n"
         f"Its log: kubectl -n {NAMESPACE} logs job/{job}\n"
-        "Fix the migration, set honeydue:images.api to an image that contains the fix, and run `pulumi up`: it starts a new "
-        "Job."
+        "Fix the migration, set honeydue:images.api to an image that contains the fix, and run `pulumi up`. A new Job "
+        "starts then."
     )
     return False
 
@@ -118,11 +118,13 @@ class Migration(Component):
         policy = pod_network_policy(pod, adopted=settings.adopted, cluster=cluster, namespace=namespace, parent=self)
         self.job = Job(
             NAME,
-            # No fixed name: each release creates a new Job, and the log of the old one exists until the new one is complete.
+            # No fixed name: each release creates a new Job, and the log of the old one exists until the new one is
+            # complete.
             metadata=ObjectMetaArgs(
                 namespace=namespace.name,
                 labels=labels(pod, selector),
-                # With this annotation, the next `up` replaces a failed Job. Otherwise the provider would wait for it again.
+                # With this annotation, the next `up` replaces a failed Job. Otherwise the provider would wait for it
+                # again.
                 annotations={**kube_score_annotation(pod), "pulumi.com/replaceUnready": "true"},
             ),
             spec=job_spec(pod, selector, deadline_seconds=deadline),

@@ -13,7 +13,7 @@ from infra.settings.adopted import Adopted
 def pod_network_policy(
     pod: Pod, *, adopted: Adopted, cluster: Cluster, namespace: Namespace, parent: Component
 ) -> NetworkPolicy:
-    """Must exist before the pods: without it the default policy denies all traffic, and nodes apply rules with a delay."""
+    """Must exist before the pods: the default policy denies all traffic, and nodes apply new rules with a delay."""
     return NetworkPolicy(
         pod.name,
         metadata=ObjectMetaArgs(

@@ -92,8 +92,8 @@ class Probes:
 
 
 EXEMPTIONS = {
-    "container-image-pull-policy": "tags are immutable, and with 'Always' no pod could restart while the registry is down",
-    "pod-probes-identical": "the images have one health path; the liveness probe has a higher failure threshold than readiness",
+    "container-image-pull-policy": "tags are immutable; with Always, no pod could restart while the registry is down",
+    "pod-probes-identical": "the images have one health path; liveness has a higher failure threshold than readiness",
 }
 """Checks of kube-score that do not apply to any app, with the reason."""
 
@@ -194,7 +194,8 @@ def _container(pod: Pod, mounts: list[VolumeMountArgs]) -> ContainerArgs:
         env_from=list(pod.environment_from) or None,
         startup_probe=pod.probes.args(period=5, failures=pod.probes.startup_failures) if pod.probes else None,
         readiness_probe=pod.probes.args(period=5, failures=3) if pod.probes else None,
-        # A higher threshold than readiness: a slow database must not restart the pod, only remove it from the endpoints.
+        # A higher threshold than readiness: a slow database must not restart the pod, only remove it from the
+        # endpoints.
         liveness_probe=pod.probes.args(period=15, failures=6) if pod.probes else None,
         lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=DRAIN_SECONDS)))
         if has_port

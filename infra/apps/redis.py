@@ -19,10 +19,13 @@ from infra.settings.schema import Settings
 NAME = "redis"
 CLAIM = "redis-data"
 REDIS_USER = 999
-"""The user of the image. It owns the files on the volume, and Kubernetes does not change the owner on a local volume."""
+"""The user of the image. It owns the files, and Kubernetes does not change the owner on a local volume."""
 MAXMEMORY_RATIO = 0.4
-"""The share of the memory limit that redis fills with data. While redis rewrites its append-only file, changed data exists
-twice. With 0.75 the kernel killed a full redis under load (tests/real/test_redis.py)."""
+"""The share of the memory limit that redis fills with data.
+
+While redis rewrites its append-only file, changed data is in memory twice. With 0.75, the kernel killed a full redis
+under load (tests/real/test_redis.py).
+"""
 
 
 def server_arguments(settings: RedisSettings) -> list[str]:

@@ -27,7 +27,7 @@ WEBHOOK_PORT = 5000
 
 
 def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
-    """Verifies our images with our key, admits the other images that the admission policy lists, and rejects the rest."""
+    """Verifies our images with our key, admits the other images of the admission policy, and rejects the rest."""
     return {
         "application": {
             "validators": [

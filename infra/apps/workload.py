@@ -33,9 +33,9 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from infra.apps.network_policy import pod_network_policy
 from infra.apps.pod import Pod, kube_score_annotation, labels, pod_spec
 from infra.cluster import Cluster, Namespace
-from infra.cluster.namespace import NAMESPACE
 from infra.cluster.network_policies import Destination
 from infra.component import Component
+from infra.names import NAMESPACE
 from infra.settings.adopted import Adopted, Labels
 from infra.settings.apps import Autoscaling
 
@@ -71,7 +71,7 @@ def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> Dep
 
 
 def disruption_budget_spec(selector: Labels, scale: int | Autoscaling) -> PodDisruptionBudgetSpecArgs:
-    """Allows one eviction at a time, and always the eviction of a single pod, which must not block the drain of a node."""
+    """Allows one eviction at a time. A single pod may always be evicted, so that it does not block a drain."""
     several = isinstance(scale, Autoscaling) or scale > 1
     return PodDisruptionBudgetSpecArgs(
         selector=LabelSelectorArgs(match_labels=selector),
@@ -209,8 +209,8 @@ class Workload(Component):
             metadata=ObjectMetaArgs(
                 name=claim.name,
                 namespace=namespace.name,
-                # The storage class only binds the claim when its first pod is scheduled. The provider would therefore wait
-                # for a pending claim, and time out when the claim is already bound.
+                # The storage class only binds the claim when its first pod is scheduled. The provider would therefore
+                # wait for a pending claim, and time out when the claim is already bound.
                 annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=claim.spec,

@@ -23,8 +23,8 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.cluster.namespace import NAMESPACE
 from infra.component import Component
+from infra.names import NAMESPACE
 from infra.settings.apps import Images
 
 POD_TEMPLATES: Mapping[str, Sequence[str]] = {
@@ -63,7 +63,7 @@ def _rules(resources: Mapping[str, Sequence[str]]) -> MatchResourcesArgs:
 
 
 def from_known_registries(images: Images) -> ValidationArgs:
-    """Our registry, and other images by repository. Not by tag, because a release must not wait for a change of this policy."""
+    """Our registry, and other images by repository. Tags are not listed: a release must not change this policy."""
     own, others = f"{images.registry}/", images.other_repositories
     # No slash after the name: redis:5000/app would be an image in a registry named redis.
     known = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"

@@ -31,8 +31,8 @@ def fixed_replicas(nodes: int) -> HorizontalPodAutoscalerSpecArgs:
 class ClusterDNS(Component):
     """An autoscaler with equal bounds. Kubernetes restores the number of replicas whenever something else changes it.
 
-    `depends_on` must ensure that all nodes have joined. On an init node without others, the scheduler would put all pods
-    there and not move any later (docs/nodes.md).
+    `depends_on` must ensure that all nodes have joined. On an init node without others, the scheduler would put all
+    pods there and not move any later (docs/nodes.md).
     """
 
     def __init__(self, *, nodes: int, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:

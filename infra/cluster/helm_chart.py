@@ -27,7 +27,7 @@ class Chart:
 
 
 def helm_chart(chart: Chart, opts: pulumi.ResourceOptions) -> CustomResource:
-    """The HelmChart object. It does not wait for Helm: `kubectl -n kube-system get helmcharts,jobs` shows the result."""
+    """The HelmChart object. Helm's result is not awaited: see `kubectl -n kube-system get helmcharts,jobs`."""
     return CustomResource(
         chart.name,
         api_version="helm.cattle.io/v1",

@@ -16,8 +16,11 @@ FIRST_BOOT_SECONDS = 15 * 60
 """From the creation of a server until its API is ready. It installs updates, packages and k3s in that time."""
 REQUEST_TIMEOUT_SECONDS = 3
 REQUIRED_PATHS = ("/readyz", "/apis/traefik.io/v1alpha1")
-"""Paths that an API server must serve before anything is created. k3s installs the CRDs of Traefik with a Job, some time
-after its API is ready. A Middleware that is created earlier fails the `up`."""
+"""Paths that an API server must serve before anything is created.
+
+k3s installs the CRDs of Traefik with a Job, some time after its API is ready. A Middleware that is created earlier
+fails the `up`.
+"""
 RETRY_SECONDS = 3
 
 
@@ -44,7 +47,8 @@ def first_ready(addresses: Mapping[str, str], credentials: Credentials) -> str:
 
 def _is_ready(address: str, credentials: Credentials) -> bool:
     context = ssl.create_default_context(cadata=credentials.ca_certificate)
-    # Python only loads a client certificate from a file. Only this user can read the file, and it is deleted immediately.
+    # Python only loads a client certificate from a file. Only this user can read the file, and it is deleted
+    # immediately.
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as client:
         client.write(credentials.client_certificate + credentials.client_key)
         client.flush()
@@ -80,8 +84,9 @@ def wait_for_server(addresses: Mapping[str, str], credentials: Credentials) -> s
     except RetryError:
         servers = ", ".join(f"{alias} ({address})" for alias, address in addresses.items())
         raise pulumi.RunError(
-            f"The Kubernetes API is not ready on any server after {FIRST_BOOT_SECONDS // 60} minutes: {servers}. The "
-            "servers exist; nothing in the cluster was changed. Check that honeydue:access.operators allows you to reach "
-            "port 6443. On a server, check `cloud-init status --long` and `journalctl -u k3s`, and for Traefik "
-            "`k3s kubectl -n kube-system get jobs` (docs/nodes.md). Then run `pulumi up` again."
+            f"The Kubernetes API is not ready on any server after {FIRST_BOOT_SECONDS // 60} minutes: {servers}. "
+            "The servers exist; nothing in the cluster was changed. "
+            "Check that honeydue:access.operators allows your address to reach port 6443. "
+            "On a server, check `cloud-init status --long` and `journalctl -u k3s`, "
+            "and for Traefik `k3s kubectl -n kube-system get jobs` (docs/nodes.md). Then run `pulumi up` again."
         ) from None

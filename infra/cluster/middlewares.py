@@ -10,10 +10,11 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.cluster.namespace import NAMESPACE, Namespace
+from infra.cluster.namespace import Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.edge import OriginPulls
+from infra.names import NAMESPACE
 from infra.settings.schema import EdgeSettings, RateLimit
 
 CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY, ADMIN_AUTH = (
@@ -38,8 +39,8 @@ def cloudflare_only(ranges: Sequence[str]) -> Spec:
 def security_headers() -> Spec:
     """Headers of every response of every app.
 
-    No Content-Security-Policy: the Go API and the Next.js apps set their own. A browser enforces the intersection of two,
-    which would block the fonts of the landing page.
+    No Content-Security-Policy: the Go API and the Next.js apps set their own. A browser enforces the intersection of
+    two, which would block the fonts of the landing page.
     """
     return {
         "headers": {
@@ -73,8 +74,8 @@ def rate_limit(limit: RateLimit) -> Spec:
 def retry() -> Spec:
     """Tries another pod when one is unreachable: pods of a failed node are listed as ready for about a minute.
 
-    Traefik only retries requests that it has not sent to any pod, so no request is executed twice. Ten attempts, because
-    every third may reach the same failed pod.
+    Traefik only retries requests that it has not sent to any pod, so no request is executed twice. Ten attempts,
+    because every third may reach the same failed pod.
     """
     return {"retry": {"attempts": 10}}
 
@@ -110,8 +111,8 @@ class Middlewares(Component):
     Attributes:
         default: middlewares of every Ingress, in this order. The headers come first, so that rejections have them too.
         admin: additional middlewares of the admin panel; empty until honeydue:adminBasicAuth is set.
-        objects: dependencies of every Ingress. Traefik drops a route whose middleware does not exist, and without the TLS
-            options it would serve clients that have no certificate.
+        objects: dependencies of every Ingress. Traefik drops a route whose middleware does not exist, and without the
+            TLS options it would serve clients that have no certificate.
     """
 
     default: tuple[str, ...]
@@ -159,8 +160,8 @@ class Middlewares(Component):
         # The certificate is public, but Traefik only reads it from a Secret.
         ca_certificate: pulumi.Output[str] = pulumi.Output.secret(origin_pulls.ca_certificate)
         client_ca = secret(CLIENT_CA, {"ca.crt": ca_certificate}, namespace=namespace.name, parent=self)
-        # The name `default` applies it to all connections, so that no Ingress can omit it. It depends on the setting by which
-        # Cloudflare presents its certificate. Otherwise a running site would reject Cloudflare itself.
+        # The name `default` applies it to all connections, so that no Ingress can omit it. It depends on the setting by
+        # which Cloudflare presents its certificate. Otherwise a running site would reject Cloudflare itself.
         options = custom_resource(
             "TLSOption", "default", tls_options(settings), depends_on=[client_ca, origin_pulls.enabled]
         )

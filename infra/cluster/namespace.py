@@ -12,8 +12,8 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from infra.cluster import network_policies
 from infra.cluster.network_policies import ClusterAddresses
 from infra.component import Component
+from infra.names import NAMESPACE
 
-NAMESPACE = "honeydue"
 DENY_ALL = "default-deny"
 SIGNATURES_LABEL = "securesystemsengineering.connaisseur/webhook"
 """Connaisseur checks the images of namespaces with this label (infra/apps/signatures.py)."""
@@ -35,7 +35,7 @@ def disable_default_token(namespace: pulumi.Input[str], name: str, opts: pulumi.
 def network_policy(
     namespace: pulumi.Input[str], name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions
 ) -> NetworkPolicy:
-    """A NetworkPolicy. The logical name contains the namespace, because several namespaces have a policy of this name."""
+    """A NetworkPolicy. Its logical name contains the namespace, because policies of several namespaces share names."""
     prefix = namespace if isinstance(namespace, str) else NAMESPACE
     # kube-score expects the selected pods among our manifests. In the namespaces of Kubernetes they are not ours.
     ignored = {"kube-score/ignore": "networkpolicy-targets-pod"} if prefix != NAMESPACE else None

@@ -1,7 +1,7 @@
 """The rules of NetworkPolicies: which pods may connect to which (docs/connectivity.md).
 
-k3s enforces them with kube-router, by address and port and not by host name. "Neon" is therefore port 5432 of any public
-address.
+k3s enforces them with kube-router, by address and port and not by host name. "Neon" is therefore port 5432 of any
+public address.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ METRICS_SERVER = 10250
 """The port of k3s' metrics server (manifests/metrics-server in the k3s repository)."""
 ANYWHERE = "0.0.0.0/0"
 LINK_LOCAL = "169.254.0.0/16"
-"""Contains Hetzner's metadata service, 169.254.169.254, which returns the user data of a node to every process on it."""
+"""Contains Hetzner's metadata service, 169.254.169.254, which returns the user data to every process of a node."""
 PRIVATE_RANGES = (
     LINK_LOCAL,
     "10.0.0.0/8",
@@ -52,8 +52,8 @@ class ClusterAddresses:
     def host_network(self) -> Sequence[pulumi.Input[str]]:
         """Source CIDRs of processes on the host network of the nodes: Traefik, kubelets, the API server.
 
-        The source is the address of the node or, for a pod of the same cluster, that of its bridge or VXLAN device in the
-        pod range. A namespaceSelector never matches these processes.
+        The source is the address of the node or, for a pod of the same cluster, that of its bridge or VXLAN device in
+        the pod range. A namespaceSelector never matches these processes.
         """
         return [*self._node_cidrs, self.pod_cidr]
 
@@ -177,7 +177,7 @@ def serve_dns(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
 
 
 def serve_metrics(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
-    """Allows the API server, on the host network, to query the metrics server for the autoscaler (k3s hardening guide)."""
+    """Allows the API server, on the host network, to query the metrics server (k3s hardening guide)."""
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "metrics-server"}),
         policy_types=["Ingress"],

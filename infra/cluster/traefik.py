@@ -10,8 +10,8 @@ import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.cluster.namespace import NAMESPACE
 from infra.component import Component
+from infra.names import NAMESPACE
 
 METRICS_PORT = 9101
 """The Hetzner firewall only allows 443, so nothing outside reaches this port. Port 9100 is that of node exporters."""
@@ -37,8 +37,9 @@ def ports(*, trusted: Sequence[str]) -> Mapping[str, object]:
 def security() -> Mapping[str, object]:
     """The privileges that port 443 needs.
 
-    root with a single capability. containerd grants NET_BIND_SERVICE to other users in a form that a plain binary cannot
-    use (no ambient capabilities, KEP-2763), and Kubernetes rejects the sysctl for low ports in pods on the host network.
+    root with a single capability. containerd grants NET_BIND_SERVICE to other users in a form that a plain binary
+    cannot use (no ambient capabilities, KEP-2763), and Kubernetes rejects the sysctl for low ports in pods on the host
+    network.
     """
     return {
         "podSecurityContext": {
@@ -99,9 +100,11 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
             "kubernetesIngress": {**namespaces, "publishedService": {"enabled": False}},
         },
         "additionalArguments": [
-            # The time after which the retry middleware tries another pod (infra/cluster/middlewares.py). The default is 30 s.
+            # The time after which the retry middleware tries another pod (infra/cluster/middlewares.py). The default is
+            # 30 s.
             "--serversTransport.forwardingTimeouts.dialTimeout=1s",
-            # No connection reuse: on an open connection, a request to a failed node is sent, gets no response and is not retried.
+            # No connection reuse: on an open connection, a request to a failed node is sent, gets no response and is
+            # not retried.
             "--serversTransport.maxIdleConnsPerHost=-1",
         ],
         "logs": logs(),

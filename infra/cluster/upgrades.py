@@ -65,7 +65,8 @@ def reboot_chart(window: Window, days: Iterable[str]) -> Chart:
                 # With the default of an hour, a node that waits for another one gets few attempts in a window.
                 "period": "10m",
                 "concurrency": 1,
-                # After this time kured gives up a drain and uncordons the node. By default the node would stay cordoned.
+                # After this time kured gives up a drain and uncordons the node. By default the node would stay
+                # cordoned.
                 "drainTimeout": "15m",
                 "lockReleaseDelay": SETTLE_TIME,
                 # The annotation explains a cordoned node.
@@ -122,7 +123,8 @@ def plan(
         "cordon": True,
         # Evictions respect disruption budgets: no `force`, no `disableEviction`.
         "drain": {"deleteEmptydirData": True, "ignoreDaemonSets": True},
-        # Longer than two pods of api need to move, 4 minutes each. Afterwards the Plan fails, and an operator must check.
+        # Longer than two pods of api need to move, 4 minutes each. Afterwards the Plan fails, and an operator must
+        # check.
         "jobActiveDeadlineSecs": 1800,
         "postCompleteDelay": SETTLE_TIME,
         # The controller uses the version as the tag.

@@ -11,8 +11,8 @@ from infra.settings.schema import EdgeSettings
 class OriginCertificate(Component):
     """Key, CSR and certificate for the domain and its direct subdomains.
 
-    A change of any input replaces the certificate, so all inputs are explicit. There is no automatic renewal: the expiry
-    is an output of the stack. To renew it, taint it with `pulumi state taint` and confirm its replacement
+    A change of any input replaces the certificate, so all inputs are explicit. There is no automatic renewal: the
+    expiry is an output of the stack. To renew it, taint it with `pulumi state taint` and confirm its replacement
     (docs/guard-rails.md).
 
     Attributes:

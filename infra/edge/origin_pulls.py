@@ -1,4 +1,4 @@
-"""Authenticated Origin Pulls: Cloudflare presents our client certificate, so that other customers cannot reach the origin.
+"""Authenticated Origin Pulls: Cloudflare presents our client certificate, so that its other customers are rejected.
 
 https://developers.cloudflare.com/ssl/origin-configuration/authenticated-origin-pull/set-up/zone-level/. Without an
 uploaded certificate, Cloudflare presents one that all of its customers share. It proves nothing.
@@ -18,8 +18,8 @@ RSA_BITS = 2048
 class OriginPulls(Component):
     """A CA for this zone, the client certificate that it signed, and the setting by which Cloudflare presents it.
 
-    The origin trusts the CA and not the certificate itself, so that a new client certificate needs no change there. Both
-    are valid as long as the origin certificate: all three are renewed on the same day.
+    The origin trusts the CA and not the certificate itself, so that a new client certificate needs no change there.
+    Both are valid as long as the origin certificate: all three are renewed on the same day.
 
     Attributes:
         ca_certificate: PEM of the CA that the origin must trust.

@@ -65,7 +65,8 @@ class Zone(Component):
             for name, fqdn in self.hosts.items()
             for alias, address in origins.items()
         ]
-        # After the records: a stack without this site's addresses fails there, and must not have changed its TLS settings.
+        # After the records: a stack without this site's addresses fails there, and must not have changed its TLS
+        # settings.
         after_records = self.child_options(depends_on=records)
         for setting, value in tls_settings(settings).items():
             # Cloudflare keeps the value of a deleted ZoneSetting, so removing one here would only hide it.

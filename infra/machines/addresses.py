@@ -1,4 +1,4 @@
-"""The public IPv4 addresses of the nodes. They outlive the servers, because DNS, firewall and policies refer to them."""
+"""The public IPv4 addresses of the nodes. They outlive the servers, because DNS and policies refer to them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -8,12 +8,8 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from infra.component import Component
+from infra.names import primary_ip_name
 from infra.settings.topology import Node
-
-
-def primary_ip_name(alias: str) -> str:
-    """The name of a node's primary IP at Hetzner."""
-    return f"{alias}-ipv4"
 
 
 def check_address(alias: str, expected: IPv4Address | None, actual: str) -> str:

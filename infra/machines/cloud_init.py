@@ -61,9 +61,9 @@ COMMANDS = [
     ["sysctl", "--quiet", "--system"],
     ["systemctl", "daemon-reload"],
     ["systemctl", "restart", "systemd-journald"],
-    # Ubuntu starts sshd through a socket unit, which a generator creates from sshd's configuration at daemon-reload. The
-    # socket cannot be restarted while the service is running. A configuration that sshd rejects must not lock out the
-    # operators; `sshd -t` needs the directory.
+    # Ubuntu starts sshd through a socket unit, which a generator creates from sshd's configuration at daemon-reload.
+    # The socket cannot be restarted while the service is running. A configuration that sshd rejects must not lock out
+    # the operators; `sshd -t` needs the directory.
     "mkdir -p /run/sshd; if sshd -t; then systemctl stop ssh.service; "
     "systemctl restart ssh.socket || systemctl restart ssh.service; fi",
     ["systemctl", "enable", "--now", "metadata-guard.service"],

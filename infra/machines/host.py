@@ -78,7 +78,8 @@ bantime = 1h
 """
 
 APT = """\
-// The first boot installs jq and nft only once. A mirror that is unavailable for a moment must not leave a node without.
+// The first boot installs jq and nft only once. A mirror that is unavailable for a moment must not leave a node
+// without.
 Acquire::Retries "10";
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";

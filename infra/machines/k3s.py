@@ -91,7 +91,7 @@ def _server(node: NodeConfig, cluster: ClusterSettings) -> Mapping[str, object]:
 
 
 def admission_config() -> Mapping[str, object]:
-    """The API server's admission plugins: the Pod Security default for namespaces without labels, and event rate limits."""
+    """Admission plugins: the Pod Security default for namespaces without labels, and limits for events."""
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AdmissionConfiguration",

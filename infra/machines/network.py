@@ -1,4 +1,4 @@
-"""The network between the nodes: a private network at Hetzner, or the public addresses for a cluster that uses those."""
+"""The network between the nodes: a private network at Hetzner, or the public addresses."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Settings of the apps: images, replicas, database, redis and the environment variables that the program sets itself."""
+"""Settings of the apps: images, replicas, database, redis and environment variables."""
 
 from typing import Annotated, Literal
 
@@ -80,8 +80,8 @@ class Database(Model):
     def _is_a_pooler(cls, value: str) -> str:
         if not value.split(".", maxsplit=1)[0].endswith("-pooler"):
             raise ValueError(
-                "is Neon's direct host. The pooler's was expected: its first label ends in -pooler, and the direct host "
-                "is derived from it"
+                "is Neon's direct host. The pooler's was expected: its first label ends in -pooler, and the direct "
+                "host is derived from it"
             )
         return value
 
@@ -120,7 +120,7 @@ DERIVED_VARIABLES = {
     "ALLOWED_HOSTS",
     "APNS_AUTH_KEY_PATH",
 }
-"""Variables that infra/apps/config.py derives from other settings. Set in `environment` too, one value would be ignored."""
+"""Variables that infra/apps/config.py derives from other settings. They must not be in `environment` as well."""
 SECRET_VARIABLES = {
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",

@@ -32,7 +32,7 @@ def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
 
 
 class Access(Model):
-    """Who may reach SSH and the Kubernetes API of the nodes. A port other than 22 gets fewer automated login attempts."""
+    """Who may reach SSH and the Kubernetes API. Other SSH ports than 22 get fewer automated login attempts."""
 
     ssh_port: Annotated[int, Field(ge=1, le=65535)] = 2222
     operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(not_empty)]

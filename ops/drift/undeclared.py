@@ -6,7 +6,7 @@ A refresh covers firewalls that were attached to the stack's servers, and rules 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra.cluster.namespace import NAMESPACE
+from infra.names import NAMESPACE
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.undeclared import NamespacedKind, managed_kinds, undeclared_of_kind
 from ops.drift.rows import EXISTS, NOT_DECLARED, DriftRow

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from infra.names import primary_ip_name
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.layout import Layout
 from rehearsal.loopback import loopback_ranges
@@ -12,9 +13,6 @@ from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 
 def write(layout: Layout, stack: StackSettings) -> None:
     """Writes `account.json`: the zone, and either the servers' existing addresses or the range for new ones."""
-    # Imported here, because it loads the Hetzner SDK, which most commands do not need.
-    from infra.machines.addresses import primary_ip_name  # noqa: PLC0415
-
     zones = {stack.domain: hashlib.sha256(stack.domain.encode()).hexdigest()[:32]}
     if stack.bootstrapped:
         servers: Mapping[str, object] = {

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import JsonValue
 
-from infra.cluster.namespace import NAMESPACE
+from infra.names import NAMESPACE
 from ops.__main__ import cli
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.masking import Masking

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.lazy_import import on_demand
+from infra.lazy_import import lazy_package
 from infra.sdk import cloudflare
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def another_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 def test_an_sdk_that_is_laid_out_in_another_way_runs_its_init(another_sdk: Path) -> None:
     (another_sdk / "__init__.py").write_text("from .everything import Record\n")
     (another_sdk / "everything.py").write_text("class Record: ...\n")
-    sdk = on_demand("another_sdk")
+    sdk = lazy_package("another_sdk")
     assert "another_sdk.everything" not in sys.modules
     assert sdk.Record.__module__ == "another_sdk.everything"
     with pytest.raises(AttributeError, match="Recrod"):
@@ -106,9 +106,9 @@ def test_blocks_that_are_not_all_classes_are_imported_as_they_stand(another_sdk:
         "__all__ = [\n    'AArgs',\n    'B',\n]\n\nclass AArgs:\n    ...\n\nB = 'a constant'\n"
     )
     (another_sdk / "a.py").write_text("from ._inputs import *\n\nclass A:\n    b = B\n")
-    assert on_demand("another_sdk").A.b == "a constant"
+    assert lazy_package("another_sdk").A.b == "a constant"
 
 
 def test_an_sdk_that_is_not_installed_is_named() -> None:
     with pytest.raises(ModuleNotFoundError, match="pulumi_nowhere"):
-        on_demand("pulumi_nowhere")
+        lazy_package("pulumi_nowhere")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the pinned k3s once. An installed binary stays: the upgrade controller may have installed a newer version, and
-# a reboot must not undo that.
+# Installs the pinned k3s once. An installed binary stays: the upgrade controller may have installed a newer version,
+# and a reboot must not undo that.
 set -eu
 umask 022
 

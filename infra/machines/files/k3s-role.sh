@@ -2,8 +2,8 @@
 # Decides before each start of k3s whether this node continues, joins the cluster, bootstraps it or waits. docs/nodes.md
 # has the table.
 #
-# A node is not the init node forever. If the machine that replaces it ran `cluster-init`, it would create a second, empty
-# cluster beside the running one. A node without data therefore asks the other servers first.
+# A node is not the init node forever. If the machine that replaces it ran `cluster-init`, it would create a second,
+# empty cluster beside the running one. A node without data therefore asks the other servers first.
 #
 # shellcheck disable=SC2016  # the single-quoted $parts, $file and $peer are variables of jq
 set -eu
@@ -46,7 +46,8 @@ write() {
 # Looks up the interface by its address at each start. Its name depends on the server type and on the order in which
 # interfaces are attached, and flannel on the wrong interface disconnects the pods of the node.
 write_interface() {
-    until interface=$(ip -json -4 address show to "$NODE_ADDRESS" | jq --exit-status --raw-output 'first(.[] | .ifname // empty)'); do
+    until interface=$(ip -json -4 address show to "$NODE_ADDRESS" |
+        jq --exit-status --raw-output 'first(.[] | .ifname // empty)'); do
         log "waits for an interface with the address $NODE_ADDRESS"
         pause
     done
@@ -67,7 +68,8 @@ request() { curl --silent --show-error --fail --noproxy '*' --connect-timeout 3 
 # reassign addresses.
 is_member() {
     reason='does not answer'
-    request --insecure --max-filesize 1M --output "$work/server-ca.crt" "https://$1:6443/cacerts" 2>/dev/null || return 1
+    request --insecure --max-filesize 1M --output "$work/server-ca.crt" "https://$1:6443/cacerts" 2>/dev/null ||
+        return 1
     reason='belongs to another cluster: its CA is not the one in the token'
     [ "$(sha256sum "$work/server-ca.crt" | cut -d ' ' -f 1)" = "$ca" ] || return 1
     reason='has no certificate of the CA that it presents'
@@ -75,14 +77,16 @@ is_member() {
 }
 
 # Extracts one CA file from the bootstrap data, which k3s servers send to each other.
-extract() { jq --exit-status --raw-output --arg name "$1" '.[$name].Content' "$work/bootstrap.json" | base64 -d >"$work/$2"; }
+extract() {
+    jq --exit-status --raw-output --arg name "$1" '.[$name].Content' "$work/bootstrap.json" | base64 -d >"$work/$2"
+}
 
 # Signs an administrator's certificate with the client CA of the cluster, valid for a day.
 sign_certificate() {
-    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/O=system:masters/CN=k3s-role:$NODE_NAME" \
-        -keyout "$work/client.key" -out "$work/client.csr" &&
-        openssl x509 -req -in "$work/client.csr" -CA "$work/client-ca.crt" -CAkey "$work/client-ca.key" -CAcreateserial -days 1 \
-            -out "$work/client.crt"
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+        -subj "/O=system:masters/CN=k3s-role:$NODE_NAME" -keyout "$work/client.key" -out "$work/client.csr" &&
+        openssl x509 -req -in "$work/client.csr" -CA "$work/client-ca.crt" -CAkey "$work/client-ca.key" \
+            -CAcreateserial -days 1 -out "$work/client.crt"
 }
 
 # The machine that this one replaces has left its Node object. When it is deleted, k3s removes the stale member of etcd,
@@ -90,16 +94,17 @@ sign_certificate() {
 delete_predecessor() {
     reason='is a server of this cluster, but the Node of the predecessor could not be removed'
     with_token '"user = \("server:\($parts.password)" | @json)"' |
-        request --config - --cacert "$work/server-ca.crt" --output "$work/bootstrap.json" "https://$1:6443/v1-k3s/server-bootstrap" || return 1
+        request --config - --cacert "$work/server-ca.crt" --output "$work/bootstrap.json" \
+            "https://$1:6443/v1-k3s/server-bootstrap" || return 1
     extract ClientCA client-ca.crt && extract ClientCAKey client-ca.key || return 1
     sign_certificate 2>"$work/openssl.log" || {
         cat "$work/openssl.log" >&2
         return 1
     }
     # An empty kubeconfig, and a home directory for kubectl's cache that is removed at the end.
-    KUBECONFIG=/dev/null HOME=$work timeout 180 k3s kubectl --server "https://$1:6443" --certificate-authority "$work/server-ca.crt" \
-        --client-certificate "$work/client.crt" --client-key "$work/client.key" \
-        delete node "$NODE_NAME" --ignore-not-found --timeout=120s
+    KUBECONFIG=/dev/null HOME=$work timeout 180 k3s kubectl --server "https://$1:6443" \
+        --certificate-authority "$work/server-ca.crt" --client-certificate "$work/client.crt" \
+        --client-key "$work/client.key" delete node "$NODE_NAME" --ignore-not-found --timeout=120s
 }
 
 write_interface
@@ -132,7 +137,8 @@ while :; do
         if is_member "$peer"; then
             cluster_exists=yes
             if delete_predecessor "$peer"; then
-                write "$role" "$(with_token '"server: \("https://\($peer):6443" | @json)", "token: \($file | rtrimstr("\n") | @json)"' --arg peer "$peer")"
+                join='"server: \("https://\($peer):6443" | @json)", "token: \($file | rtrimstr("\n") | @json)"'
+                write "$role" "$(with_token "$join" --arg peer "$peer")"
                 log "joins the cluster through $peer"
                 exit 0
             fi
