@@ -53,9 +53,8 @@ config = apps.AppConfig(settings, secrets, namespace=namespace, provider=k3s.pro
 apps.Signatures(settings, secrets, cluster=k3s)  # of our images; disabled unless `cosignPublicKey` is set
 redis = apps.redis(settings, cluster=k3s, namespace=namespace, config=config)
 migration = apps.Migration(settings, cluster=k3s, namespace=namespace, config=config)
-backend = [migration.job, redis.ready]  # api and worker start after both
-api = apps.api(settings, cluster=k3s, namespace=namespace, config=config, depends_on=backend)
-worker = apps.worker(settings, cluster=k3s, namespace=namespace, config=config, depends_on=backend)
+api = apps.api(settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.job, redis.ready])
+worker = apps.worker(settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.job, redis.ready])
 admin = apps.admin(settings, cluster=k3s, namespace=namespace, config=config, api=api)
 web = apps.web(settings, cluster=k3s, namespace=namespace, config=config, api=api)
 cluster.ClusterDNS(nodes=len(settings.nodes), provider=k3s.provider, depends_on=[api.deployment])  # all nodes joined

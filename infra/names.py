@@ -2,6 +2,8 @@
 
 NAMESPACE = "honeydue"
 """The namespace of the apps."""
+KUBE_SYSTEM = "kube-system"
+"""The namespace of k3s' own add-ons and charts."""
 
 
 def primary_ip_name(alias: str) -> str:

@@ -12,10 +12,11 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from infra.apps.config import pull_secret
 from infra.cluster import Cluster
-from infra.cluster.helm_chart import KUBE_SYSTEM, Chart, helm_chart
+from infra.cluster.helm_chart import Chart, helm_chart
 from infra.cluster.network_policies import ClusterAddresses, from_host_network
 from infra.cluster.rbac import SIGNATURE_LOGIN
 from infra.component import Component
+from infra.names import KUBE_SYSTEM
 from infra.settings.apps import Images
 from infra.settings.schema import Settings
 from infra.settings.secrets import Secrets

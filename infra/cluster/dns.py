@@ -12,6 +12,7 @@ from pulumi_kubernetes.autoscaling.v2 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.component import Component
+from infra.names import KUBE_SYSTEM
 
 COREDNS = "coredns"
 
@@ -41,7 +42,7 @@ class ClusterDNS(Component):
         ignored = {"kube-score/ignore": "horizontalpodautoscaler-has-target"}
         HorizontalPodAutoscaler(
             COREDNS,
-            metadata=ObjectMetaArgs(name=COREDNS, namespace="kube-system", annotations=ignored),
+            metadata=ObjectMetaArgs(name=COREDNS, namespace=KUBE_SYSTEM, annotations=ignored),
             spec=fixed_replicas(nodes),
             opts=self.child_options(depends_on=depends_on),
         )

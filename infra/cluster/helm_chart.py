@@ -11,8 +11,7 @@ import yaml
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-KUBE_SYSTEM = "kube-system"
-"""The namespace of k3s' own charts."""
+from infra.names import KUBE_SYSTEM
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from infra.cluster import network_policies
 from infra.cluster.network_policies import ClusterAddresses
 from infra.component import Component
-from infra.names import NAMESPACE
+from infra.names import KUBE_SYSTEM, NAMESPACE
 
 DENY_ALL = "default-deny"
 SIGNATURES_LABEL = "securesystemsengineering.connaisseur/webhook"
@@ -77,7 +77,7 @@ def system_policies(addresses: ClusterAddresses) -> Mapping[str, Mapping[str, Ne
         "default": unused,
         "kube-public": unused,
         "kube-node-lease": unused,
-        "kube-system": {
+        KUBE_SYSTEM: {
             "intra-namespace": network_policies.inside_namespace(),
             "dns": network_policies.serve_dns(addresses),
             "metrics-server": network_policies.serve_metrics(addresses),

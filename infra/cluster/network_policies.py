@@ -19,6 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
+from infra.names import KUBE_SYSTEM
 from infra.settings.adopted import Adopted
 
 INGRESS_AND_EGRESS = ("Ingress", "Egress")
@@ -93,7 +94,7 @@ def to_dns() -> NetworkPolicyEgressRuleArgs:
     return NetworkPolicyEgressRuleArgs(
         to=[
             NetworkPolicyPeerArgs(
-                namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": "kube-system"}),
+                namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": KUBE_SYSTEM}),
                 pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),
             )
         ],

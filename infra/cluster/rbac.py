@@ -25,16 +25,17 @@ from pulumi_kubernetes.rbac.v1 import (
 from infra.cluster.namespace import Namespace
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
+from infra.names import KUBE_SYSTEM
 from infra.settings.schema import Settings
 
 Resources = Mapping[str, Sequence[str]]
 """Resources by API group."""
 
-KUBE_SYSTEM = "kube-system"
-"""The namespace of the accounts. In the app namespace, a pod of the deployer could use their tokens."""
 DEPLOYER = "deployer"
 VIEWER = "viewer"
-GUARDS = "honeydue-guards"
+"""Both accounts are in kube-system. In the app namespace, a pod of the deployer could use their tokens."""
+RESTRICTIONS_READER = "honeydue-guards"
+"""The ClusterRole to read the objects that restrict the deployer."""
 
 APPS: Resources = {
     "": ["configmaps", "persistentvolumeclaims", "serviceaccounts", "services"],
@@ -46,7 +47,7 @@ APPS: Resources = {
     "traefik.io": ["middlewares"],
 }
 """The objects of the apps, all in the app namespace."""
-SECRET: Resources = {"": ["secrets"]}
+SECRETS: Resources = {"": ["secrets"]}
 """Also in the app namespace, but only for the deployer: drift and previews work without (docs/architecture.md)."""
 AWAITED: Resources = {
     "": ["endpoints", "events", "persistentvolumeclaims", "pods", "services"],
@@ -54,7 +55,7 @@ AWAITED: Resources = {
     "batch": ["jobs"],
 }
 """The objects that the provider watches until a resource is ready."""
-RESTRICTING: Resources = {
+RESTRICTIONS: Resources = {
     "": ["namespaces", "serviceaccounts"],
     "admissionregistration.k8s.io": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
     "autoscaling": ["horizontalpodautoscalers"],
@@ -81,7 +82,7 @@ def rules(resources: Resources, *verbs: str) -> list[PolicyRuleArgs]:
 def deployer_rules() -> list[PolicyRuleArgs]:
     """Server-side apply needs patch, and create for new objects. A watch begins with a list."""
     change = ("get", "create", "patch", "delete")
-    return [*rules(APPS, *change), *rules(SECRET, *change), *rules(AWAITED, "list", "watch")]
+    return [*rules(APPS, *change), *rules(SECRETS, *change), *rules(AWAITED, "list", "watch")]
 
 
 def viewer_rules() -> list[PolicyRuleArgs]:
@@ -89,8 +90,8 @@ def viewer_rules() -> list[PolicyRuleArgs]:
     return [*rules(APPS, "get", "list", "watch"), *rules(AWAITED, "list", "watch")]
 
 
-def guard_rules(settings: Settings) -> list[PolicyRuleArgs]:
-    """Read access to the restricting objects. A refresh reads every object of the stack, including optional ones."""
+def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
+    """A refresh reads every object of the stack, including the optional ones."""
     upgrades = settings.upgrades
     optional: dict[str, Sequence[str]] = {}
     if settings.signed or upgrades:
@@ -102,7 +103,7 @@ def guard_rules(settings: Settings) -> list[PolicyRuleArgs]:
     named = (
         [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
     )
-    return [*rules(RESTRICTING, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get"), *named]
+    return [*rules(RESTRICTIONS, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get"), *named]
 
 
 class Rbac(Component):
@@ -116,7 +117,12 @@ class Rbac(Component):
             opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="honeydue:cluster:Identities")]),
         )
         child = self.child_options()
-        guards = ClusterRole(GUARDS, metadata=ObjectMetaArgs(name=GUARDS), rules=guard_rules(settings), opts=child)
+        restrictions_reader = ClusterRole(
+            RESTRICTIONS_READER,
+            metadata=ObjectMetaArgs(name=RESTRICTIONS_READER),
+            rules=restrictions_reader_rules(settings),
+            opts=child,
+        )
         for name, permissions in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
             ServiceAccount(
                 f"{KUBE_SYSTEM}-{name}",
@@ -129,9 +135,9 @@ class Rbac(Component):
             role = Role(name, metadata=metadata, rules=permissions, opts=child)
             RoleBinding(name, metadata=metadata, role_ref=_role(role), subjects=subjects, opts=child)
             ClusterRoleBinding(
-                f"{GUARDS}-{name}",
-                metadata=ObjectMetaArgs(name=f"{GUARDS}-{name}"),
-                role_ref=_role(guards),
+                f"{RESTRICTIONS_READER}-{name}",
+                metadata=ObjectMetaArgs(name=f"{RESTRICTIONS_READER}-{name}"),
+                role_ref=_role(restrictions_reader),
                 subjects=subjects,
                 opts=child,
             )

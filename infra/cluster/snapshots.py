@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.cluster.helm_chart import KUBE_SYSTEM
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
+from infra.names import KUBE_SYSTEM
 from infra.settings.apps import STORE_ENDPOINT, STORE_REGION
 from infra.settings.maintenance import SnapshotSettings
 from infra.settings.schema import Settings

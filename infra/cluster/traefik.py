@@ -11,7 +11,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.component import Component
-from infra.names import NAMESPACE
+from infra.names import KUBE_SYSTEM, NAMESPACE
 
 METRICS_PORT = 9101
 """The Hetzner firewall only allows 443, so nothing outside reaches this port. Port 9100 is that of node exporters."""
@@ -125,7 +125,7 @@ class Traefik(Component):
             "traefik",
             api_version="helm.cattle.io/v1",
             kind="HelmChartConfig",
-            metadata=ObjectMetaArgs(name="traefik", namespace="kube-system"),
+            metadata=ObjectMetaArgs(name="traefik", namespace=KUBE_SYSTEM),
             spec={"valuesContent": yaml.safe_dump(dict(chart_values(trusted=trusted)), sort_keys=True)},
             opts=self.child_options(),
         )
