@@ -165,6 +165,7 @@ def kube_score_annotation(pod: Pod) -> Mapping[str, str]:
 
 def _mounts(pod: Pod) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
     volumes, mounts = [], []
+    # Another name for these volumes would roll all pods.
     for number, path in enumerate(pod.empty_dirs):
         size = mebibytes(pod.resources.disk // 2)
         volumes.append(VolumeArgs(name=f"scratch-{number}", empty_dir=EmptyDirVolumeSourceArgs(size_limit=size)))

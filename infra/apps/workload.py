@@ -63,6 +63,7 @@ def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> Dep
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(
                 labels=labels(pod, selector),
+                # The checksum. Another name for this annotation would roll all pods.
                 annotations={"honeydue/reads": pod.config_checksum} if pod.config_checksum is not None else {},
             ),
             spec=pod_spec(pod, selector),

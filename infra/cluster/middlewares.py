@@ -59,7 +59,7 @@ def rate_limit(limit: RateLimit) -> Spec:
     """Limits the requests of one client to one node.
 
     The client is identified by the address in Cloudflare's header, because thousands of clients share the address of an
-    edge server. Nobody else can set the header, because nobody else passes the TLS handshake.
+    edge server. Only Cloudflare can set the header, because only Cloudflare passes the TLS handshake.
     """
     return {
         "rateLimit": {

@@ -2,7 +2,7 @@
 
 k3s uses CA certificates that exist on disk before its first start:
 https://docs.k3s.io/cli/certificate#using-custom-ca-certificates. Because the program creates them, it can sign the
-administrator's certificate before any node exists, and nobody has to copy a kubeconfig over SSH.
+administrator's certificate before any node exists, and no kubeconfig has to be copied over SSH.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def secure_token(server_ca_certificate: str, password: str) -> str:
 class ClusterCA(Component):
     """The certificate authorities and the join token of the cluster.
 
-    An existing cluster has CAs of its own. Of these the program only knows the join token, from the settings.
+    The CAs of an existing cluster are on its servers. The program only knows its join token, from the settings.
 
     Attributes:
         join_token: secret. With it and a snapshot, the cluster can be restored.
@@ -115,7 +115,7 @@ class ClusterCA(Component):
             ca_cert_pem=ca_certificate.cert_pem,
             ca_private_key_pem=ca_key.private_key_pem,
             allowed_uses=["client_auth", "digital_signature"],
-            # Valid as long as its CA: nothing renews it, and whoever has the state has the key of the CA as well.
+            # Valid as long as its CA: nothing renews it, and the state contains the key of the CA as well.
             validity_period_hours=VALIDITY_HOURS,
             opts=self.child_options(),
         )

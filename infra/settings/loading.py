@@ -107,6 +107,6 @@ def _message(details: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"{key} is no setting: correct the name, or remove it"
         case _:
-            # A mapping is not printed, as somebody may have put a password into it.
+            # A mapping is not printed, because it may contain a password by mistake.
             value = f" holds {details['input']!r}" if isinstance(details["input"], str | int | float) else ""
             return f"{key}{value}: {details['msg'].removeprefix('Value error, ')}"

@@ -176,7 +176,7 @@ class Settings(Model):
             )
         if value.bucket == environment.get(UPLOADS_BUCKET):
             raise ValueError(
-                f"bucket {value.bucket} is that of the uploads: whoever can read the uploads could read every Secret"
+                f"bucket {value.bucket} is that of the uploads: all readers of the uploads could read every Secret"
             )
         return value
 

@@ -3,7 +3,7 @@
 # has the table.
 #
 # A node is not the init node forever. If the machine that replaces it ran `cluster-init`, it would create a second,
-# empty cluster beside the running one. A node without data therefore asks the other servers first.
+# empty cluster in addition to the running one. A node without data therefore asks the other servers first.
 #
 # shellcheck disable=SC2016  # the single-quoted $parts, $file and $peer are variables of jq
 set -eu
@@ -35,7 +35,7 @@ with_token() {
     jq --null-input --raw-output --rawfile file "$token" "$@" "$expression"
 }
 
-# Atomic, and never empty: with an empty role k3s would bootstrap a cluster of its own.
+# Atomic, and never empty: with an empty role, k3s would bootstrap a new cluster.
 write() {
     [ -n "$2" ] || return 1
     mkdir -p "$config"
