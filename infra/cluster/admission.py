@@ -63,27 +63,27 @@ def _rules(resources: Mapping[str, Sequence[str]]) -> MatchResourcesArgs:
 
 
 def from_known_registries(images: Images) -> ValidationArgs:
-    """Our registry, and other images by repository. Tags are not listed: a release must not change this policy."""
+    """Our registry, and other images by repository. The rule has no tags, so that a release does not change it."""
     own, others = f"{images.registry}/", images.other_repositories
     # No slash after the name: redis:5000/app would be an image in a registry named redis.
-    known = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
-    listed = f"c.image.matches({json.dumps(known)})"
+    pattern = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
+    allowed = f"c.image.matches({json.dumps(pattern)})"
     return ValidationArgs(
-        expression=f"variables.containers.all(c, {listed})",
+        expression=f"variables.containers.all(c, {allowed})",
         message_expression="'only images from "
         + f"{own} or of {', '.join(others)} run here, not '"
-        + f" + variables.containers.filter(c, !({listed})).map(c, c.image).join(', ')",
+        + f" + variables.containers.filter(c, !({allowed})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
 
 
 def pinned() -> ValidationArgs:
     """An explicit tag other than latest, or a digest."""
-    fixed = "c.image.matches('(:[^/:@]+|@sha256:[0-9a-f]{64})$') && !c.image.matches(':latest(@|$)')"
+    pinned_image = "c.image.matches('(:[^/:@]+|@sha256:[0-9a-f]{64})$') && !c.image.matches(':latest(@|$)')"
     return ValidationArgs(
-        expression=f"variables.containers.all(c, {fixed})",
+        expression=f"variables.containers.all(c, {pinned_image})",
         message_expression="'an image needs a tag other than latest, or a digest: '"
-        + f" + variables.containers.filter(c, !({fixed})).map(c, c.image).join(', ')",
+        + f" + variables.containers.filter(c, !({pinned_image})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
 

@@ -100,10 +100,10 @@ def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
     # By name, because kube-system also has Secrets of k3s.
     names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
-    named = (
+    secret_rules = (
         [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
     )
-    return [*rules(RESTRICTIONS, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get"), *named]
+    return [*rules(RESTRICTIONS, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get"), *secret_rules]
 
 
 class Rbac(Component):
