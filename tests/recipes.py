@@ -29,7 +29,7 @@ class Recipe:
     def apply(self, checkout: Path) -> None:
         """Applies the recipe to a copy of the program.
 
-        Changes the settings without the engine. tests/rehearsal/test_recipes.py compares the result with `pulumi config`.
+        Changes the settings without the engine; tests/rehearsal/test_recipes.py compares them with `pulumi config`.
         """
         for command in self.commands:
             file, changes = _changes(command)

@@ -18,7 +18,7 @@ from rehearsal.world.world import World
 from tests.real.hosts import CLOUDFLARE_ADDRESS, OTHER_ADDRESS
 from tests.real.network_namespaces import external_address
 from tests.recipes import EXAMPLE
-from tests.rehearsal.edge import Caller, origin_authority, uploaded_certificate
+from tests.rehearsal.edge_client import EdgeClient, origin_ca, uploaded_certificate
 from tests.unit.capture import example_settings, run
 from tests.unit.manifests import manifests, of
 from tools.install import install_missing
@@ -108,12 +108,14 @@ def neon(production: World) -> ExternalDatabase:
 
 
 @pytest.fixture(scope="session")
-def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[Caller]]:
+def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[EdgeClient]]:
     """For each node, a client that connects to it as Cloudflare does."""
     certificate = uploaded_certificate(production, tmp_path_factory.mktemp("cloudflare"))
-    trusts, nodes = origin_authority(production), production.outputs()["nodes"].values()
+    trusted_ca, nodes = origin_ca(production), production.outputs()["nodes"].values()
     with external_address(CLOUDFLARE_ADDRESS), external_address(OTHER_ADDRESS):
         yield [
-            Caller(port=443, trusts=trusts, certificate=certificate, address=node, source=CLOUDFLARE_ADDRESS)
+            EdgeClient(
+                port=443, trusted_ca=trusted_ca, certificate=certificate, address=node, source=CLOUDFLARE_ADDRESS
+            )
             for node in nodes
         ]

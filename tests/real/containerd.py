@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rehearsal.processes import chroot
-from tests.real.retry import eventually
+from tests.retry import eventually
 from tools import debian
 
 CONFIGURATION = """

@@ -10,7 +10,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from tests.rehearsal.edge import Caller
+from tests.rehearsal.edge_client import EdgeClient
 
 PAUSE_SECONDS = 0.01
 """Between two requests of a thread. Without a pause, the load generator takes the CPU from the pods that answer."""
@@ -36,14 +36,14 @@ class LoadGenerator:
         failures: the other requests.
     """
 
-    def __init__(self, callers: Sequence[Caller], paths: Mapping[str, str]) -> None:
+    def __init__(self, clients: Sequence[EdgeClient], paths: Mapping[str, str]) -> None:
         self.succeeded = 0
         self.failures: list[Failure] = []
         self._numbers = itertools.count(1)
         self._stopped, self._lock = Event(), Lock()
         self._threads = [
-            Thread(target=self._send_requests, args=(caller, host, path), daemon=True)
-            for caller in callers
+            Thread(target=self._send_requests, args=(client, host, path), daemon=True)
+            for client in clients
             for host, path in paths.items()
         ]
 
@@ -59,8 +59,8 @@ class LoadGenerator:
         for thread in self._threads:
             thread.join()
 
-    def _send_requests(self, caller: Caller, host: str, path: str) -> None:
-        connection = caller.connect(host)
+    def _send_requests(self, client: EdgeClient, host: str, path: str) -> None:
+        connection = client.connect(host)
         while not self._stopped.wait(PAUSE_SECONDS):
             sent_at, number = monotonic(), next(self._numbers)
             try:
@@ -70,12 +70,12 @@ class LoadGenerator:
                 status = connection.get(path, CF_Connecting_IP=f"198.18.{number // 250 % 250}.{number % 250}").status
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 connection.close()
-                self._record(Failure(node=caller.address, host=host, reason=repr(error), sent_at=sent_at))
+                self._record(Failure(node=client.address, host=host, reason=repr(error), sent_at=sent_at))
             else:
                 self._record(
                     None
                     if status < http.HTTPStatus.BAD_REQUEST
-                    else Failure(node=caller.address, host=host, reason=str(status), sent_at=sent_at)
+                    else Failure(node=client.address, host=host, reason=str(status), sent_at=sent_at)
                 )
         connection.close()
 

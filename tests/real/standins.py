@@ -17,7 +17,7 @@ from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import Image
 from rehearsal.processes import chroot
 from rehearsal.processes.ports import free_ports
-from tests.real.retry import eventually
+from tests.retry import eventually
 from tools import debian
 
 REDIS_PASSWORD = "rehearsal-redisPassword"

@@ -16,7 +16,7 @@ from rehearsal.external.database import ExternalDatabase
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.processes import processes
 from tests.real import database
-from tests.real.retry import eventually
+from tests.retry import eventually
 
 START_DATABASE = """
 import sys

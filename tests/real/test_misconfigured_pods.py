@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rehearsal.world.world import World
-from tests.real.retry import eventually
 from tests.rehearsal.cluster import NAMESPACE
+from tests.retry import eventually
 
 TIMEOUT_SECONDS = 60
 Pod = dict[str, Any]

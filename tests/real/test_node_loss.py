@@ -14,10 +14,10 @@ import pytest
 from rehearsal.world.world import World
 from tests.real.hosts import ADMIN, APEX, API, APP
 from tests.real.load import LoadGenerator
-from tests.real.retry import eventually
 from tests.real.test_redis import cli
 from tests.rehearsal.cluster import items
-from tests.rehearsal.edge import Caller
+from tests.rehearsal.edge_client import EdgeClient
+from tests.retry import eventually
 
 ALWAYS_AVAILABLE = {API: "/api/tasks/", APEX: "/", APP: "/"}
 """Paths that answer during the outage. admin has a single pod, and pages of web that read from api may reach a dead pod
@@ -48,8 +48,8 @@ def nodes_with_ready_pods(world: World, app: str) -> list[str]:
     ]
 
 
-def health(caller: Caller) -> Mapping[str, str]:
-    answer = caller.get(API, "/api/health/")
+def health(client: EdgeClient) -> Mapping[str, str]:
+    answer = client.get(API, "/api/health/")
     assert answer.status == HTTPStatus.OK
     result: Mapping[str, str] = json.loads(answer.body)
     return result
@@ -60,17 +60,17 @@ class NodeLoss:
     """The lost node, which runs Redis, and clients of the remaining nodes."""
 
     hostname: str
-    remaining: Sequence[Caller]
+    remaining: Sequence[EdgeClient]
 
 
 @pytest.fixture(scope="module")
-def loss(production: World, cloudflare: Sequence[Caller]) -> NodeLoss:
+def loss(production: World, cloudflare: Sequence[EdgeClient]) -> NodeLoss:
     (hostname,) = {pod["spec"]["nodeName"] for pod in items(production, "pods", "redis")}
     addresses = {
         node["metadata"]["name"]: node["status"]["addresses"][0]["address"]
         for node in production.kubectl_json("get", "nodes")["items"]
     }
-    remaining = [caller for caller in cloudflare if caller.address != addresses[hostname]]
+    remaining = [client for client in cloudflare if client.address != addresses[hostname]]
     return NodeLoss(hostname=hostname, remaining=remaining)
 
 
@@ -88,12 +88,12 @@ def test_the_site_keeps_answering_when_the_node_of_redis_fails(production: World
     # Only requests that pods of the node were processing may fail.
     assert [failure for failure in load.failures if failure.sent_at > powered_off_at] == []
     assert load.succeeded > MINIMUM_REQUESTS
-    for caller in loss.remaining:
-        assert health(caller)["redis"] == "down"
+    for client in loss.remaining:
+        assert health(client)["redis"] == "down"
 
     def no_request_reaches_a_dead_pod() -> None:
         """kube-proxy on each node removes the endpoints a moment after the API server does."""
-        assert {caller.get(APP, "/tasks").status for caller in [*loss.remaining] * ATTEMPTS} == {HTTPStatus.OK}
+        assert {client.get(APP, "/tasks").status for client in [*loss.remaining] * ATTEMPTS} == {HTTPStatus.OK}
 
     eventually(no_request_reaches_a_dead_pod, seconds=DETECTION_SECONDS)
 
@@ -113,13 +113,13 @@ def test_pods_are_replaced_on_other_nodes_without_a_failed_request(production: W
 
 
 def test_redis_keeps_its_data_after_a_node_loss(
-    production: World, cloudflare: Sequence[Caller], loss: NodeLoss
+    production: World, cloudflare: Sequence[EdgeClient], loss: NodeLoss
 ) -> None:
     production.power(loss.hostname, on=True)
 
     def redis_and_worker_are_ready() -> None:
         assert cli(production, "redis-cli get survives") == "yes"
-        assert {health(caller)["redis"] for caller in cloudflare} == {"ok"}
+        assert {health(client)["redis"] for client in cloudflare} == {"ok"}
         # worker exits while Redis is down, and the kubelet restarts it with a back-off.
         assert len(nodes_with_ready_pods(production, "worker")) == 1
 

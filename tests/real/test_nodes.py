@@ -7,7 +7,7 @@ import yaml
 
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
-from tests.real.retry import eventually
+from tests.retry import eventually
 
 from .toolbox import pod
 

@@ -10,10 +10,10 @@ from rehearsal.world.world import World
 from tests.real.hosts import ADMIN, APEX, API, APP
 from tests.real.load import LoadGenerator
 from tests.real.releases import push, release
-from tests.real.retry import eventually
 from tests.rehearsal.cluster import rolled, snapshot
-from tests.rehearsal.edge import Caller
+from tests.rehearsal.edge_client import EdgeClient
 from tests.rehearsal.runbook import OPERATOR, Block, blocks, run
+from tests.retry import eventually
 
 PATHS = {API: "/api/tasks/", APEX: "/", APP: "/tasks", ADMIN: "/"}
 MINIMUM_REQUESTS = 500
@@ -21,8 +21,8 @@ MINIMUM_REQUESTS = 500
 VERSION = "SELECT version_id FROM goose_db_version ORDER BY id DESC LIMIT 1"
 
 
-def health(caller: Caller) -> Mapping[str, str]:
-    result: Mapping[str, str] = json.loads(caller.get(API, "/api/health/").body)
+def health(client: EdgeClient) -> Mapping[str, str]:
+    result: Mapping[str, str] = json.loads(client.get(API, "/api/health/").body)
     return result
 
 
@@ -35,7 +35,9 @@ def test_the_migration_connects_to_the_direct_host(production: World, neon: Exte
     assert client_addresses <= set(production.outputs()["nodes"].values())
 
 
-def test_a_release_fails_no_request(production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]) -> None:
+def test_a_release_fails_no_request(
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[EdgeClient]
+) -> None:
     before = snapshot(production)
     with LoadGenerator(cloudflare, PATHS) as load:
         completed = release(production, "second-release", Schema.ADDITIVE)
@@ -49,11 +51,11 @@ def test_a_release_fails_no_request(production: World, neon: ExternalDatabase, c
 
     eventually(all_pods_are_replaced)
     assert neon.query(VERSION) == str(int(Schema.ADDITIVE))
-    assert {health(caller)["release"] for caller in cloudflare} == {"second-release"}
+    assert {health(client)["release"] for client in cloudflare} == {"second-release"}
 
 
 def test_a_broken_migration_changes_no_schema_and_the_old_pods_keep_serving(
-    production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[EdgeClient]
 ) -> None:
     before = snapshot(production)
     count_columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'"
@@ -71,12 +73,12 @@ def test_a_broken_migration_changes_no_schema_and_the_old_pods_keep_serving(
 
 
 def test_the_runbook_recovers_from_a_broken_migration(
-    production: World, neon: ExternalDatabase, cloudflare: Sequence[Caller]
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[EdgeClient]
 ) -> None:
     push(production, "fixed-release", Schema.ADDITIVE)
     read_log, release_fix = blocks("runbook.md", "Recover from a failed migration")
     # Only real nodes have containers, so only this test can run the block that reads the log.
-    assert "000003" in run(production, Block(where=OPERATOR, text=read_log.text))
+    assert "000003" in run(production, Block(shell=OPERATOR, text=read_log.text))
     run(production, release_fix, {"TAG": "fixed-release"})
-    assert {health(caller)["release"] for caller in cloudflare} == {"fixed-release"}
+    assert {health(client)["release"] for client in cloudflare} == {"fixed-release"}
     assert not re.search("error", neon.query(VERSION))

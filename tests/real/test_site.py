@@ -12,9 +12,9 @@ from infra.apps.pod import UNPRIVILEGED
 from rehearsal.world.world import World
 from tests.real.hosts import ADMIN, APEX, API, APP, OTHER_ADDRESS
 from tests.real.network_namespaces import pod_processes
-from tests.real.retry import eventually
 from tests.rehearsal.cluster import items
-from tests.rehearsal.edge import Caller
+from tests.rehearsal.edge_client import EdgeClient
+from tests.retry import eventually
 
 
 def test_every_pod_is_ready_without_a_restart(production: World) -> None:
@@ -36,13 +36,13 @@ def test_every_node_runs_coredns(production: World) -> None:
 
 
 @pytest.mark.parametrize("host", [API, APEX, APP, ADMIN])
-def test_every_node_serves_every_host(cloudflare: Sequence[Caller], host: str) -> None:
-    for caller in cloudflare:
-        assert caller.get(host, "/api/health/" if host == API else "/").status == HTTPStatus.OK, caller.address
+def test_every_node_serves_every_host(cloudflare: Sequence[EdgeClient], host: str) -> None:
+    for client in cloudflare:
+        assert client.get(host, "/api/health/" if host == API else "/").status == HTTPStatus.OK, client.address
 
 
 @pytest.mark.parametrize("host", [APP, ADMIN])
-def test_pages_of_the_frontends_show_data_of_api(cloudflare: Sequence[Caller], host: str) -> None:
+def test_pages_of_the_frontends_show_data_of_api(cloudflare: Sequence[EdgeClient], host: str) -> None:
     with cloudflare[0].connect(API) as connection:
         task = json.dumps({"title": f"Mow the lawn of {host}"})
         connection.request("POST", "/api/tasks/", body=task, headers={"CF-Connecting-IP": "198.51.100.1"})
@@ -50,7 +50,7 @@ def test_pages_of_the_frontends_show_data_of_api(cloudflare: Sequence[Caller], h
     assert f"Mow the lawn of {host}" in cloudflare[-1].get(host, "/tasks").body.decode()
 
 
-def test_worker_takes_jobs_from_redis_and_stores_the_result_in_the_database(cloudflare: Sequence[Caller]) -> None:
+def test_worker_takes_jobs_from_redis_and_stores_the_result_in_the_database(cloudflare: Sequence[EdgeClient]) -> None:
     with cloudflare[0].connect(API) as connection:
         connection.request("POST", "/api/jobs/", headers={"CF-Connecting-IP": "198.51.100.1"})
         (job,) = json.loads(connection.getresponse().read()).values()
@@ -61,11 +61,11 @@ def test_worker_takes_jobs_from_redis_and_stores_the_result_in_the_database(clou
     eventually(job_is_completed)
 
 
-def test_clients_other_than_cloudflare_are_refused(cloudflare: Sequence[Caller]) -> None:
-    for caller in cloudflare:
+def test_clients_other_than_cloudflare_are_refused(cloudflare: Sequence[EdgeClient]) -> None:
+    for client in cloudflare:
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            replace(caller, certificate=None).get(API, "/api/health/")
-        assert replace(caller, source=OTHER_ADDRESS).get(API, "/api/health/").status == HTTPStatus.FORBIDDEN
+            replace(client, certificate=None).get(API, "/api/health/")
+        assert replace(client, source=OTHER_ADDRESS).get(API, "/api/health/").status == HTTPStatus.FORBIDDEN
 
 
 def test_the_apps_run_as_the_user_of_their_pod_spec(production: World) -> None:

@@ -11,8 +11,8 @@ import pytest
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.catalog import Schema, api, frontend, worker
 from tests.real import database, standins
-from tests.real.retry import eventually
 from tests.real.standins import free_port, goose, running, startup_error
+from tests.retry import eventually
 
 REGISTRY = "registry.example/honeydue"
 API = {schema: api(f"{REGISTRY}-api:{schema.name.lower()}", schema) for schema in Schema}

@@ -1,4 +1,4 @@
-"""A stack whose state is in a bucket, as production's is: the real engine, a real object store, a program of two secrets."""
+"""A stack with its state in a bucket, as in production: the real engine, a real object store, two secrets."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,14 @@ import pulumi, pulumi_random
 password = pulumi_random.RandomPassword("password", length=32)
 pulumi.export("password", password.result)
 pulumi.export("word", pulumi.Config().require_secret("word"))
-# A gate that stays open: what opens it may do so before anybody waits.
+# An `up` waits for the file, so that a test decides when it ends.
 while not pulumi.runtime.is_dry_run() and not pathlib.Path("open").exists():
     time.sleep(0.05)
 """
 
 
 def project(folder: Path) -> Path:
-    """Its program goes on with an `up` when there is a file `open` in the folder."""
+    """Creates the project. Its `up` waits until the folder contains a file named `open`."""
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: bucket\nruntime: python\n")
     (folder / "__main__.py").write_text(PROGRAM)
@@ -36,22 +36,22 @@ def project(folder: Path) -> Path:
 
 
 def environment(layout: Layout, endpoint: str) -> Mapping[str, str]:
-    """What docs/ci.md says a shell or a job needs, with the store's address; the settings file is the project's own."""
+    """The environment variables that docs/ci.md lists, with the address of the store."""
     url = f"s3://{BUCKET}?endpoint={endpoint}&region={REGION}&s3ForcePathStyle=true"
     return {
         "PULUMI_BACKEND_URL": url,
         "AWS_ACCESS_KEY_ID": KEY_ID,
         "AWS_SECRET_ACCESS_KEY": KEY,
         "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-the-state",
-        # Nobody else vouches for the store.
+        # The certificate of the store is signed by the CA of the world.
         "AWS_CA_BUNDLE": str(layout.external_ca),
     }
 
 
 @contextmanager
-def recorder() -> Iterator[tuple[str, list[Mapping[str, str]]]]:
-    """The address of a store that forgets all that it is sent, and the headers of every write that it got."""
-    written: list[Mapping[str, str]] = []
+def recording_store() -> Iterator[tuple[str, list[Mapping[str, str]]]]:
+    """A store that discards every object. Yields its address, and the headers of each write request."""
+    writes: list[Mapping[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -64,7 +64,7 @@ def recorder() -> Iterator[tuple[str, list[Mapping[str, str]]]]:
 
         def do_PUT(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            written.append({name.lower(): value for name, value in self.headers.items()})
+            writes.append({name.lower(): value for name, value in self.headers.items()})
             self._answer(200, b"")
 
         def _answer(self, status: int, body: bytes) -> None:
@@ -77,5 +77,5 @@ def recorder() -> Iterator[tuple[str, list[Mapping[str, str]]]]:
 
     with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield f"http://{LOOPBACK}:{server.server_port}", written
+        yield f"http://{LOOPBACK}:{server.server_port}", writes
         server.shutdown()

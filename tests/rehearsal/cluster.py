@@ -1,4 +1,4 @@
-"""What the tests read from the control plane of a world."""
+"""Reads the objects of a world's control plane, and compares them before and after an `up`."""
 
 import json
 from collections.abc import Mapping
@@ -11,46 +11,49 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from rehearsal.world.world import World
 
 NAMESPACE = "honeydue"
-SETTLE_SECONDS = 20
+ROLLOUT_SECONDS = 20
 APP = "app.kubernetes.io/name"
 
 
 def items(world: World, kind: str, app: str | None = None) -> list[Mapping[str, Any]]:
-    """Objects of one kind in the namespace, of one app where it is named."""
-    chosen = ["-l", f"{APP}={app}"] if app else []
-    found: list[Mapping[str, Any]] = world.kubectl_json("get", kind, "-n", NAMESPACE, *chosen)["items"]
-    return found
+    """The objects of one kind in the namespace, of one app if it is given."""
+    selector = ["-l", f"{APP}={app}"] if app else []
+    objects: list[Mapping[str, Any]] = world.kubectl_json("get", kind, "-n", NAMESPACE, *selector)["items"]
+    return objects
 
 
-MADE_BY_SOMEBODY = (
-    "namespaces,configmaps,secrets,serviceaccounts,services,persistentvolumeclaims,deployments,pods,jobs,ingresses,networkpolicies,"
-    "poddisruptionbudgets,horizontalpodautoscalers,helmchartconfigs.helm.cattle.io,middlewares.traefik.io,tlsoptions.traefik.io"
+CREATED_KINDS = (
+    "namespaces,configmaps,secrets,serviceaccounts,services,persistentvolumeclaims,deployments,pods,jobs,ingresses,"
+    "networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,"
+    "helmchartconfigs.helm.cattle.io,middlewares.traefik.io,tlsoptions.traefik.io"
 )
-"""Kinds whose objects people or programs make; what Kubernetes derives from them (endpoints, ReplicaSets, events) is not among them."""
+"""Kinds that users and programs create. Kubernetes derives the others (endpoints, ReplicaSets, events) from them."""
 
 
-def everything(world: World) -> Mapping[str, tuple[str, str]]:
-    """Each object of the cluster by kind, namespace and name: its uid, and all that was written into it (its status is not)."""
-    found = world.kubectl_json("get", MADE_BY_SOMEBODY, "--all-namespaces")["items"]
+def all_objects(world: World) -> Mapping[str, tuple[str, str]]:
+    """UID and content (without the status) of every object in the cluster, by kind, namespace and name."""
+    objects = world.kubectl_json("get", CREATED_KINDS, "--all-namespaces")["items"]
     return {
-        f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}": _written(one)
-        for one in found
+        f"{manifest['kind']} {manifest['metadata'].get('namespace', '')}/{manifest['metadata']['name']}": _content(
+            manifest
+        )
+        for manifest in objects
     }
 
 
-def _written(found: Mapping[str, Any]) -> tuple[str, str]:
-    metadata = found["metadata"]
-    text = {key: value for key, value in found.items() if key not in {"metadata", "status"}}
-    return metadata["uid"], json.dumps([text, metadata.get("labels"), metadata.get("annotations")], sort_keys=True)
+def _content(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = manifest["metadata"]
+    fields = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
+    return metadata["uid"], json.dumps([fields, metadata.get("labels"), metadata.get("annotations")], sort_keys=True)
 
 
-def time(value: str) -> datetime:
+def timestamp(value: str) -> datetime:
     return datetime.fromisoformat(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What serves at one moment: pods and migrations by uid, and how often each Deployment's text was changed."""
+    """UIDs of the pods of each app, generations of the Deployments, and UIDs of the migration Jobs, at one moment."""
 
     pods: Mapping[str, frozenset[str]]
     generations: Mapping[str, int]
@@ -58,36 +61,42 @@ class Snapshot:
 
 
 def snapshot(world: World) -> Snapshot:
-    """Taken as soon as no old pod is left: the engine returns when the new ones are ready, a moment before the last old one goes."""
+    """Waits until no rollout is in progress, then takes a snapshot.
+
+    The engine returns when the new pods are ready, before Kubernetes has deleted the last old pod.
+    """
     rolling = retry_if_result(lambda deployments: any(map(_is_rolling, deployments)))
-    # A rollout that does not end is reported as it is.
-    patiently = Retrying(
-        retry=rolling, stop=stop_after_delay(SETTLE_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None
+    # After the time-out, the snapshot shows the rollout that did not complete.
+    retry = Retrying(
+        retry=rolling, stop=stop_after_delay(ROLLOUT_SECONDS), wait=wait_fixed(0.1), retry_error_callback=lambda _: None
     )
-    patiently(items, world, "deployments")
+    retry(items, world, "deployments")
     pods: dict[str, set[str]] = {}
     for pod in items(world, "pods"):
         if pod["metadata"]["labels"][APP] != "migrate" and "deletionTimestamp" not in pod["metadata"]:
             pods.setdefault(pod["metadata"]["labels"][APP], set()).add(pod["metadata"]["uid"])
     return Snapshot(
         pods={app: frozenset(uids) for app, uids in pods.items()},
-        generations={one["metadata"]["name"]: one["metadata"]["generation"] for one in items(world, "deployments")},
-        jobs=frozenset(one["metadata"]["uid"] for one in items(world, "jobs")),
+        generations={
+            deployment["metadata"]["name"]: deployment["metadata"]["generation"]
+            for deployment in items(world, "deployments")
+        },
+        jobs=frozenset(job["metadata"]["uid"] for job in items(world, "jobs")),
     )
 
 
 def _is_rolling(deployment: Mapping[str, Any]) -> bool:
-    """Whether its status is of an older text, or counts another pod than the new ones."""
+    """Whether the status is older than the spec, or counts pods other than the updated ones."""
     status, replicas = deployment["status"], deployment["spec"]["replicas"]
-    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
-    return not seen or status.get("replicas") != replicas or status.get("updatedReplicas") != replicas
+    observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return not observed or status.get("replicas") != replicas or status.get("updatedReplicas") != replicas
 
 
 def rolled(before: Snapshot, after: Snapshot) -> set[str]:
-    """Apps that kept none of their pods."""
+    """Apps whose pods were all replaced."""
     return {app for app, uids in after.pods.items() if not uids & before.pods.get(app, frozenset())}
 
 
 def untouched(before: Snapshot, after: Snapshot) -> set[str]:
-    """Apps whose pods are the same ones."""
+    """Apps whose pods are the same as before."""
     return {app for app, uids in after.pods.items() if uids == before.pods.get(app)}

@@ -1,4 +1,4 @@
-"""The operator's own commands, typed in a world, and a checkout to edit."""
+"""Runs the operator's commands in a world, and edits a copy of the program."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from tests.recipes import EXAMPLE
 def ops(
     world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m rehearsal ops …`; its words in one stream, lines of any length."""
+    """Runs `python -m rehearsal ops …`, with stdout and stderr in one stream and without line breaks."""
     with world.ops_command(*arguments) as (command, environment):
         return subprocess.run(
             command,
@@ -27,7 +27,7 @@ def ops(
 
 
 def editable_copy(project: Path) -> Path:
-    """The program with the settings of the tests, and what stands around it, in a folder where a test may change it."""
+    """Copies the program with the example settings to a folder where a test can edit it."""
     for name in ("__main__.py", "Pulumi.yaml", "Pulumi.prod.yaml"):
         shutil.copy(EXAMPLE / name, project / name)
     for name in ("infra", "ops", "policy"):
@@ -36,7 +36,7 @@ def editable_copy(project: Path) -> Path:
 
 
 def edit(world: World, path: str, old: str, new: str) -> None:
-    """Changes the one place of a file that reads so."""
+    """Replaces a text that occurs exactly once in a file of the project."""
     file = world.project / path
     text = file.read_text()
     assert text.count(old) == 1

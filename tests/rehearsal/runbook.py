@@ -1,4 +1,4 @@
-"""The commands of a page under docs/, run where the page says."""
+"""Runs the commands of a page in docs/, in the shell that the page names."""
 
 import re
 import subprocess
@@ -9,57 +9,57 @@ from pathlib import Path
 from rehearsal.engine.environment import environment as environment_of
 from rehearsal.layout import CHECKOUT
 from rehearsal.world.world import World
-from tests.rehearsal.founded import machine
+from tests.rehearsal.bootstrapped import machine
 
 OPERATOR = "operator"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Commands, and whose shell they are for: the operator's or that of a node, by alias."""
+    """Commands and the shell that runs them: "operator", or the alias of a node."""
 
-    where: str
+    shell: str
     text: str
 
 
 def blocks(page: str, heading: str) -> list[Block]:
-    """The blocks ```sh WHERE of one section, in their order; never none."""
+    """The code blocks ```sh SHELL of a section, in their order. Never empty."""
     text = (CHECKOUT / "docs" / page).read_text()
     (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    found = [
-        Block(where=where, text=body) for where, body in re.findall(r"^```sh (\w+)\n(.*?)^```$", section, re.M | re.S)
+    result = [
+        Block(shell=shell, text=body) for shell, body in re.findall(r"^```sh (\w+)\n(.*?)^```$", section, re.M | re.S)
     ]
-    assert found, f"docs/{page} has no commands under {heading}"
-    return found
+    assert result, f"docs/{page} has no commands under {heading}"
+    return result
 
 
 def headings(page: str) -> list[str]:
-    """The sections that hold commands to run."""
-    parts = re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", (CHECKOUT / "docs" / page).read_text(), re.M | re.S)
-    return [heading for heading, body in parts if re.search(rf"^```sh {OPERATOR}$", body, re.M)]
+    """The sections that contain commands for the operator."""
+    sections = re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", (CHECKOUT / "docs" / page).read_text(), re.M | re.S)
+    return [heading for heading, body in sections if re.search(rf"^```sh {OPERATOR}$", body, re.M)]
 
 
 def run(world: World, block: Block, environment: Mapping[str, str] | None = None) -> str:
-    """Runs one block and returns what it printed; fails as soon as one of its commands does."""
-    command = _by_operator if block.where == OPERATOR else _on_node
-    done = command(world, block, environment or {})
-    assert done.returncode == 0, f"{block.where}: {block.text}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    """Runs a block and returns its stdout. Raises AssertionError when one of its commands fails."""
+    run_block = _run_as_operator if block.shell == OPERATOR else _run_on_node
+    completed = run_block(world, block, environment or {})
+    assert completed.returncode == 0, f"{block.shell}: {block.text}\n{completed.stdout}{completed.stderr}"
+    return completed.stdout
 
 
-def _by_operator(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """In the checkout, in a shell after `python -m rehearsal env`. Nobody is there to look at a preview and say yes."""
-    said = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
-    # The tests run in a finished .venv; whether make would call it old is no business of a runbook.
+def _run_as_operator(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """In the checkout, with the environment of `python -m rehearsal env` and without confirmations."""
+    options = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
+    # The .venv of the tests exists already. Without --old-file, make may create it again.
     make = 'make() { command make --old-file=.venv/ready "$@"; }\n'
     return _shell(
-        make + block.text, world.project, {**environment_of(world.layout), **said, **environment}, answers="y\n"
+        make + block.text, world.project, {**environment_of(world.layout), **options, **environment}, answers="y\n"
     )
 
 
-def _on_node(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    host = machine(world, block.where)
-    # A node's own paths, which here begin at the machine's folder.
+def _run_on_node(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    host = machine(world, block.shell)
+    # The file system of a simulated machine is a folder, so absolute paths start there.
     text = re.sub(r"(?<=\s)/(?=(etc|var)/)", '"$ROOT"/', block.text)
     return _shell(text, host.folder, {**host.environment(), **environment})
 

@@ -1,38 +1,38 @@
-"""The prepared worlds that test modules clone."""
+"""Templates of the worlds that test modules clone."""
 
 from rehearsal import brownfield
 from rehearsal.clouds.account import Account, IpRanges, read_account, write_account
 from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
-from tests.rehearsal.edge import INSIDE
+from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS
 
 RATE_LIMIT_BURST = 10
-"""Requests of one visitor; low, so that a slow machine too gets over it."""
+"""Requests that one client may send at once. Low, so that even a slow machine exceeds the limit."""
 
 
 def start(world: World) -> None:
-    """Nothing is applied."""
+    """Starts the world and applies nothing."""
     if not world.is_up():
         raise RuntimeError("the world did not start")
 
 
 def apply(world: World) -> None:
-    """Production's own configuration stands."""
+    """Applies the program with the example settings."""
     world.pulumi("up", "--yes", "--skip-preview")
 
 
 def apply_for_ingress(world: World) -> None:
-    """Production, for visitors from an address of this machine."""
-    held = read_account(world.layout.clouds)
-    ranges = IpRanges([*held.ip_ranges.ipv4_cidrs, f"{INSIDE}/32"], held.ip_ranges.ipv6_cidrs)
-    write_account(world.layout.clouds, Account(held.addresses, held.zones, ranges))
+    """Applies the program with an address of this machine among Cloudflare's ranges, and a low rate limit."""
+    account = read_account(world.layout.clouds)
+    ranges = IpRanges([*account.ip_ranges.ipv4_cidrs, f"{CLOUDFLARE_ADDRESS}/32"], account.ip_ranges.ipv6_cidrs)
+    write_account(world.layout.clouds, Account(account.addresses, account.zones, ranges))
     world.set_config("honeydue:edge.rateLimit", {"average": 1, "burst": RATE_LIMIT_BURST, "period": "2s"})
     apply(world)
 
 
 def apply_upgrades(world: World) -> None:
-    """Production with upgrades and snapshots, which its settings leave out; with a preview first, which such an addition must pass."""
+    """Applies the program with upgrades and snapshots. The preview before it must pass, too."""
     world.set_config(
         "honeydue:upgrades",
         {
@@ -48,7 +48,7 @@ def apply_upgrades(world: World) -> None:
     apply(world)
 
 
-# Of the tests' own settings, which hold what tests expect; production's may change with every release.
+# All templates use the example settings. Those of production change with every release.
 EMPTY = Template(name="empty", prepare=start, project=EXAMPLE)
 PRODUCTION = Template(name="production", prepare=apply, project=EXAMPLE)
 BROWNFIELD = Template(name="brownfield", prepare=brownfield.build, project=EXAMPLE)

@@ -1,4 +1,4 @@
-"""What the API server refuses in the product's namespace, and that it takes what is right."""
+"""The API server refuses unsafe objects in the namespace of the apps, and accepts valid ones."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
 
-OURS = "gitea.treytartt.com/admin/honeydue-api:12b2f9d43b"
+OWN_IMAGE = "gitea.treytartt.com/admin/honeydue-api:12b2f9d43b"
 DIGEST = "sha256:" + "0" * 64
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def pod(image: str = OURS, *, security: Mapping[str, object] | None = None, **spec: object) -> dict[str, Any]:
-    """A pod that Pod Security *restricted* takes, but for what is added."""
+def pod(image: str = OWN_IMAGE, *, security: Mapping[str, object] | None = None, **spec: object) -> dict[str, Any]:
+    """A pod spec that meets the restricted Pod Security Standard, with changes."""
     return {
         "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [{"name": "app", "image": image, "securityContext": {**RESTRICTED, **(security or {})}}],
@@ -27,19 +27,19 @@ def pod(image: str = OURS, *, security: Mapping[str, object] | None = None, **sp
 
 
 def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Something that makes this pod."""
+    """An object of this kind with this pod spec."""
     template = {"metadata": {"labels": {"app": "probe"}}, "spec": dict(spec)}
-    selected = {
+    with_selector = {
         "selector": {"matchLabels": {"app": "probe"}},
         "template": {**template, "spec": {**spec, "restartPolicy": "Always"}},
     }
     job = {"template": template}
     version, content = {
         "Pod": ("v1", spec),
-        "Deployment": ("apps/v1", selected),
-        "DaemonSet": ("apps/v1", selected),
-        "StatefulSet": ("apps/v1", {**selected, "serviceName": "probe"}),
-        "ReplicaSet": ("apps/v1", selected),
+        "Deployment": ("apps/v1", with_selector),
+        "DaemonSet": ("apps/v1", with_selector),
+        "StatefulSet": ("apps/v1", {**with_selector, "serviceName": "probe"}),
+        "ReplicaSet": ("apps/v1", with_selector),
         "Job": ("batch/v1", job),
         "CronJob": ("batch/v1", {"schedule": "0 3 * * *", "jobTemplate": {"spec": job}}),
     }[kind]
@@ -49,46 +49,46 @@ def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 def ingress(*hosts: str, tls: list[str], **spec: object) -> dict[str, Any]:
     backend = {"service": {"name": "api", "port": {"number": 8000}}}
     paths = {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
-    covered = {"tls": [{"hosts": tls, "secretName": "cloudflare-origin-cert"}]} if tls else {}
+    tls_section = {"tls": [{"hosts": tls, "secretName": "cloudflare-origin-cert"}]} if tls else {}
     rules = {"rules": [{"host": host, "http": paths} for host in hosts]} if hosts else {}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": {"name": "probe", "namespace": NAMESPACE},
-        "spec": {"ingressClassName": "traefik", **rules, **covered, **spec},
+        "spec": {"ingressClassName": "traefik", **rules, **tls_section, **spec},
     }
 
 
-def offer(world: World, content: Mapping[str, Any]) -> None:
-    """Asks the API server, which checks it all and keeps nothing."""
+def dry_run(world: World, content: Mapping[str, Any]) -> None:
+    """Creates an object as a dry run: the API server checks it and stores nothing."""
     world.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(content))
 
 
-class Admitted(Exception):  # noqa: N818  # no error: an answer
-    """What should have been refused was taken."""
+class NotRefusedError(Exception):
+    """The API server accepted an object that it must refuse."""
 
 
-@retry(retry=retry_if_exception_type(Admitted), stop=stop_after_delay(20), wait=wait_fixed(0.2), reraise=True)
+@retry(retry=retry_if_exception_type(NotRefusedError), stop=stop_after_delay(20), wait=wait_fixed(0.2), reraise=True)
 def refusal(world: World, content: Mapping[str, Any]) -> str:
-    """Why it is refused. A policy takes the API server a moment to take up."""
+    """The message of the refusal. Retries, as the API server applies a new policy with a delay."""
     try:
-        offer(world, content)
+        dry_run(world, content)
     except RehearsalError as error:
         return str(error)
-    raise Admitted
+    raise NotRefusedError
 
 
 KINDS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_right_is_taken(production: World, kind: str) -> None:
-    for image in (OURS, "redis:7-alpine", f"redis@{DIGEST}", f"{OURS}@{DIGEST}"):
-        offer(production, manifest(kind, pod(image)))
+def test_a_valid_object_is_accepted(production: World, kind: str) -> None:
+    for image in (OWN_IMAGE, "redis:7-alpine", f"redis@{DIGEST}", f"{OWN_IMAGE}@{DIGEST}"):
+        dry_run(production, manifest(kind, pod(image)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stranger_s_image_is_refused_in_whatever_makes_a_pod(production: World, kind: str) -> None:
+def test_an_image_from_another_registry_is_refused_in_every_kind(production: World, kind: str) -> None:
     assert "only images from gitea.treytartt.com/admin/ or of redis run here, not nginx:1.27" in refusal(
         production, manifest(kind, pod("nginx:1.27"))
     )
@@ -104,23 +104,23 @@ def test_a_stranger_s_image_is_refused_in_whatever_makes_a_pod(production: World
         "docker.io/redis:7",
     ],
 )
-def test_an_image_that_only_looks_like_ours_is_refused(production: World, image: str) -> None:
+def test_an_image_with_a_similar_name_is_refused(production: World, image: str) -> None:
     assert "only images from" in refusal(production, manifest("Deployment", pod(image)))
 
 
-@pytest.mark.parametrize("image", ["redis", "redis:latest", OURS.rpartition(":")[0], f"redis:latest@{DIGEST}"])
-def test_an_image_that_may_move_is_refused(production: World, image: str) -> None:
+@pytest.mark.parametrize("image", ["redis", "redis:latest", OWN_IMAGE.rpartition(":")[0], f"redis:latest@{DIGEST}"])
+def test_an_image_without_a_fixed_version_is_refused(production: World, image: str) -> None:
     assert f"an image needs a tag other than latest, or a digest: {image}" in refusal(
         production, manifest("Deployment", pod(image))
     )
 
 
-def test_init_containers_are_held_to_the_same(production: World) -> None:
-    first = {"name": "first", "image": "nginx:1.27", "securityContext": RESTRICTED}
-    assert "not nginx:1.27" in refusal(production, manifest("Pod", pod(initContainers=[first])))
+def test_the_rules_apply_to_init_containers(production: World) -> None:
+    init_container = {"name": "init", "image": "nginx:1.27", "securityContext": RESTRICTED}
+    assert "not nginx:1.27" in refusal(production, manifest("Pod", pod(initContainers=[init_container])))
 
 
-def test_a_debugging_container_is_held_to_the_same(production: World) -> None:
+def test_the_rules_apply_to_ephemeral_containers(production: World) -> None:
     running = production.kubectl(
         "get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=web", "-o", "name"
     ).split()[0]
@@ -139,7 +139,7 @@ def test_a_debugging_container_is_held_to_the_same(production: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "words"),
+    ("spec", "message"),
     [
         (pod(volumes=[{"name": "node", "hostPath": {"path": "/"}}]), "no volume may be a path of the node (hostPath)"),
         (pod(hostNetwork=True), "no pod may use a namespace of the node (hostNetwork)"),
@@ -148,46 +148,46 @@ def test_a_debugging_container_is_held_to_the_same(production: World) -> None:
         (pod(security={"privileged": True, "allowPrivilegeEscalation": True}), "no container may be privileged"),
     ],
 )
-def test_what_reaches_into_the_node_is_refused_before_a_pod_is_made(
-    production: World, spec: dict[str, Any], words: str
+def test_access_to_the_node_is_refused_in_the_workload_and_not_only_in_its_pods(
+    production: World, spec: dict[str, Any], message: str
 ) -> None:
     for kind in ("Deployment", "CronJob"):
-        assert words in refusal(production, manifest(kind, spec))
+        assert message in refusal(production, manifest(kind, spec))
 
 
-def test_an_ingress_needs_tls_for_each_of_its_hosts(production: World) -> None:
-    offer(production, ingress("a.myhoneydue.com", tls=["a.myhoneydue.com"]))
-    for wrong in (
+def test_an_ingress_without_tls_for_every_host_is_refused(production: World) -> None:
+    dry_run(production, ingress("a.myhoneydue.com", tls=["a.myhoneydue.com"]))
+    for invalid in (
         ingress("a.myhoneydue.com", tls=[]),
         ingress("a.myhoneydue.com", "b.myhoneydue.com", tls=["a.myhoneydue.com"]),
         ingress(tls=["a.myhoneydue.com"], defaultBackend={"service": {"name": "api", "port": {"number": 8000}}}),
     ):
-        assert "every host must stand under tls" in refusal(production, wrong)
+        assert "every host must stand under tls" in refusal(production, invalid)
 
 
-def test_the_policies_text_is_sound(production: World) -> None:
+def test_the_admission_policies_pass_the_type_check(production: World) -> None:
     for policy in production.kubectl_json("get", "validatingadmissionpolicies")["items"]:
         assert policy["status"]["observedGeneration"] == policy["metadata"]["generation"]
         assert policy["status"]["typeChecking"] == {}, policy["metadata"]["name"]
 
 
-@pytest.mark.parametrize("image", ["nginx:1.27", OURS])
-def test_pod_security_is_restricted_here_and_kube_system_is_exempt(production: World, image: str) -> None:
+@pytest.mark.parametrize("image", ["nginx:1.27", OWN_IMAGE])
+def test_pod_security_is_restricted_in_the_namespace_and_not_in_kube_system(production: World, image: str) -> None:
     privileged = manifest("Pod", pod(image, security={"privileged": True, "allowPrivilegeEscalation": True}))
     with pytest.raises(RehearsalError, match='violates PodSecurity "restricted'):
-        offer(production, privileged)
-    offer(production, {**privileged, "metadata": {"name": "probe", "namespace": "kube-system"}})
+        dry_run(production, privileged)
+    dry_run(production, {**privileged, "metadata": {"name": "probe", "namespace": "kube-system"}})
 
 
-def test_every_namespace_has_a_policy_and_a_default_account_without_a_token(production: World) -> None:
-    namespaces = {one["metadata"]["name"] for one in production.kubectl_json("get", "namespaces")["items"]}
+def test_every_namespace_has_a_network_policy_and_a_default_service_account_without_a_token(production: World) -> None:
+    namespaces = {namespace["metadata"]["name"] for namespace in production.kubectl_json("get", "namespaces")["items"]}
     policies = {
-        one["metadata"]["namespace"] for one in production.kubectl_json("get", "networkpolicies", "-A")["items"]
+        policy["metadata"]["namespace"] for policy in production.kubectl_json("get", "networkpolicies", "-A")["items"]
     }
     tokens = {
-        one["metadata"]["namespace"]: one.get("automountServiceAccountToken")
-        for one in production.kubectl_json("get", "serviceaccounts", "-A")["items"]
-        if one["metadata"]["name"] == "default"
+        account["metadata"]["namespace"]: account.get("automountServiceAccountToken")
+        for account in production.kubectl_json("get", "serviceaccounts", "-A")["items"]
+        if account["metadata"]["name"] == "default"
     }
     assert policies == namespaces
     assert tokens == dict.fromkeys(namespaces, False)

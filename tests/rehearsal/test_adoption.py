@@ -1,4 +1,4 @@
-"""Production as it was built by hand is taken over: nothing is touched, nothing would be replaced, and the first up loses nobody."""
+"""`adopt` imports a brownfield cluster and changes nothing; the next `up` replaces no resource and loses no data."""
 
 import base64
 import json
@@ -8,165 +8,165 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from ops import stackfile
 from ops.plan import Plan
-from rehearsal.clouds import existing
 from rehearsal.clouds.store import Store
 from rehearsal.world.world import World
-from tests.rehearsal.cluster import NAMESPACE, everything, items
+from tests.rehearsal.clouds import CloudResources, cloud_resources
+from tests.rehearsal.cluster import NAMESPACE, all_objects, items
 from tests.rehearsal.operator import ops
+from tests.rehearsal.rollout_watch import RolloutWatch
 from tests.rehearsal.templates import BROWNFIELD
-from tests.rehearsal.watching import Watching
+from tests.retry import attempts
 
 SERVER = "hcloud:index/server:Server"
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
-
-
-def held(world: World) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """All that the clouds hold: type, id, properties."""
-    return {
-        **existing.state(world.layout.clouds, "hcloud").resources,
-        **existing.state(world.layout.clouds, "cloudflare").resources,
-    }
 
 
 def plan(world: World) -> Plan:
     return Plan.read(world.pulumi("preview", "--json", "--show-sames", "--ignore-protect").stdout)
 
 
-def known(world: World) -> Mapping[str, str]:
-    """Ids of what the stack holds, by URN."""
+def state_ids(world: World) -> Mapping[str, str]:
+    """The ID of each resource in the state, by URN."""
     resources = json.loads(world.pulumi("stack", "export").stdout)["deployment"].get("resources", [])
-    return {one["urn"]: one["id"] for one in resources if "id" in one and "pulumi:providers" not in one["urn"]}
+    return {
+        resource["urn"]: resource["id"]
+        for resource in resources
+        if "id" in resource and "pulumi:providers" not in resource["urn"]
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption:
-    """A world after `adopt`: what that said, and what was there before."""
+    """A world after `adopt`, its output, and the resources before it."""
 
     world: World
-    said: str
-    watched: Watching
+    output: str
+    watch: RolloutWatch
     objects: Mapping[str, tuple[str, str]]
-    clouds: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    clouds: CloudResources
 
 
 @pytest.fixture(scope="module")
 def adopted(brownfield_world: World) -> Adoption:
-    objects, clouds = everything(brownfield_world), held(brownfield_world)
-    with Watching(brownfield_world) as watched:
-        said = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
-    return Adoption(world=brownfield_world, said=said, watched=watched, objects=objects, clouds=clouds)
+    objects, clouds = all_objects(brownfield_world), cloud_resources(brownfield_world)
+    with RolloutWatch(brownfield_world) as watch:
+        output = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
+    return Adoption(world=brownfield_world, output=output, watch=watch, objects=objects, clouds=clouds)
 
 
-def test_nothing_was_touched(adopted: Adoption) -> None:
-    assert everything(adopted.world) == adopted.objects
-    assert held(adopted.world) == adopted.clouds
-    assert (adopted.watched.fewest_ready, adopted.watched.restarted) == (3, set())
+def test_adoption_changes_nothing_in_the_cluster_and_in_the_clouds(adopted: Adoption) -> None:
+    assert all_objects(adopted.world) == adopted.objects
+    assert cloud_resources(adopted.world) == adopted.clouds
+    assert (adopted.watch.minimum_ready, adopted.watch.restarted) == (3, set())
 
 
-def test_every_resource_is_in_the_table_and_all_that_lives_is_found(adopted: Adoption) -> None:
-    assert "0 ambiguous · 51 found" in adopted.said
+def test_the_table_contains_every_resource_and_the_state_every_existing_one(adopted: Adoption) -> None:
+    assert "0 ambiguous · 51 found" in adopted.output
     for line in (
         "Deployment::api found keeps its selector",
         "ZoneSetting::ssl found is strict",
         "Firewall::honeydue missing",
     ):
-        assert line in " ".join(adopted.said.split())
-    assert "the old certificate stays valid until it is revoked" in adopted.said
-    assert "PodDisruptionBudget api-pdb" in adopted.said
-    assert len(known(adopted.world)) == 51
+        assert line in " ".join(adopted.output.split())
+    assert "the old certificate stays valid until it is revoked" in adopted.output
+    assert "PodDisruptionBudget api-pdb" in adopted.output
+    assert len(state_ids(adopted.world)) == 51
 
 
-def test_what_cannot_be_changed_stands_in_the_settings(adopted: Adoption) -> None:
+def test_immutable_fields_are_recorded_in_the_settings(adopted: Adoption) -> None:
     recorded = stackfile.load(adopted.world.layout.config)["config"]["honeydue:adopted"]
     assert recorded["selectors"] == {
         app: {"app": f"honeydue-{app}"} for app in ("api", "worker", "admin", "web", "redis")
     }
-    services = {one["metadata"]["name"]: one["spec"]["clusterIP"] for one in items(adopted.world, "services")}
+    services = {
+        service["metadata"]["name"]: service["spec"]["clusterIP"] for service in items(adopted.world, "services")
+    }
     assert recorded["clusterIps"] == services
     (claim,) = items(adopted.world, "persistentvolumeclaims")
     assert recorded["volumes"]["redis"]["volume"] == claim["spec"]["volumeName"]
 
 
-def test_no_secret_stands_in_state_or_in_what_was_said(adopted: Adoption) -> None:
+def test_no_secret_is_in_the_state_or_in_the_output(adopted: Adoption) -> None:
     world = adopted.world
     values = json.loads(world.pulumi("config", "--show-secrets", "--json").stdout)
-    secrets = [one["value"] for one in values.values() if one["secret"] and len(one.get("value", "")) > 7]
+    secrets = [entry["value"] for entry in values.values() if entry["secret"] and len(entry.get("value", "")) > 7]
     for secret in items(world, "secrets"):
-        secrets += [base64.b64decode(one).decode() for one in secret["data"].values()] + list(secret["data"].values())
+        secrets += [base64.b64decode(value).decode() for value in secret["data"].values()] + list(
+            secret["data"].values()
+        )
     assert len(secrets) >= 24
-    kept = adopted.said + "".join(file.read_text() for file in world.layout.backend.rglob("*.json"))
-    assert [secret[:12] for secret in secrets if secret in kept or json.dumps(secret)[1:-1] in kept] == []
+    texts = adopted.output + "".join(file.read_text() for file in world.layout.backend.rglob("*.json"))
+    assert [secret[:12] for secret in secrets if secret in texts or json.dumps(secret)[1:-1] in texts] == []
 
 
-def test_a_second_adoption_does_nothing(adopted: Adoption) -> None:
+def test_a_second_adoption_imports_nothing(adopted: Adoption) -> None:
     before = adopted.world.pulumi("stack", "export").stdout
     assert "Nothing to adopt: every existing resource is in the stack." in adopted.world.adopt().stdout
     assert json.loads(adopted.world.pulumi("stack", "export").stdout)["deployment"] == json.loads(before)["deployment"]
-    assert everything(adopted.world) == adopted.objects
+    assert all_objects(adopted.world) == adopted.objects
 
 
-def test_the_account_of_fields_names_nobody_but_controllers_and_the_program(adopted: Adoption) -> None:
-    kinds, adopted_ids = (
-        "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets",
-        known(adopted.world).values(),
-    )
+def test_kubectl_manages_no_field_of_an_adopted_object(adopted: Adoption) -> None:
+    kinds = "deployments,services,configmaps,ingresses,horizontalpodautoscalers,secrets"
+    adopted_ids = state_ids(adopted.world).values()
     managers = {
         entry["manager"]
-        for one in adopted.world.kubectl_json("get", kinds, "-n", NAMESPACE, "--show-managed-fields")["items"]
-        if f"honeydue/{one['metadata']['name']}" in adopted_ids
-        for entry in one["metadata"]["managedFields"]
+        for manifest in adopted.world.kubectl_json("get", kinds, "-n", NAMESPACE, "--show-managed-fields")["items"]
+        if f"honeydue/{manifest['metadata']['name']}" in adopted_ids
+        for entry in manifest["metadata"]["managedFields"]
     }
     assert {manager for manager in managers if manager.startswith("kubectl")} == set()
 
 
-def test_the_next_plan_makes_nothing_anew_and_breaks_no_promise(adopted: Adoption) -> None:
+def test_the_next_plan_replaces_nothing_and_passes_the_guard_rails(adopted: Adoption) -> None:
     planned = plan(adopted.world)
     assert [step.short for step in planned.changes if step.deletes] == []
-    assert {step.urn for step in planned.changes if step.op == "create"} & known(adopted.world).keys() == set()
-    checked = ops(adopted.world, "preview", "--stack", "prod")
-    assert checked.returncode == 0, checked.stdout
+    assert {step.urn for step in planned.changes if step.op == "create"} & state_ids(adopted.world).keys() == set()
+    preview = ops(adopted.world, "preview", "--stack", "prod")
+    assert preview.returncode == 0, preview.stdout
 
 
-def test_what_will_be_missed_is_named(adopted: Adoption) -> None:
-    assert "ConfigMap::honeydue-config: DB_MAX_OPEN_CONNS" in adopted.said
-    assert "Secret::honeydue-apns-key: apns_auth_key.p8" in adopted.said
+def test_keys_that_the_next_up_removes_are_listed(adopted: Adoption) -> None:
+    assert "ConfigMap::honeydue-config: DB_MAX_OPEN_CONNS" in adopted.output
+    assert "Secret::honeydue-apns-key: apns_auth_key.p8" in adopted.output
 
 
-def restarting(said: str) -> set[str]:
-    """Names of the workloads that the adoption says the next `up` restarts."""
-    _, _, after = said.partition("The next up restarts:\n")
+def announced_restarts(output: str) -> set[str]:
+    """The workloads that the next `up` restarts, according to the output of `adopt`."""
+    _, _, after = output.partition("The next up restarts:\n")
     lines = after.splitlines()
-    return {line.split()[0] for line in lines[: next(at for at, line in enumerate(lines) if not line.startswith("  "))]}
-
-
-# The last test of this world: from here on it is no longer as it was adopted.
-def test_the_first_up_restarts_what_was_announced_and_loses_nothing(adopted: Adoption) -> None:
-    world = adopted.world
-    with Watching(world) as watched:
-        world.pulumi("up", "--yes", "--skip-preview")
-    assert watched.fewest_ready >= 2
-    assert watched.restarted == restarting(adopted.said) == {"api", "worker", "admin", "web", "redis"}
-    assert watched.before.claims == watched.after.claims
-    now = held(world)
-    assert {id_: live["ipv4Address"] for id_, live in now[SERVER].items()} == {
-        id_: live["ipv4Address"] for id_, live in adopted.clouds[SERVER].items()
+    return {
+        line.split()[0]
+        for line in lines[: next(index for index, line in enumerate(lines) if not line.startswith("  "))]
     }
-    assert now[RECORD] == adopted.clouds[RECORD]
+
+
+# This test must be the last one with this world, because it changes the adopted resources.
+def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(adopted: Adoption) -> None:
+    world = adopted.world
+    with RolloutWatch(world) as watch:
+        world.pulumi("up", "--yes", "--skip-preview")
+    assert watch.minimum_ready >= 2
+    assert watch.restarted == announced_restarts(adopted.output) == {"api", "worker", "admin", "web", "redis"}
+    assert watch.before.claims == watch.after.claims
+    resources = cloud_resources(world)
+    assert {id_: server["ipv4Address"] for id_, server in resources[SERVER].items()} == {
+        id_: server["ipv4Address"] for id_, server in adopted.clouds[SERVER].items()
+    }
+    assert resources[RECORD] == adopted.clouds[RECORD]
     world.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     world.pulumi("preview", "--refresh", "--expect-no-changes")
     assert "Nothing to adopt" in world.adopt().stdout
 
 
 @pytest.fixture
-def another(tmp_path: Path) -> Iterator[World]:
-    with BROWNFIELD.clone(tmp_path / "another") as world:
+def other_brownfield(tmp_path: Path) -> Iterator[World]:
+    with BROWNFIELD.clone(tmp_path / "brownfield") as world:
         yield world
 
 
@@ -178,45 +178,46 @@ def start(world: World, command: Sequence[str], environment: Mapping[str, str]) 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A group of its own, as a terminal gives it: Ctrl-C then reaches the command and the engine alike.
+        # A separate process group, as in a terminal: Ctrl-C reaches both the command and the engine.
         start_new_session=True,
     )
 
 
-def test_an_ambiguity_stops_it_and_an_interruption_is_gone_on_from(another: World) -> None:
-    # Two servers fit: one has the name, another the address.
-    with Store(another.layout.clouds / "hcloud.json").transaction() as state:
-        (id_,) = (id_ for id_, live in state.of(SERVER).items() if live["name"] == "ubuntu-8gb-nbg1-2")
+def test_an_ambiguous_server_stops_the_adoption_and_an_interrupted_one_can_be_repeated(other_brownfield: World) -> None:
+    world = other_brownfield
+    # Two servers match: one by its name, the other by its address.
+    with Store(world.layout.clouds / "hcloud.json").transaction() as state:
+        (id_,) = (id_ for id_, server in state.of(SERVER).items() if server["name"] == "ubuntu-8gb-nbg1-2")
         state.of(SERVER)[id_]["name"] = "renamed"
         state.of(SERVER)["9999"] = {**state.of(SERVER)[id_], "name": "ubuntu-8gb-nbg1-2"}
-    stopped = another.adopt(check=False, env={"COLUMNS": "400"})
+    stopped = world.adopt(check=False, env={"COLUMNS": "400"})
     assert stopped.returncode != 0
     assert "Server::hetzner1 ambiguous" in " ".join(stopped.stdout.split())
     assert "1 ambiguous, as shown above. Nothing was changed" in stopped.stdout
-    assert known(another) == {}
-    assert "honeydue:adopted" not in stackfile.load(another.layout.config)["config"]
-    with Store(another.layout.clouds / "hcloud.json").transaction() as state:
+    assert state_ids(world) == {}
+    assert "honeydue:adopted" not in stackfile.load(world.layout.config)["config"]
+    with Store(world.layout.clouds / "hcloud.json").transaction() as state:
         del state.of(SERVER)["9999"]
 
-    with another.ops_command("adopt", "--stack", "prod", "--yes") as (command, environment):
-        process = start(another, command, environment)
-        for attempt in Retrying(stop=stop_after_delay(120), wait=wait_fixed(0.1), reraise=True):
+    with world.ops_command("adopt", "--stack", "prod", "--yes") as (command, environment):
+        process = start(world, command, environment)
+        for attempt in attempts(seconds=120):
             with attempt:
                 assert any(
                     "primaryIp:PrimaryIp::" in file.read_text()
-                    for file in another.layout.backend.rglob("stacks/**/prod.json")
+                    for file in world.layout.backend.rglob("stacks/**/prod.json")
                 )
         os.killpg(process.pid, signal.SIGINT)
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "Resources that it imported stay imported; run the command again" in said
-    assert "Traceback" not in said
-    half = known(another)
-    assert 0 < len(half) < 51
+    assert "Resources that it imported stay imported; run the command again" in output
+    assert "Traceback" not in output
+    imported = state_ids(world)
+    assert 0 < len(imported) < 51
 
-    objects = everything(another)
-    assert "Import complete." in another.adopt().stdout
-    assert half.items() <= known(another).items()
-    assert len(known(another)) == 51
-    assert everything(another) == objects
-    assert [step.short for step in plan(another).changes if step.deletes] == []
+    objects = all_objects(world)
+    assert "Import complete." in world.adopt().stdout
+    assert imported.items() <= state_ids(world).items()
+    assert len(state_ids(world)) == 51
+    assert all_objects(world) == objects
+    assert [step.short for step in plan(world).changes if step.deletes] == []

@@ -1,4 +1,4 @@
-"""What the workflows run, in a world and beside a Gitea on loopback: with the identities that docs/ci.md makes."""
+"""The commands of the CI workflows work with the service accounts of docs/ci.md and a simulated Gitea."""
 
 import subprocess
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from tests.unit.forge import REPOSITORY, TOKEN, Forge
 
 
 @pytest.fixture
-def settled(production: World) -> Iterator[World]:
-    """The world, and the administrator's again afterwards."""
+def world(production: World) -> Iterator[World]:
+    """The world of the module. Restores the kubeconfig of the administrator afterwards."""
     yield production
     set_kubeconfig(production.layout, production.layout.kubeconfig.read_text())
 
@@ -31,14 +31,14 @@ def gitea() -> Iterator[Forge]:
 
 
 def shell(world: World, command: list[str | Path], folder: Path, **extra: str) -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         command, cwd=folder, env=environment(world.layout) | extra, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-def become(world: World, account: str, folder: Path) -> None:
-    """The page's own commands, then a job's own step."""
+def use_service_account(world: World, account: str, folder: Path) -> None:
+    """Creates a kubeconfig with the commands of docs/ci.md, and sets it with the command of the workflows."""
     (block,) = blocks("ci.md", "Create a kubeconfig for CI")
     assert "account=viewer\n" in block.text
     shell(world, ["bash", "-euc", block.text.replace("account=viewer\n", f"account={account}\n")], folder)
@@ -51,33 +51,33 @@ def comment(world: World, gitea: Forge) -> subprocess.CompletedProcess[str]:
     return ops(world, "comment", "--stack", "prod", "--pull-request", "7", extra=job)
 
 
-def test_a_pull_request_is_previewed_by_the_viewer_into_one_comment(
-    settled: World, gitea: Forge, tmp_path: Path
+def test_the_viewer_writes_the_previews_of_a_pull_request_into_one_comment(
+    world: World, gitea: Forge, tmp_path: Path
 ) -> None:
-    become(settled, "viewer", tmp_path)
-    before = snapshot(settled)
-    for tag in ("asked-for-1", "asked-for-2"):
-        settled.set_config("honeydue:images.web", tag)
-        done = comment(settled, gitea)
-        assert done.returncode == 0, done.stdout
+    use_service_account(world, "viewer", tmp_path)
+    before = snapshot(world)
+    for tag in ("proposed-1", "proposed-2"):
+        world.set_config("honeydue:images.web", tag)
+        completed = comment(world, gitea)
+        assert completed.returncode == 0, completed.stdout
     (preview,) = gitea.comments[7]
     assert "1 to update." in preview["body"]
     assert "| update | `Deployment::web` |" in preview["body"]
     assert "Monthly cost: EUR 25.47" in preview["body"]
-    assert snapshot(settled) == before
+    assert snapshot(world) == before
 
-    kept = settled.layout.config.read_text()
-    settled.set_config("honeydue:nodes.hetzner3", None)
-    refused = comment(settled, gitea)
-    settled.layout.config.write_text(kept)
+    settings = world.layout.config.read_text()
+    world.set_config("honeydue:nodes.hetzner3", None)
+    refused = comment(world, gitea)
+    world.layout.config.write_text(settings)
     assert refused.returncode == 1
     assert "`Server::hetzner3` would be deleted" in gitea.comments[7][0]["body"]
 
 
-def test_the_deployer_deploys_it(settled: World, tmp_path: Path) -> None:
-    become(settled, "deployer", tmp_path)
-    before = snapshot(settled)
-    settled.set_config("honeydue:images.web", "deployed-by-ci")
-    done = ops(settled, "up", "--stack", "prod", "--yes")
-    assert done.returncode == 0, done.stdout
-    assert rolled(before, snapshot(settled)) == {"web"}
+def test_the_deployer_applies_a_release(world: World, tmp_path: Path) -> None:
+    use_service_account(world, "deployer", tmp_path)
+    before = snapshot(world)
+    world.set_config("honeydue:images.web", "deployed-by-ci")
+    completed = ops(world, "up", "--stack", "prod", "--yes")
+    assert completed.returncode == 0, completed.stdout
+    assert rolled(before, snapshot(world)) == {"web"}

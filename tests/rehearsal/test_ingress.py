@@ -1,18 +1,17 @@
-"""A real Traefik serves what the stack declared: each sentence about the ingress, tried with real HTTPS on loopback."""
+"""A real Traefik serves the site as the stack declares it, tested with HTTPS on loopback."""
 
 import base64
 import http.client
 import itertools
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal import pki
 from rehearsal.engine.placeholders import placeholder
@@ -20,60 +19,53 @@ from rehearsal.traefik.backend import CSP, CSP_PATH
 from rehearsal.traefik.chart import NAME, chart_values
 from rehearsal.traefik.ingress import IngressController
 from rehearsal.world.world import World
-from tests.rehearsal.edge import INSIDE, OUTSIDE, Answer, Caller, origin_authority, uploaded_certificate
+from tests.rehearsal.edge_client import (
+    CLOUDFLARE_ADDRESS,
+    OTHER_ADDRESS,
+    EdgeClient,
+    Response,
+    origin_ca,
+    uploaded_certificate,
+)
 from tests.rehearsal.templates import INGRESS
 from tests.rehearsal.templates import RATE_LIMIT_BURST as BURST
+from tests.retry import attempts, eventually
 
 API, APEX, ADMIN, APP = "api.myhoneydue.com", "myhoneydue.com", "admin.myhoneydue.com", "app.myhoneydue.com"
-CHANGE_SECONDS = 30
 REFUSED = (ssl.SSLError, ConnectionError)
 
-_visitors = (f"198.51.{number // 256}.{number % 256}" for number in itertools.count(1))
+_client_addresses = (f"198.51.{number // 256}.{number % 256}" for number in itertools.count(1))
 
 
-def visitor() -> str:
-    """An address nobody had before: no test meets the rate limit of another."""
-    return next(_visitors)
+def new_client() -> str:
+    """An unused client address. Each test has its own, so that they do not share a rate limit."""
+    return next(_client_addresses)
 
 
-def patiently(*errors: type[Exception]) -> Retrying:
-    """Traefik takes a change in within some seconds."""
-    return Retrying(
-        retry=retry_if_exception_type(errors), stop=stop_after_delay(CHANGE_SECONDS), wait=wait_fixed(0.1), reraise=True
-    )
-
-
-def eventually(check: Callable[[], None]) -> None:
-    patiently(AssertionError, OSError)(check)
-
-
-def ask(caller: Caller, host: str, path: str = "/", **headers: str) -> Answer:
-    """One request of a new visitor."""
-    return caller.get(host, path, **{"CF_Connecting_IP": visitor(), **headers})
+def request(client: EdgeClient, host: str, path: str = "/", **headers: str) -> Response:
+    """Sends a request of a new client."""
+    return client.get(host, path, **{"CF_Connecting_IP": new_client(), **headers})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A world with production in it and Traefik before it."""
+    """A world with the applied program, Traefik, and a client that connects as Cloudflare does."""
 
     world: World
     ingress: IngressController
-    cloudflare: Caller
+    cloudflare: EdgeClient
 
-    def accessed(self, path: str) -> dict[str, Any]:
-        """The access log's line about this path, which is written after the answer."""
+    def access_log_entry(self, path: str) -> dict[str, Any]:
+        """The entry of the access log for a path. Retries, as Traefik writes it after the response."""
 
         def read() -> dict[str, Any]:
-            (line,) = (
-                one
-                for one in map(json.loads, self.ingress.log.read_text().splitlines())
-                if one.get("RequestPath") == path
-            )
-            found: dict[str, Any] = line
-            return found
+            entries = map(json.loads, self.ingress.log.read_text().splitlines())
+            (entry,) = (entry for entry in entries if entry.get("RequestPath") == path)
+            result: dict[str, Any] = entry
+            return result
 
-        # A ValueError: not there yet, or not in full.
-        return patiently(ValueError)(read)
+        # ValueError: the entry is missing or incomplete.
+        return attempts(errors=(ValueError,))(read)
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +75,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         INGRESS.clone(folder / "world") as world,
         IngressController(world.layout, chart_values(world.kubectl_client())) as ingress,
     ):
-        cloudflare = Caller(
+        cloudflare = EdgeClient(
             port=ingress.ports["websecure"],
-            trusts=origin_authority(world),
+            trusted_ca=origin_ca(world),
             certificate=uploaded_certificate(world, folder),
         )
 
-        def serves() -> None:
-            assert {ask(cloudflare, host).status for host in (API, APEX, ADMIN, APP)} == {200}
+        def all_hosts_are_served() -> None:
+            assert {request(cloudflare, host).status for host in (API, APEX, ADMIN, APP)} == {200}
 
-        eventually(serves)
+        eventually(all_hosts_are_served)
         yield Site(world=world, ingress=ingress, cloudflare=cloudflare)
 
 
@@ -105,115 +97,119 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         (APP, "honeydue-web-3000"),
     ],
 )
-def test_each_name_leads_to_its_app_under_the_origin_certificate(site: Site, host: str, service: str) -> None:
-    answer = ask(site.cloudflare, host, f"/which-app-has-{host}")
-    # That the chain ends at the Origin CA, and that the name is right, the handshake has checked.
-    assert answer.certificate["subjectAltName"] == (("DNS", "*.myhoneydue.com"), ("DNS", "myhoneydue.com"))
-    assert answer.seen["url"] == f"http://{host}/which-app-has-{host}"
-    went_to = site.accessed(f"/which-app-has-{host}")
-    assert went_to["ServiceName"] == f"{service}@kubernetes"
-    assert went_to["ServiceAddr"].startswith("10.42.")
+def test_every_host_leads_to_its_app_with_the_origin_certificate(site: Site, host: str, service: str) -> None:
+    response = request(site.cloudflare, host, f"/path-of-{host}")
+    # The TLS handshake has verified the certificate chain up to the Origin CA and the host name.
+    assert response.certificate["subjectAltName"] == (("DNS", "*.myhoneydue.com"), ("DNS", "myhoneydue.com"))
+    assert response.received_request["url"] == f"http://{host}/path-of-{host}"
+    entry = site.access_log_entry(f"/path-of-{host}")
+    assert entry["ServiceName"] == f"{service}@kubernetes"
+    assert entry["ServiceAddr"].startswith("10.42.")
 
 
 @pytest.mark.parametrize("host", [API, APEX, ADMIN, APP])
-def test_security_headers_are_set_and_no_content_security_policy_is(site: Site, host: str) -> None:
-    answer = ask(site.cloudflare, host)
-    assert answer.header("Strict-Transport-Security") == ["max-age=31536000; includeSubDomains"]
-    assert answer.header("X-Frame-Options") == ["DENY"]
-    assert answer.header("X-Content-Type-Options") == ["nosniff"]
-    assert answer.header("Referrer-Policy") == ["strict-origin-when-cross-origin"]
-    assert "camera=()" in answer.header("Permissions-Policy")[0]
-    assert answer.header("Content-Security-Policy") == []
+def test_security_headers_are_set_except_the_content_security_policy(site: Site, host: str) -> None:
+    response = request(site.cloudflare, host)
+    assert response.header("Strict-Transport-Security") == ["max-age=31536000; includeSubDomains"]
+    assert response.header("X-Frame-Options") == ["DENY"]
+    assert response.header("X-Content-Type-Options") == ["nosniff"]
+    assert response.header("Referrer-Policy") == ["strict-origin-when-cross-origin"]
+    assert "camera=()" in response.header("Permissions-Policy")[0]
+    assert response.header("Content-Security-Policy") == []
 
 
-def test_the_policy_that_an_app_sets_arrives_alone_and_unchanged(site: Site) -> None:
-    assert ask(site.cloudflare, API, CSP_PATH).header("Content-Security-Policy") == [CSP]
+def test_the_content_security_policy_of_an_app_is_unchanged(site: Site) -> None:
+    assert request(site.cloudflare, API, CSP_PATH).header("Content-Security-Policy") == [CSP]
 
 
-def test_over_the_limit_is_429_for_that_visitor_alone(site: Site) -> None:
-    one, other = visitor(), visitor()
+def test_the_rate_limit_applies_to_each_client_separately(site: Site) -> None:
+    limited, other = new_client(), new_client()
     with site.cloudflare.connect(API) as connection:
-        answers = [connection.get("/", CF_Connecting_IP=one) for _ in range(3 * BURST)]
-        statuses = [answer.status for answer in answers]
+        responses = [connection.get("/", CF_Connecting_IP=limited) for _ in range(3 * BURST)]
+        statuses = [response.status for response in responses]
         assert statuses[:BURST] == [200] * BURST
         assert 429 in statuses
-        assert answers[statuses.index(429)].header("Strict-Transport-Security")
-        # The same edge server, another visitor.
+        assert responses[statuses.index(429)].header("Strict-Transport-Security")
+        # Another client over the same connection.
         assert connection.get("/", CF_Connecting_IP=other).status == 200
 
-    def served_again() -> None:
-        assert site.cloudflare.get(API, CF_Connecting_IP=one).status == 200
+    def limit_has_expired() -> None:
+        assert site.cloudflare.get(API, CF_Connecting_IP=limited).status == 200
 
-    eventually(served_again)
+    eventually(limit_has_expired)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_only_the_uploaded_certificate_lets_a_client_in(site: Site, version: ssl.TLSVersion, tmp_path: Path) -> None:
+def test_only_the_uploaded_client_certificate_is_accepted(site: Site, version: ssl.TLSVersion, tmp_path: Path) -> None:
     versions = (version, version)
-    assert ask(replace(site.cloudflare, versions=versions), API).status == 200
+    assert request(replace(site.cloudflare, versions=versions), API).status == 200
     for host in (API, ADMIN, APP, APEX):
         with pytest.raises(REFUSED):
-            ask(replace(site.cloudflare, certificate=None, versions=versions), host)
-    # As another customer of Cloudflare would come, whose zone points at our addresses.
-    theirs = pki.CertificateAuthority.create(tmp_path, "their-ca").issue(
-        tmp_path, "theirs", common_name="Cloudflare for myhoneydue.com"
+            request(replace(site.cloudflare, certificate=None, versions=versions), host)
+    # Another customer of Cloudflare, whose zone points to the same origin, would use a certificate like this.
+    other = pki.CertificateAuthority.create(tmp_path, "other-ca").issue(
+        tmp_path, "other", common_name="Cloudflare for myhoneydue.com"
     )
-    both = tmp_path / "theirs.pem"
-    both.write_bytes(theirs.certificate.read_bytes() + theirs.key.read_bytes())
+    pem = tmp_path / "other.pem"
+    pem.write_bytes(other.certificate.read_bytes() + other.key.read_bytes())
     with pytest.raises(REFUSED):
-        ask(replace(site.cloudflare, certificate=both, versions=versions), API)
+        request(replace(site.cloudflare, certificate=pem, versions=versions), API)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_nothing_older_than_tls_1_2_is_spoken(site: Site) -> None:
+def test_tls_versions_before_1_2_are_refused(site: Site) -> None:
     with pytest.raises(REFUSED):
-        ask(replace(site.cloudflare, versions=(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)), API)
+        request(replace(site.cloudflare, versions=(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)), API)
 
 
-def test_a_name_that_is_not_ours_is_refused_in_the_handshake(site: Site) -> None:
+def test_an_unknown_host_is_refused_in_the_tls_handshake(site: Site) -> None:
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
-        ask(site.cloudflare, "elsewhere.example.com")
+        request(site.cloudflare, "elsewhere.example.com")
 
 
 @pytest.mark.parametrize("host", [API, APEX, ADMIN, APP])
-def test_an_address_outside_the_ranges_gets_403(site: Site, host: str) -> None:
-    assert ask(replace(site.cloudflare, source=OUTSIDE), host).status == 403
-    # What it says of itself does not count.
-    assert ask(replace(site.cloudflare, source=OUTSIDE), host, X_Forwarded_For=INSIDE).status == 403
+def test_a_source_address_outside_the_ranges_gets_403(site: Site, host: str) -> None:
+    assert request(replace(site.cloudflare, source=OTHER_ADDRESS), host).status == 403
+    # Traefik ignores the header of an untrusted source.
+    assert (
+        request(replace(site.cloudflare, source=OTHER_ADDRESS), host, X_Forwarded_For=CLOUDFLARE_ADDRESS).status == 403
+    )
 
 
-def test_the_visitor_that_cloudflare_names_reaches_the_app(site: Site) -> None:
-    seen = ask(site.cloudflare, API, X_Forwarded_For="203.0.113.7", CF_Connecting_IP="203.0.113.7").seen["headers"]
-    assert seen["x-forwarded-for"] == f"203.0.113.7, {INSIDE}"
-    assert seen["cf-connecting-ip"] == "203.0.113.7"
-    assert seen["x-forwarded-proto"] == "https"
+def test_the_app_receives_the_client_address_from_cloudflare(site: Site) -> None:
+    headers = request(
+        site.cloudflare, API, X_Forwarded_For="203.0.113.7", CF_Connecting_IP="203.0.113.7"
+    ).received_request["headers"]
+    assert headers["x-forwarded-for"] == f"203.0.113.7, {CLOUDFLARE_ADDRESS}"
+    assert headers["cf-connecting-ip"] == "203.0.113.7"
+    assert headers["x-forwarded-proto"] == "https"
 
 
-def test_the_access_log_tells_who_and_what_and_no_secret(site: Site) -> None:
-    who = visitor()
+def test_the_access_log_contains_the_client_and_no_secret(site: Site) -> None:
+    client = new_client()
     site.cloudflare.get(
         API,
         "/logged",
-        CF_Connecting_IP=who,
+        CF_Connecting_IP=client,
         Authorization="Token hunter2",
         Cookie="session=hunter2",
         User_Agent="tester",
     )
-    line = site.accessed("/logged")
-    assert (line["DownstreamStatus"], line["request_Cf-Connecting-Ip"], line["request_User-Agent"]) == (
+    entry = site.access_log_entry("/logged")
+    assert (entry["DownstreamStatus"], entry["request_Cf-Connecting-Ip"], entry["request_User-Agent"]) == (
         200,
-        who,
+        client,
         "tester",
     )
     assert "hunter2" not in site.ingress.log.read_text()
 
 
-def test_metrics_are_on_their_own_port_and_the_api_is_on_none(site: Site) -> None:
+def test_metrics_have_their_own_port_and_the_api_of_traefik_is_disabled(site: Site) -> None:
     def plain(entry_point: str, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", site.ingress.ports[entry_point], timeout=10)
         connection.request("GET", path)
-        reply = connection.getresponse()
-        return reply.status, reply.read()
+        response = connection.getresponse()
+        return response.status, response.read()
 
     status, metrics = plain("metrics", "/metrics")
     assert status == 200
@@ -221,49 +217,51 @@ def test_metrics_are_on_their_own_port_and_the_api_is_on_none(site: Site) -> Non
     for entry_point in ("metrics", "traefik"):
         for path in ("/api/rawdata", "/api/version", "/dashboard/"):
             assert plain(entry_point, path)[0] == 404
-    # On 443 these paths are an app's.
-    assert ask(site.cloudflare, API, "/metrics").seen["url"] == f"http://{API}/metrics"
+    # On port 443, the same path leads to the app.
+    assert request(site.cloudflare, API, "/metrics").received_request["url"] == f"http://{API}/metrics"
 
 
-def test_443_is_all_that_serves_the_site_and_traefik_ends_with_its_world(site: Site) -> None:
+def test_traefik_listens_on_its_entry_points_only_and_is_a_process_of_the_world(site: Site) -> None:
     assert site.ingress.ports.keys() == {"websecure", "traefik", "metrics"}
-    # What the world knows as its own, its `down` ends.
+    # `down` stops the processes that the world lists.
     process = psutil.Process(site.world.programs()[NAME])
-    listening = {one.laddr for one in process.net_connections() if one.status == psutil.CONN_LISTEN}
+    listening = {
+        connection.laddr for connection in process.net_connections() if connection.status == psutil.CONN_LISTEN
+    }
     assert listening == {("127.0.0.1", port) for port in site.ingress.ports.values()}
 
 
-def test_a_site_that_runs_first_asks_for_the_certificate_and_the_log_tells_who_showed_it(site: Site) -> None:
-    nobody = replace(site.cloudflare, certificate=None)
+def test_an_optional_client_certificate_is_logged_and_can_be_required_later(site: Site) -> None:
+    without_certificate = replace(site.cloudflare, certificate=None)
     site.world.set_config("honeydue:edge.clientCertificate", "asked")
     site.world.pulumi("up", "--yes", "--skip-preview")
 
-    def let_in() -> bool:
+    def is_accepted() -> bool:
         try:
-            return ask(nobody, API).status == 200
+            return request(without_certificate, API).status == 200
         except REFUSED:
             return False
 
-    def opens() -> None:
-        assert let_in()
+    def certificate_is_optional() -> None:
+        assert is_accepted()
 
-    def closes() -> None:
-        assert not let_in()
+    def certificate_is_required() -> None:
+        assert not is_accepted()
 
-    eventually(opens)
-    ask(nobody, API, "/without")
-    ask(site.cloudflare, API, "/with")
-    assert "TLSClientSubject" not in site.accessed("/without")
-    assert site.accessed("/with")["TLSClientSubject"] == "CN=Cloudflare for myhoneydue.com,O=honeyDue"
+    eventually(certificate_is_optional)
+    request(without_certificate, API, "/without")
+    request(site.cloudflare, API, "/with")
+    assert "TLSClientSubject" not in site.access_log_entry("/without")
+    assert site.access_log_entry("/with")["TLSClientSubject"] == "CN=Cloudflare for myhoneydue.com,O=honeyDue"
 
     site.world.set_config("honeydue:edge.clientCertificate", None)
     site.world.pulumi("up", "--yes", "--skip-preview")
 
-    eventually(closes)
+    eventually(certificate_is_required)
 
 
-def test_admin_asks_for_a_password_as_soon_as_one_is_configured(site: Site) -> None:
-    assert ask(site.cloudflare, ADMIN).status == 200
+def test_admin_requires_the_password_that_is_configured(site: Site) -> None:
+    assert request(site.cloudflare, ADMIN).status == 200
     users = str(placeholder("adminBasicAuth", site.world.layout.pki))
     site.world.pulumi("config", "set", "--secret", "honeydue:adminBasicAuth", users)
     site.world.pulumi("up", "--yes", "--skip-preview")
@@ -271,16 +269,16 @@ def test_admin_asks_for_a_password_as_soon_as_one_is_configured(site: Site) -> N
     def login(password: str) -> str:
         return "Basic " + base64.b64encode(f"{users.partition(':')[0]}:{password}".encode()).decode()
 
-    def asks() -> None:
-        answer = ask(site.cloudflare, ADMIN)
-        assert answer.status == 401
-        assert answer.header("WWW-Authenticate")[0].startswith("Basic")
-        assert answer.header("Strict-Transport-Security")
+    def password_is_required() -> None:
+        response = request(site.cloudflare, ADMIN)
+        assert response.status == 401
+        assert response.header("WWW-Authenticate")[0].startswith("Basic")
+        assert response.header("Strict-Transport-Security")
 
-    eventually(asks)
-    assert ask(site.cloudflare, ADMIN, Authorization=login("wrong")).status == 401
-    let_in = ask(site.cloudflare, ADMIN, Authorization=login("rehearsal"))
-    assert let_in.status == 200
-    assert "authorization" not in let_in.seen["headers"]
+    eventually(password_is_required)
+    assert request(site.cloudflare, ADMIN, Authorization=login("wrong")).status == 401
+    response = request(site.cloudflare, ADMIN, Authorization=login("rehearsal"))
+    assert response.status == 200
+    assert "authorization" not in response.received_request["headers"]
     for host in (API, APEX, APP):
-        assert ask(site.cloudflare, host).status == 200
+        assert request(site.cloudflare, host).status == 200

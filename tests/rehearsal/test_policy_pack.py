@@ -1,7 +1,7 @@
 """The CrossGuard pack, started by the real engine.
 
-The language host that is built here cannot start a pack. The engine starts one by itself where it finds no host for the pack's
-language, and so it is given a language of its own here; the pack, and what passes between the two, are the same.
+The Python language host of this repository cannot start policy packs. The engine starts a pack by itself when it has no
+language host for it. The test therefore renames the language of the pack; the pack and the protocol stay the same.
 """
 
 from pathlib import Path
@@ -13,20 +13,20 @@ from tests.rehearsal.templates import EMPTY
 LANGUAGE = "rehearsed"
 
 
-def test_the_engine_asks_the_pack_and_obeys_it(tmp_path: Path) -> None:
+def test_the_engine_runs_the_pack_and_refuses_a_violation(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
-    with EMPTY.clone(tmp_path / "policed", project=editable_copy(project)) as world:
+    with EMPTY.clone(tmp_path / "world", project=editable_copy(project)) as world:
         edit(world, "policy/PulumiPolicy.yaml", "name: python", f"name: {LANGUAGE}")
-        starter = (
+        plugin = (
             world.layout.pulumi_home
             / "plugins"
             / f"analyzer-policy-{LANGUAGE}-v0.0.1"
             / f"pulumi-analyzer-policy-{LANGUAGE}"
         )
-        starter.parent.mkdir(parents=True)
-        starter.write_text(f"#!/bin/sh\nexec {CHECKOUT}/policy/.venv/bin/python {project}/policy\n")
-        starter.chmod(0o755)
+        plugin.parent.mkdir(parents=True)
+        plugin.write_text(f"#!/bin/sh\nexec {CHECKOUT}/policy/.venv/bin/python {project}/policy\n")
+        plugin.chmod(0o755)
 
         passed = world.pulumi("preview", "--policy-pack", "policy")
         assert "honeydue@v0.0.1 (local: policy)" in passed.stdout

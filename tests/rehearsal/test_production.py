@@ -1,4 +1,4 @@
-"""Production's own configuration through the real engine: the preview is the truth, a second up is empty, accidents are refused."""
+"""The program with the real engine: previews are correct, a second `up` changes nothing, mistakes are refused."""
 
 import json
 import signal
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import items
 from tests.rehearsal.operator import ops
 from tests.rehearsal.templates import EMPTY
+from tests.retry import attempts
 
 
 def account(world: World) -> Path:
@@ -21,13 +21,15 @@ def account(world: World) -> Path:
 
 
 def urns(world: World) -> set[str]:
-    """All that the stack holds."""
-    return {one["urn"] for one in json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]}
+    """The URNs of all resources in the state."""
+    resources = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
+    return {resource["urn"] for resource in resources}
 
 
-def test_everything_stands(production: World) -> None:
+def test_all_apps_are_available_and_the_outputs_are_set(production: World) -> None:
     ready = {
-        one["metadata"]["name"]: one["status"].get("availableReplicas") for one in items(production, "deployments")
+        deployment["metadata"]["name"]: deployment["status"].get("availableReplicas")
+        for deployment in items(production, "deployments")
     }
     assert ready.keys() == {"api", "worker", "admin", "web", "redis"}
     assert all(ready.values())
@@ -42,28 +44,28 @@ def test_everything_stands(production: World) -> None:
     assert outputs["kubeconfig"] == "[secret]"
 
 
-def test_productions_own_settings_apply_whatever_they_hold(tmp_path: Path) -> None:
-    """All other worlds of these tests have the tests' own settings."""
-    with World(tmp_path / "own") as world:
+def test_the_settings_of_production_can_be_applied(tmp_path: Path) -> None:
+    """All other tests use the example settings."""
+    with World(tmp_path / "production") as world:
         world.pulumi("up", "--yes", "--skip-preview")
         world.pulumi("preview", "--expect-no-changes")
 
 
-def test_a_second_up_changes_nothing_and_a_refresh_finds_nothing(production: World) -> None:
+def test_a_second_up_and_a_refresh_change_nothing(production: World) -> None:
     production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     production.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
-def test_no_secret_stands_in_state_or_output(production: World) -> None:
+def test_no_secret_is_in_the_state_or_in_the_output(production: World) -> None:
     values = json.loads(production.pulumi("config", "--show-secrets", "--json").stdout)
-    secrets = [one["value"] for one in values.values() if one["secret"] and len(one.get("value", "")) > 7]
+    secrets = [entry["value"] for entry in values.values() if entry["secret"] and len(entry.get("value", "")) > 7]
     assert len(secrets) >= 12
-    said = production.pulumi("preview", "--diff", "--refresh").stdout + production.pulumi("stack", "export").stdout
-    kept = said + "".join(file.read_text() for file in production.layout.backend.rglob("*.json"))
-    assert [secret[:12] for secret in secrets if secret in kept or json.dumps(secret)[1:-1] in kept] == []
+    output = production.pulumi("preview", "--diff", "--refresh").stdout + production.pulumi("stack", "export").stdout
+    texts = output + "".join(file.read_text() for file in production.layout.backend.rglob("*.json"))
+    assert [secret[:12] for secret in secrets if secret in texts or json.dumps(secret)[1:-1] in texts] == []
 
 
-def test_no_copy_of_the_kubeconfig_is_left(production: World, tmp_path: Path) -> None:
+def test_a_preview_leaves_no_temporary_file(production: World, tmp_path: Path) -> None:
     with production.ops_command("preview", "--stack", "prod") as (command, environment):
         subprocess.run(
             command,
@@ -82,7 +84,7 @@ def test_destroy_is_refused_even_without_its_preview(production: World) -> None:
     assert "protected" in refused.stdout + refused.stderr
     assert urns(production) == before
 
-    # The engine goes on past a protected resource here: all that serves must carry the protection itself.
+    # Without a preview, the engine deletes every resource that is not protected itself. Only these two kinds may be.
     assert production.pulumi("destroy", "--yes", "--skip-preview", check=False).returncode != 0
     assert {urn.split("$")[-1].split("::")[0] for urn in before - urns(production)} <= {
         "kubernetes:batch/v1:Job",
@@ -92,63 +94,63 @@ def test_destroy_is_refused_even_without_its_preview(production: World) -> None:
     assert urns(production) == before
 
 
-def test_all_mistakes_are_shown_once_and_nothing_is_contacted(tmp_path: Path) -> None:
-    # Never started: there is no API server to contact.
+def test_all_configuration_errors_are_reported_at_once_before_anything_is_contacted(tmp_path: Path) -> None:
+    # The world is not started, so no API server can be contacted.
     stopped = EMPTY.clone(tmp_path / "stopped")
     stopped.set_config("honeydue:domian", "x")
     stopped.set_config("honeydue:nodes.hetzner1.ipv4", "178.104.247.300")
     refused = stopped.pulumi("preview", check=False)
-    said = refused.stdout + refused.stderr
+    output = refused.stdout + refused.stderr
     assert refused.returncode != 0
-    assert "2 configuration errors in stack prod. Nothing was contacted." in said
-    assert "Traceback" not in said
+    assert "2 configuration errors in stack prod. Nothing was contacted." in output
+    assert "Traceback" not in output
     assert list(stopped.layout.clouds.glob("*.json")) == [account(stopped)]
 
 
 @pytest.fixture(scope="module")
 def unapplied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world in which nothing was applied yet; the last of its tests applies a part."""
+    """A world in which nothing is applied. The last of its tests applies a part of the program."""
     with EMPTY.clone(tmp_path_factory.mktemp("worlds") / "unapplied") as world:
         yield world
 
 
 @contextmanager
-def holding(world: World, **values: object) -> Iterator[None]:
-    """With these values in the account, for the length of the block."""
+def changed_account(world: World, **values: object) -> Iterator[None]:
+    """Sets values of the simulated account. Restores it afterwards."""
     file = account(world)
-    held = file.read_text()
-    file.write_text(json.dumps(json.loads(held) | values))
+    before = file.read_text()
+    file.write_text(json.dumps(json.loads(before) | values))
     try:
         yield
     finally:
-        file.write_text(held)
+        file.write_text(before)
 
 
-def test_a_first_plan_passes(unapplied: World) -> None:
-    shown = ops(unapplied, "preview", "--stack", "prod")
-    assert shown.returncode == 0, shown.stdout
+def test_the_first_preview_succeeds(unapplied: World) -> None:
+    preview = ops(unapplied, "preview", "--stack", "prod")
+    assert preview.returncode == 0, preview.stdout
 
 
 def test_empty_cloudflare_ranges_are_refused(unapplied: World) -> None:
-    with holding(unapplied, ip_ranges={"ipv4_cidrs": [], "ipv6_cidrs": []}):
+    with changed_account(unapplied, ip_ranges={"ipv4_cidrs": [], "ipv6_cidrs": []}):
         refused = unapplied.pulumi("preview", check=False)
-    said = refused.stdout + refused.stderr
+    output = refused.stdout + refused.stderr
     assert refused.returncode != 0
-    assert "0 IPv4 and 0 IPv6 ranges" in said
-    assert "Traceback" not in said
+    assert "0 IPv4 and 0 IPv6 ranges" in output
+    assert "Traceback" not in output
 
 
-def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(unapplied: World) -> None:
+def test_an_unexpected_address_stops_the_firewall_and_the_dns_records_of_its_node(unapplied: World) -> None:
     addresses = json.loads(account(unapplied).read_text())["addresses"]
-    with holding(unapplied, addresses={**addresses, "hetzner2-ipv4": "203.0.113.9"}):
+    with changed_account(unapplied, addresses={**addresses, "hetzner2-ipv4": "203.0.113.9"}):
         refused = unapplied.pulumi("up", "--yes", "--skip-preview", check=False)
-    said = refused.stdout + refused.stderr
+    output = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert (
         "honeydue:nodes.hetzner2.ipv4 expects 178.105.32.198, but primary IP hetzner2-ipv4 at Hetzner is 203.0.113.9"
-        in said
+        in output
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     created = urns(unapplied)
     assert any("PrimaryIp::hetzner2" in urn for urn in created)
     assert [
@@ -156,12 +158,12 @@ def test_an_address_hetzner_does_not_hold_stops_all_that_would_point_at_it(unapp
     ] == []
 
 
-def test_an_interrupted_up_is_finished_by_the_next(empty: World) -> None:
+def test_the_next_up_completes_an_interrupted_one(empty: World) -> None:
     engine = empty.start_pulumi("up", "--yes", "--skip-preview")
-    half_way = "core/v1:Namespace::honeydue"
-    for attempt in Retrying(stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True):
+    last_created = "core/v1:Namespace::honeydue"
+    for attempt in attempts(seconds=60):
         with attempt:
-            assert any(half_way in file.read_text() for file in empty.layout.backend.rglob("stacks/**/prod.json"))
+            assert any(last_created in file.read_text() for file in empty.layout.backend.rglob("stacks/**/prod.json"))
     engine.send_signal(signal.SIGINT)
     assert engine.wait(timeout=60) != 0
     empty.pulumi("up", "--yes", "--skip-preview")

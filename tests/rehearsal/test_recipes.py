@@ -1,4 +1,4 @@
-"""The commands of docs/architecture.md, typed: the engine changes the settings as tests/recipes.py changes them."""
+"""The commands of docs/architecture.md change the settings in the same way as tests/recipes.py."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ def config(folder: Path, file: str | Path) -> Any:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Path:
-    """A checkout in which the stack prod was created, as on the first day: the engine has rewritten the settings."""
-    folder = checkout(tmp_path / "typed")
+    """A copy of the program after `pulumi stack init prod`, which rewrites the settings."""
+    folder = checkout(tmp_path / "stack")
     (tmp_path / "state").mkdir()
     pulumi(folder, "stack", "init", "prod", "--secrets-provider=passphrase")
     return folder
@@ -31,22 +31,22 @@ def pulumi(folder: Path, *arguments: str) -> None:
         "PYTHONPATH": str(ROOT),
         "PULUMI_HOME": str(folder.parent / "home"),
         "PULUMI_BACKEND_URL": f"file://{folder.parent / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "of a test",
+        "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-a-test",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_STACK": "prod",
     }
     command = [sys.executable, "-m", "tools.run", "pulumi", *arguments, "--non-interactive"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
 
 
 @pytest.mark.parametrize("name", ["Add a node", "Add a service", "Bootstrap a new cluster"])
-def test_the_engine_takes_the_commands_and_changes_the_same(name: str, stack: Path, tmp_path: Path) -> None:
-    followed, before = recipe(name), config(stack, SETTINGS)
-    followed.apply(interpreted := checkout(tmp_path / "interpreted"))
-    assert followed.commands
-    for command in followed.commands:
+def test_pulumi_config_and_the_recipe_change_the_same_settings(name: str, stack: Path, tmp_path: Path) -> None:
+    section, before = recipe(name), config(stack, SETTINGS)
+    section.apply(applied := checkout(tmp_path / "applied"))
+    assert section.commands
+    for command in section.commands:
         pulumi(stack, "config", *command)
-    assert config(stack, SETTINGS) == config(interpreted, SETTINGS) != before
-    own = EXAMPLE.relative_to(ROOT) / SETTINGS
-    assert config(stack, own) == config(interpreted, own)
+    assert config(stack, SETTINGS) == config(applied, SETTINGS) != before
+    example = EXAMPLE.relative_to(ROOT) / SETTINGS
+    assert config(stack, example) == config(applied, example)

@@ -1,4 +1,4 @@
-"""`make release` in a world: agreed to, declined, refused, and with a migration that fails."""
+"""`make release` in a world: confirmed, declined, refused, and with a failed migration."""
 
 import pytest
 
@@ -8,67 +8,69 @@ from tests.rehearsal.cluster import items, rolled, snapshot
 from tests.rehearsal.operator import ops
 
 LOG = (STAGES / "pod.log").read_text().partition(" F ")[2].strip()
-"""What every pod of a world says."""
+"""The log of every pod that kwok simulates."""
 
 
 def images(world: World, app: str) -> set[str]:
-    return {one["spec"]["containers"][0]["image"].rpartition(":")[2] for one in items(world, "pods", app)}
+    return {pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in items(world, "pods", app)}
 
 
-def test_a_release_is_one_command_and_a_yes(production: World) -> None:
+def test_a_confirmed_release_replaces_the_pods(production: World) -> None:
     before = snapshot(production)
-    done = ops(production, "release", "--stack", "prod", "--api", "released-1", answer="y\n")
-    assert done.returncode == 0, done.stdout
+    completed = ops(production, "release", "--stack", "prod", "--api", "released-1", answer="y\n")
+    assert completed.returncode == 0, completed.stdout
     assert rolled(before, snapshot(production)) == {"api", "worker"}
     assert images(production, "api") == images(production, "worker") == {"released-1"}
     production.pulumi("preview", "--expect-no-changes")
 
 
-@pytest.mark.parametrize(("answer", "node"), [("n\n", "kept"), ("y\n", "removed")], ids=["declined", "refused"])
-def test_what_is_not_agreed_to_leaves_settings_and_pods_as_they_were(production: World, answer: str, node: str) -> None:
-    kept = production.layout.config.read_text()
+@pytest.mark.parametrize(("answer", "node"), [("n\n", "unchanged"), ("y\n", "removed")], ids=["declined", "refused"])
+def test_a_declined_or_refused_release_changes_neither_settings_nor_pods(
+    production: World, answer: str, node: str
+) -> None:
+    original = production.layout.config.read_text()
     if node == "removed":
-        # Somebody's other change, which would be applied together with the release.
+        # Another change of the settings, which the release would apply, too.
         production.set_config("honeydue:nodes.hetzner3", None)
-    was, before = production.layout.config.read_text(), snapshot(production)
+    settings, before = production.layout.config.read_text(), snapshot(production)
     try:
-        done = ops(production, "release", "--stack", "prod", "--web", "never-released", answer=answer)
-        assert done.returncode == 1
-        assert ("Server::hetzner3 would be deleted" in done.stdout) == (node == "removed")
-        assert production.layout.config.read_text() == was
+        refused = ops(production, "release", "--stack", "prod", "--web", "never-released", answer=answer)
+        assert refused.returncode == 1
+        assert ("Server::hetzner3 would be deleted" in refused.stdout) == (node == "removed")
+        assert production.layout.config.read_text() == settings
         assert snapshot(production) == before
     finally:
-        production.layout.config.write_text(kept)
+        production.layout.config.write_text(original)
 
 
-def test_a_failed_migration_keeps_the_old_pods_and_tells_its_log_and_both_ways_on(production: World) -> None:
-    was, before = production.layout.config.read_text(), snapshot(production)
+def test_a_failed_migration_keeps_the_old_pods_and_prints_its_log_and_the_next_commands(production: World) -> None:
+    settings, before = production.layout.config.read_text(), snapshot(production)
     (tag,) = images(production, "api")
     failed = ops(production, "release", "--stack", "prod", "--api", "bad-migration-2", "--yes")
     assert failed.returncode != 0
     assert "Traceback" not in failed.stdout
-    (job,) = (one["metadata"]["name"] for one in items(production, "jobs") if one["metadata"]["uid"] not in before.jobs)
-    told = failed.stdout.partition(f"Job {job}: BackoffLimitExceeded")[2]
-    assert LOG in told
-    assert "make release STACK=prod API=<its commit>" in told
+    (job,) = (job["metadata"]["name"] for job in items(production, "jobs") if job["metadata"]["uid"] not in before.jobs)
+    message = failed.stdout.partition(f"Job {job}: BackoffLimitExceeded")[2]
+    assert LOG in message
+    assert "make release STACK=prod API=<its commit>" in message
     after = snapshot(production)
     assert (after.pods, after.generations) == (before.pods, before.generations)
 
-    # The way back that it tells.
-    assert f"make release STACK=prod API={tag} WORKER={tag}" in told
-    back = ops(production, "release", "--stack", "prod", "--api", tag, "--worker", tag, "--yes")
-    assert back.returncode == 0, back.stdout
+    # The printed command restores the previous release.
+    assert f"make release STACK=prod API={tag} WORKER={tag}" in message
+    restored = ops(production, "release", "--stack", "prod", "--api", tag, "--worker", tag, "--yes")
+    assert restored.returncode == 0, restored.stdout
     after = snapshot(production)
     assert (after.pods, after.generations) == (before.pods, before.generations)
-    assert production.layout.config.read_text() == was
+    assert production.layout.config.read_text() == settings
 
 
-def test_a_migration_that_was_ended_by_its_deadline_has_no_log(production: World) -> None:
+def test_a_migration_that_exceeds_its_deadline_has_no_log(production: World) -> None:
     production.set_config("honeydue:database.migrationDeadlineSeconds", 10)
     (tag,) = images(production, "api")
     failed = ops(production, "release", "--stack", "prod", "--api", "hanging-migration-2", "--yes")
     production.set_config("honeydue:database.migrationDeadlineSeconds", 600)
     assert failed.returncode != 0
-    told = failed.stdout.partition("DeadlineExceeded: ")[2]
-    assert "its pod is deleted" in told
+    message = failed.stdout.partition("DeadlineExceeded: ")[2]
+    assert "its pod is deleted" in message
     assert ops(production, "release", "--stack", "prod", "--api", tag, "--yes").returncode == 0

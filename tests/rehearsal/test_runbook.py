@@ -1,4 +1,4 @@
-"""docs/runbook.md, command by command: each does in production's own world what the page says of it."""
+"""The commands of docs/runbook.md have the results that the page describes."""
 
 import json
 from collections.abc import Callable
@@ -10,116 +10,116 @@ from tests.rehearsal.cluster import Snapshot, items, rolled, snapshot, untouched
 from tests.rehearsal.runbook import blocks, headings, run
 
 PAGE = "runbook.md"
-ALL = {"api", "worker", "admin", "web", "redis"}
+ALL_APPS = {"api", "worker", "admin", "web", "redis"}
 BACKEND = {"api", "worker"}
 
 Section = Callable[[World, str], None]
 
 
-def rehearse(world: World, heading: str, **told: str) -> list[str]:
-    """Runs what the section has for the operator, and returns what each block printed."""
-    return [run(world, block, told) for block in blocks(PAGE, heading) if block.where == "operator"]
+def run_section(world: World, heading: str, **variables: str) -> list[str]:
+    """Runs the operator's blocks of a section. Returns the output of each block."""
+    return [run(world, block, variables) for block in blocks(PAGE, heading) if block.shell == "operator"]
 
 
 def assert_rolled(world: World, before: Snapshot, expected: set[str]) -> None:
-    """These alone have new pods, and no migration ran."""
+    """Only the pods of these apps were replaced, and no migration ran."""
     after = snapshot(world)
-    assert (rolled(before, after), untouched(before, after), after.jobs) == (expected, ALL - expected, before.jobs)
+    assert (rolled(before, after), untouched(before, after), after.jobs) == (expected, ALL_APPS - expected, before.jobs)
 
 
 def database_host(world: World) -> str:
-    (config,) = (one for one in items(world, "configmaps") if one["metadata"]["name"] == "honeydue-config")
+    (config,) = (config for config in items(world, "configmaps") if config["metadata"]["name"] == "honeydue-config")
     host: str = config["data"]["DB_HOST"]
     return host
 
 
-def look(world: World, heading: str) -> None:
-    (said,) = rehearse(world, heading)
+def inspect_cluster(world: World, heading: str) -> None:
+    (output,) = run_section(world, heading)
     for expected in ("ubuntu-8gb-nbg1-2", "api", "migrate", "No changes.", "Monthly cost: EUR 25.47"):
-        assert expected in said
+        assert expected in output
 
 
-def warm(world: World, heading: str) -> None:
+def check_pool(world: World, heading: str) -> None:
     before = snapshot(world)
-    told, ended = rehearse(world, heading)
-    assert told == "20 30m 0"
-    assert "successfully rolled out" in ended
+    limits, rollout = run_section(world, heading)
+    assert limits == "20 30m 0"
+    assert "successfully rolled out" in rollout
     assert len(before.pods["api"] & snapshot(world).pods["api"]) == len(before.pods["api"]) - 1
 
 
-def to_the_direct_host(world: World, heading: str) -> None:
+def switch_to_direct_host(world: World, heading: str) -> None:
     before = snapshot(world)
-    (said,) = rehearse(world, heading)
-    assert said.endswith(database_host(world))
+    (output,) = run_section(world, heading)
+    assert output.endswith(database_host(world))
     assert "-pooler" not in database_host(world)
     assert_rolled(world, before, BACKEND)
 
 
-def to_the_pooler(world: World, heading: str) -> None:
+def switch_to_pooler(world: World, heading: str) -> None:
     before = snapshot(world)
-    rehearse(world, heading)
+    run_section(world, heading)
     assert "-pooler" in database_host(world)
     assert_rolled(world, before, BACKEND)
 
 
-def migrate(world: World, heading: str) -> None:
+def run_migrations(world: World, heading: str) -> None:
     before = snapshot(world)
-    by_the_engine, goose, removed = rehearse(world, heading)
+    job_of_engine, job_by_hand, deletion = run_section(world, heading)
     after = snapshot(world)
     assert after.pods == before.pods
     assert len(after.jobs) == 1
     assert not after.jobs & before.jobs
-    assert by_the_engine.rstrip().splitlines()[-1].startswith("migrate-")
-    assert "job.batch/goose-by-hand condition met" in goose
-    assert "goose-by-hand" in removed
+    assert job_of_engine.rstrip().splitlines()[-1].startswith("migrate-")
+    assert "job.batch/goose-by-hand condition met" in job_by_hand
+    assert "goose-by-hand" in deletion
 
 
-def recover(world: World, heading: str) -> None:
+def recover_from_failed_migration(world: World, heading: str) -> None:
     before = snapshot(world)
     for app in ("api", "worker"):
         world.set_config(f"honeydue:images.{app}", "bad-migration-9")
     assert world.pulumi("up", "--yes", "--skip-preview", check=False).returncode != 0
     assert snapshot(world).pods == before.pods
-    rehearse(world, heading, TAG="mended-9")
+    run_section(world, heading, TAG="fixed-9")
     after = snapshot(world)
-    assert (rolled(before, after), untouched(before, after)) == (BACKEND, ALL - BACKEND)
-    assert all(one["status"].get("succeeded") == 1 for one in items(world, "jobs"))
+    assert (rolled(before, after), untouched(before, after)) == (BACKEND, ALL_APPS - BACKEND)
+    assert all(job["status"].get("succeeded") == 1 for job in items(world, "jobs"))
 
 
-def renew(world: World, heading: str) -> None:
-    def certificate() -> str:
-        held = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
-        (found,) = (one["id"] for one in held if one["urn"].endswith("OriginCaCertificate::origin"))
-        return str(found)
+def renew_origin_certificate(world: World, heading: str) -> None:
+    def certificate_id() -> str:
+        resources = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
+        (id_,) = (resource["id"] for resource in resources if resource["urn"].endswith("OriginCaCertificate::origin"))
+        return str(id_)
 
-    before, old = snapshot(world), certificate()
-    rehearse(world, heading)
-    assert certificate() != old
+    before, old = snapshot(world), certificate_id()
+    run_section(world, heading)
+    assert certificate_id() != old
     assert_rolled(world, before, set())
 
 
-def rotate(world: World, heading: str) -> None:
+def rotate_secret(world: World, heading: str) -> None:
     before = snapshot(world)
-    rehearse(world, heading)
+    run_section(world, heading)
     assert_rolled(world, before, BACKEND | {"redis"})
 
 
 SECTIONS: dict[str, Section] = {
-    "Inspect the cluster": look,
-    "Check the database connection pool": warm,
-    "Switch to the direct database host": to_the_direct_host,
-    "Switch back to the pooler": to_the_pooler,
-    "Run migrations by hand": migrate,
-    "Recover from a failed migration": recover,
-    "Renew the origin certificate": renew,
-    "Rotate a secret": rotate,
+    "Inspect the cluster": inspect_cluster,
+    "Check the database connection pool": check_pool,
+    "Switch to the direct database host": switch_to_direct_host,
+    "Switch back to the pooler": switch_to_pooler,
+    "Run migrations by hand": run_migrations,
+    "Recover from a failed migration": recover_from_failed_migration,
+    "Renew the origin certificate": renew_origin_certificate,
+    "Rotate a secret": rotate_secret,
 }
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
-def test_the_section_does_what_it_says(production: World, heading: str) -> None:
+def test_the_section_has_the_described_result(production: World, heading: str) -> None:
     SECTIONS[heading](production, heading)
 
 
-def test_no_section_is_forgotten() -> None:
+def test_every_section_has_a_test() -> None:
     assert headings(PAGE) == list(SECTIONS)

@@ -1,4 +1,4 @@
-"""The stack's state in a bucket (docs/ci.md), on a real object store: secrets, the lock, and a key that may only read."""
+"""The state in a bucket of a real object store (docs/ci.md): encryption, the lock, and a read-only key."""
 
 import subprocess
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from rehearsal.engine.installation import install
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
-from tests.rehearsal.bucket import BUCKET, KEY, KEY_ID, REGION, environment, project, recorder
+from tests.rehearsal.bucket import BUCKET, KEY, KEY_ID, REGION, environment, project, recording_store
 
-SECRET = "a-word-that-nobody-may-read"
+SECRET = "secret-value-of-a-test"
 LOCK_SECONDS = 60
 
 
@@ -39,15 +39,15 @@ class Stack:
 
     @property
     def objects(self) -> dict[str, str]:
-        """All that the bucket holds."""
+        """All objects of the bucket, by name."""
         data = self.layout.external_ca.parent / "data" / BUCKET
         return {str(file.relative_to(data)): file.read_text() for file in data.rglob("*") if file.is_file()}
 
-    def lock(self) -> bool:
+    def is_locked(self) -> bool:
         return any("/locks/" in name for name in self.objects)
 
-    def open_the_gate(self) -> None:
-        """The program's `up` goes on to its end."""
+    def allow_updates(self) -> None:
+        """Lets every `up` of the program complete."""
         (self.folder / "open").touch()
 
 
@@ -57,40 +57,42 @@ def object_store(layout: Layout, *, read_only: bool = False) -> ObjectStore:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Made as docs/ci.md says, with nothing applied yet."""
+    """A stack that is created with the commands of docs/ci.md, before its first `up`."""
     folder = tmp_path_factory.mktemp("state")
     layout = Layout(folder / "world")
     layout.make_folders()
     install(layout)
     try:
         with object_store(layout) as store:
-            made = Stack(layout=layout, endpoint=f"https://{store.endpoint}", folder=project(folder / "project"))
+            created = Stack(layout=layout, endpoint=f"https://{store.endpoint}", folder=project(folder / "project"))
             for command in (["login"], ["stack", "init", "prod"], ["config", "set", "--secret", "word", SECRET]):
-                done = made.pulumi(*command)
-                assert done.returncode == 0, done.stderr
-            yield made
+                completed = created.pulumi(*command)
+                assert completed.returncode == 0, completed.stderr
+            yield created
     finally:
         processes.stop(layout)
 
 
-def test_while_one_deploys_another_is_refused_and_told_who(stack: Stack) -> None:
+def test_a_second_update_is_refused_and_the_message_names_the_lock_holder(stack: Stack) -> None:
     first = stack.start("up", "--yes", "--skip-preview")
-    Retrying(retry=retry_if_result(lambda held: not held), stop=stop_after_delay(LOCK_SECONDS), wait=wait_fixed(0.1))(
-        stack.lock
-    )
+    Retrying(
+        retry=retry_if_result(lambda is_locked: not is_locked),
+        stop=stop_after_delay(LOCK_SECONDS),
+        wait=wait_fixed(0.1),
+    )(stack.is_locked)
     second = stack.pulumi("up", "--yes", "--skip-preview")
     assert second.returncode != 0
     assert "the stack is currently locked by 1 lock(s)" in second.stderr
     assert f"(pid {first.pid})" in second.stderr
-    stack.open_the_gate()
-    said, _ = first.communicate()
-    assert first.returncode == 0, said
-    assert not stack.lock()
+    stack.allow_updates()
+    output, _ = first.communicate()
+    assert first.returncode == 0, output
+    assert not stack.is_locked()
     assert stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes").returncode == 0
 
 
 def test_no_secret_is_in_the_bucket_in_plain_text(stack: Stack) -> None:
-    stack.open_the_gate()
+    stack.allow_updates()
     assert stack.pulumi("up", "--yes", "--skip-preview").returncode == 0
     password = stack.pulumi("stack", "output", "password", "--show-secrets").stdout.strip()
     assert len(password) == 32
@@ -98,25 +100,25 @@ def test_no_secret_is_in_the_bucket_in_plain_text(stack: Stack) -> None:
     assert [name for name, text in stack.objects.items() if password in text or SECRET in text] == []
 
 
-def test_without_the_passphrase_the_bucket_alone_opens_nothing(stack: Stack) -> None:
-    refused = stack.pulumi("stack", "output", "--show-secrets", PULUMI_CONFIG_PASSPHRASE="a-guess")
+def test_secrets_cannot_be_decrypted_without_the_passphrase(stack: Stack) -> None:
+    refused = stack.pulumi("stack", "output", "--show-secrets", PULUMI_CONFIG_PASSPHRASE="wrong")
     assert refused.returncode != 0
     assert "incorrect passphrase" in refused.stderr
 
 
-def test_a_wrong_key_is_refused(stack: Stack) -> None:
-    refused = stack.pulumi("stack", "ls", AWS_SECRET_ACCESS_KEY="a-guess")
+def test_a_wrong_access_key_is_refused(stack: Stack) -> None:
+    refused = stack.pulumi("stack", "ls", AWS_SECRET_ACCESS_KEY="wrong")
     assert refused.returncode != 0
     assert "SignatureDoesNotMatch" in refused.stderr
 
 
-def test_a_key_that_may_only_read_previews_and_cannot_deploy(stack: Stack) -> None:
-    stack.open_the_gate()
+def test_a_read_only_key_allows_previews_and_no_update(stack: Stack) -> None:
+    stack.allow_updates()
     assert stack.pulumi("up", "--yes", "--skip-preview").returncode == 0
     with object_store(stack.layout, read_only=True) as store:
         reader = Stack(layout=stack.layout, endpoint=f"https://{store.endpoint}", folder=stack.folder)
         before = reader.objects
-        # What a job does first: its own identity into the checkout's settings.
+        # A CI job first sets its own kubeconfig, as a secret.
         assert reader.pulumi("config", "set", "--secret", "word", SECRET).returncode == 0
         assert reader.pulumi("preview", "--refresh", "--expect-no-changes").returncode == 0
         refused = reader.pulumi("up", "--yes", "--skip-preview")
@@ -125,11 +127,14 @@ def test_a_key_that_may_only_read_previews_and_cannot_deploy(stack: Stack) -> No
         assert reader.objects == before
 
 
-def test_what_backblaze_refuses_is_not_sent(stack: Stack) -> None:
-    """It takes no checksum header and no trailer (https://www.backblaze.com/docs/cloud-storage-s3-compatible-api)."""
-    with recorder() as (endpoint, written):
+def test_no_header_that_backblaze_refuses_is_sent(stack: Stack) -> None:
+    """Backblaze refuses checksum headers and trailers.
+
+    Source: https://www.backblaze.com/docs/cloud-storage-s3-compatible-api
+    """
+    with recording_store() as (endpoint, writes):
         Stack(layout=stack.layout, endpoint=endpoint, folder=stack.folder).pulumi("stack", "init", "another")
-    assert written
-    for headers in written:
+    assert writes
+    for headers in writes:
         assert [name for name in headers if "checksum" in name or name == "x-amz-trailer"] == []
         assert "TRAILER" not in headers["x-amz-content-sha256"]

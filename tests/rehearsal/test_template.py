@@ -1,4 +1,4 @@
-"""A clone of a prepared world: nothing looks changed in it, it stands beside others, and it leaves nothing behind."""
+"""A clone of a template has no pending change, runs at the same time as other clones, and leaves nothing behind."""
 
 import os
 import re
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
@@ -18,8 +17,9 @@ from rehearsal.processes import processes
 from rehearsal.world import template
 from rehearsal.world.template import Template
 from rehearsal.world.world import World
-from tests.rehearsal.cluster import NAMESPACE, everything
+from tests.rehearsal.cluster import NAMESPACE, all_objects
 from tests.rehearsal.templates import PRODUCTION, start
+from tests.retry import attempts
 from tools.cache import cache_folder
 
 UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1])).up()"
@@ -40,66 +40,66 @@ Template(name="killed", prepare=prepare).clone(Path(sys.argv[1]))
 def clones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
     """Two clones of one template, started at the same time."""
     folder = tmp_path_factory.mktemp("clones")
-    worlds = [PRODUCTION.clone(folder / name) for name in ("one", "other")]
+    worlds = [PRODUCTION.clone(folder / name) for name in ("first", "second")]
     try:
-        with subprocess.Popen([sys.executable, "-c", UP, str(worlds[1].layout.folder)], cwd=CHECKOUT) as beside:
+        with subprocess.Popen([sys.executable, "-c", UP, str(worlds[1].layout.folder)], cwd=CHECKOUT) as starter:
             worlds[0].up()
-        assert beside.returncode == 0
+        assert starter.returncode == 0
         yield worlds
     finally:
         for world in worlds:
             world.down()
 
 
-def test_the_first_preview_is_empty_and_a_refresh_finds_nothing(clones: list[World]) -> None:
-    one, other = clones
-    one.pulumi("preview", "--expect-no-changes", "--diff")
-    other.pulumi("preview", "--refresh", "--expect-no-changes", "--diff")
+def test_a_preview_and_a_refresh_of_a_clone_find_no_change(clones: list[World]) -> None:
+    first, second = clones
+    first.pulumi("preview", "--expect-no-changes", "--diff")
+    second.pulumi("preview", "--refresh", "--expect-no-changes", "--diff")
 
 
 def test_clones_share_neither_ports_nor_objects(clones: list[World]) -> None:
-    one, other = clones
-    assert not set(one.ports().values()) & set(other.ports().values())
-    before = everything(other)
-    assert everything(one).keys() == before.keys()
-    one.kubectl("create", "configmap", "only-here", "-n", NAMESPACE)
-    one.kubectl("delete", "deployment", "web", "-n", NAMESPACE)
-    assert everything(other) == before
+    first, second = clones
+    assert not set(first.ports().values()) & set(second.ports().values())
+    before = all_objects(second)
+    assert all_objects(first).keys() == before.keys()
+    first.kubectl("create", "configmap", "only-here", "-n", NAMESPACE)
+    first.kubectl("delete", "deployment", "web", "-n", NAMESPACE)
+    assert all_objects(second) == before
 
 
-def test_what_kwok_plays_goes_on_in_a_clone(clones: list[World]) -> None:
+def test_kwok_runs_in_a_clone(clones: list[World]) -> None:
     world = clones[1]
     world.kubectl("rollout", "restart", "deployment/api", "-n", NAMESPACE)
     world.kubectl("rollout", "status", "deployment/api", "-n", NAMESPACE, "--timeout=60s")
     assert "simulated by kwok" in world.kubectl("logs", "deployment/api", "-n", NAMESPACE)
 
 
-def test_no_path_of_the_template_or_of_another_clone_stands_in_a_clone(clones: list[World]) -> None:
+def test_no_file_of_a_clone_contains_a_path_of_the_template_or_of_another_clone(clones: list[World]) -> None:
     others = [str(template.folder()).encode(), str(clones[0].layout.folder).encode()]
-    # A clone's own programs stand in the cache too, under other names; and the state tells from which line a resource came.
+    # The programs in the cache have paths of their own. The state contains the source position of every resource.
     files = [file for file in clones[1].layout.folder.rglob("*") if file.is_file() and not file.is_symlink()]
     texts = {file: re.sub(rb'"sourcePosition":"[^"]*"', b"", file.read_bytes()) for file in files}
     assert [file for file, text in texts.items() if any(path in text for path in others)] == []
 
 
-# The last test of these clones: one of them is gone after it.
-def test_a_killed_clone_starts_at_its_own_ports_again_and_leaves_nothing_behind(clones: list[World]) -> None:
-    one, other = clones
-    ports = other.ports()
-    for process in processes.running(other.layout):
+# This test must be the last one with these clones, because it removes one of them.
+def test_a_killed_clone_restarts_with_its_ports_and_down_removes_it(clones: list[World]) -> None:
+    first, second = clones
+    ports = second.ports()
+    for process in processes.running(second.layout):
         process.kill()
-    other.up()
-    assert other.ports() == ports
-    assert other.down()
-    assert processes.running(other.layout) == []
-    assert not other.layout.folder.exists()
-    assert not other.down()
-    assert one.is_up()
+    second.up()
+    assert second.ports() == ports
+    assert second.down()
+    assert processes.running(second.layout) == []
+    assert not second.layout.folder.exists()
+    assert not second.down()
+    assert first.is_up()
 
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Without templates, and with the programs of the usual one."""
+    """A cache with the same programs, and without templates."""
     cache = tmp_path / "cache"
     cache.mkdir()
     for program in cache_folder().iterdir():
@@ -109,7 +109,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache
 
 
-def test_a_killed_preparation_leaves_no_template_and_the_next_one_starts_anew(own_cache: Path, tmp_path: Path) -> None:
+def test_a_killed_preparation_leaves_no_template_and_the_next_one_starts_from_scratch(
+    own_cache: Path, tmp_path: Path
+) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
     starter = subprocess.Popen(
@@ -124,32 +126,32 @@ def test_a_killed_preparation_leaves_no_template_and_the_next_one_starts_anew(ow
     assert starter.stdout.readline() == "started\n"
     starter.send_signal(signal.SIGKILL)
     starter.communicate()
-    (half,) = (own_cache / "worlds").glob(".building-*/world")
-    for attempt in Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.05), reraise=True):
+    (unfinished,) = (own_cache / "worlds").glob(".building-*/world")
+    for attempt in attempts(seconds=10):
         with attempt:
-            assert processes.running(Layout(half)) == []
+            assert processes.running(Layout(unfinished)) == []
     assert list((own_cache / "worlds").glob("[!.]*")) == []
 
-    made: list[Path] = []
+    prepared: list[Path] = []
 
     def prepare(world: World) -> None:
         start(world)
-        made.append(world.layout.folder)
+        prepared.append(world.layout.folder)
 
-    again = Template(name="killed", prepare=prepare)
-    # The killed one's place, as if both preparations had one source.
-    shutil.move(half.parent, again.path.with_name(f".building-{again.path.name}"))
-    (again.path.with_name(f".building-{again.path.name}") / "world" / "of-the-killed-one").touch()
-    world = again.clone(tmp_path / "clone")
-    assert len(made) == 1
-    assert not list(world.layout.folder.glob("of-the-killed-one"))
-    assert [one for one in (own_cache / "worlds").iterdir() if one.is_dir()] == [again.path]
-    assert not list(again.path.glob("of-the-killed-one"))
+    second = Template(name="killed", prepare=prepare)
+    # Moves the unfinished template to the place of the second one, as if both had the same key.
+    shutil.move(unfinished.parent, second.path.with_name(f".building-{second.path.name}"))
+    (second.path.with_name(f".building-{second.path.name}") / "world" / "unfinished").touch()
+    world = second.clone(tmp_path / "clone")
+    assert len(prepared) == 1
+    assert not list(world.layout.folder.glob("unfinished"))
+    assert [path for path in (own_cache / "worlds").iterdir() if path.is_dir()] == [second.path]
+    assert not list(second.path.glob("unfinished"))
 
-    with pytest.raises(RehearsalError, match="it broke"):
-        Template(name="broken", prepare=broken).clone(tmp_path / "broken")
-    assert [one for one in (own_cache / "worlds").iterdir() if one.is_dir()] == [again.path]
+    with pytest.raises(RehearsalError, match="preparation failed"):
+        Template(name="broken", prepare=fail).clone(tmp_path / "broken")
+    assert [path for path in (own_cache / "worlds").iterdir() if path.is_dir()] == [second.path]
 
 
-def broken(_: World) -> None:
-    raise RehearsalError("it broke")
+def fail(_: World) -> None:
+    raise RehearsalError("preparation failed")

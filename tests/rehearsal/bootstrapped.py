@@ -1,26 +1,26 @@
-"""A world whose cluster the program founds, and what the tests ask of its machines."""
+"""A world whose cluster the program bootstraps, and functions that inspect its machines."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying
 
 from rehearsal.control_plane.kubectl import Kubectl
-from rehearsal.errors import RehearsalError
 from rehearsal.machines.etcd import Etcd, EtcdError, Member
 from rehearsal.machines.machine import Machine
 from rehearsal.world.world import World
 from tests.recipes import checkout_with
+from tests.retry import ERRORS, attempts
 
 HOSTNAMES = {"hetzner1": "ubuntu-8gb-nbg1-2", "hetzner2": "ubuntu-8gb-nbg1-1", "hetzner3": "ubuntu-8gb-nbg1-3"}
-PATIENCE = 120
+TIMEOUT_SECONDS = 120
 
 
 @contextmanager
-def founded(folder: Path) -> Iterator[World]:
-    """The settings as docs/architecture.md changes them, on an empty account, and one `up`."""
-    with World(folder / "founded", project=checkout_with("Bootstrap a new cluster", folder / "project")) as world:
+def bootstrapped_world(folder: Path) -> Iterator[World]:
+    """Applies the settings of "Bootstrap a new cluster" (docs/architecture.md) in an empty account."""
+    with World(folder / "bootstrapped", project=checkout_with("Bootstrap a new cluster", folder / "project")) as world:
         world.pulumi("up", "--yes", "--skip-preview")
         yield world
 
@@ -30,22 +30,17 @@ def machine(world: World, alias: str) -> Machine:
 
 
 def kubectl(world: World, alias: str) -> Kubectl:
-    """By the API server of that machine alone."""
+    """A kubectl that uses the API server of this machine only."""
     return Kubectl(machine(world, alias).kubeconfig)
 
 
-def patiently() -> Retrying:
-    """Until what is asserted inside is true. An API server that starts refuses connections for a while."""
-    return Retrying(
-        retry=retry_if_exception_type((AssertionError, EtcdError, RehearsalError)),
-        stop=stop_after_delay(PATIENCE),
-        wait=wait_fixed(0.5),
-        reraise=True,
-    )
+def cluster_attempts() -> Retrying:
+    """Attempts for a `for` loop. An API server and etcd refuse connections while they start."""
+    return attempts(seconds=TIMEOUT_SECONDS, errors=(*ERRORS, EtcdError))
 
 
 def members(world: World, alias: str) -> Sequence[Member]:
-    """Whom the etcd of that machine calls its cluster."""
+    """The members of the etcd cluster, as the etcd of this machine lists them."""
     server = machine(world, alias).root / "var/lib/rancher/k3s/server"
     clusters = kubectl(world, alias).run_json("config", "view")["clusters"]
     assert clusters, f"{alias} has not written its kubeconfig yet"
@@ -53,19 +48,19 @@ def members(world: World, alias: str) -> Sequence[Member]:
     return Etcd(url=f"{address}:2379", pki=server / "tls").members()
 
 
-def await_whole(world: World) -> None:
-    """Every machine agrees that there are three members and no other, all of them started and with a vote, and three ready nodes."""
-    for attempt in patiently():
+def wait_for_cluster(world: World) -> None:
+    """Waits until every machine lists the same three voting etcd members, and all three nodes are Ready."""
+    for attempt in cluster_attempts():
         with attempt:
             for alias in HOSTNAMES:
-                found = members(world, alias)
-                assert sorted(one.name.rsplit("-", 1)[0] for one in found) == sorted(HOSTNAMES.values())
-                assert not any(one.learner for one in found)
+                listed = members(world, alias)
+                assert sorted(member.name.rsplit("-", 1)[0] for member in listed) == sorted(HOSTNAMES.values())
+                assert not any(member.learner for member in listed)
             nodes = kubectl(world, "hetzner2").run_json("get", "nodes")["items"]
             ready = [
                 node
                 for node in nodes
-                for one in node["status"]["conditions"]
-                if (one["type"], one["status"]) == ("Ready", "True")
+                for condition in node["status"]["conditions"]
+                if (condition["type"], condition["status"]) == ("Ready", "True")
             ]
             assert sorted(node["metadata"]["name"] for node in ready) == sorted(HOSTNAMES.values())

@@ -1,4 +1,4 @@
-"""The rehearsal as CI and as the reader, who are no administrators: what they need works, what guards the product is refused."""
+"""The service accounts deployer and viewer can do what CI needs, and cannot change what protects the cluster."""
 
 import json
 import re
@@ -15,11 +15,11 @@ from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
 from tests.rehearsal.operator import ops
 
 NO_SECRETS = ("--exclude", "urn:pulumi:prod::honeydue::**kubernetes:core/v1:Secret::*")
-"""The reader may not read Secrets, so its refresh leaves them out."""
+"""The viewer has no right to read Secrets, so its refresh excludes them."""
 
 
 def kubeconfig(world: World, account: str) -> str:
-    """As CI gets it: the cluster's address and authority, and a token of the account."""
+    """The kubeconfig of CI: address and CA of the cluster, and a token of the service account."""
     config = yaml.safe_load(world.layout.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": world.kubectl("create", "token", account, "--namespace=kube-system").strip()}
     return yaml.safe_dump(config)
@@ -27,7 +27,7 @@ def kubeconfig(world: World, account: str) -> str:
 
 @contextmanager
 def acting_as(world: World, account: str) -> Iterator[None]:
-    """The stack's kubeconfig is this account's meanwhile."""
+    """Sets the kubeconfig of the stack to this service account. Restores the administrator's afterwards."""
     set_kubeconfig(world.layout, kubeconfig(world, account))
     try:
         yield
@@ -36,27 +36,25 @@ def acting_as(world: World, account: str) -> Iterator[None]:
 
 
 def changes(world: World, *arguments: str) -> dict[str, str]:
-    """What a preview would do, by resource; that another kubeconfig is in use is a change of the provider, and no other."""
-    said = json.loads(world.pulumi("preview", "--json", *arguments).stdout)
+    """The planned operations by resource, without the provider, which changes with the kubeconfig."""
+    preview = json.loads(world.pulumi("preview", "--json", *arguments).stdout)
     steps = {
-        step["urn"].split("::", 2)[2]: step["op"] for step in said["steps"] if step["op"] not in {"same", "refresh"}
+        step["urn"].split("::", 2)[2]: step["op"] for step in preview["steps"] if step["op"] not in {"same", "refresh"}
     }
     return {urn: op for urn, op in steps.items() if "pulumi:providers:kubernetes" not in urn}
 
 
-def may(world: World, account: str, *question: str) -> bool:
-    """What the API server itself answers."""
+def may(world: World, account: str, *action: str) -> bool:
+    """Whether the API server allows the action (`kubectl auth can-i`)."""
+    user = f"--as=system:serviceaccount:kube-system:{account}"
     try:
-        return (
-            world.kubectl("auth", "can-i", *question, f"--as=system:serviceaccount:kube-system:{account}").strip()
-            == "yes"
-        )
+        return world.kubectl("auth", "can-i", *action, user).strip() == "yes"
     except RehearsalError:
-        # Its exit code says no.
+        # The answer "no" has a non-zero exit code.
         return False
 
 
-def test_the_deployer_brings_the_stack_up_to_date_and_releases(production: World) -> None:
+def test_the_deployer_applies_the_program_and_releases(production: World) -> None:
     with acting_as(production, "deployer"):
         assert changes(production, "--refresh") == {}
         production.pulumi("up", "--yes", "--skip-preview")
@@ -69,23 +67,24 @@ def test_the_deployer_brings_the_stack_up_to_date_and_releases(production: World
         after = snapshot(production)
     assert rolled(before, after) == {"api", "worker", "web"}
     assert len(after.jobs - before.jobs) == 1
-    assert all(one["status"].get("succeeded") == 1 for one in items(production, "jobs"))
+    assert all(job["status"].get("succeeded") == 1 for job in items(production, "jobs"))
 
 
-def test_the_deployer_cannot_touch_what_guards_the_product(production: World) -> None:
+def test_the_deployer_cannot_change_the_admission_policies(production: World) -> None:
     with acting_as(production, "deployer"):
-        production.set_config("honeydue:images.redis", "valkey:8")  # another repository: a change of admission
+        # The admission policies name the repository of this image.
+        production.set_config("honeydue:images.redis", "valkey:8")
         refused = production.pulumi("up", "--yes", "--skip-preview", check=False)
         production.set_config("honeydue:images.redis", "redis:7-alpine")
     assert refused.returncode != 0
     assert 'cannot patch resource "validatingadmissionpolicies"' in refused.stdout + refused.stderr
 
 
-def test_the_reader_previews_a_release_and_finds_drift(production: World) -> None:
+def test_the_viewer_previews_a_release_and_detects_drift(production: World) -> None:
     production.pulumi("up", "--yes", "--skip-preview")
     with acting_as(production, "viewer"):
         assert changes(production, "--refresh", *NO_SECRETS) == {}
-        production.set_config("honeydue:images.web", "seen-by-the-reader")
+        production.set_config("honeydue:images.web", "previewed-by-the-viewer")
         assert [urn.split("::")[-1] for urn in changes(production, *NO_SECRETS)] == ["web"]
         production.set_config("honeydue:images.web", "released-by-ci")
         production.kubectl("scale", "deployment/admin", "--replicas=2", f"--namespace={NAMESPACE}")
@@ -95,10 +94,10 @@ def test_the_reader_previews_a_release_and_finds_drift(production: World) -> Non
     assert re.search(r"Deployment::admin +spec\.replicas +1 +2", drifted.stdout)
 
 
-def test_the_reader_changes_nothing(production: World) -> None:
+def test_the_viewer_cannot_apply_a_release(production: World) -> None:
     before = snapshot(production)
     with acting_as(production, "viewer"):
-        production.set_config("honeydue:images.web", "wished-by-the-reader")
+        production.set_config("honeydue:images.web", "refused-to-the-viewer")
         refused = production.pulumi("up", "--yes", "--skip-preview", check=False)
         production.set_config("honeydue:images.web", "released-by-ci")
     assert refused.returncode != 0
@@ -107,12 +106,12 @@ def test_the_reader_changes_nothing(production: World) -> None:
 
 
 @pytest.mark.parametrize("account", ["deployer", "viewer"])
-def test_neither_climbs(production: World, account: str) -> None:
-    inside = f"--namespace={NAMESPACE}"
+def test_deployer_and_viewer_cannot_escalate_their_rights(production: World, account: str) -> None:
+    in_namespace = f"--namespace={NAMESPACE}"
     for refused in (
-        ("create", "pods", inside),
-        ("create", "pods/exec", inside),
-        ("create", "rolebindings", inside),
+        ("create", "pods", in_namespace),
+        ("create", "pods/exec", in_namespace),
+        ("create", "rolebindings", in_namespace),
         ("create", "serviceaccounts/token", "--namespace=kube-system"),
         ("patch", "helmchartconfigs.helm.cattle.io", "--namespace=kube-system"),
         ("create", "deployments", "--namespace=kube-system"),
@@ -122,5 +121,5 @@ def test_neither_climbs(production: World, account: str) -> None:
         ("impersonate", "users"),
     ):
         assert not may(production, account, *refused), refused
-    assert may(production, account, "get", "deployments", inside)
-    assert may(production, account, "get", "secrets", inside) == (account == "deployer")
+    assert may(production, account, "get", "deployments", in_namespace)
+    assert may(production, account, "get", "secrets", in_namespace) == (account == "deployer")

@@ -1,0 +1,121 @@
+"""The program bootstraps a cluster in an empty account, and the cluster survives the loss of any server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rehearsal.clouds import existing
+from rehearsal.clouds.hetzner.common import SERVER
+from rehearsal.world.world import World
+from tests.rehearsal.bootstrapped import HOSTNAMES, bootstrapped_world, cluster_attempts, machine, wait_for_cluster
+from tests.rehearsal.cluster import items
+
+UP = ("up", "--yes", "--skip-preview")
+TLS = "var/lib/rancher/k3s/server/tls"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with bootstrapped_world(tmp_path_factory.mktemp("worlds")) as world:
+        yield world
+
+
+def cluster_ca(world: World, alias: str) -> bytes:
+    return (machine(world, alias).root / TLS / "server-ca.crt").read_bytes()
+
+
+def cluster_id(world: World) -> str:
+    """The UID of the namespace kube-system, which identifies a cluster."""
+    uid: str = world.kubectl_json("get", "namespace", "kube-system")["metadata"]["uid"]
+    return uid
+
+
+def replace_server(world: World, alias: str) -> None:
+    """Replaces a server with the operator's commands."""
+    world.set_config("honeydue:replacing", alias)
+    world.pulumi(*UP, "--replace", f"**:Server::{alias}")
+    world.set_config("honeydue:replacing", None)
+
+
+def test_one_up_in_an_empty_account_creates_a_cluster_with_ready_apps(world: World) -> None:
+    ready = {
+        deployment["metadata"]["name"]: deployment["status"].get("availableReplicas")
+        for deployment in items(world, "deployments")
+    }
+    assert ready.keys() == {"api", "worker", "admin", "web", "redis"}
+    assert all(ready.values())
+
+
+def test_the_generated_kubeconfig_has_the_rights_of_an_administrator(world: World) -> None:
+    user = world.kubectl_json("auth", "whoami")["status"]["userInfo"]
+    assert (user["username"], "system:masters" in user["groups"]) == ("system:admin", True)
+    assert world.outputs()["kubeconfig"] == "[secret]"
+
+
+def test_three_servers_form_one_etcd_cluster(world: World) -> None:
+    wait_for_cluster(world)
+    assert len({cluster_ca(world, alias) for alias in HOSTNAMES}) == 1
+
+
+def test_secrets_are_encrypted_in_etcd(world: World) -> None:
+    server = machine(world, "hetzner3").root / "var/lib/rancher/k3s/server"
+    world.kubectl(
+        "create", "secret", "generic", "encrypted", "--namespace=default", "--from-literal=word=in-plain-text"
+    )
+    log = b"".join(file.read_bytes() for file in (server / "db/etcd").rglob("*.wal"))
+    assert b"/registry/secrets/default/encrypted" in log
+    assert b"in-plain-text" not in log
+
+
+def test_a_second_up_changes_nothing_and_no_secret_of_the_user_data_is_shown_or_stored(world: World) -> None:
+    output = world.pulumi(*UP, "--diff", "--expect-no-changes").stdout
+    root = machine(world, "hetzner1").root
+    secrets = [(root / "etc/honeydue/k3s-token").read_text().strip().rpartition(":")[2]]
+    secrets += [file.read_text().splitlines()[1] for file in (root / TLS).rglob("*-ca.key")]
+    assert len(secrets) == 6
+    files = [*world.layout.clouds.glob("*.json"), *world.layout.backend.rglob("*.json*")]
+    texts = output + "".join(file.read_text(errors="replace") for file in files)
+    assert [secret[:8] for secret in secrets if secret in texts] == []
+
+
+@pytest.mark.parametrize("alias", ["hetzner1", "hetzner3"])
+def test_the_cluster_keeps_its_data_when_a_server_is_replaced(world: World, alias: str) -> None:
+    before, ca = cluster_id(world), cluster_ca(world, alias)
+    password = (machine(world, alias).root / "etc/rancher/node/password").read_text()
+    world.kubectl("create", "configmap", f"before-{alias}", "--namespace=default")
+    replace_server(world, alias)
+    wait_for_cluster(world)
+    world.kubectl("get", "configmap", f"before-{alias}", "--namespace=default")
+    assert cluster_id(world) == before
+    assert cluster_ca(world, alias) == ca
+    assert (machine(world, alias).root / "etc/rancher/node/password").read_text() != password
+
+
+def test_a_deleted_server_is_created_again_and_joins(world: World) -> None:
+    existing.remove(world.layout.clouds, SERVER, HOSTNAMES["hetzner2"])
+    assert not machine(world, "hetzner2").folder.exists()
+    world.pulumi(*UP, "--refresh", "--run-program")
+    wait_for_cluster(world)
+
+
+def test_a_replaced_init_node_waits_for_its_peers_and_bootstraps_no_second_cluster(world: World) -> None:
+    before = cluster_id(world)
+    for alias in ("hetzner2", "hetzner3"):
+        machine(world, alias).stop()
+    file_of_old_machine = machine(world, "hetzner1").folder / "old-machine"
+    file_of_old_machine.touch()
+    world.set_config("honeydue:replacing", "hetzner1")
+    engine = world.start_pulumi(*UP, "--replace", "**:Server::hetzner1")
+    log = machine(world, "hetzner1").logs / "k3s.log"
+    for attempt in cluster_attempts():
+        with attempt:
+            assert not file_of_old_machine.exists()
+            assert log.exists()
+            assert "waits for a server of its cluster" in log.read_text()
+    assert not (machine(world, "hetzner1").root / "var/lib/rancher/k3s/server/db").exists()
+    for alias in ("hetzner2", "hetzner3"):
+        machine(world, alias).start()
+    output, _ = engine.communicate(timeout=300)
+    assert engine.returncode == 0, output
+    wait_for_cluster(world)
+    assert cluster_id(world) == before
