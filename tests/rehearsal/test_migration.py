@@ -37,7 +37,7 @@ def test_a_failed_migration_keeps_the_old_pods_and_the_next_up_recovers(producti
     failed = production.pulumi("up", "--yes", "--skip-preview", check=False)
     assert failed.returncode != 0
     output = failed.stdout + failed.stderr
-    assert "the old ones keep serving" in output
+    assert "the old pods continue to serve" in output
     (job,) = (job["metadata"]["name"] for job in items(production, "jobs") if job["metadata"]["uid"] not in before.jobs)
     assert f"kubectl -n honeydue logs job/{job}" in output
     assert "Traceback" not in output
