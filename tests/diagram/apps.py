@@ -6,7 +6,7 @@ from tests.diagram import external
 from tests.diagram.d2 import arrow, box, container
 from tests.diagram.request_path import CLUSTER, TRAEFIK, backends
 from tests.unit.capture import Capture
-from tests.unit.manifests import Object, of
+from tests.unit.manifests import Object, of_kind
 
 APP = "app.kubernetes.io/name"
 NAMESPACE = f"{CLUSTER}.namespace"
@@ -20,9 +20,9 @@ class Apps:
     def __init__(self, program: Capture, objects: Sequence[Object]) -> None:
         self._program = program
         self._objects = objects
-        workloads = [workload for kind in ("Deployment", "Job") for workload in of(objects, kind)]
+        workloads = [workload for kind in ("Deployment", "Job") for workload in of_kind(objects, kind)]
         self._workloads = {workload["metadata"]["name"]: workload for workload in workloads}
-        (config,) = of(objects, "ConfigMap")
+        (config,) = of_kind(objects, "ConfigMap")
         self._environment: Mapping[str, str] = config["data"]
         self._connections = {name: frozenset(self._connections_of(name)) for name in self._workloads}
         self._jobs = {name: self._jobs_before(name) for name in self._workloads}
@@ -47,7 +47,7 @@ class Apps:
     def _connections_of(self, name: str) -> Iterator[tuple[str, str]]:
         """Destination and port of each connection of a workload. DNS is left out, as every app uses it."""
         pod = self._workloads[name]["spec"]["template"]["spec"]["containers"][0]
-        for policy in of(self._objects, "NetworkPolicy"):
+        for policy in of_kind(self._objects, "NetworkPolicy"):
             if policy["spec"]["podSelector"].get("matchLabels", {}).get(APP) != name:
                 continue
             for rule in policy["spec"].get("egress", []):
@@ -65,7 +65,7 @@ class Apps:
             for registration in self._program.registrations
             if registration.name == name and registration.kind == self._workloads[name]["kind"]
         )
-        jobs = {job.urn: job.name for job in self._program.of("Job")}
+        jobs = {job.urn: job.name for job in self._program.resources("Job")}
         return frozenset(jobs[urn] for urn in workload.request.dependencies if urn in jobs)
 
     def _is_grouped(self, name: str) -> bool:
@@ -105,7 +105,7 @@ class Apps:
         """The size of a workload's volume claims."""
         sizes = {
             claim["metadata"]["name"]: claim["spec"]["resources"]["requests"]["storage"]
-            for claim in of(self._objects, "PersistentVolumeClaim")
+            for claim in of_kind(self._objects, "PersistentVolumeClaim")
         }
         volumes = self._workloads[name]["spec"]["template"]["spec"].get("volumes", [])
         return ", ".join(

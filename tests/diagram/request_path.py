@@ -6,7 +6,7 @@ import yaml
 
 from tests.diagram.d2 import arrow, box, quoted, table
 from tests.unit.capture import Capture
-from tests.unit.manifests import Object, of
+from tests.unit.manifests import Object, of_kind
 
 CLUSTER = "cluster"
 FIREWALL, NODES, TRAEFIK = (f"{CLUSTER}.{name}" for name in ("firewall", "nodes", "traefik"))
@@ -18,20 +18,20 @@ APEX = "the apex"
 
 def short_names(hosts: Iterable[str], program: Capture) -> str:
     """The hosts without the domain, for example "admin., api., the apex"."""
-    domain = min((record.inputs["name"] for record in program.of("DnsRecord")), key=len)
+    domain = min((record.inputs["name"] for record in program.resources("DnsRecord")), key=len)
     names = {host.removesuffix(domain) or APEX for host in hosts}
     return ", ".join(sorted(names, key=lambda name: (name == APEX, name)))
 
 
 def cloudflare(program: Capture) -> Iterator[str]:
     """Cloudflare and its clients."""
-    records = [record.inputs["name"] for record in program.of("DnsRecord") if record.inputs["proxied"]]
-    settings = {setting.inputs["settingId"]: setting.inputs["value"] for setting in program.of("ZoneSetting")}
+    records = [record.inputs["name"] for record in program.resources("DnsRecord") if record.inputs["proxied"]]
+    settings = {setting.inputs["settingId"]: setting.inputs["value"] for setting in program.resources("ZoneSetting")}
     to_visitors = [f"TLS ≥ {settings['min_tls_version']}"]
     if settings["always_use_https"] == "on":
         to_visitors.append("always HTTPS")
     to_nodes = [SSL_MODES[settings["ssl"]]]
-    if all(pulls.inputs["enabled"] for pulls in program.of("AuthenticatedOriginPullsSettings")):
+    if all(pulls.inputs["enabled"] for pulls in program.resources("AuthenticatedOriginPullsSettings")):
         to_nodes.append("our client certificate")
     yield from table(
         "cloudflare",
@@ -42,7 +42,7 @@ def cloudflare(program: Capture) -> Iterator[str]:
             ("to the nodes", ", ".join(to_nodes)),
         ],
     )
-    years = int(program.one("OriginCaCertificate", "origin").inputs["requestedValidity"]) // DAYS_A_YEAR
+    years = int(program.resource("OriginCaCertificate", "origin").inputs["requestedValidity"]) // DAYS_A_YEAR
     yield box("users", "Browsers, phones")
     yield arrow("users", "cloudflare", "HTTPS")
     yield arrow("cloudflare", FIREWALL, f"443, origin certificate of {years} years")
@@ -50,7 +50,7 @@ def cloudflare(program: Capture) -> Iterator[str]:
 
 def machines(program: Capture) -> Iterator[str]:
     """The firewall, the operator, the nodes, and the registries of their images."""
-    rules = program.one("Firewall", "honeydue").inputs["rules"]
+    rules = program.resource("Firewall", "honeydue").inputs["rules"]
     yield from table(
         FIREWALL,
         "Firewall",
@@ -59,7 +59,7 @@ def machines(program: Capture) -> Iterator[str]:
     yield box("operator", "Operator")
     operator_ports = [rule["port"] for rule in rules if "operators" in rule["description"]]
     yield arrow("operator", FIREWALL, ", ".join(operator_ports))
-    servers = program.of("Server")
+    servers = program.resources("Server")
     types = sorted({f"{server.inputs['serverType']} in {server.inputs['location']}" for server in servers})
     rows = [(server.name, server.inputs["name"]) for server in servers]
     yield from table(NODES, f"{len(servers)} × {', '.join(types)}", rows)
@@ -71,9 +71,9 @@ def machines(program: Capture) -> Iterator[str]:
 
 def ingress(program: Capture, objects: Sequence[Object]) -> Iterator[str]:
     """Traefik, and the app and the middlewares of each Ingress."""
-    (chart,) = of(objects, "HelmChartConfig")
-    (options,) = of(objects, "TLSOption")
-    ingresses = of(objects, "Ingress")
+    (chart,) = of_kind(objects, "HelmChartConfig")
+    (options,) = of_kind(objects, "TLSOption")
+    ingresses = of_kind(objects, "Ingress")
     common = [
         name for name in _middlewares(ingresses[0]) if all(name in _middlewares(ingress) for ingress in ingresses)
     ]
@@ -93,7 +93,7 @@ def ingress(program: Capture, objects: Sequence[Object]) -> Iterator[str]:
 
 def backends(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """App and port of each Ingress."""
-    yield from map(_backend, of(objects, "Ingress"))
+    yield from map(_backend, of_kind(objects, "Ingress"))
 
 
 def _backend(ingress: Object) -> tuple[str, str]:

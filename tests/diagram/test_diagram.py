@@ -12,7 +12,7 @@ from tests.diagram.apps import GROUP, NAMESPACE
 from tests.diagram.d2 import render
 from tests.diagram.generate import DIAGRAM, lines
 from tests.manifests.connectivity import matrix, workloads
-from tests.unit.capture import Capture, equipped_settings, example_settings, run
+from tests.unit.capture import Capture, example_settings, full_settings, run
 from tests.unit.manifests import manifests
 
 
@@ -90,7 +90,7 @@ def test_the_diagram_does_not_depend_on_the_order_of_registration(example: Captu
         (changed("honeydue:database", endpoint="direct"), 'DB_HOST: "Neon\\ndirect host,\\napps" {shape: cylinder}'),
         (changed("honeydue:environment", EMAIL_PORT="465"), f'{GROUP} -> mail: "465"'),
         (
-            {**equipped_settings(), "honeydue:adminBasicAuth": f"a:$2y$05${'x' * 53}"},
+            {**full_settings(), "honeydue:adminBasicAuth": f"a:$2y$05${'x' * 53}"},
             'cluster.traefik."admin.": "to admin, admin-auth"',
         ),
     ],

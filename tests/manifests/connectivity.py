@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.recipes import ROOT
 from tests.unit.capture import example_settings, run
-from tests.unit.manifests import Object, manifests, of
+from tests.unit.manifests import Object, manifests, of_kind
 from tools.cache import executable
 
 TABLE = ROOT / "docs/connectivity.md"
@@ -123,7 +123,9 @@ def destinations(objects: Sequence[Object]) -> list[Endpoint]:
 
 def ports(objects: Sequence[Object]) -> list[Port]:
     """Every port of a policy or a container, and well-known ports."""
-    in_policies = {port["port"] for policy in of(objects, "NetworkPolicy") for port in _policy_ports(policy["spec"])}
+    in_policies = {
+        port["port"] for policy in of_kind(objects, "NetworkPolicy") for port in _policy_ports(policy["spec"])
+    }
     in_containers = {
         port["containerPort"]
         for _, template in pod_templates(objects)
@@ -169,7 +171,7 @@ def matrix(objects: Sequence[Object]) -> Mapping[tuple[str, str], Sequence[str]]
         if source != destination
     ]
     connections = [(source, destination, port) for source, destination in pairs for port in all_ports]
-    verdicts = iter(allowed(of(objects, "NetworkPolicy"), connections))
+    verdicts = iter(allowed(of_kind(objects, "NetworkPolicy"), connections))
     return {
         (source.title, destination.title): _cell([port for port in all_ports if next(verdicts)])
         for source, destination in pairs

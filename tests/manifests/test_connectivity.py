@@ -16,7 +16,7 @@ from tests.manifests.connectivity import (
     pod_templates,
     table,
 )
-from tests.unit.manifests import Object, of
+from tests.unit.manifests import Object, of_kind
 
 APP = "app.kubernetes.io/name"
 KUBERNETES_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
@@ -32,7 +32,7 @@ def workloads_without_policy(objects: Sequence[Object]) -> list[str]:
     """Names of the workloads whose pods are not selected by exactly one policy for ingress and egress."""
     selectors = [
         (policy["metadata"]["namespace"], labels.items())
-        for policy in of(objects, "NetworkPolicy")
+        for policy in of_kind(objects, "NetworkPolicy")
         if policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
         and (labels := policy["spec"]["podSelector"].get("matchLabels"))
     ]
@@ -68,10 +68,10 @@ def test_a_workload_without_a_policy_is_reported(example: Sequence[Object], app:
 
 
 def test_every_namespace_denies_ingress_and_egress_by_default(objects: Sequence[Object]) -> None:
-    namespaces = {namespace["metadata"]["name"] for namespace in of(objects, "Namespace")} | KUBERNETES_NAMESPACES
+    namespaces = {namespace["metadata"]["name"] for namespace in of_kind(objects, "Namespace")} | KUBERNETES_NAMESPACES
     defaults = {
         policy["metadata"]["namespace"]: policy["spec"]
-        for policy in of(objects, "NetworkPolicy")
+        for policy in of_kind(objects, "NetworkPolicy")
         if policy["spec"]["podSelector"] == {} and policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     }
     assert defaults.keys() == namespaces
@@ -81,7 +81,7 @@ def test_every_namespace_denies_ingress_and_egress_by_default(objects: Sequence[
 
 def test_every_connection_between_apps_has_an_egress_and_an_ingress_rule(objects: Sequence[Object]) -> None:
     connections: dict[str, set[tuple[str, str, int]]] = {"egress": set(), "ingress": set()}
-    for policy in of(objects, "NetworkPolicy"):
+    for policy in of_kind(objects, "NetworkPolicy"):
         if (app := app_of(policy)) is None:
             continue
         for direction, end in (("egress", "to"), ("ingress", "from")):
@@ -112,7 +112,7 @@ def test_the_policies_allow_the_connections_of_the_deployment_book_only(example:
 
 def test_no_policy_uses_match_expressions(objects: Sequence[Object]) -> None:
     # For an absent label, NotIn matches in Kubernetes but not in cyclonus: the evaluator's verdict would be wrong.
-    assert "matchExpressions" not in str(of(objects, "NetworkPolicy"))
+    assert "matchExpressions" not in str(of_kind(objects, "NetworkPolicy"))
 
 
 POD = Endpoint(title="pod", ip="10.42.9.1", namespace="default", labels={"app": "pod"})

@@ -20,7 +20,7 @@ from tests.real.network_namespaces import external_address
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import EdgeClient, origin_ca, uploaded_certificate
 from tests.unit.capture import example_settings, run
-from tests.unit.manifests import manifests, of
+from tests.unit.manifests import manifests, of_kind
 from tools.install import install_missing
 from tools.programs import NODES
 from tools.purposes import required_programs
@@ -74,7 +74,7 @@ def programs_are_built() -> None:
 def pods() -> Mapping[str, Any]:
     """The pod spec of each Deployment and Job of the program with the example settings, by name."""
     objects = manifests(run(example_settings()))
-    workloads = [workload for kind in ("Deployment", "Job") for workload in of(objects, kind)]
+    workloads = [workload for kind in ("Deployment", "Job") for workload in of_kind(objects, kind)]
     return {workload["metadata"]["name"]: workload["spec"]["template"]["spec"] for workload in workloads}
 
 

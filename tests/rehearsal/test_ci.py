@@ -13,8 +13,8 @@ from rehearsal.world.world import World
 from tests.rehearsal.cluster import rolled, snapshot
 from tests.rehearsal.operator import ops
 from tests.rehearsal.runbook import blocks
-from tests.unit import forge
-from tests.unit.forge import REPOSITORY, TOKEN, Forge
+from tests.unit import fake_gitea
+from tests.unit.fake_gitea import REPOSITORY, TOKEN, FakeGitea
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def world(production: World) -> Iterator[World]:
 
 
 @pytest.fixture
-def gitea() -> Iterator[Forge]:
-    with forge.serving() as serving:
+def gitea() -> Iterator[FakeGitea]:
+    with fake_gitea.serving() as serving:
         yield serving
 
 
@@ -46,13 +46,13 @@ def use_service_account(world: World, account: str, folder: Path) -> None:
     shell(world, [CHECKOUT / ".gitea" / "set-credentials"], world.project, SETTINGS="kubeconfig", kubeconfig=kubeconfig)
 
 
-def comment(world: World, gitea: Forge) -> subprocess.CompletedProcess[str]:
+def comment(world: World, gitea: FakeGitea) -> subprocess.CompletedProcess[str]:
     job = {"GITHUB_SERVER_URL": gitea.url, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_TOKEN": TOKEN}
     return ops(world, "comment", "--stack", "prod", "--pull-request", "7", extra=job)
 
 
 def test_the_viewer_writes_the_previews_of_a_pull_request_into_one_comment(
-    world: World, gitea: Forge, tmp_path: Path
+    world: World, gitea: FakeGitea, tmp_path: Path
 ) -> None:
     use_service_account(world, "viewer", tmp_path)
     before = snapshot(world)

@@ -1,6 +1,7 @@
-"""Runs the real entry point under mocks, and keeps every registration with its options.
+"""Runs the program under Pulumi's mocks, and records every resource that it registers.
 
-A test of a promise runs it with production's own settings, whatever they hold; one that expects values takes the settings of the tests.
+Tests of invariants run the program with the settings of production, and pass for any valid settings. Tests that expect
+particular values use the example settings (tests/example), which are fixed.
 """
 
 import asyncio
@@ -30,14 +31,14 @@ from infra.settings.secrets import SECRETS, required
 from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
 
-# As Pulumi's own launcher does: a program that fails leaves futures nobody waits for.
+# Pulumi's launcher silences this logger too: a program that fails leaves futures that nothing awaits.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
 PLACEHOLDER = "placeholder-of-"
 TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}joinToken"
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
-EQUIPMENT: Mapping[str, object] = {
+OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
     "honeydue:upgrades": {
         "window": {"start": "02:00", "end": "05:00", "timeZone": "Europe/Berlin"},
@@ -48,12 +49,12 @@ EQUIPMENT: Mapping[str, object] = {
     "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
     "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
 }
-"""What the settings of the tests leave out."""
+"""Settings that the example leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """One registered resource: what the engine was asked for."""
+    """One resource as the program registered it, with the request that the engine would receive."""
 
     urn: str
     type: str
@@ -66,36 +67,37 @@ class Registration:
         return self.type.rsplit(":", 1)[-1]
 
 
-MADE = {
+GENERATED_OUTPUTS = {
     "tls:index/privateKey:PrivateKey": ("privateKeyPem",),
     "tls:index/selfSignedCert:SelfSignedCert": ("certPem",),
     "tls:index/certRequest:CertRequest": ("certRequestPem",),
     "tls:index/locallySignedCert:LocallySignedCert": ("certPem",),
     "random:index/randomPassword:RandomPassword": ("result",),
 }
+"""Outputs that the program reads, by type: the mocks return a text for each of them."""
 
 
 def production_settings() -> dict[str, object]:
-    """Pulumi.prod.yaml, whatever it holds, completed."""
-    return completed(ROOT / "Pulumi.prod.yaml")
+    """Pulumi.prod.yaml, with placeholders for missing and encrypted values."""
+    return with_placeholders(ROOT / "Pulumi.prod.yaml")
 
 
 def example_settings() -> dict[str, object]:
-    """The settings of the tests, completed."""
-    return completed(EXAMPLE / "Pulumi.prod.yaml")
+    """The example settings, with placeholders for missing and encrypted values."""
+    return with_placeholders(EXAMPLE / "Pulumi.prod.yaml")
 
 
-def equipped_settings() -> dict[str, object]:
-    """The settings of the tests with all that they leave out."""
-    return {**example_settings(), **EQUIPMENT}
+def full_settings() -> dict[str, object]:
+    """The example settings with all optional settings."""
+    return {**example_settings(), **OPTIONAL_SETTINGS}
 
 
-def completed(settings: Path) -> dict[str, object]:
-    """A stack's settings, with a placeholder for what the repository cannot ship and for what is encrypted."""
+def with_placeholders(settings: Path) -> dict[str, object]:
+    """Reads a stack's settings, with a placeholder for each encrypted value and each required value that is missing."""
     config: Mapping[str, Any] = yaml.load(settings.read_text(), yaml.CSafeLoader)["config"]
     shipped = {key: _decrypted(value, key.removeprefix("honeydue:")) for key, value in config.items()}
-    founded_here = "initNode" in shipped["honeydue:cluster"]
-    needed = required(bootstrapped=founded_here, snapshots="honeydue:snapshots" in shipped)
+    bootstrapped = "initNode" in shipped["honeydue:cluster"]
+    needed = required(bootstrapped=bootstrapped, snapshots="honeydue:snapshots" in shipped)
     missing: dict[str, object] = {f"honeydue:{key}": _placeholder(key) for key in needed}
     missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
@@ -103,24 +105,24 @@ def completed(settings: Path) -> dict[str, object]:
 
 
 def _decrypted(value: Any, key: str) -> Any:
-    """The value, with a placeholder wherever something is encrypted in it."""
+    """Replaces each encrypted value by a placeholder, at any depth."""
     match value:
         case {"secure": _}:
             return _placeholder(key)
         case dict():
-            return {name: _decrypted(one, key) for name, one in value.items()}
+            return {name: _decrypted(item, key) for name, item in value.items()}
         case list():
-            return [_decrypted(one, key) for one in value]
+            return [_decrypted(item, key) for item in value]
     return value
 
 
 def _placeholder(key: str) -> str:
-    """Of the shape that the program wants; it tells its key, so that a leak is found by searching for it."""
+    """A value in the format that the settings require. It contains its key, so that tests can search for a leak."""
     return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS}.get(key, PLACEHOLDER + key)
 
 
-class Clouds(mocks.Mocks):
-    """Answers as little as the program needs: addresses as the settings expect them, and Cloudflare's lookups."""
+class CloudMocks(mocks.Mocks):
+    """Returns the outputs that the program needs: the addresses of the settings, and the results of invokes."""
 
     def __init__(
         self, settings: Mapping[str, object], *, ranges: Mapping[str, object], servers: Collection[str]
@@ -135,8 +137,7 @@ class Clouds(mocks.Mocks):
         state = dict(args.inputs)
         if args.typ == "hcloud:index/primaryIp:PrimaryIp":
             state["ipAddress"] = self._addresses[args.name] or "203.0.113.1"
-        # What the program reads of a thing that was made, where it needs more than that it is something.
-        state |= {name: f"{name} of {args.name}\n" for name in MADE.get(args.typ, ())}
+        state |= {name: f"{name} of {args.name}\n" for name in GENERATED_OUTPUTS.get(args.typ, ())}
         return str(next(self._ids)), state
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -151,13 +152,13 @@ class Clouds(mocks.Mocks):
 
 
 class Recorder(mocks.MockMonitor):
-    """Keeps the requests, which the SDK's own monitor forgets."""
+    """Records every registration. The mock monitor of the SDK does not keep the requests."""
 
     def __init__(self, clouds: mocks.Mocks) -> None:
         super().__init__(clouds)
         self.registrations: list[Registration] = []
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # gRPC's name
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # gRPC defines this name
         answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
         self.registrations.append(
@@ -167,93 +168,95 @@ class Recorder(mocks.MockMonitor):
 
 
 def unwrap(value: Any) -> Any:
-    """Secrets opened, as tests look at what is inside; that they are secret is read from the request."""
+    """Replaces each secret by its value. Whether a value is secret can be read from the request."""
     if isinstance(value, dict):
         if pulumi.runtime.rpc.is_rpc_secret(value):
             return unwrap(value["value"])
-        return {key: unwrap(one) for key, one in value.items()}
-    return [unwrap(one) for one in value] if isinstance(value, list) else value
+        return {key: unwrap(item) for key, item in value.items()}
+    return [unwrap(item) for item in value] if isinstance(value, list) else value
 
 
 def masked(request: Struct) -> Any:
-    """The inputs of a registration as the engine shows them: "[secret]" for what is secret."""
+    """The inputs of a registration as the engine prints them, with "[secret]" in place of each secret."""
 
     def mask(value: Any) -> Any:
         if pulumi.runtime.rpc.is_rpc_secret(value):
             return "[secret]"
         if isinstance(value, dict):
-            return {key: mask(one) for key, one in value.items()}
-        return [mask(one) for one in value] if isinstance(value, list) else value
+            return {key: mask(item) for key, item in value.items()}
+        return [mask(item) for item in value] if isinstance(value, list) else value
 
     return mask(pulumi.runtime.rpc.deserialize_properties(request, keep_unknowns=True))
 
 
 class Hooks:
-    """Stands for the server that the engine would call back; the SDK starts it for a real engine alone."""
+    """Replaces the callback server, which the SDK starts only for a real engine."""
 
     def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
-        """Nothing to do: what hangs on a resource is read from its request."""
+        """Does nothing: tests read the hooks of a resource from its request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capture:
-    """All that one run of the program registered, and what it exported."""
+    """The registrations and outputs of one run of the program."""
 
     settings: Mapping[str, Any]
-    """What it ran with, by key."""
+    """The settings of the run, by key."""
     registrations: tuple[Registration, ...]
     outputs: Mapping[str, Any]
     secret_outputs: frozenset[str]
 
-    def of(self, kind: str) -> tuple[Registration, ...]:
-        """Registrations of one kind, "Deployment" or "Server", components left out; never none."""
-        found = tuple(one for one in self.registrations if one.kind == kind and one.request.custom)
-        assert found, f"no {kind} was registered"
-        return found
+    def resources(self, kind: str) -> tuple[Registration, ...]:
+        """All resources of a kind, such as "Deployment" or "Server", without components. Fails if there are none."""
+        resources = tuple(entry for entry in self.registrations if entry.kind == kind and entry.request.custom)
+        assert resources, f"no {kind} was registered"
+        return resources
 
-    def one(self, kind: str, name: str) -> Registration:
-        (found,) = (one for one in self.of(kind) if one.name == name)
-        return found
+    def resource(self, kind: str, name: str) -> Registration:
+        """The only resource of this kind and name."""
+        (resource,) = (entry for entry in self.resources(kind) if entry.name == name)
+        return resource
 
 
 def run(
     settings: Mapping[str, object],
     *,
     ranges: Mapping[str, object] = RANGES,
-    held_by_hetzner: Mapping[str, object] | None = None,
+    hetzner_settings: Mapping[str, object] | None = None,
     servers: Collection[str] = (),
     plain_text: Collection[str] = (),
     preview: bool = False,
     checkout: Path = ROOT,
 ) -> Capture:
-    """The program once, from top to bottom; its own errors come out as they are.
+    """Runs the program once. Its errors are raised unchanged.
 
-    `held_by_hetzner` are the settings whose addresses the cloud hands out, where they differ from the program's; `servers` are there
-    already; `plain_text` are secret keys that somebody stored without encrypting them; `checkout` is the folder of the program.
+    `ranges` are the CIDRs that Cloudflare publishes. `hetzner_settings` are settings with the addresses that Hetzner
+    assigns, if they differ from those of the program. `servers` are the hostnames of servers that already exist.
+    `plain_text` are keys of secrets that are stored without encryption. `checkout` is the folder of the program.
     """
-    # The SDK's futures belong to the loop they were made on: each run has its own, and none left by a failed one.
+    # The SDK's futures belong to an event loop. Each run needs its own loop, and no futures of a run that failed.
     pulumi.runtime.settings.SETTINGS.outputs.clear()
     pulumi.runtime.settings._get_rpc_manager().clear()
     with asyncio.Runner() as runner:
         asyncio.set_event_loop(runner.get_loop())
-        recorder = Recorder(Clouds(held_by_hetzner or settings, ranges=ranges, servers=servers))
+        recorder = Recorder(CloudMocks(hetzner_settings or settings, ranges=ranges, servers=servers))
         mocks.set_mocks(recorder.mocks, project="honeydue", stack="prod", preview=preview, monitor=recorder)
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
         pulumi.runtime.set_all_config(
             {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()},
             secret_keys=[f"honeydue:{key}" for key in SECRETS if key not in plain_text],
         )
-        # A Runner keeps a context of its own; the SDK left its settings in this one.
-        with _imported_from(checkout), patch.object(kubeconfig, "first_ready", _first):
+        # A Runner has its own context; the SDK stored its settings in the current context.
+        with _imported_from(checkout), patch.object(kubeconfig, "first_ready", _first_address):
             runner.run(run_pulumi_func(lambda: _declare(checkout)), context=copy_context())
-        captured = runner.run(collect(recorder, settings), context=copy_context())
-    _leave_modules_alone()
+        captured = runner.run(_collect(recorder, settings), context=copy_context())
+    _exclude_modules_from_collection()
     return captured
 
 
 @cache
-def _leave_modules_alone() -> None:
-    """After the first run: the garbage collector walked through all that the SDKs' modules hold, which took a third of each run."""
+def _exclude_modules_from_collection() -> None:
+    """Excludes the SDKs' modules from garbage collection, which took a third of the time of each run."""
     gc.collect()
     gc.freeze()
 
@@ -264,12 +267,12 @@ def _declare(checkout: Path) -> None:
 
 @contextmanager
 def _imported_from(checkout: Path) -> Iterator[None]:
-    """The package `infra` is that of the checkout."""
+    """Imports the package `infra` from the checkout."""
     if checkout == ROOT:
         yield
         return
-    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "infra"}
-    for name in ours:
+    modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "infra"}
+    for name in modules:
         del sys.modules[name]
     sys.path.insert(0, str(checkout))
     try:
@@ -278,23 +281,23 @@ def _imported_from(checkout: Path) -> Iterator[None]:
         sys.path.remove(str(checkout))
         for name in [name for name in sys.modules if name.partition(".")[0] == "infra"]:
             del sys.modules[name]
-        sys.modules.update(ours)
+        sys.modules.update(modules)
 
 
-def _first(addresses: Mapping[str, str], _: object) -> str:
-    """Under mocks there is no API server to ask whether it is ready; tests/rehearsal asks real ones."""
+def _first_address(addresses: Mapping[str, str], _: object) -> str:
+    """Replaces the readiness check, as mocks have no API server. tests/rehearsal checks real API servers."""
     return next(iter(addresses.values()))
 
 
-async def collect(recorder: Recorder, settings: Mapping[str, object]) -> Capture:
-    """What was registered, and the stack's outputs, resolved."""
+async def _collect(recorder: Recorder, settings: Mapping[str, object]) -> Capture:
+    """Returns the registrations and the resolved outputs of the stack."""
     stack = pulumi.runtime.get_root_resource()
     assert isinstance(stack, Stack)
     outputs = {name: pulumi.Output.from_input(value) for name, value in stack.outputs.items()}
     return Capture(
         settings=settings,
-        # Without the stack itself, which the SDK registers in the first run of a process alone.
-        registrations=tuple(one for one in recorder.registrations if one.kind != "Stack"),
+        # Without the stack, which the SDK registers only in the first run of a process.
+        registrations=tuple(entry for entry in recorder.registrations if entry.kind != "Stack"),
         outputs={name: await output.future() for name, output in outputs.items()},
         secret_outputs=frozenset([name for name, output in outputs.items() if await output.is_secret()]),
     )

@@ -1,42 +1,42 @@
-"""The programs that most tests look at, each run once."""
+"""Fixtures: runs of the program that several modules use. Each run is made once per session."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.recipes import checkout_with
-from tests.unit.capture import Capture, completed, equipped_settings, example_settings, production_settings, run
+from tests.unit.capture import Capture, example_settings, full_settings, production_settings, run, with_placeholders
 from tools import checksums
 
 
 @pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Capture:
-    """Of a cluster that is founded here, as docs/architecture.md says it is done."""
-    folder = checkout_with("Bootstrap a new cluster", tmp_path_factory.mktemp("founded"))
-    return run(completed(folder / "Pulumi.prod.yaml"))
+def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> Capture:
+    """A run with the settings of a new cluster, made by the recipe of docs/architecture.md."""
+    folder = checkout_with("Bootstrap a new cluster", tmp_path_factory.mktemp("bootstrapped"))
+    return run(with_placeholders(folder / "Pulumi.prod.yaml"))
 
 
 @pytest.fixture(scope="session")
 def production() -> Capture:
-    """Of production's own settings, whatever they hold."""
+    """A run with the settings of production."""
     return run(production_settings())
 
 
 @pytest.fixture(scope="session")
 def example() -> Capture:
-    """Of the settings of the tests."""
+    """A run with the example settings."""
     return run(example_settings())
 
 
 @pytest.fixture(scope="session")
-def equipped() -> Capture:
-    """Of the settings of the tests, with all that they leave out."""
-    return run(equipped_settings())
+def full_example() -> Capture:
+    """A run with the example settings and all optional settings."""
+    return run(full_settings())
 
 
-@pytest.fixture(scope="session", params=["production", "founded", "equipped"])
+@pytest.fixture(scope="session", params=["production", "bootstrapped", "full_example"])
 def program(request: pytest.FixtureRequest) -> Capture:
-    """Each of them: a promise is kept by all."""
+    """Each of these runs, for tests of invariants."""
     captured: Capture = request.getfixturevalue(request.param)
     return captured
 

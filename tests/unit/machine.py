@@ -1,4 +1,4 @@
-"""A machine without a machine: the node's own scripts run below a folder, with peers on loopback and stand-ins for `k3s` and `ip`."""
+"""Runs the scripts of a node with a folder as root, peers on loopback, and stand-ins for `k3s` and `ip`."""
 
 import base64
 import hashlib
@@ -23,12 +23,12 @@ from tests.recipes import ROOT
 
 SCRIPTS = ROOT / "infra/machines/files"
 SECONDS = 30
-"""Longer than anything here takes."""
+"""Timeout of a script. No script of these tests needs as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class K3s:
-    """A cluster, as far as a node that wants to join it can see."""
+    """The part of a k3s cluster that a joining node requests."""
 
     folder: Path
     password: str
@@ -40,7 +40,7 @@ class K3s:
         folder.mkdir()
         return cls(
             folder=folder,
-            # All that YAML, curl's configuration and the shell read differently.
+            # Contains each character that YAML, curl's configuration file and the shell interpret.
             password="a pass'word \"of\" any\\body's $HOME",
             server=CertificateAuthority.create(folder, "server-ca"),
             clients=CertificateAuthority.create(folder, "client-ca"),
@@ -51,7 +51,7 @@ class K3s:
         return f"K10{hashlib.sha256(self.server.files.certificate.read_bytes()).hexdigest()}::server:{self.password}"
 
     def answer(self, path: str, authorization: str | None) -> bytes | None:
-        """What a server of this cluster answers; None where it refuses."""
+        """The response of a server of this cluster, or None for 401."""
         login = "Basic " + base64.b64encode(f"server:{self.password}".encode()).decode()
         match path:
             case "/cacerts":
@@ -70,7 +70,7 @@ class K3s:
 
 @dataclass(kw_only=True)
 class Peer:
-    """An address that answers nobody until it serves."""
+    """An address that refuses connections until `serve` or `hang` is called."""
 
     address: str
     bound: socket.socket
@@ -80,12 +80,12 @@ class Peer:
         return int(self.bound.getsockname()[1])
 
     def hang(self) -> None:
-        """Takes connections and never says a word."""
+        """Accepts connections and never responds."""
         self.bound.listen()
 
     @contextmanager
     def serve(self, cluster: K3s, *, certified_by: K3s | None = None) -> Iterator[None]:
-        """Answers as a server of that cluster; with the certificate of another, when that is given."""
+        """Responds as a server of this cluster, optionally with a certificate that another cluster issued."""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -98,11 +98,11 @@ class Peer:
 
         server = ThreadingHTTPServer((self.address, 0), Handler, bind_and_activate=False)
         server.socket.close()
-        held = (certified_by or cluster).server.issue(
+        issued = (certified_by or cluster).server.issue(
             cluster.folder, self.address, common_name="k3s", hosts=[self.address]
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(held.certificate, held.key)
+        context.load_cert_chain(issued.certificate, issued.key)
         self.bound.listen()
         server.socket = context.wrap_socket(self.bound, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
@@ -115,7 +115,7 @@ class Peer:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """One node: a folder as its root, and what its programs were called with."""
+    """A node: a folder as its root, and the recorded command lines of its programs."""
 
     root: Path
     tools: Path
@@ -128,24 +128,25 @@ class Machine:
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """What k3s would read of config.yaml.d."""
+        """The settings that k3s would read from config.yaml.d."""
         merged: dict[str, object] = {}
         for file in sorted(self.role.parent.glob("*.yaml")):
             merged |= yaml.safe_load(file.read_text())
         return merged
 
     @property
-    def said(self) -> str:
+    def stderr(self) -> str:
+        """What the scripts wrote to stderr."""
         return (self.tools / "stderr").read_text()
 
     @property
     def commands(self) -> str:
-        """Every command line that anybody could have read in `ps`."""
+        """Every command line that `ps` could have shown."""
         return (self.tools / "commands").read_text()
 
     @property
     def kubectl(self) -> str:
-        """The last command line of `k3s`; nothing when it was not called."""
+        """The last command line of `k3s`, or an empty text if it was not called."""
         file = self.tools / "kubectl"
         return file.read_text() if file.exists() else ""
 
@@ -160,7 +161,7 @@ class Machine:
         file.chmod(0o755)
 
     def start(self, script: str) -> subprocess.Popen[str]:
-        """The script of that name, with its words going to `said`."""
+        """Starts a script. Its messages are appended to `stderr`."""
         environment = {
             "PATH": f"{self.tools / 'bin'}:{os.environ['PATH']}",
             "ROOT": str(self.root),
@@ -170,11 +171,11 @@ class Machine:
             "PAUSE_SECONDS": "0",
             **self.environment,
         }
-        with (self.tools / "stderr").open("a") as words:
-            return subprocess.Popen(["/bin/sh", SCRIPTS / f"{script}.sh"], env=environment, stderr=words, text=True)
+        with (self.tools / "stderr").open("a") as log:
+            return subprocess.Popen(["/bin/sh", SCRIPTS / f"{script}.sh"], env=environment, stderr=log, text=True)
 
     def run(self, script: str) -> int:
-        """The script's exit code."""
+        """Runs a script and returns its exit code."""
         process = self.start(script)
         try:
             return process.wait(SECONDS)
@@ -187,30 +188,30 @@ class Machine:
 
 
 def machine(folder: Path, *, peers: Sequence[Peer] = (), environment: Mapping[str, str] | None = None) -> Machine:
-    """A machine with nothing on it."""
+    """A machine with an empty disk."""
     tools = folder / "tools"
     for name in ("bin", "run"):
         (tools / name).mkdir(parents=True)
     (tools / "commands").touch()
-    # curl leads the peers' port 6443 to the one that was free.
+    # curl connects to the free port of a peer in place of 6443.
     (tools / ".curlrc").write_text(
         "".join(f'connect-to = "{peer.address}:6443:{peer.address}:{peer.port}"\n' for peer in peers)
     )
-    new = Machine(root=folder / "root", tools=tools, peers=peers, environment=environment or {})
+    created = Machine(root=folder / "root", tools=tools, peers=peers, environment=environment or {})
     for name in ("curl", "jq", "openssl", "timeout"):
         program = shutil.which(name)
         assert program is not None, f"{name} is needed: the node's scripts use it"
-        new.stand_in(name, f'echo "{name} $*" >> {tools}/commands\nexec {program} "$@"')
-    return new
+        created.stand_in(name, f'echo "{name} $*" >> {tools}/commands\nexec {program} "$@"')
+    return created
 
 
-def until(read: Callable[[], str], words: str, *, times: int = 1) -> None:
-    """Waits until these words stand there so often."""
-    retry(retry=retry_if_result(lambda found: found < times), stop=stop_after_delay(SECONDS), wait=wait_fixed(0.05))(
-        lambda: read().count(words)
+def wait_for_text(read: Callable[[], str], text: str, *, times: int = 1) -> None:
+    """Waits until the result of `read` contains the text this many times."""
+    retry(retry=retry_if_result(lambda count: count < times), stop=stop_after_delay(SECONDS), wait=wait_fixed(0.05))(
+        lambda: read().count(text)
     )()
 
 
-def until_said(machine: Machine, words: str) -> None:
-    """Waits until the script has said so."""
-    until(lambda: machine.said, words)
+def wait_for_message(machine: Machine, message: str) -> None:
+    """Waits until the scripts have written the message to stderr."""
+    wait_for_text(lambda: machine.stderr, message)

@@ -1,4 +1,4 @@
-"""Plans as the engine tells them, with only what a test says of them."""
+"""Plans in the form of the engine, with only the properties that a test needs."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def state(kind: str, name: str, *, protect: bool = True, **more: Any) -> dict[st
 def step(
     op: str, kind: str, name: str, *, changed: tuple[str, ...] = (), old: dict[str, Any] | None = None, **new: Any
 ) -> dict[str, Any]:
-    """One step of a plan; what is not said is as the program has it."""
+    """One step of a plan. Properties that are not given have the values that the program uses."""
     before = None if op == "create" else state(kind, name, **(old or {}))
     after = None if op == "delete" else state(kind, name, **new)
     return {

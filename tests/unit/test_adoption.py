@@ -52,11 +52,11 @@ FILE = ImportFile.model_validate(
 
 
 def test_what_was_found_is_imported_after_its_parents_with_its_id() -> None:
-    groups, found = import_files(FILE, PLAN, {URN: "1006"})
+    groups, imported = import_files(FILE, PLAN, {URN: "1006"})
     assert [one.name for one in groups.resources] == ["addresses"]
-    assert [(one.name, one.id) for one in found.resources] == [("hetzner", None), ("hetzner1PrimaryIp", "1006")]
-    assert found.name_table == {"cluster": "urn:of-the-cluster", "addresses": f"{STACK}{ADDRESSES}::addresses"}
-    written = found.model_dump(by_alias=True, exclude_none=True)["resources"]
+    assert [(one.name, one.id) for one in imported.resources] == [("hetzner", None), ("hetzner1PrimaryIp", "1006")]
+    assert imported.name_table == {"cluster": "urn:of-the-cluster", "addresses": f"{STACK}{ADDRESSES}::addresses"}
+    written = imported.model_dump(by_alias=True, exclude_none=True)["resources"]
     assert written[0]["inputs"] == {"token": {"ciphertext": "v1:x"}}
     assert written[1]["parent"] == "addresses"
     assert written[1]["logicalName"] == "hetzner1"
@@ -140,9 +140,9 @@ def test_a_changed_pod_is_named_with_its_reasons() -> None:
         **pod("api:2", securityContext={"runAsNonRoot": True}),
         "metadata": {"labels": {"app": "api", "part": "app"}},
     }
-    (found,) = restarts([event(pod(), changed)])
-    assert found == Restart(name="api", pods=3, rolling=True, changed=("image", "labels", "securityContext"))
-    assert str(found).startswith("api (3 pods, one at a time")
+    (imported,) = restarts([event(pod(), changed)])
+    assert imported == Restart(name="api", pods=3, rolling=True, changed=("image", "labels", "securityContext"))
+    assert str(imported).startswith("api (3 pods, one at a time")
     (alone,) = restarts([event(pod(), pod("api:2"), strategy="Recreate", replicas=1)])
     assert str(alone) == "api (1 pod, stopped before its replacement starts): image"
 

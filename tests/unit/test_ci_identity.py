@@ -1,4 +1,4 @@
-"""The credentials of a CI job, written into the settings of its checkout."""
+"""The script that writes the credentials of a CI job into the settings of its checkout."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 from rehearsal.layout import CHECKOUT
 
 PULUMI = """#!/bin/sh
-echo "$*" >> asked
-cat >> given
+echo "$*" >> calls
+cat >> stdin
 """
 
 
@@ -29,20 +29,22 @@ def set_credentials(folder: Path, names: str, **secrets: str) -> subprocess.Comp
     )
 
 
-def test_each_secret_goes_by_stdin_and_nowhere_else(tmp_path: Path) -> None:
-    done = set_credentials(tmp_path, "kubeconfig hetznerToken", kubeconfig="the-kubeconfig", hetznerToken="the-token")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "asked").read_text().splitlines() == [
+def test_each_secret_is_passed_only_by_stdin(tmp_path: Path) -> None:
+    completed = set_credentials(
+        tmp_path, "kubeconfig hetznerToken", kubeconfig="the-kubeconfig", hetznerToken="the-token"
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert (tmp_path / "calls").read_text().splitlines() == [
         "config set --secret honeydue:kubeconfig --stack prod --non-interactive",
         "config set --secret honeydue:hetznerToken --stack prod --non-interactive",
     ]
-    assert (tmp_path / "given").read_text().split() == ["the-kubeconfig", "the-token"]
-    assert done.stdout + done.stderr == ""
+    assert (tmp_path / "stdin").read_text().split() == ["the-kubeconfig", "the-token"]
+    assert completed.stdout + completed.stderr == ""
 
 
-@pytest.mark.parametrize("given", [{}, {"kubeconfig": ""}], ids=["not passed on", "not in Gitea"])
-def test_a_secret_that_is_not_there_stops_the_job(tmp_path: Path, given: Mapping[str, str]) -> None:
-    done = set_credentials(tmp_path, "kubeconfig", **given)
-    assert done.returncode == 1
-    assert done.stderr.startswith("kubeconfig is empty: create the repository secrets of this job (docs/ci.md")
-    assert not (tmp_path / "asked").exists()
+@pytest.mark.parametrize("secrets", [{}, {"kubeconfig": ""}], ids=["not passed on", "not in Gitea"])
+def test_a_missing_secret_stops_the_job(tmp_path: Path, secrets: Mapping[str, str]) -> None:
+    completed = set_credentials(tmp_path, "kubeconfig", **secrets)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("kubeconfig is empty: create the repository secrets of this job (docs/ci.md")
+    assert not (tmp_path / "calls").exists()

@@ -80,6 +80,6 @@ def test_a_plan_that_was_not_made_to_its_end_tells_no_cost() -> None:
 
 
 def test_it_is_the_cost_that_the_program_puts_out(example: Capture) -> None:
-    servers = [server("same", one.name, one.inputs["serverType"]) for one in example.of("Server")]
+    servers = [server("same", one.name, one.inputs["serverType"]) for one in example.resources("Server")]
     assert example.outputs["monthlyCost"] == AS_TODAY
     assert cost(plan(*servers, before=None)) == "EUR 25.47 (prices of 2026-04-24)"

@@ -1,4 +1,4 @@
-"""What stands between a visitor and an app: promises about every Ingress, middleware and value of Traefik."""
+"""Invariants of every Ingress and middleware, and of the values of Traefik's chart."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from rehearsal.engine.placeholders import ADMIN_USERS
 from rehearsal.errors import RehearsalError
 from rehearsal.traefik.chart import command_line, entry_points
 from tests.unit.capture import RANGES, Capture, Registration, example_settings, run
-from tests.unit.test_program import plain_strings, reached
+from tests.unit.registrations import dependencies_of, plain_strings
 
-EVERYWHERE = ["cloudflare-only", "security-headers", "rate-limit", "retry"]
+COMMON_MIDDLEWARES = ["cloudflare-only", "security-headers", "rate-limit", "retry"]
 
 
 @pytest.fixture(scope="module")
@@ -20,121 +20,129 @@ def with_password() -> Capture:
     return run({**example_settings(), "honeydue:adminBasicAuth": ADMIN_USERS})
 
 
-def behind(ingress: Registration) -> list[str]:
-    """Names of an Ingress' middlewares."""
-    named = ingress.inputs["metadata"]["annotations"]["traefik.ingress.kubernetes.io/router.middlewares"].split(",")
-    return [one.removeprefix("honeydue-").removesuffix("@kubernetescrd") for one in named]
+def middleware_names(ingress: Registration) -> list[str]:
+    """The names of the middlewares of an Ingress, in order."""
+    references = ingress.inputs["metadata"]["annotations"]["traefik.ingress.kubernetes.io/router.middlewares"].split(
+        ","
+    )
+    return [name.removeprefix("honeydue-").removesuffix("@kubernetescrd") for name in references]
 
 
 def values(program: Capture) -> dict[str, Any]:
-    """What Traefik's chart is given."""
-    (config,) = program.of("HelmChartConfig")
-    found: dict[str, Any] = yaml.safe_load(config.inputs["spec"]["valuesContent"])
-    return found
+    """The values of Traefik's chart."""
+    (config,) = program.resources("HelmChartConfig")
+    loaded: dict[str, Any] = yaml.safe_load(config.inputs["spec"]["valuesContent"])
+    return loaded
 
 
-def test_every_ingress_is_behind_the_same(program: Capture, with_password: Capture) -> None:
-    for ingress in (*program.of("Ingress"), *with_password.of("Ingress")):
-        assert behind(ingress)[: len(EVERYWHERE)] == EVERYWHERE, ingress.urn
+def test_every_ingress_has_the_common_middlewares_and_tls(program: Capture, with_password: Capture) -> None:
+    for ingress in (*program.resources("Ingress"), *with_password.resources("Ingress")):
+        assert middleware_names(ingress)[: len(COMMON_MIDDLEWARES)] == COMMON_MIDDLEWARES, ingress.urn
         annotations = ingress.inputs["metadata"]["annotations"]
         assert annotations["traefik.ingress.kubernetes.io/router.entrypoints"] == "websecure", ingress.urn
         assert annotations["traefik.ingress.kubernetes.io/router.tls"] == "true", ingress.urn
 
 
-def test_admin_alone_is_behind_a_password_once_there_is_one(example: Capture, with_password: Capture) -> None:
-    def more(capture: Capture) -> dict[str, list[str]]:
-        return {one.name: found for one in capture.of("Ingress") if (found := behind(one)[len(EVERYWHERE) :])}
+def test_only_admin_has_basic_auth_if_a_password_is_set(example: Capture, with_password: Capture) -> None:
+    def additional(capture: Capture) -> dict[str, list[str]]:
+        return {
+            resource.name: names
+            for resource in capture.resources("Ingress")
+            if (names := middleware_names(resource)[len(COMMON_MIDDLEWARES) :])
+        }
 
-    assert more(example) == {}
-    assert more(with_password) == {"honeydue-admin": ["admin-auth"]}
+    assert additional(example) == {}
+    assert additional(with_password) == {"honeydue-admin": ["admin-auth"]}
 
 
-def test_what_an_ingress_is_behind_is_declared_beside_it_and_stands_first(with_password: Capture) -> None:
-    declared = {one.inputs["metadata"]["name"]: one.urn for one in with_password.of("Middleware")}
-    options = with_password.one("TLSOption", "default")
-    for ingress in with_password.of("Ingress"):
-        first = reached(with_password, ingress)
-        assert {*(declared[name] for name in behind(ingress)), options.urn} <= first, ingress.urn
-        for one in (*with_password.of("Middleware"), options):
-            assert one.inputs["metadata"]["namespace"] == ingress.inputs["metadata"]["namespace"]
+def test_an_ingress_depends_on_its_middlewares_and_tls_options_in_its_namespace(with_password: Capture) -> None:
+    declared = {resource.inputs["metadata"]["name"]: resource.urn for resource in with_password.resources("Middleware")}
+    options = with_password.resource("TLSOption", "default")
+    for ingress in with_password.resources("Ingress"):
+        dependencies = dependencies_of(with_password, ingress)
+        assert {*(declared[name] for name in middleware_names(ingress)), options.urn} <= dependencies, ingress.urn
+        for resource in (*with_password.resources("Middleware"), options):
+            assert resource.inputs["metadata"]["namespace"] == ingress.inputs["metadata"]["namespace"]
 
 
 def test_no_middleware_sets_a_content_security_policy(with_password: Capture) -> None:
-    for middleware in with_password.of("Middleware"):
-        said = " ".join(plain_strings(middleware.request.object)).lower().replace("-", "")
-        assert "contentsecuritypolicy" not in said, middleware.urn
+    for middleware in with_password.resources("Middleware"):
+        text = " ".join(plain_strings(middleware.request.object)).lower().replace("-", "")
+        assert "contentsecuritypolicy" not in text, middleware.urn
 
 
-def test_cloudflare_shows_its_certificate_before_the_origin_asks_for_one(program: Capture) -> None:
-    options = program.one("TLSOption", "default")
+def test_cloudflare_presents_its_client_certificate_before_traefik_requires_it(program: Capture) -> None:
+    options = program.resource("TLSOption", "default")
     assert options.inputs["spec"]["minVersion"] == "VersionTLS12"
     assert options.inputs["spec"]["sniStrict"] is True
-    asked = program.settings["honeydue:edge"].get("clientCertificate", "required") == "asked"
+    optional = program.settings["honeydue:edge"].get("clientCertificate", "required") == "asked"
     assert options.inputs["spec"]["clientAuth"] == {
         "secretNames": ["cloudflare-origin-pulls"],
-        "clientAuthType": "VerifyClientCertIfGiven" if asked else "RequireAndVerifyClientCert",
+        "clientAuthType": "VerifyClientCertIfGiven" if optional else "RequireAndVerifyClientCert",
     }
-    (shown,) = program.of("AuthenticatedOriginPullsSettings")
-    (uploaded,) = program.of("AuthenticatedOriginPullsCertificate")
-    assert {shown.urn, program.one("Secret", "cloudflare-origin-pulls").urn} <= reached(program, options)
-    assert uploaded.urn in reached(program, shown)
-    assert shown.inputs["enabled"] is True
+    (setting,) = program.resources("AuthenticatedOriginPullsSettings")
+    (certificate,) = program.resources("AuthenticatedOriginPullsCertificate")
+    assert {setting.urn, program.resource("Secret", "cloudflare-origin-pulls").urn} <= dependencies_of(program, options)
+    assert certificate.urn in dependencies_of(program, setting)
+    assert setting.inputs["enabled"] is True
 
 
-def test_a_running_site_may_ask_first_and_require_later() -> None:
+def test_the_client_certificate_can_be_optional() -> None:
     settings: dict[str, Any] = example_settings()
     settings["honeydue:edge"] = {**settings["honeydue:edge"], "clientCertificate": "asked"}
-    client_auth = run(settings).one("TLSOption", "default").inputs["spec"]["clientAuth"]
+    client_auth = run(settings).resource("TLSOption", "default").inputs["spec"]["clientAuth"]
     assert client_auth["clientAuthType"] == "VerifyClientCertIfGiven"
 
 
-def test_ranges_are_let_in_and_believed_as_cloudflare_publishes_them(program: Capture) -> None:
+def test_only_the_published_cloudflare_ranges_are_allowed_and_trusted(program: Capture) -> None:
     published = {*RANGES["ipv4Cidrs"], *RANGES["ipv6Cidrs"]}
-    assert set(program.one("Middleware", "cloudflare-only").inputs["spec"]["ipAllowList"]["sourceRange"]) == published
+    assert (
+        set(program.resource("Middleware", "cloudflare-only").inputs["spec"]["ipAllowList"]["sourceRange"]) == published
+    )
     assert set(values(program)["ports"]["websecure"]["forwardedHeaders"]["trustedIPs"]) == published
 
 
-def test_a_visitor_is_told_by_the_address_cloudflare_saw(program: Capture) -> None:
-    limit = program.one("Middleware", "rate-limit").inputs["spec"]["rateLimit"]
+def test_rate_limits_count_by_the_client_address_of_cloudflare(program: Capture) -> None:
+    limit = program.resource("Middleware", "rate-limit").inputs["spec"]["rateLimit"]
     assert limit["sourceCriterion"] == {"requestHeaderName": "CF-Connecting-IP"}
 
 
-def test_traefik_listens_on_every_node_at_443_and_at_nothing_the_firewall_opens_besides(program: Capture) -> None:
-    given = values(program)
-    assert (given["deployment"]["kind"], given["hostNetwork"], given["service"]["enabled"]) == (
+def test_traefik_listens_on_443_of_every_node_and_on_no_other_open_port(program: Capture) -> None:
+    chart = values(program)
+    assert (chart["deployment"]["kind"], chart["hostNetwork"], chart["service"]["enabled"]) == (
         "DaemonSet",
         True,
         False,
     )
-    assert set(entry_points(given)) == {"websecure", "traefik", "metrics"}
-    assert (given["ports"]["websecure"]["port"], given["ports"]["metrics"]["port"]) == (443, METRICS_PORT)
-    (firewall,) = program.of("Firewall")
+    assert set(entry_points(chart)) == {"websecure", "traefik", "metrics"}
+    assert (chart["ports"]["websecure"]["port"], chart["ports"]["metrics"]["port"]) == (443, METRICS_PORT)
+    (firewall,) = program.resources("Firewall")
     opened = [
         range(int(port.split("-")[0]), int(port.split("-")[-1]) + 1)
-        for one in firewall.inputs["rules"]
-        if (port := one.get("port"))
+        for resource in firewall.inputs["rules"]
+        if (port := resource.get("port"))
     ]
     assert any(443 in ports for ports in opened)
-    for hidden in (80, METRICS_PORT, given["ports"]["traefik"]["port"]):
+    for hidden in (80, METRICS_PORT, chart["ports"]["traefik"]["port"]):
         assert not any(hidden in ports for ports in opened), hidden
 
 
 def test_traefik_has_one_right_and_bounds(program: Capture) -> None:
-    given = values(program)
-    assert given["securityContext"] == {
+    chart = values(program)
+    assert chart["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
         "readOnlyRootFilesystem": True,
     }
-    assert given["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert chart["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for bound in ("requests", "limits"):
-        assert given["resources"][bound].keys() == {"cpu", "memory"}
-    assert given["providers"]["kubernetesCRD"]["allowCrossNamespace"] is False
-    assert given["providers"]["kubernetesIngress"]["publishedService"] == {"enabled": False}
-    assert given["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+        assert chart["resources"][bound].keys() == {"cpu", "memory"}
+    assert chart["providers"]["kubernetesCRD"]["allowCrossNamespace"] is False
+    assert chart["providers"]["kubernetesIngress"]["publishedService"] == {"enabled": False}
+    assert chart["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
 
 
-def test_a_rehearsal_starts_traefik_as_the_chart_would(program: Capture) -> None:
+def test_a_rehearsal_starts_traefik_with_the_flags_of_the_chart(program: Capture) -> None:
     flags = command_line(values(program), listen={"websecure": 1, "traefik": 2, "metrics": 3})
     assert "--entryPoints.websecure.address=127.0.0.1:1" in flags
     assert "--accesslog=true" in flags
@@ -151,23 +159,21 @@ def test_a_rehearsal_starts_traefik_as_the_chart_would(program: Capture) -> None
     "unknown",
     [{"tracing": {"otlp": {"enabled": True}}}, {"ports": {"websecure": {"proxyProtocol": {"insecure": True}}}}],
 )
-def test_a_value_that_a_rehearsal_does_not_understand_stops_it(unknown: dict[str, Any]) -> None:
+def test_a_value_that_the_rehearsal_does_not_support_is_an_error(unknown: dict[str, Any]) -> None:
     with pytest.raises(
         RehearsalError, match=r"support (tracing\.otlp\.enabled|ports\.websecure\.proxyProtocol\.insecure) in"
     ):
         command_line(unknown, listen=dict.fromkeys(("traefik", "web", "websecure", "metrics"), 1))
 
 
-def test_the_password_file_is_secret_and_nothing_else_is_made_without_it(
-    example: Capture, with_password: Capture
-) -> None:
-    assert "admin-auth" not in {one.name for one in example.of("Middleware")}
-    users = with_password.one("Secret", "admin-basic-auth")
+def test_the_password_file_is_secret_and_its_middleware_depends_on_it(example: Capture, with_password: Capture) -> None:
+    assert "admin-auth" not in {resource.name for resource in example.resources("Middleware")}
+    users = with_password.resource("Secret", "admin-basic-auth")
     assert users.inputs["stringData"] == {"users": ADMIN_USERS}
     hashed = ADMIN_USERS.partition(":")[2]
     assert [
-        one.urn
-        for one in with_password.registrations
-        if any(hashed in text for text in plain_strings(one.request.object))
+        resource.urn
+        for resource in with_password.registrations
+        if any(hashed in text for text in plain_strings(resource.request.object))
     ] == []
-    assert users.urn in reached(with_password, with_password.one("Middleware", "admin-auth"))
+    assert users.urn in dependencies_of(with_password, with_password.resource("Middleware", "admin-auth"))

@@ -1,4 +1,4 @@
-"""k3s as each kind of node is told to start it, and what its hardening guide asks for."""
+"""The configuration of k3s on each kind of node, and the requirements of its hardening guide."""
 
 import re
 from dataclasses import replace
@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.told import cluster, configuration, files, server, told
+from tests.unit.cloud_configs import cloud_config, cluster, files, k3s_config, server
 
-OWN = {"node-name", "node-ip", "node-external-ip", "advertise-address", "tls-san"}
-"""What servers of one cluster may differ in."""
+NODE_SPECIFIC = {"node-name", "node-ip", "node-external-ip", "advertise-address", "tls-san"}
+"""The settings in which servers of a cluster may differ."""
 
 
-def test_servers_agree_on_all_that_is_not_their_own() -> None:
+def test_servers_differ_only_in_node_specific_settings() -> None:
     other = replace(server(), hostname="ubuntu-2", address="10.0.0.12", public_address="203.0.113.2")
-    first, second = configuration(told(server())), configuration(told(other))
-    assert {key for key in first.keys() | second.keys() if first.get(key) != second.get(key)} == OWN
+    first, second = k3s_config(cloud_config(server())), k3s_config(cloud_config(other))
+    assert {key for key in first.keys() | second.keys() if first.get(key) != second.get(key)} == NODE_SPECIFIC
     assert [key for key in first if key.startswith("disable")] == []
 
 
-def test_an_agent_is_told_nothing_that_only_servers_take() -> None:
-    document = told(replace(server(), role="agent"))
-    assert set(configuration(document)) == {
+def test_an_agent_has_no_settings_of_servers() -> None:
+    document = cloud_config(replace(server(), role="agent"))
+    assert set(k3s_config(document)) == {
         "node-name",
         "node-ip",
         "node-external-ip",
@@ -33,59 +33,59 @@ def test_an_agent_is_told_nothing_that_only_servers_take() -> None:
     assert [path for path in files(document) if path.startswith("/var/lib/rancher/k3s/server")] == []
 
 
-def test_on_a_private_network_nothing_of_the_cluster_leads_to_public_addresses() -> None:
-    held = configuration(told(server()))
-    assert (held["node-ip"], held["advertise-address"], held["node-external-ip"]) == (
+def test_on_a_private_network_the_cluster_uses_private_addresses() -> None:
+    config = k3s_config(cloud_config(server()))
+    assert (config["node-ip"], config["advertise-address"], config["node-external-ip"]) == (
         "10.0.0.11",
         "10.0.0.11",
         "203.0.113.1",
     )
-    # Operators come by the public one.
-    assert held["tls-san"] == ["10.0.0.11", "203.0.113.1", "ubuntu-1"]
+    # Operators connect to the public address.
+    assert config["tls-san"] == ["10.0.0.11", "203.0.113.1", "ubuntu-1"]
 
 
-def test_on_the_public_network_a_node_has_no_other_address() -> None:
-    held = configuration(told(replace(server(), address=server().public_address)))
-    assert "node-external-ip" not in held
-    assert (held["node-ip"], held["tls-san"]) == ("203.0.113.1", ["203.0.113.1", "ubuntu-1"])
+def test_on_the_public_network_a_node_has_only_its_public_address() -> None:
+    config = k3s_config(cloud_config(replace(server(), address=server().public_address)))
+    assert "node-external-ip" not in config
+    assert (config["node-ip"], config["tls-san"]) == ("203.0.113.1", ["203.0.113.1", "ubuntu-1"])
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_the_clusters_facts_are_those_of_the_settings(encrypted: bool) -> None:
+def test_encryption_cidrs_and_backend_are_those_of_the_settings(encrypted: bool) -> None:
     settings = cluster(secretsEncryption=encrypted, podCidr="10.50.0.0/16", flannelBackend="vxlan")
-    held = configuration(told(server(), settings))
-    assert held["secrets-encryption"] is encrypted
-    assert (held["cluster-cidr"], held["service-cidr"], held["cluster-dns"]) == (
+    config = k3s_config(cloud_config(server(), settings))
+    assert config["secrets-encryption"] is encrypted
+    assert (config["cluster-cidr"], config["service-cidr"], config["cluster-dns"]) == (
         "10.50.0.0/16",
         "10.43.0.0/16",
         "10.43.0.10",
     )
-    assert held["flannel-backend"] == "vxlan"
+    assert config["flannel-backend"] == "vxlan"
 
 
-def test_what_the_api_server_is_pointed_to_is_there() -> None:
-    document = told(server())
+def test_the_files_that_the_api_server_uses_are_written() -> None:
+    document = cloud_config(server())
     written = files(document)
-    arguments = dict(argument.split("=", 1) for argument in configuration(document)["kube-apiserver-arg"])
+    arguments = dict(argument.split("=", 1) for argument in k3s_config(document)["kube-apiserver-arg"])
     plugins = yaml.safe_load(written[arguments["admission-control-config-file"]])["plugins"]
     assert {plugin["name"] for plugin in plugins} == {"PodSecurity", "EventRateLimit"}
     assert "EventRateLimit" in arguments["enable-admission-plugins"].split(",")
     assert yaml.safe_load(written[arguments["audit-policy-file"]])["rules"][-1] == {"level": "Metadata"}
-    # k3s makes no folder for its log.
+    # k3s does not create the folder of the audit log.
     assert f"d {Path(arguments['audit-log-path']).parent} 0700 root root\n" in written["/etc/tmpfiles.d/k3s.conf"]
 
 
-def test_the_kernel_is_set_as_the_kubelet_insists() -> None:
-    document = told(server())
-    assert configuration(document)["protect-kernel-defaults"] is True
-    held = dict(re.findall(r"^(\S+)=(\S+)$", files(document)["/etc/sysctl.d/90-kubelet.conf"], re.M))
-    wanted = {"vm.panic_on_oom": "0", "vm.overcommit_memory": "1", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
-    assert held.items() >= wanted.items()
+def test_kernel_parameters_are_those_that_the_kubelet_requires() -> None:
+    document = cloud_config(server())
+    assert k3s_config(document)["protect-kernel-defaults"] is True
+    parameters = dict(re.findall(r"^(\S+)=(\S+)$", files(document)["/etc/sysctl.d/90-kubelet.conf"], re.M))
+    required = {"vm.panic_on_oom": "0", "vm.overcommit_memory": "1", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
+    assert parameters.items() >= required.items()
 
 
-def test_snapshots_take_their_keys_from_the_cluster() -> None:
-    """Any other option of S3 here, and k3s ignores the Secret."""
-    assert {key for key in configuration(told(server())) if key.startswith("etcd-s3")} == {
+def test_snapshots_are_configured_only_by_the_secret() -> None:
+    """k3s ignores the Secret if the configuration file has any other S3 option."""
+    assert {key for key in k3s_config(cloud_config(server())) if key.startswith("etcd-s3")} == {
         "etcd-s3",
         "etcd-s3-config-secret",
     }

@@ -1,4 +1,4 @@
-"""k3s is installed once, and only the one that was chosen."""
+"""The script that installs k3s: it installs the pinned binary, and only once."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ RELEASE = "/v1.34.6%2Bk3s1"
 
 @pytest.fixture
 def releases() -> Iterator[Site]:
-    """Holds the files of a release, as GitHub does."""
+    """A server with the files of a release, in the layout of GitHub."""
     with serve({f"{RELEASE}/k3s": BINARY}) as site:
         yield site
 
@@ -24,9 +24,9 @@ def releases() -> Iterator[Site]:
 @pytest.fixture
 def node(tmp_path: Path, releases: Site) -> Callable[[str], Machine]:
     def new(sha256: str) -> Machine:
-        made = machine(tmp_path, environment={"K3S_RELEASES": releases.url})
-        made.write("etc/honeydue/node.env", f"K3S_VERSION='v1.34.6+k3s1'\nK3S_SHA256='{sha256}'\n")
-        return made
+        created = machine(tmp_path, environment={"K3S_RELEASES": releases.url})
+        created.write("etc/honeydue/node.env", f"K3S_VERSION='v1.34.6+k3s1'\nK3S_SHA256='{sha256}'\n")
+        return created
 
     return new
 
@@ -35,7 +35,7 @@ def installed(node: Machine) -> list[str]:
     return sorted(path.name for path in (node.root / "usr/local/bin").iterdir())
 
 
-def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str], Machine], releases: Site) -> None:
+def test_the_pinned_binary_is_installed_with_its_symbolic_links(node: Callable[[str], Machine], releases: Site) -> None:
     new = node(SHA256)
     assert new.run("k3s-install") == 0
     assert releases.requests == [f"{RELEASE}/k3s"]
@@ -46,15 +46,17 @@ def test_the_pinned_binary_is_installed_with_its_other_names(node: Callable[[str
     assert (k3s.parent / "kubectl").resolve() == k3s.resolve()
 
 
-def test_another_binary_is_refused_and_nothing_is_installed(node: Callable[[str], Machine], releases: Site) -> None:
+def test_a_binary_with_another_checksum_is_not_installed(node: Callable[[str], Machine], releases: Site) -> None:
     releases.files[f"{RELEASE}/k3s"] = b"something else"
     new = node(SHA256)
     assert new.run("k3s-install") == 1
-    assert f"expected {SHA256}; k3s was not installed" in new.said
+    assert f"expected {SHA256}; k3s was not installed" in new.stderr
     assert installed(new) == []
 
 
-def test_without_a_pin_it_must_be_what_the_release_says(node: Callable[[str], Machine], releases: Site) -> None:
+def test_without_a_pinned_checksum_the_checksum_of_the_release_is_used(
+    node: Callable[[str], Machine], releases: Site
+) -> None:
     releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = (
         f"{'0' * 64}  k3s-airgap-images-amd64.tar\n{SHA256}  k3s\n".encode()
     )
@@ -63,7 +65,9 @@ def test_without_a_pin_it_must_be_what_the_release_says(node: Callable[[str], Ma
     assert (new.root / "usr/local/bin/k3s").read_bytes() == BINARY
 
 
-def test_without_a_pin_another_binary_is_refused(node: Callable[[str], Machine], releases: Site) -> None:
+def test_without_a_pinned_checksum_a_binary_with_another_checksum_is_not_installed(
+    node: Callable[[str], Machine], releases: Site
+) -> None:
     releases.files[f"{RELEASE}/sha256sum-amd64.txt"] = f"{'0' * 64}  k3s\n".encode()
     new = node("")
     assert new.run("k3s-install") == 1
@@ -71,7 +75,7 @@ def test_without_a_pin_another_binary_is_refused(node: Callable[[str], Machine],
 
 
 @pytest.mark.parametrize("published", [None, b"", b"not a list"])
-def test_without_a_pin_and_without_a_published_one_nothing_is_installed(
+def test_without_any_checksum_nothing_is_installed(
     node: Callable[[str], Machine], releases: Site, published: bytes | None
 ) -> None:
     if published is not None:
@@ -81,8 +85,8 @@ def test_without_a_pin_and_without_a_published_one_nothing_is_installed(
     assert installed(new) == []
 
 
-def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Machine], releases: Site) -> None:
-    """The upgrade controller may have brought a newer one."""
+def test_an_installed_binary_is_kept_without_a_download(node: Callable[[str], Machine], releases: Site) -> None:
+    """The upgrade controller may have installed a newer binary."""
     new = node(SHA256)
     new.write("usr/local/bin/k3s", "newer")
     (new.root / "usr/local/bin/k3s").chmod(0o755)
@@ -91,13 +95,11 @@ def test_what_is_installed_stays_and_nothing_is_asked(node: Callable[[str], Mach
     assert (new.root / "usr/local/bin/k3s").read_text() == "newer"
 
 
-def test_a_release_that_is_not_there_is_tried_again_by_the_next_start(
-    node: Callable[[str], Machine], releases: Site
-) -> None:
+def test_a_failed_download_is_repeated_by_the_next_start(node: Callable[[str], Machine], releases: Site) -> None:
     del releases.files[f"{RELEASE}/k3s"]
     new = node(SHA256)
     assert new.run("k3s-install") != 0
-    assert "404" in new.said
+    assert "404" in new.stderr
     assert installed(new) == []
     releases.files[f"{RELEASE}/k3s"] = BINARY
     assert new.run("k3s-install") == 0

@@ -18,8 +18,8 @@ from rehearsal.clouds import api
 from rehearsal.clouds.account import Account, write_account
 from rehearsal.clouds.existing import provision, state
 from rehearsal.clouds.store import Store
+from tests.unit.candidates import candidate
 from tests.unit.capture import Capture
-from tests.unit.planned import wanted
 from tests.unit.test_lookups_kubernetes import kubernetes
 
 ADDRESS, HOSTNAME = "178.104.247.152", "ubuntu-8gb-nbg1-2"
@@ -61,13 +61,14 @@ def away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hetzner(type_: str, alias: str, /, **inputs: object) -> Finding:
-    return look_up(wanted(type_, alias, inputs), Hetzner(TOKENS.hetzner, NODES).lookups)
+    return look_up(candidate(type_, alias, inputs), Hetzner(TOKENS.hetzner, NODES).lookups)
 
 
 def cloudflare(type_: str, inputs: Mapping[str, object], *dependencies: str) -> Finding:
     known = {"the address of hetzner1": ADDRESS}
     return look_up(
-        wanted(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies), Cloudflare(TOKENS.cloudflare, known.get).lookups
+        candidate(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies),
+        Cloudflare(TOKENS.cloudflare, known.get).lookups,
     )
 
 
@@ -165,11 +166,11 @@ def test_settings_of_the_zone_are_always_there(clouds: Path) -> None:
 def test_a_refused_token_is_one_line_with_the_command_that_sets_it(clouds: Path) -> None:
     assert clouds
     with pytest.raises(OpsError, match=r"Hetzner rejects .*pulumi config set --secret honeydue:hetznerToken") as error:
-        look_up(wanted(FIREWALL, "x", {"name": "x"}), Hetzner("wrong", NODES).lookups)
+        look_up(candidate(FIREWALL, "x", {"name": "x"}), Hetzner("wrong", NODES).lookups)
     assert "\n" not in str(error.value)
     assert "wrong" not in str(error.value)
     with pytest.raises(OpsError, match=r"Cloudflare rejects .*pulumi config set --secret honeydue:cloudflareToken"):
-        look_up(wanted(ORIGIN_PULLS, "x", {"zoneId": ZONE}), Cloudflare("wrong", lambda _: None).lookups)
+        look_up(candidate(ORIGIN_PULLS, "x", {"zoneId": ZONE}), Cloudflare("wrong", lambda _: None).lookups)
 
 
 def test_another_error_is_told_in_the_vendors_words(clouds: Path) -> None:
@@ -203,7 +204,7 @@ def test_there_is_a_way_to_find_whatever_the_program_declares(program: Capture) 
 
 def test_a_type_that_cannot_be_found_is_named() -> None:
     with pytest.raises(OpsError, match="there is no lookup for type hcloud:index/volume:Volume"):
-        look_up(wanted("hcloud:index/volume:Volume", "x", {}), every_lookup())
+        look_up(candidate("hcloud:index/volume:Volume", "x", {}), every_lookup())
 
 
 def test_what_exists_nowhere_else_is_left_out_with_the_reason() -> None:
@@ -214,6 +215,6 @@ def test_what_exists_nowhere_else_is_left_out_with_the_reason() -> None:
         "kubernetes:batch/v1:Job": job,
         "cloudflare:index/originCaCertificate:OriginCaCertificate": {},
     }.items():
-        found = look_up(wanted(type_, "x", inputs), every_lookup())
+        found = look_up(candidate(type_, "x", inputs), every_lookup())
         assert found.status is Status.SKIPPED, type_
         assert found.note

@@ -12,7 +12,7 @@ from ops.adoption.lookups import look_up
 from ops.adoption.lookups.kubernetes import Kubernetes
 from ops.errors import OpsError
 from ops.kubernetes import Cluster, Object
-from tests.unit.planned import wanted
+from tests.unit.candidates import candidate
 
 
 def kubeconfig(server: str) -> str:
@@ -49,7 +49,7 @@ class Held(Cluster):
             (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in objects
         }
 
-    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:  # noqa: ARG002  # one version is enough
+    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:  # noqa: ARG002  # each kind has one version
         return self._objects.get((kind, namespace, name))
 
 
@@ -60,7 +60,7 @@ def live(kind: str, name: str, **spec: object) -> dict[str, Any]:
 def planned(kind: str, name: str, group: str = "apps/v1", **spec: object) -> Candidate:
     metadata = {"name": name, "namespace": "honeydue"}
     inputs = {"apiVersion": group.removeprefix("core/"), "kind": kind, "metadata": metadata, "spec": spec}
-    return wanted(f"kubernetes:{group}:{kind}", name, inputs)
+    return candidate(f"kubernetes:{group}:{kind}", name, inputs)
 
 
 def kubernetes(*objects: dict[str, Any], mounted_by: Mapping[str, str] | None = None) -> Kubernetes:
@@ -146,6 +146,6 @@ def test_an_object_of_no_namespace_is_found_by_its_name_alone() -> None:
     namespace = {"kind": "Namespace", "metadata": {"name": "honeydue"}}
     inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "honeydue"}}
     assert (
-        look_up(wanted("kubernetes:core/v1:Namespace", "honeydue", inputs), kubernetes(namespace).lookups).id
+        look_up(candidate("kubernetes:core/v1:Namespace", "honeydue", inputs), kubernetes(namespace).lookups).id
         == "honeydue"
     )

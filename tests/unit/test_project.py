@@ -1,4 +1,4 @@
-"""Pulumi.yaml declares what the program reads: no key more, none less."""
+"""Pulumi.yaml declares exactly the settings that the program reads."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ def test_every_setting_is_declared_with_type_and_description() -> None:
     ] == []
 
 
-def test_what_only_the_operator_can_set_is_empty_until_then() -> None:
+def test_required_settings_and_secrets_have_no_default() -> None:
     empty = {key for key, declared in DECLARED.items() if str(declared.get("default", "none")) in UNSET_VALUES}
     assert empty >= REQUIRED.keys() | SECRETS.keys()
 
 
-def test_no_book_value_stands_in_a_default_too() -> None:
+def test_no_setting_of_the_example_has_a_default() -> None:
     example = yaml.safe_load((EXAMPLE / "Pulumi.prod.yaml").read_text())["config"]
     assert [key for key, declared in DECLARED.items() if "default" in declared and f"honeydue:{key}" in example] == []

@@ -1,6 +1,6 @@
-"""What docs/architecture.md says of a new node, host name or service works, and adds what it says there.
+"""The recipes of docs/architecture.md for a new node, host name or service register the resources that the page lists.
 
-The names in it are replaced by others: a program in which somebody followed it already takes it once more.
+The tests replace the names of a recipe, so that it also applies to a program that contains it already.
 """
 
 import subprocess
@@ -11,11 +11,11 @@ import pytest
 
 from infra.edge.zone import hostnames
 from tests.recipes import checkout, recipe
-from tests.unit.capture import Capture, Registration, completed, run
+from tests.unit.capture import Capture, Registration, run, with_placeholders
 
 
-def named(registrations: Iterable[Registration]) -> set[str]:
-    return {f"{one.kind} {one.name}" for one in registrations}
+def resource_names(registrations: Iterable[Registration]) -> set[str]:
+    return {f"{registration.kind} {registration.name}" for registration in registrations}
 
 
 @pytest.mark.parametrize(
@@ -51,20 +51,20 @@ def named(registrations: Iterable[Registration]) -> set[str]:
         ),
     ],
 )
-def test_a_recipe_adds_what_it_says_and_nothing_else(
+def test_a_recipe_registers_exactly_its_resources(
     name: str, instead: tuple[str, str], expected: set[str], tmp_path: Path, example: Capture
 ) -> None:
     folder = checkout(tmp_path)
     recipe(name, instead=instead).apply(folder)
     before, after = (
-        named(example.registrations),
-        named(run(completed(folder / "Pulumi.prod.yaml"), checkout=folder).registrations),
+        resource_names(example.registrations),
+        resource_names(run(with_placeholders(folder / "Pulumi.prod.yaml"), checkout=folder).registrations),
     )
     assert after - before == expected
     assert before <= after
 
 
-def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+def test_a_diff_that_does_not_apply_is_an_error(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     (folder / "infra/edge/zone.py").write_text("")
     with pytest.raises(subprocess.CalledProcessError):

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
 from tests.recipes import EXAMPLE
-from tests.unit.stand_in import engine, plan
+from tests.unit.fake_engine import fake_engine, plan
 
 SETTINGS = (EXAMPLE / "Pulumi.prod.yaml").read_text()
 
@@ -27,7 +27,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """What the engine was asked to do, where a plan changes something harmless."""
-    with engine(tmp_path, monkeypatch, plan=plan("update")) as asked:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update")) as asked:
         yield asked
 
 
@@ -79,7 +79,7 @@ def test_declined_the_settings_are_as_they_were(settings: Path, asked: Path) -> 
 
 
 def test_refused_the_settings_are_as_they_were(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan("delete")) as asked:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("delete")) as asked:
         done = release("--api", "0a1b2c3d4e")
     assert done.exit_code == 1
     assert "Service::api0 would be deleted" in done.output
@@ -90,7 +90,7 @@ def test_refused_the_settings_are_as_they_were(settings: Path, tmp_path: Path, m
 def test_without_a_plan_the_settings_are_as_they_were(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan(error="honeydue:images.api holds 'latest'")) as asked:
+    with fake_engine(tmp_path, monkeypatch, plan=plan(error="honeydue:images.api holds 'latest'")) as asked:
         done = release("--api", "latest")
     assert done.exit_code == 1
     assert "honeydue:images.api holds 'latest'" in done.output

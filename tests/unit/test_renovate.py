@@ -10,7 +10,7 @@ import pytest
 
 from tests.recipes import ROOT
 from tests.unit.capture import Capture
-from tests.unit.manifests import manifests, of
+from tests.unit.manifests import manifests, of_kind
 from tools import debian, programs
 from tools.debian import Package, PackageSet
 from tools.lock import LOCKS
@@ -49,8 +49,10 @@ def matched(manager: dict[str, Any], text: str) -> Iterator[Pin]:
             yield match.groupdict().get("depName") or manager["depNameTemplate"], match["currentValue"]
 
 
-def test_every_helm_chart_is_matched(equipped: Capture) -> None:
-    charts = {(chart["spec"]["chart"], chart["spec"]["version"]) for chart in of(manifests(equipped), "HelmChart")}
+def test_every_helm_chart_is_matched(full_example: Capture) -> None:
+    charts = {
+        (chart["spec"]["chart"], chart["spec"]["version"]) for chart in of_kind(manifests(full_example), "HelmChart")
+    }
     assert pins("helm") == charts
 
 

@@ -1,4 +1,4 @@
-"""docs/runbook.md tells of every secret which pods roll when it changes."""
+"""docs/runbook.md lists for every secret the apps whose pods restart when it changes."""
 
 import re
 from collections.abc import Mapping
@@ -7,43 +7,48 @@ import pytest
 
 from infra.settings.secrets import SECRETS
 from tests.recipes import ROOT
-from tests.unit.capture import Capture, equipped_settings, run
+from tests.unit.capture import Capture, full_settings, run
 
 ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]*)\|$", re.M)
 PAGE = (ROOT / "docs/runbook.md").read_text()
-OTHER: Mapping[str, str] = {
+OTHER_VALUES: Mapping[str, str] = {
     "joinToken": f"K10{'1' * 64}::server:another",
     "adminBasicAuth": f"another:$2y$05${'x' * 53}",
 }
-"""Of those that must look like something."""
+"""New values of the secrets that require a format."""
 
 
-def told() -> dict[str, set[str]]:
-    """By secret, as the table has it."""
+def documented() -> dict[str, set[str]]:
+    """The apps of each secret, from the table of the page."""
     return {secret: set(filter(None, (app.strip() for app in apps.split(",")))) for secret, apps in ROW.findall(PAGE)}
 
 
 def templates(program: Capture) -> dict[str, object]:
-    """What the pods are made of: Kubernetes rolls them when it changes."""
-    return {one.name: one.inputs["spec"]["template"] for kind in ("Deployment", "Job") for one in program.of(kind)}
+    """The pod template of each Deployment and Job. Kubernetes restarts the pods when it changes."""
+    return {
+        resource.name: resource.inputs["spec"]["template"]
+        for kind in ("Deployment", "Job")
+        for resource in program.resources(kind)
+    }
 
 
-def rolled_by(*secrets: str, before: Capture) -> set[str]:
-    settings = equipped_settings() | {f"honeydue:{secret}": OTHER.get(secret, "another") for secret in secrets}
-    now = templates(run(settings))
-    return {name for name, template in templates(before).items() if now[name] != template}
+def restarted_by(*secrets: str, before: Capture) -> set[str]:
+    """The apps whose pods restart when these secrets change."""
+    settings = full_settings() | {f"honeydue:{secret}": OTHER_VALUES.get(secret, "another") for secret in secrets}
+    after = templates(run(settings))
+    return {name for name, template in templates(before).items() if after[name] != template}
 
 
 def test_every_secret_is_in_the_table() -> None:
-    assert told().keys() == SECRETS.keys()
+    assert documented().keys() == SECRETS.keys()
 
 
-@pytest.mark.parametrize("secret", [secret for secret, apps in told().items() if apps])
-def test_a_rotated_secret_rolls_whom_the_table_names(secret: str, equipped: Capture) -> None:
-    assert rolled_by(secret, before=equipped) == told()[secret]
+@pytest.mark.parametrize("secret", [secret for secret, apps in documented().items() if apps])
+def test_a_changed_secret_restarts_the_apps_of_the_table(secret: str, full_example: Capture) -> None:
+    assert restarted_by(secret, before=full_example) == documented()[secret]
 
 
-def test_all_the_others_together_roll_nobody(equipped: Capture) -> None:
-    others = [secret for secret, apps in told().items() if not apps]
+def test_all_other_secrets_together_restart_no_app(full_example: Capture) -> None:
+    others = [secret for secret, apps in documented().items() if not apps]
     assert len(others) > 1
-    assert rolled_by(*others, before=equipped) == set()
+    assert restarted_by(*others, before=full_example) == set()

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import json, sys
 from tests.unit import capture
-capture.run(capture.equipped_settings())
+capture.run(capture.full_settings())
 modules = [sys.modules["pulumi_cloudflare._inputs"], sys.modules["pulumi_cloudflare.outputs"]]
 blocks = [name for module in modules for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__]
 print(json.dumps({"modules": sorted(sys.modules), "blocks": blocks}))

@@ -128,7 +128,7 @@ def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
     ],
 )
 def test_what_htpasswd_prints_is_taken(users: str) -> None:
-    assert run({**example_settings(), "honeydue:adminBasicAuth": users}).one("Secret", "admin-basic-auth")
+    assert run({**example_settings(), "honeydue:adminBasicAuth": users}).resource("Secret", "admin-basic-auth")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
         pulumi.RunError,
         match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but primary IP hetzner2-ipv4 at Hetzner is 203\.0\.113\.9",
     ):
-        run(settings, held_by_hetzner=elsewhere)
+        run(settings, hetzner_settings=elsewhere)
 
 
 def test_a_firewall_hetzner_would_refuse_is_refused_first() -> None:

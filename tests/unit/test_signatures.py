@@ -1,4 +1,4 @@
-"""Signatures are checked once there is a key, and not before."""
+"""Image signatures are checked if the settings contain a public key."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ import yaml
 
 from infra.settings.loading import SettingsError
 from tests.unit.capture import COSIGN_KEY, Capture, example_settings, run
-from tests.unit.manifests import manifests, of
+from tests.unit.manifests import manifests, of_kind
+from tests.unit.registrations import SECRET_SIGNATURE
 
 LABEL = "securesystemsengineering.connaisseur/webhook"
 
@@ -18,20 +19,24 @@ def signed() -> Capture:
 
 
 def namespace_labels(program: Capture) -> Any:
-    return program.one("Namespace", "honeydue").inputs["metadata"]["labels"]
+    return program.resource("Namespace", "honeydue").inputs["metadata"]["labels"]
 
 
-def test_without_a_key_nothing_is_installed(example: Capture) -> None:
-    assert not [one.urn for one in example.registrations if one.kind == "HelmChart" or "connaisseur" in one.name]
+def test_without_a_key_connaisseur_is_not_installed(example: Capture) -> None:
+    assert not [
+        resource.urn
+        for resource in example.registrations
+        if resource.kind == "HelmChart" or "connaisseur" in resource.name
+    ]
     assert LABEL not in namespace_labels(example)
 
 
-def test_with_a_key_our_images_are_checked_by_it_and_strangers_refused(signed: Capture) -> None:
-    (chart,) = of(manifests(signed), "HelmChart")
+def test_with_a_key_images_of_the_registry_are_verified_and_unknown_images_denied(signed: Capture) -> None:
+    (chart,) = of_kind(manifests(signed), "HelmChart")
     assert chart["spec"]["version"] == "2.7.1"
     application = yaml.safe_load(chart["spec"]["valuesContent"])["application"]
-    validators = {one["name"]: one for one in application["validators"]}
-    assert {one["pattern"]: validators[one["validator"]]["type"] for one in application["policy"]} == {
+    validators = {validator["name"]: validator for validator in application["validators"]}
+    assert {rule["pattern"]: validators[rule["validator"]]["type"] for rule in application["policy"]} == {
         "*:*": "static",
         "gitea.treytartt.com/admin/*:*": "cosign",
         "docker.io/library/redis:*": "static",
@@ -42,12 +47,12 @@ def test_with_a_key_our_images_are_checked_by_it_and_strangers_refused(signed: C
     assert namespace_labels(signed)[LABEL] == "validate"
 
 
-def test_the_login_stays_secret_and_comes_first(signed: Capture) -> None:
-    login = signed.one("Secret", "connaisseur-registry")
-    assert login.urn in signed.one("HelmChart", "connaisseur").request.dependencies
-    assert "4dabf18193072939515e22adb298388d" in str(login.request.object.fields["stringData"])
+def test_the_chart_depends_on_the_registry_login_which_is_secret(signed: Capture) -> None:
+    login = signed.resource("Secret", "connaisseur-registry")
+    assert login.urn in signed.resource("HelmChart", "connaisseur").request.dependencies
+    assert SECRET_SIGNATURE in str(login.request.object.fields["stringData"])
 
 
-def test_what_is_no_key_is_named() -> None:
+def test_an_invalid_public_key_is_an_error_with_its_key() -> None:
     with pytest.raises(SettingsError, match=r"honeydue:cosignPublicKey.*a public key as in cosign\.pub"):
         run(example_settings() | {"honeydue:cosignPublicKey": "-----BEGIN PRIVATE KEY-----"})

@@ -1,22 +1,22 @@
-"""The Secret by which k3s finds the bucket for etcd's snapshots."""
+"""The Secret with the bucket and keys for etcd snapshots of k3s."""
 
 from typing import Any
 
 import pytest
 
 from infra.settings.loading import SettingsError
-from tests.unit.capture import PLACEHOLDER, Capture, equipped_settings, run
+from tests.unit.capture import PLACEHOLDER, Capture, full_settings, run
 
 NAME = "k3s-etcd-snapshot-s3-config"
 KEYS = ("honeydue:snapshotKeyId", "honeydue:snapshotApplicationKey")
 
 
-def test_without_a_bucket_there_is_none(example: Capture) -> None:
-    assert NAME not in [one.name for one in example.registrations]
+def test_without_a_bucket_there_is_no_secret(example: Capture) -> None:
+    assert NAME not in [resource.name for resource in example.registrations]
 
 
-def test_k3s_finds_the_bucket_at_the_store_of_the_uploads_with_a_key_of_its_own(equipped: Capture) -> None:
-    secret = equipped.one("Secret", NAME).inputs
+def test_the_secret_has_the_endpoint_of_the_uploads_and_separate_keys(full_example: Capture) -> None:
+    secret = full_example.resource("Secret", NAME).inputs
     assert (secret["metadata"]["namespace"], secret["type"]) == ("kube-system", "etcd.k3s.cattle.io/s3-config-secret")
     assert secret["stringData"] == {
         "etcd-s3-endpoint": "s3.us-east-005.backblazeb2.com",
@@ -30,15 +30,15 @@ def test_k3s_finds_the_bucket_at_the_store_of_the_uploads_with_a_key_of_its_own(
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_bucket_needs_its_keys(key: str) -> None:
-    settings = {name: value for name, value in equipped_settings().items() if name != key}
+def test_a_bucket_requires_its_keys(key: str) -> None:
+    settings = {name: value for name, value in full_settings().items() if name != key}
     with pytest.raises(SettingsError, match=rf"{key} is missing .*: pulumi config set --secret {key}"):
         run(settings)
 
 
 def test_keys_in_plain_text_are_refused() -> None:
     with pytest.raises(SettingsError, match="honeydue:snapshotKeyId is stored in plain text in the stack's file"):
-        run(equipped_settings(), plain_text=["snapshotKeyId"])
+        run(full_settings(), plain_text=["snapshotKeyId"])
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,8 @@ def test_keys_in_plain_text_are_refused() -> None:
         ),
     ],
 )
-def test_a_bucket_that_k3s_could_not_use_is_refused(
-    snapshots: dict[str, str], environment: dict[str, str], expected: str
-) -> None:
-    settings = equipped_settings()
-    held: Any = settings["honeydue:environment"]
+def test_an_unusable_bucket_is_refused(snapshots: dict[str, str], environment: dict[str, str], expected: str) -> None:
+    settings = full_settings()
+    current: Any = settings["honeydue:environment"]
     with pytest.raises(SettingsError, match=expected):
-        run(settings | {"honeydue:snapshots": snapshots, "honeydue:environment": {**held, **environment}})
+        run(settings | {"honeydue:snapshots": snapshots, "honeydue:environment": {**current, **environment}})

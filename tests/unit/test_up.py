@@ -1,4 +1,4 @@
-"""`up` lifts the protection of confirmed resources, and of no others, before it applies."""
+"""The `up` command: it lifts the protection of confirmed resources, and of no others, before it applies the plan."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
-from tests.unit.stand_in import engine, plan
+from tests.unit.fake_engine import fake_engine, plan
 
 URN = "urn:pulumi:prod::honeydue::honeydue:apps:Workload$kubernetes:core/v1:Service::api0"
 
@@ -16,7 +16,7 @@ def up(*options: str) -> Result:
 
 
 def test_a_confirmed_deletion_is_unprotected_and_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan("delete", "update")) as calls:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("delete", "update")) as calls:
         result = up("--allow-delete", "Service::api0")
     assert result.exit_code == 0, result.output
     assert calls.read_text().splitlines() == [
@@ -28,7 +28,7 @@ def test_a_confirmed_deletion_is_unprotected_and_applied(tmp_path: Path, monkeyp
 def test_a_failure_to_unprotect_ends_the_command_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan("delete"), status=1) as calls:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("delete"), status=1) as calls:
         result = up("--allow-delete", "Service::api0")
     assert result.exit_code == 1
     assert "Could not lift the protection. Nothing was changed." in result.output
@@ -36,8 +36,8 @@ def test_a_failure_to_unprotect_ends_the_command_with_a_message(
     assert len(calls.read_text().splitlines()) == 1
 
 
-def test_a_refused_plan_calls_the_engine_for_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan("delete")) as calls:
+def test_a_refused_plan_runs_no_other_command_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("delete")) as calls:
         result = up()
     assert result.exit_code == 1
     assert "Refused: the plan breaks 1 guard rail." in result.output

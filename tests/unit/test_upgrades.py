@@ -1,4 +1,4 @@
-"""Upgrades and reboots: one node at a time, drained by evictions that may be refused but not for ever."""
+"""Upgrades of k3s and reboots: one node at a time, drained by evictions that respect disruption budgets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from infra.settings.loading import SettingsError
-from tests.unit.capture import EQUIPMENT, Capture, equipped_settings, example_settings, run
+from tests.unit.capture import OPTIONAL_SETTINGS, Capture, example_settings, full_settings, run
 
-UPGRADES: Mapping[str, Any] = EQUIPMENT["honeydue:upgrades"]  # type: ignore[assignment]  # a map, as written there
+UPGRADES: Mapping[str, Any] = OPTIONAL_SETTINGS["honeydue:upgrades"]  # type: ignore[assignment]  # a map
 
 
 def with_upgrades(**changes: object) -> Capture:
@@ -17,15 +17,15 @@ def with_upgrades(**changes: object) -> Capture:
 
 
 def kinds(program: Capture) -> set[str]:
-    return {one.kind for one in program.registrations if one.request.custom}
+    return {resource.kind for resource in program.registrations if resource.request.custom}
 
 
 def plan(program: Capture, name: str) -> Mapping[str, Any]:
-    spec: Mapping[str, Any] = program.one("Plan", name).inputs["spec"]
+    spec: Mapping[str, Any] = program.resource("Plan", name).inputs["spec"]
     return spec
 
 
-def test_without_the_setting_nothing_is_installed(example: Capture) -> None:
+def test_without_the_setting_no_controller_is_installed(example: Capture) -> None:
     assert kinds(example).isdisjoint({"HelmChart", "CustomResourceDefinition", "Plan"})
 
 
@@ -34,34 +34,34 @@ def test_without_the_setting_nothing_is_installed(example: Capture) -> None:
     [("k3s", {"kured"}), ("reboots", {"system-upgrade-controller"})],
     ids=["only reboots", "only k3s"],
 )
-def test_each_of_the_two_can_be_had_alone(left_out: str, charts: set[str]) -> None:
+def test_upgrades_and_reboots_are_independent(left_out: str, charts: set[str]) -> None:
     program = run(
         example_settings() | {"honeydue:upgrades": {key: value for key, value in UPGRADES.items() if key != left_out}}
     )
-    assert {one.name for one in program.of("HelmChart")} == charts
+    assert {resource.name for resource in program.resources("HelmChart")} == charts
     assert ("Plan" in kinds(program)) == (left_out != "k3s")
 
 
-def test_servers_are_upgraded_one_at_a_time_to_the_version_that_new_nodes_get(equipped: Capture) -> None:
-    spec = plan(equipped, "k3s-servers")
+def test_servers_are_upgraded_one_at_a_time_to_the_version_of_the_settings(full_example: Capture) -> None:
+    spec = plan(full_example, "k3s-servers")
     assert (spec["concurrency"], spec["exclusive"]) == (1, True)
-    assert spec["version"] == equipped.settings["honeydue:cluster"]["k3sVersion"]
+    assert spec["version"] == full_example.settings["honeydue:cluster"]["k3sVersion"]
     assert spec["nodeSelector"]["matchExpressions"] == [
         {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}
     ]
     assert spec["window"] == {"days": ["sun"], "startTime": "02:00", "endTime": "05:00", "timeZone": "Europe/Berlin"}
 
 
-def test_a_drain_evicts_and_forces_nothing(equipped: Capture) -> None:
-    for one in equipped.of("Plan"):
-        assert one.inputs["spec"]["drain"] == {"deleteEmptydirData": True, "ignoreDaemonSets": True}, one.urn
-    chart = yaml.safe_load(equipped.one("HelmChart", "kured").inputs["spec"]["valuesContent"])
+def test_a_drain_uses_evictions_without_force(full_example: Capture) -> None:
+    for resource in full_example.resources("Plan"):
+        assert resource.inputs["spec"]["drain"] == {"deleteEmptydirData": True, "ignoreDaemonSets": True}, resource.urn
+    chart = yaml.safe_load(full_example.resource("HelmChart", "kured").inputs["spec"]["valuesContent"])
     assert "forceReboot" not in chart["configuration"]
 
 
-def test_agents_follow_the_servers_where_there_are_any(equipped: Capture) -> None:
-    assert [one.name for one in equipped.of("Plan")] == ["k3s-servers"]
-    settings = equipped_settings()
+def test_agents_are_upgraded_after_the_servers(full_example: Capture) -> None:
+    assert [resource.name for resource in full_example.resources("Plan")] == ["k3s-servers"]
+    settings = full_settings()
     nodes: Any = settings["honeydue:nodes"]
     joined = run(settings | {"honeydue:nodes": {**nodes, "agent1": {"hostname": "agent-1", "role": "agent"}}})
     spec = plan(joined, "k3s-agents")
@@ -69,53 +69,62 @@ def test_agents_follow_the_servers_where_there_are_any(equipped: Capture) -> Non
     assert spec["nodeSelector"]["matchExpressions"][0]["operator"] == "DoesNotExist"
 
 
-def test_the_api_server_knows_plans_before_it_is_given_one_and_leaves_their_shape_to_the_controller(
-    equipped: Capture,
+def test_plans_depend_on_their_definition_whose_spec_the_controller_owns(
+    full_example: Capture,
 ) -> None:
-    definition = equipped.one("CustomResourceDefinition", "plans")
+    definition = full_example.resource("CustomResourceDefinition", "plans")
     assert list(definition.request.ignoreChanges) == ["spec"]
-    for one in equipped.of("Plan"):
-        assert definition.urn in one.request.dependencies, one.urn
+    for resource in full_example.resources("Plan"):
+        assert definition.urn in resource.request.dependencies, resource.urn
 
 
-def test_a_node_that_asks_for_it_is_rebooted_in_the_window_and_one_at_a_time(equipped: Capture) -> None:
-    chart = equipped.one("HelmChart", "kured").inputs["spec"]
+def test_nodes_that_require_a_reboot_are_rebooted_one_at_a_time_in_the_window(full_example: Capture) -> None:
+    chart = full_example.resource("HelmChart", "kured").inputs["spec"]
     assert (chart["repo"], chart["version"]) == ("https://kubereboot.github.io/charts", "5.11.0")
-    told = yaml.safe_load(chart["valuesContent"])["configuration"]
-    assert told["rebootSentinel"] == "/var/run/reboot-required"
-    assert (told["rebootDays"], told["startTime"], told["endTime"], told["timeZone"]) == (
+    configuration = yaml.safe_load(chart["valuesContent"])["configuration"]
+    assert configuration["rebootSentinel"] == "/var/run/reboot-required"
+    assert (
+        configuration["rebootDays"],
+        configuration["startTime"],
+        configuration["endTime"],
+        configuration["timeZone"],
+    ) == (
         ["tue", "thu"],
         "02:00",
         "05:00",
         "Europe/Berlin",
     )
-    assert told["concurrency"] == 1
+    assert configuration["concurrency"] == 1
 
 
-def test_every_chart_is_pinned_and_its_namespace_stands(program: Capture) -> None:
-    declared = {one.inputs["metadata"]["name"] for one in program.of("Namespace")} | {"kube-system"}
-    for one in program.registrations:
-        if one.kind == "HelmChart":
-            assert one.inputs["spec"]["version"].replace(".", "").isdecimal(), one.urn
-            assert one.inputs["spec"]["targetNamespace"] in declared, one.urn
+def test_every_chart_has_a_version_and_a_declared_namespace(program: Capture) -> None:
+    declared = {resource.inputs["metadata"]["name"] for resource in program.resources("Namespace")} | {"kube-system"}
+    for resource in program.registrations:
+        if resource.kind == "HelmChart":
+            assert resource.inputs["spec"]["version"].replace(".", "").isdecimal(), resource.urn
+            assert resource.inputs["spec"]["targetNamespace"] in declared, resource.urn
 
 
-def least_pods(program: Capture, name: str) -> int:
-    """How many pods an app has at the least, by its Deployment or its autoscaler."""
-    spec = program.one("Deployment", name).inputs["spec"]
+def min_pods(program: Capture, name: str) -> int:
+    """The minimum number of pods of an app, from its Deployment or its autoscaler."""
+    spec = program.resource("Deployment", name).inputs["spec"]
     if "replicas" in spec:
         return int(spec["replicas"])
-    return int(program.one("HorizontalPodAutoscaler", name).inputs["spec"]["minReplicas"])
+    return int(program.resource("HorizontalPodAutoscaler", name).inputs["spec"]["minReplicas"])
 
 
-def test_no_disruption_budget_blocks_a_drain_for_ever(program: Capture) -> None:
-    for budget in program.of("PodDisruptionBudget"):
+def test_every_disruption_budget_allows_an_eviction(program: Capture) -> None:
+    for budget in program.resources("PodDisruptionBudget"):
         spec = budget.inputs["spec"]
-        (app,) = (one.name for one in program.of("Deployment") if one.inputs["spec"]["selector"] == spec["selector"])
-        pods = least_pods(program, app)
+        (app,) = (
+            resource.name
+            for resource in program.resources("Deployment")
+            if resource.inputs["spec"]["selector"] == spec["selector"]
+        )
+        pods = min_pods(program, app)
         allowed = spec["maxUnavailable"] if "maxUnavailable" in spec else pods - spec["minAvailable"]
         assert allowed > 0, budget.urn
-        # Nor does a pod that never became ready.
+        # A pod that never became ready must not block a drain either.
         assert spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow", budget.urn
 
 
@@ -154,6 +163,6 @@ def test_no_disruption_budget_blocks_a_drain_for_ever(program: Capture) -> None:
         ),
     ],
 )
-def test_a_window_that_would_never_open_is_refused(changes: dict[str, object], expected: str) -> None:
+def test_an_invalid_schedule_is_refused(changes: dict[str, object], expected: str) -> None:
     with pytest.raises(SettingsError, match=expected):
         with_upgrades(**changes)

@@ -1,8 +1,8 @@
 """No resource of an existing stack changes its identity: each recorded URN is registered, or is an alias of a resource.
 
 The engine deletes and creates a resource again when its URN changes without an alias. The lists were recorded from the
-program before its components were renamed: urns-existing-cluster.txt is the state of a stack that the engine applied, the
-others are registrations. A new resource needs no new list. A resource that is removed on purpose is removed from them.
+program before its components were renamed: urns-existing-cluster.txt is the state of a stack that the engine applied,
+the others are registrations. A new resource needs no new list. A resource that is removed on purpose is removed from them.
 """
 
 from pathlib import Path
@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from rehearsal.engine.placeholders import ADMIN_USERS
-from tests.unit.capture import Capture, equipped_settings, example_settings, run
+from tests.unit.capture import Capture, example_settings, full_settings, run
 
 RECORDED = Path(__file__).parent / "recorded"
 
 
 @pytest.fixture(scope="module")
 def every_setting() -> Capture:
-    return run({**equipped_settings(), "honeydue:adminBasicAuth": ADMIN_USERS})
+    return run({**full_settings(), "honeydue:adminBasicAuth": ADMIN_USERS})
 
 
 @pytest.fixture(scope="module")
 def existing_cluster() -> Capture:
-    """The rehearsal has an SSH key of its own."""
+    """A run with the SSH key that the rehearsal uses."""
     keys = example_settings()["honeydue:sshKeys"]
     assert isinstance(keys, dict)
     return run({**example_settings(), "honeydue:sshKeys": {"rehearsal": keys["operator"]}})
@@ -50,7 +50,7 @@ def identities(program: Capture) -> set[str]:
     [
         ("existing_cluster", "urns-existing-cluster.txt"),
         ("every_setting", "urns-every-setting.txt"),
-        ("founded", "urns-bootstrapped-cluster.txt"),
+        ("bootstrapped", "urns-bootstrapped-cluster.txt"),
     ],
 )
 def test_every_recorded_resource_keeps_its_identity(request: pytest.FixtureRequest, fixture: str, file: str) -> None:

@@ -1,4 +1,4 @@
-"""A Gitea on loopback: the part of its API that CI asks, with its own rules; it remembers every request that changed something."""
+"""The part of Gitea's API that CI uses, served on loopback. It records every request that changes something."""
 
 import json
 import re
@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 REPOSITORY = "admin/honeydue"
 TOKEN = "token-of-the-job"
-MOST = 50
+MAX_PAGE_SIZE = 50
 
 
 @dataclass(kw_only=True)
-class Forge:
-    """What it holds. `failing` answers are given before it works again."""
+class FakeGitea:
+    """The issues and comments of a repository. The status codes in `failing` are returned first, one per request."""
 
     url: str = ""
     issues: list[dict[str, Any]] = field(default_factory=list)
@@ -49,22 +49,22 @@ class Forge:
         return 404, {"message": "not found"}
 
     def _page(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
-        found = [one for one in self.issues if one["state"] == query["state"][0]]
-        first, most = int(query["page"][0]) - 1, min(int(query["limit"][0]), MOST)
-        return found[first * most :][:most]
+        issues = [issue for issue in self.issues if issue["state"] == query["state"][0]]
+        page, size = int(query["page"][0]) - 1, min(int(query["limit"][0]), MAX_PAGE_SIZE)
+        return issues[page * size :][:size]
 
     def _edited(self, key: list[str], sent: dict[str, Any]) -> dict[str, Any]:
-        comments = [one for of_an_issue in self.comments.values() for one in of_an_issue]
-        name, among = ("id", comments) if key[0] == "comments" else ("number", self.issues)
-        (found,) = [one for one in among if one[name] == int(key[-1])]
-        found.update(sent)
-        return found
+        comments = [comment for comments in self.comments.values() for comment in comments]
+        name, entries = ("id", comments) if key[0] == "comments" else ("number", self.issues)
+        (entry,) = [entry for entry in entries if entry[name] == int(key[-1])]
+        entry.update(sent)
+        return entry
 
 
 @contextmanager
-def serving() -> Iterator[Forge]:
-    """It, for as long as the context lasts."""
-    forge = Forge()
+def serving() -> Iterator[FakeGitea]:
+    """Serves the API while the context lasts."""
+    gitea = FakeGitea()
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -72,26 +72,26 @@ def serving() -> Iterator[Forge]:
             length = int(self.headers.get("Content-Length") or 0)
             sent = json.loads(self.rfile.read(length) or b"{}")
             path = re.fullmatch(rf"/api/v1/repos/{REPOSITORY}/(.*)", url.path)
-            if forge.failing:
-                status, answer = forge.failing.pop(0), {}
+            if gitea.failing:
+                status, answer = gitea.failing.pop(0), {}
             elif self.headers["Authorization"] != f"token {TOKEN}":
                 status, answer = 401, {"message": "token is required"}
             elif path is None:
                 status, answer = 404, {"message": "not found"}
             else:
-                status, answer = forge.answer(self.command, path[1], parse_qs(url.query), sent)
+                status, answer = gitea.answer(self.command, path[1], parse_qs(url.query), sent)
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PATCH = _answer  # noqa: N815  # the names by which http.server calls it
+        do_GET = do_POST = do_PATCH = _answer  # noqa: N815  # http.server calls these names
 
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        forge.url = f"http://127.0.0.1:{server.server_port}"
+        gitea.url = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield forge
+        yield gitea
         server.shutdown()

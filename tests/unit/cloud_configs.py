@@ -1,4 +1,4 @@
-"""What nodes are told, taken apart: user data of every kind of node, and the files in it."""
+"""The cloud-config of each kind of node, parsed: its files, and the configuration of k3s."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ from infra.settings.topology import Access, ClusterSettings
 PASSWORD = "password-of-the-cluster"
 ACCESS = Access.model_validate({"operators": ["203.0.113.0/24"]})
 
-Told = Mapping[str, Any]
+CloudConfig = Mapping[str, Any]
 
 
 def server() -> NodeConfig:
-    """One that joins."""
+    """A server that joins an existing cluster."""
     return NodeConfig(
         hostname="ubuntu-1",
         role="server",
@@ -42,28 +42,28 @@ def cluster(**changes: object) -> ClusterSettings:
     return ClusterSettings.model_validate(settings | changes)
 
 
-def told(boot: NodeConfig, settings: ClusterSettings | None = None) -> Told:
-    loaded: Told = yaml.safe_load(user_data(boot, cluster=settings or cluster(), access=ACCESS))
+def cloud_config(node: NodeConfig, settings: ClusterSettings | None = None) -> CloudConfig:
+    loaded: CloudConfig = yaml.safe_load(user_data(node, cluster=settings or cluster(), access=ACCESS))
     return loaded
 
 
-def files(document: Told) -> Mapping[str, str]:
-    """What is written, by path."""
-    return {one["path"]: one["content"] for one in document["write_files"]}
+def files(document: CloudConfig) -> Mapping[str, str]:
+    """The content of each file that cloud-init writes, by path."""
+    return {file["path"]: file["content"] for file in document["write_files"]}
 
 
-def configuration(document: Told) -> Mapping[str, Any]:
-    """What k3s reads."""
+def k3s_config(document: CloudConfig) -> Mapping[str, Any]:
+    """The configuration file of k3s."""
     loaded: Mapping[str, Any] = yaml.safe_load(files(document)["/etc/rancher/k3s/config.yaml"])
     return loaded
 
 
-def variants(founder: NodeConfig) -> Iterator[tuple[str, str]]:
-    """User data of every kind of node in every kind of cluster, by a name."""
-    roles = {"founder": founder, "server": server(), "agent": replace(server(), role="agent")}
-    for (name, boot), network, backend in itertools.product(
+def variants(init_node: NodeConfig) -> Iterator[tuple[str, str]]:
+    """A name and the user data of each kind of node, for each network and flannel backend."""
+    roles = {"init-node": init_node, "server": server(), "agent": replace(server(), role="agent")}
+    for (name, node), network, backend in itertools.product(
         roles.items(), ("public", "private"), ("vxlan", "wireguard-native")
     ):
-        address = boot.public_address if network == "public" else boot.address
+        address = node.public_address if network == "public" else node.address
         settings = cluster(network=network, flannelBackend=backend)
-        yield f"{name}-{network}-{backend}", user_data(replace(boot, address=address), cluster=settings, access=ACCESS)
+        yield f"{name}-{network}-{backend}", user_data(replace(node, address=address), cluster=settings, access=ACCESS)

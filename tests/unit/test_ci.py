@@ -7,17 +7,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
-from tests.unit import forge
-from tests.unit.forge import REPOSITORY, TOKEN, Forge
-from tests.unit.stand_in import engine, plan
+from tests.unit import fake_gitea
+from tests.unit.fake_engine import fake_engine, plan
+from tests.unit.fake_gitea import REPOSITORY, TOKEN, FakeGitea
 
 TITLE = "Drift of prod"
 
 
 @pytest.fixture
-def gitea(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
+def gitea(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitea]:
     """A Gitea, and the environment of one of its jobs."""
-    with forge.serving() as serving:
+    with fake_gitea.serving() as serving:
         monkeypatch.setenv("GITHUB_SERVER_URL", serving.url)
         monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
         monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
@@ -29,7 +29,7 @@ def issue(tmp_path: Path, status: int, text: str = "") -> Result:
     return CliRunner().invoke(cli, ["issue", "--title", TITLE, "--status", str(status), str(tmp_path / "report.md")])
 
 
-def test_an_issue_is_opened_edited_and_closed(gitea: Forge, tmp_path: Path) -> None:
+def test_an_issue_is_opened_edited_and_closed(gitea: FakeGitea, tmp_path: Path) -> None:
     gitea.open(TITLE, "an old one", "closed")
     assert issue(tmp_path, 2, "one thing").exit_code == 0
     assert issue(tmp_path, 2, "one thing").exit_code == 0
@@ -43,7 +43,7 @@ def test_an_issue_is_opened_edited_and_closed(gitea: Forge, tmp_path: Path) -> N
     assert len(gitea.changes) == 3
 
 
-def test_an_issue_is_found_behind_many_others(gitea: Forge, tmp_path: Path) -> None:
+def test_an_issue_is_found_behind_many_others(gitea: FakeGitea, tmp_path: Path) -> None:
     for number in range(120):
         gitea.open(f"{TITLE} {number}")
     gitea.open(TITLE, "before")
@@ -51,7 +51,9 @@ def test_an_issue_is_found_behind_many_others(gitea: Forge, tmp_path: Path) -> N
     assert gitea.changes == ["PATCH issues/121"]
 
 
-def test_a_check_that_could_not_be_made_fails_the_job_and_says_nothing_of_drift(gitea: Forge, tmp_path: Path) -> None:
+def test_a_check_that_could_not_be_made_fails_the_job_and_says_nothing_of_drift(
+    gitea: FakeGitea, tmp_path: Path
+) -> None:
     gitea.open(TITLE, "drift of yesterday")
     done = issue(tmp_path, 1, "the state could not be read")
     assert done.exit_code == 1
@@ -63,7 +65,7 @@ def test_a_check_that_could_not_be_made_fails_the_job_and_says_nothing_of_drift(
     ("status", "said"),
     [(401, "no longer valid"), (403, "may not write issues"), (404, "no such repository"), (500, "500")],
 )
-def test_what_gitea_refuses_is_one_line(gitea: Forge, tmp_path: Path, status: int, said: str) -> None:
+def test_what_gitea_refuses_is_one_line(gitea: FakeGitea, tmp_path: Path, status: int, said: str) -> None:
     gitea.failing.append(status)
     done = issue(tmp_path, 2, "drift")
     assert done.exit_code == 1
@@ -72,7 +74,7 @@ def test_what_gitea_refuses_is_one_line(gitea: Forge, tmp_path: Path, status: in
     assert TOKEN not in done.output
 
 
-def test_a_restart_of_gitea_is_outlasted(gitea: Forge, tmp_path: Path) -> None:
+def test_a_restart_of_gitea_is_outlasted(gitea: FakeGitea, tmp_path: Path) -> None:
     gitea.failing.extend([502, 503])
     assert issue(tmp_path, 2, "drift").exit_code == 0
     assert len(gitea.issues) == 1
@@ -89,11 +91,13 @@ def comment() -> Result:
     return CliRunner().invoke(cli, ["comment", "--stack", "prod", "--pull-request", "7"])
 
 
-def test_a_preview_is_one_comment_that_is_edited(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_is_one_comment_that_is_edited(
+    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gitea.comments[7] = [{"id": 1, "body": "Looks good to me"}]
-    with engine(tmp_path, monkeypatch, plan=plan("update")):
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update")):
         assert comment().exit_code == 0
-    with engine(tmp_path, monkeypatch, plan=plan("create", "update")):
+    with fake_engine(tmp_path, monkeypatch, plan=plan("create", "update")):
         assert comment().exit_code == 0
     first, preview = gitea.comments[7]
     assert first["body"] == "Looks good to me"
@@ -105,25 +109,27 @@ def test_a_preview_is_one_comment_that_is_edited(gitea: Forge, tmp_path: Path, m
 
 
 def test_a_broken_promise_is_in_the_comment_and_fails_the_job(
-    gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan("delete")):
+    with fake_engine(tmp_path, monkeypatch, plan=plan("delete")):
         assert comment().exit_code == 1
     assert (
-        "**Refused: the plan breaks 1 guard rail. Nothing was changed. Fix each one, or confirm the deletions with ALLOW_DELETE.**"
-        in gitea.comments[7][0]["body"]
+        "**Refused: the plan breaks 1 guard rail. Nothing was changed. "
+        "Fix each one, or confirm the deletions with ALLOW_DELETE.**" in gitea.comments[7][0]["body"]
     )
     assert "`Service::api0` would be deleted" in gitea.comments[7][0]["body"]
 
 
-def test_no_plan_is_in_the_comment_too(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan(error="honeydue:domian is no setting\n```\n@everybody")):
+def test_no_plan_is_in_the_comment_too(gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan(error="honeydue:domian is no setting\n```\n@everybody")):
         assert comment().exit_code == 1
     assert "    honeydue:domian is no setting\n    ```\n    @everybody" in gitea.comments[7][0]["body"]
 
 
-def test_a_plan_of_any_size_fits_in_a_comment(gitea: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine(tmp_path, monkeypatch, plan=plan(*["update"] * 500)):
+def test_a_plan_of_any_size_fits_in_a_comment(
+    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan(*["update"] * 500)):
         assert comment().exit_code == 0
     body = gitea.comments[7][0]["body"]
     assert "500 to update." in body

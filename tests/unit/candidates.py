@@ -1,4 +1,4 @@
-"""What a plan would create, in the form that adoption looks it up."""
+"""Resources that a plan would create, in the form that adoption looks them up."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ops.adoption.findings import Candidate
 
 
-def wanted(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Candidate:
+def candidate(type_: str, name: str, inputs: Mapping[str, Any], *dependencies: str) -> Candidate:
     return Candidate(
         urn=f"urn:pulumi:prod::honeydue::{type_}::{name}",
         type=type_,

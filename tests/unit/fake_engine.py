@@ -1,4 +1,4 @@
-"""A program by the name of pulumi, first on PATH, that answers what a test has prepared."""
+"""A program named `pulumi`, first on PATH, that prints the plan of a test and records its other calls."""
 
 import json
 import os
@@ -21,13 +21,13 @@ PRICES = {
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
 "preview "*) cat "$ANSWERS/plan" ;;
-*) echo "$*" >> "$ANSWERS/asked" ; exit "$(cat "$ANSWERS/status")" ;;
+*) echo "$*" >> "$ANSWERS/calls" ; exit "$(cat "$ANSWERS/status")" ;;
 esac
 """
 
 
 def plan(*ops: str, error: str = "") -> Mapping[str, Any]:
-    """A plan that does each of these to a Service of its own."""
+    """A plan with one Service for each operation."""
     return {
         "config": {"honeydue:prices": json.dumps(PRICES)},
         "steps": [_step(op, f"api{number}") for number, op in enumerate(ops)],
@@ -49,10 +49,10 @@ def _step(op: str, name: str) -> Mapping[str, Any]:
 
 
 @contextmanager
-def engine(
+def fake_engine(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, plan: Mapping[str, Any], status: int = 0
 ) -> Iterator[Path]:
-    """It, for as long as the block runs; the file that is yielded tells what it was asked besides plans."""
+    """Installs the program while the block runs, and yields the file that contains its calls other than `preview`."""
     answers = folder / "answers"
     answers.mkdir(exist_ok=True)
     (answers / "plan").write_text(json.dumps(plan))
@@ -62,4 +62,4 @@ def engine(
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("ANSWERS", str(answers))
-        yield answers / "asked"
+        yield answers / "calls"

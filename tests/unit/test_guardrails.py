@@ -27,37 +27,39 @@ def workload(name: str, *, image: str = IMAGE, after: tuple[str, ...] = (), **sp
     return {"inputs": {"spec": {"strategy": rolling, "template": template, **spec}}, "dependencies": list(after)}
 
 
-def violated(found: Plan, **options: Any) -> set[tuple[str, str]]:
-    return {(one.rule, one.resource) for one in check(found, **options)}
+def violated(plan_under_test: Plan, **options: Any) -> set[tuple[str, str]]:
+    return {(entry.rule, entry.resource) for entry in check(plan_under_test, **options)}
 
 
-def declared(one: Registration, *, protect: bool) -> dict[str, Any]:
+def declared(entry: Registration, *, protect: bool) -> dict[str, Any]:
     """A resource of the program as a step that creates it."""
     # Of a Deployment the SDK makes all of spec secret, as a checksum in it is; the provider then keeps that one secret.
-    inputs = one.inputs if one.kind == "Deployment" else masked(one.request.object)
-    request = one.request
+    inputs = entry.inputs if entry.kind == "Deployment" else masked(entry.request.object)
+    request = entry.request
     new = {
-        "urn": one.urn,
-        "type": one.type,
+        "urn": entry.urn,
+        "type": entry.type,
         "custom": request.custom,
         "protect": protect,
         "dependencies": list(request.dependencies),
     }
-    return {"op": "create", "urn": one.urn, "newState": new | {"inputs": inputs}}
+    return {"op": "create", "urn": entry.urn, "newState": new | {"inputs": inputs}}
 
 
 def test_productions_own_program_breaks_no_promise(program: Capture) -> None:
-    assert check(plan(*[declared(one, protect=one.request.protect) for one in program.registrations])) == []
+    assert check(plan(*[declared(entry, protect=entry.request.protect) for entry in program.registrations])) == []
 
 
 def test_all_but_what_is_expendable_must_be_protected(program: Capture) -> None:
-    found = check(plan(*[declared(one, protect=False) for one in program.registrations]))
-    real = [one for one in program.registrations if one.request.custom and not one.type.startswith("pulumi:")]
-    assert {one.resource for one in found} == {short_name(one.urn) for one in real if one.type not in UNPROTECTED}
+    plan_under_test = check(plan(*[declared(entry, protect=False) for entry in program.registrations]))
+    real = [entry for entry in program.registrations if entry.request.custom and not entry.type.startswith("pulumi:")]
+    assert {entry.resource for entry in plan_under_test} == {
+        short_name(entry.urn) for entry in real if entry.type not in UNPROTECTED
+    }
 
 
 def test_a_short_name_means_one_resource(program: Capture) -> None:
-    names = Counter(short_name(one.urn) for one in program.registrations if one.request.custom)
+    names = Counter(short_name(entry.urn) for entry in program.registrations if entry.request.custom)
     assert [name for name, count in names.items() if count > 1] == []
 
 
@@ -77,10 +79,10 @@ def test_a_short_name_means_one_resource(program: Capture) -> None:
 def test_a_deletion_is_refused_protected_or_not(op: str, kind: str) -> None:
     name = f"{kind.rsplit(':', 1)[-1]}::one"
     for protected in (True, False):
-        found = plan(step(op, kind, "one", changed=("location",), old={"protect": protected}))
-        (violation,) = check(found)
+        plan_under_test = plan(step(op, kind, "one", changed=("location",), old={"protect": protected}))
+        (violation,) = check(plan_under_test)
         assert (violation.rule, violation.resource) == ("no_deletion", name)
-        assert violated(found, allow_delete=[name]) == set()
+        assert violated(plan_under_test, allow_delete=[name]) == set()
     assert check(plan(step("update", kind, "one"))) == []
 
 
@@ -104,8 +106,8 @@ def test_deleting_a_component_or_provider_is_allowed() -> None:
 
 
 def test_confirming_a_deletion_that_the_plan_does_not_make_is_refused() -> None:
-    found = plan(step("delete", SERVER, "hetzner3"))
-    assert violated(found, allow_delete=["Server::hetzner2"]) == {
+    plan_under_test = plan(step("delete", SERVER, "hetzner3"))
+    assert violated(plan_under_test, allow_delete=["Server::hetzner2"]) == {
         ("check", "Server::hetzner2"),
         ("no_deletion", "Server::hetzner3"),
     }
@@ -143,7 +145,7 @@ def test_losing_protection_is_refused() -> None:
 def test_one_server_stops_at_a_time_confirmed_or_not(second: dict[str, Any]) -> None:
     first = step("replace", SERVER, "hetzner1")
     both = {("one_server_at_a_time", f"Server::hetzner{number}") for number in (1, 2)}
-    allowed = [one.resource for one in check(plan(first, second)) if one.confirmable]
+    allowed = [entry.resource for entry in check(plan(first, second)) if entry.confirmable]
     assert violated(plan(first, second), allow_delete=allowed) == both
     assert violated(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {
         ("no_deletion", "Server::hetzner2")
@@ -215,7 +217,7 @@ def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(
     places: list[dict[str, Any]] = [{"inputs": inputs}, {"outputs": inputs}]
     for where in places:
         for leaking in (step("same", kind, "one", **where), step("delete", kind, "one", old=where)):
-            (violation,) = [one for one in check(plan(leaking)) if one.rule == "no_plaintext_secrets"]
+            (violation,) = [entry for entry in check(plan(leaking)) if entry.rule == "no_plaintext_secrets"]
             assert violation.reason.endswith(f" {place}")
             console = Console(width=200)
             with console.capture() as said:
@@ -235,13 +237,13 @@ def test_what_is_masked_or_not_known_yet_is_no_leak() -> None:
 def test_a_recorded_plan_is_read() -> None:
     recorded = Plan.read(RECORDED.read_text())
     assert recorded.stack == "prod"
-    assert [(one.op, one.short) for one in recorded.changes] == [
+    assert [(entry.op, entry.short) for entry in recorded.changes] == [
         ("replace", "Job::migrate"),
         ("update", "Deployment::api"),
         ("replace", "OriginCaCertificate::origin"),
         ("delete", "Server::hetzner4"),
     ]
-    assert [one.changed for one in recorded.changes][2] == ("requestedValidity",)
+    assert [entry.changed for entry in recorded.changes][2] == ("requestedValidity",)
     assert violated(recorded) == {
         ("no_deletion", "OriginCaCertificate::origin"),
         ("no_deletion", "Server::hetzner4"),

@@ -1,0 +1,146 @@
+"""Invariants of every pod, Service, Deployment and Job that the program registers. They hold for new resources too."""
+
+import pytest
+
+from tests.unit.capture import Capture, run
+from tests.unit.registrations import containers, dependencies_of, pods
+
+
+def test_every_container_meets_pod_security_restricted(program: Capture) -> None:
+    for resource, template in pods(program):
+        security = template["spec"]["securityContext"]
+        assert security["runAsNonRoot"] is True, resource.urn
+        assert security["runAsUser"] > 0, resource.urn
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, resource.urn
+        assert template["spec"]["automountServiceAccountToken"] is False, resource.urn
+    for resource, container in containers(program):
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False, resource.urn
+        assert security["readOnlyRootFilesystem"] is True, resource.urn
+        assert security["capabilities"] == {"drop": ["ALL"]}, resource.urn
+
+
+def test_every_container_has_requests_and_limits(program: Capture) -> None:
+    for resource, container in containers(program):
+        for bound in ("requests", "limits"):
+            assert container["resources"][bound].keys() >= {"cpu", "memory", "ephemeral-storage"}, resource.urn
+
+
+def test_every_image_has_a_tag_and_is_from_the_registry_or_redis(program: Capture) -> None:
+    images = program.settings["honeydue:images"]
+    registry = images["registry"] + "/"
+    for resource, container in containers(program):
+        name, _, tag = container["image"].rpartition(":")
+        assert tag not in {"", "latest"}, resource.urn
+        assert name.startswith(registry) or container["image"] == images["redis"], resource.urn
+
+
+def test_a_pod_depends_on_every_object_that_it_references(program: Capture) -> None:
+    declared = {
+        (resource.kind, resource.inputs["metadata"]["name"]): resource.urn
+        for resource in program.registrations
+        if "name" in resource.inputs.get("metadata", {})
+    }
+    for resource, template in pods(program):
+        spec = template["spec"]
+        references = {("ServiceAccount", spec["serviceAccountName"])}
+        references |= {("Secret", secret["name"]) for secret in spec["imagePullSecrets"]}
+        for volume in spec.get("volumes", []):
+            if "secret" in volume:
+                references.add(("Secret", volume["secret"]["secretName"]))
+            if "persistentVolumeClaim" in volume:
+                references.add(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
+        for container in spec["containers"]:
+            for source in container.get("envFrom", []):
+                references |= {("ConfigMap", ref["name"]) for key, ref in source.items() if key == "configMapRef"}
+                references |= {("Secret", ref["name"]) for key, ref in source.items() if key == "secretRef"}
+            for variable in container.get("env", []):
+                for key, ref in variable.get("valueFrom", {}).items():
+                    references.add(("Secret" if key == "secretKeyRef" else "ConfigMap", ref["name"]))
+        dependencies = dependencies_of(program, resource)
+        assert [reference for reference in references if declared.get(reference) not in dependencies] == [], (
+            resource.urn
+        )
+
+
+def test_every_service_selects_one_workload_and_a_declared_port(program: Capture) -> None:
+    for service in program.resources("Service"):
+        selector = service.inputs["spec"]["selector"]
+        selected = [
+            template for _, template in pods(program) if selector.items() <= template["metadata"]["labels"].items()
+        ]
+        assert len(selected) == 1, service.urn
+        ports = {port["name"] for container in selected[0]["spec"]["containers"] for port in container["ports"]}
+        assert {port["targetPort"] for port in service.inputs["spec"]["ports"]} <= ports, service.urn
+
+
+def test_every_deployment_has_exactly_one_disruption_budget(program: Capture) -> None:
+    budgets = [
+        resource.inputs["spec"]["selector"]["matchLabels"] for resource in program.resources("PodDisruptionBudget")
+    ]
+    for deployment in program.resources("Deployment"):
+        assert budgets.count(deployment.inputs["spec"]["selector"]["matchLabels"]) == 1, deployment.urn
+
+
+def test_a_deployment_has_either_replicas_or_an_autoscaler(program: Capture) -> None:
+    scaled = {
+        resource.inputs["spec"]["scaleTargetRef"]["name"] for resource in program.resources("HorizontalPodAutoscaler")
+    }
+    for deployment in program.resources("Deployment"):
+        assert ("replicas" in deployment.inputs["spec"]) != (deployment.name in scaled), deployment.urn
+
+
+def test_coredns_has_one_replica_per_node(program: Capture) -> None:
+    spec = program.resource("HorizontalPodAutoscaler", "coredns").inputs["spec"]
+    assert spec["minReplicas"] == spec["maxReplicas"] == len(program.resources("Server"))
+
+
+@pytest.mark.parametrize("app", ["api", "worker"])
+def test_apps_that_use_the_database_depend_on_the_migration_job(program: Capture, app: str) -> None:
+    assert program.resource("Job", "migrate").urn in program.resource("Deployment", app).request.dependencies
+
+
+def test_a_pod_depends_on_admission_policies_and_its_network_policies(program: Capture) -> None:
+    guards = {
+        resource.urn
+        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+        for resource in program.resources(kind)
+    }
+    guards.add(program.resource("NetworkPolicy", "honeydue-default-deny").urn)
+    for resource, template in pods(program):
+        # Find the policy by its selector, not by its name: an adopted Deployment keeps its own labels.
+        labels = template["metadata"]["labels"].items()
+        selectors = {
+            policy.urn: policy.inputs["spec"]["podSelector"].get("matchLabels", {})
+            for policy in program.resources("NetworkPolicy")
+        }
+        matching = {urn for urn, selector in selectors.items() if selector and selector.items() <= labels}
+        assert len(matching) == 1, resource.urn
+        assert guards | matching <= dependencies_of(program, resource), resource.urn
+
+
+def test_no_service_or_deployment_selects_the_migration(program: Capture) -> None:
+    labels = program.resource("Job", "migrate").inputs["spec"]["template"]["metadata"]["labels"].items()
+    for resource in program.resources("Service"):
+        assert not resource.inputs["spec"]["selector"].items() <= labels, resource.urn
+    for resource in program.resources("Deployment"):
+        assert not resource.inputs["spec"]["selector"]["matchLabels"].items() <= labels, resource.urn
+
+
+def test_the_migration_is_independent_of_the_database_settings(program: Capture) -> None:
+    database = {**program.settings["honeydue:database"], "endpoint": "direct", "name": "other"}
+    assert (
+        run({**program.settings, "honeydue:database": database}).resource("Job", "migrate").inputs["spec"]
+        == program.resource("Job", "migrate").inputs["spec"]
+    )
+
+
+def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler(example: Capture) -> None:
+    config = example.resource("ConfigMap", "honeydue-config").inputs["data"]
+    (container,) = example.resource("Job", "migrate").inputs["spec"]["template"]["spec"]["containers"]
+    (host,) = (
+        variable["valueFrom"]["configMapKeyRef"] for variable in container["env"] if variable["name"] == "PGHOST"
+    )
+    assert host["name"] == "honeydue-config"
+    assert config[host["key"]] == "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"
+    assert config["DB_HOST"] == "ep-floral-truth-amttbc5a-pooler.c-5.us-east-1.aws.neon.tech"

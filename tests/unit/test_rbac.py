@@ -1,0 +1,99 @@
+"""The roles of CI: deployer and viewer have the permissions that the program's resources need, and no others."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.capture import Capture
+from tests.unit.manifests import Object, manifests, of_kind
+
+GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer"}
+"""Objects in the namespace of the product that protect it. The deployer must not change them."""
+WRITE_VERBS = {"create", "patch", "delete", "update", "deletecollection"}
+FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate", "update", "deletecollection"}
+
+ResourceType = tuple[str, str]
+"""API group and plural resource name."""
+
+
+def resource_type(item: Object) -> ResourceType:
+    group, _, version = str(item["apiVersion"]).rpartition("/")
+    assert version
+    name = str(item["kind"]).lower()
+    return group, name[:-1] + "ies" if name.endswith("y") else name + "es" if name.endswith("ss") else name + "s"
+
+
+def declared(program: Capture, *, guardrails: bool) -> set[ResourceType]:
+    """The resource types that the program registers: guardrails, or objects of the product."""
+    return {resource_type(item) for item in manifests(program) if is_guardrail(item) == guardrails}
+
+
+def is_guardrail(item: Object) -> bool:
+    return item["metadata"].get("namespace") != "honeydue" or item["metadata"]["name"] in GUARDRAIL_NAMES
+
+
+def role(program: Capture, kind: str, name: str) -> Object:
+    (match,) = (item for item in of_kind(manifests(program), kind) if item["metadata"]["name"] == name)
+    return match
+
+
+def permissions_of(item: Object) -> Iterator[tuple[ResourceType, str]]:
+    for rule in item["rules"]:
+        assert rule.keys() - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                for verb in rule["verbs"]:
+                    yield (group, resource), verb
+
+
+def test_the_deployer_can_change_exactly_the_resource_types_of_the_product(program: Capture) -> None:
+    permissions = set(permissions_of(role(program, "Role", "deployer")))
+    for verb in ("get", "create", "patch", "delete"):
+        assert {kind for kind, allowed in permissions if allowed == verb} == declared(program, guardrails=False), verb
+
+
+def test_the_viewer_can_read_every_resource_type_of_the_product_except_secrets(program: Capture) -> None:
+    permissions = set(permissions_of(role(program, "Role", "viewer")))
+    assert {kind for kind, verb in permissions if verb == "get"} == declared(program, guardrails=False) - {
+        ("", "secrets")
+    }
+    assert not {kind for kind, _ in permissions if kind[1] == "secrets"}
+    assert not {verb for _, verb in permissions} & WRITE_VERBS
+
+
+def test_guardrails_are_read_only_for_both(program: Capture) -> None:
+    permissions = set(permissions_of(role(program, "ClusterRole", "honeydue-guards")))
+    assert {verb for _, verb in permissions} == {"get"}
+    assert {kind for kind, _ in permissions} - {("storage.k8s.io", "storageclasses")} == declared(
+        program, guardrails=True
+    )
+
+
+def test_secrets_outside_the_namespace_are_readable_only_by_name(program: Capture) -> None:
+    secrets = {item["metadata"]["name"] for item in of_kind(manifests(program), "Secret") if is_guardrail(item)}
+    rules = [
+        rule for rule in role(program, "ClusterRole", "honeydue-guards")["rules"] if "secrets" in rule["resources"]
+    ]
+    assert {name for rule in rules for name in rule["resourceNames"]} == secrets
+    assert [rule for rule in rules if rule["resources"] != ["secrets"]] == []
+
+
+@pytest.mark.parametrize("kind", ["Role", "ClusterRole"])
+def test_no_role_has_wildcards_or_privilege_escalation(program: Capture, kind: str) -> None:
+    for item in of_kind(manifests(program), kind):
+        for (group, resource), verb in permissions_of(item):
+            assert "*" not in group + resource, item["metadata"]["name"]
+            assert verb not in FORBIDDEN_VERBS, item["metadata"]["name"]
+            assert resource not in {"pods/exec", "pods/attach", "serviceaccounts/token"}
+
+
+@pytest.mark.parametrize("kind", ["RoleBinding", "ClusterRoleBinding"])
+def test_every_binding_refers_to_a_role_of_the_program(program: Capture, kind: str) -> None:
+    declared_roles = {
+        item["metadata"]["name"] for name in ("Role", "ClusterRole") for item in of_kind(manifests(program), name)
+    }
+    for item in of_kind(manifests(program), kind):
+        assert item["roleRef"]["name"] in declared_roles
+        assert {(subject["kind"], subject["namespace"]) for subject in item["subjects"]} == {
+            ("ServiceAccount", "kube-system")
+        }
