@@ -15,7 +15,7 @@ class ChildOptions(TypedDict, total=False):
     depends_on: Sequence[pulumi.Resource]
     hooks: pulumi.ResourceHookBinding
     ignore_changes: list[str]
-    protect: bool
+    protect: bool | None
 
 
 class Component(pulumi.ComponentResource):

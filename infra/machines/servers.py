@@ -128,7 +128,7 @@ class Servers(Component):
             # A replacement keeps the old values of ignored properties. It would have the image and the user data of the
             # server that it replaces.
             ignore_changes=[] if replaced else [*SET_AT_CREATION, *private],
-            protect=not replaced,
+            protect=False if replaced else None,
             # The replacement takes over the name and the address.
             delete_before_replace=True,
             depends_on=depends_on,
