@@ -92,7 +92,7 @@ def _operator_key_errors(keys: Collection[str], *, bootstrapped: bool) -> Iterat
 def _unknown_key_errors(keys: set[str], *, known: Iterable[str]) -> Iterator[str]:
     for key in sorted(keys.difference(known)):
         similar = difflib.get_close_matches(key, known, n=1)
-        yield f"{PROJECT}:{key} is no setting: " + (f"did you mean {similar[0]}?" if similar else "remove it")
+        yield f"{PROJECT}:{key} is not a setting: " + (f"did you mean {similar[0]}?" if similar else "remove it")
 
 
 def _message(details: ErrorDetails) -> str:
@@ -105,7 +105,7 @@ def _message(details: ErrorDetails) -> str:
         case "extra_forbidden" if path in RENAMED_KEYS:
             return f"{key} is now named {PROJECT}:{RENAMED_KEYS[path]}: rename the key in the stack's file"
         case "extra_forbidden":
-            return f"{key} is no setting: correct the name, or remove it"
+            return f"{key} is not a setting: correct the name, or remove it"
         case _:
             # A mapping is not printed, because it may contain a password by mistake.
             value = f" holds {details['input']!r}" if isinstance(details["input"], str | int | float) else ""

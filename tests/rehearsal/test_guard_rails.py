@@ -224,7 +224,7 @@ def test_a_configuration_error_is_reported_without_a_traceback(world: World) -> 
     world.set_config("honeydue:domian", "x")
     refused = ops(world, "up", "--stack", "prod", "--yes")
     assert refused.returncode == 1
-    assert "honeydue:domian is no setting: did you mean domain?" in refused.stdout
+    assert "honeydue:domian is not a setting: did you mean domain?" in refused.stdout
     assert "Traceback" not in refused.stdout
 
 

@@ -41,8 +41,8 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"domian": "myhoneydue.com"}, "honeydue:domian is no setting: did you mean domain?"),
-        ({"nodes/hetzner1/hostnmae": "x"}, "honeydue:nodes.hetzner1.hostnmae is no setting"),
+        ({"domian": "myhoneydue.com"}, "honeydue:domian is not a setting: did you mean domain?"),
+        ({"nodes/hetzner1/hostnmae": "x"}, "honeydue:nodes.hetzner1.hostnmae is not a setting"),
         ({"nodes/hetzner1/ipv4": "178.104.247.300"}, "honeydue:nodes.hetzner1.ipv4 holds '178.104.247.300'"),
         (
             {"nodes/hetzner2/hostname": "ubuntu-8gb-nbg1-2"},
