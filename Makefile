@@ -19,8 +19,8 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows use connectivity diagram rehearsal-tests \
-	real bench adopt preview up release drift outputs outdated lock tools test-tools
+.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows changed-checkout connectivity diagram \
+	rehearsal-tests real bench adopt preview up release drift outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ rehearse-down: .venv/ready ## stop the rehearsal and delete its world; NODES=rea
 	@$(REHEARSAL) down
 
 # Tests that take seconds run before those that take minutes.
-test: lint unit policy test-tools manifests workflows use rehearsal-tests ## run all tests except those with real nodes
+test: lint unit policy test-tools manifests workflows changed-checkout rehearsal-tests ## run all tests except those with real nodes
 
 lint: .venv/ready ## check formatting, style and types
 	@$(VENV)/ruff format --check .
@@ -42,7 +42,7 @@ lint: .venv/ready ## check formatting, style and types
 unit: .venv/ready ## run the tests that need no engine, in seconds
 	@$(VENV)/pytest tests/unit --numprocesses 2 --dist loadfile
 
-policy: .venv/ready policy/.venv/ready ## test the CrossGuard policy pack in a process of its own, as the engine runs it
+policy: .venv/ready policy/.venv/ready ## test the CrossGuard policy pack in a separate process, as the engine runs it
 	@$(VENV)/pytest tests/policy
 
 manifests: .venv/ready ## check the rendered manifests, the table of allowed connections and the diagram
@@ -53,9 +53,9 @@ workflows: .venv/ready ## check the CI workflows with actionlint, and their perm
 	@$(TOOLS) workflows
 	@$(VENV)/pytest tests/workflows
 
-use: .venv/ready policy/.venv/ready ## repeat unit, policy, manifests and workflows in a copy with other settings
+changed-checkout: .venv/ready policy/.venv/ready ## repeat unit, policy, manifests and workflows in a copy with another node, host name and service
 	@$(TOOLS) manifests diagram workflows
-	@$(VENV)/pytest tests/use
+	@$(VENV)/pytest tests/changed_checkout
 
 connectivity: .venv/ready ## rewrite the table of allowed connections after a change of a network policy
 	@$(TOOLS) manifests

@@ -1,4 +1,4 @@
-"""A copy of this checkout with every ordinary change applied, as the documentation describes them."""
+"""A copy of this checkout with the changes of the settings and the program that the documentation describes."""
 
 import shutil
 import subprocess
