@@ -69,8 +69,8 @@ def check_disk_space(folder: Path, programs: Sequence[Program]) -> None:
     required = MINIMUM_GB + GB_PER_MINUTE * sum(program.build_minutes for program in programs)
     if free < required:
         raise ToolsError(
-            f"only {free:.0f} GB are free in {folder}, but building {counted(len(programs), 'program')} temporarily needs "
-            f"{required:.0f} GB: free some space, or set HONEYDUE_CACHE to a folder on a larger disk"
+            f"only {free:.0f} GB are free in {folder}, but building {counted(len(programs), 'program')} temporarily "
+            f"needs {required:.0f} GB: free some space, or set HONEYDUE_CACHE to a folder on a larger disk"
         )
 
 
