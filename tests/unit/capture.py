@@ -21,7 +21,6 @@ from unittest.mock import patch
 
 import pulumi
 import yaml
-from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
@@ -174,19 +173,6 @@ def unwrap(value: Any) -> Any:
             return unwrap(value["value"])
         return {key: unwrap(item) for key, item in value.items()}
     return [unwrap(item) for item in value] if isinstance(value, list) else value
-
-
-def masked(request: Struct) -> Any:
-    """The inputs of a registration as the engine prints them, with "[secret]" in place of each secret."""
-
-    def mask(value: Any) -> Any:
-        if pulumi.runtime.rpc.is_rpc_secret(value):
-            return "[secret]"
-        if isinstance(value, dict):
-            return {key: mask(item) for key, item in value.items()}
-        return [mask(item) for item in value] if isinstance(value, list) else value
-
-    return mask(pulumi.runtime.rpc.deserialize_properties(request, keep_unknowns=True))
 
 
 class Hooks:

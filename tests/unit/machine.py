@@ -24,6 +24,9 @@ from tests.recipes import ROOT
 SCRIPTS = ROOT / "infra/machines/files"
 SECONDS = 30
 """Timeout of a script. No script of these tests needs as long."""
+PEER_ADDRESSES = ("127.0.6.2", "127.0.6.3")
+INTERFACES = '[{},{"ifname":"enp7s0","addr_info":[{"local":"127.0.6.1"}]}]'
+"""The output of `ip -json address` of a node."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +190,10 @@ class Machine:
         return [*(self.tools / "run").iterdir(), *self.root.rglob("*.new"), *self.root.rglob(".k3s-install*")]
 
 
+CreateNode = Callable[..., Machine]
+"""The type of the fixture `create_node`: keyword arguments `role`, `cluster_init` and `token`."""
+
+
 def machine(folder: Path, *, peers: Sequence[Peer] = (), environment: Mapping[str, str] | None = None) -> Machine:
     """A machine with an empty disk."""
     tools = folder / "tools"
@@ -215,3 +222,10 @@ def wait_for_text(read: Callable[[], str], text: str, *, times: int = 1) -> None
 def wait_for_message(machine: Machine, message: str) -> None:
     """Waits until the scripts have written the message to stderr."""
     wait_for_text(lambda: machine.stderr, message)
+
+
+def assert_joined(node: Machine, *, through: str, token: str) -> None:
+    """Asserts that the script configured k3s to join through this address."""
+    assert node.settings == {"server": f"https://{through}:6443", "token": token, "flannel-iface": "enp7s0"}
+    assert node.role.stat().st_mode & 0o777 == 0o600
+    assert node.left_behind() == []

@@ -4,6 +4,12 @@ from typing import Any
 
 from ops.plan import Plan
 
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+JOB = "kubernetes:batch/v1:Job"
+NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+CONFIG_MAP, SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"
+FIREWALL, RECORD = "hcloud:index/firewall:Firewall", "cloudflare:index/dnsRecord:DnsRecord"
+
 
 def urn(kind: str, name: str) -> str:
     return f"urn:pulumi:prod::honeydue::honeydue:some:Component${kind}::{name}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pulumi
 from google.protobuf.struct_pb2 import Struct, Value
 
 from tests.unit.capture import Capture, Registration
@@ -56,3 +57,16 @@ def plain_strings(value: Value | Struct) -> Iterator[str]:
         case "list_value":
             for item in value.list_value.values:
                 yield from plain_strings(item)
+
+
+def masked(request: Struct) -> Any:
+    """The inputs of a registration as the engine prints them, with "[secret]" in place of each secret."""
+
+    def mask(value: Any) -> Any:
+        if pulumi.runtime.rpc.is_rpc_secret(value):
+            return "[secret]"
+        if isinstance(value, dict):
+            return {key: mask(item) for key, item in value.items()}
+        return [mask(item) for item in value] if isinstance(value, list) else value
+
+    return mask(pulumi.runtime.rpc.deserialize_properties(request, keep_unknowns=True))

@@ -51,22 +51,25 @@ FILE = ImportFile.model_validate(
 )
 
 
-def test_what_was_found_is_imported_after_its_parents_with_its_id() -> None:
-    groups, imported = import_files(FILE, PLAN, {URN: "1006"})
-    assert [one.name for one in groups.resources] == ["addresses"]
-    assert [(one.name, one.id) for one in imported.resources] == [("hetzner", None), ("hetzner1PrimaryIp", "1006")]
+def test_a_resource_is_imported_after_its_parents_with_its_id() -> None:
+    parents, imported = import_files(FILE, PLAN, {URN: "1006"})
+    assert [resource.name for resource in parents.resources] == ["addresses"]
+    assert [(resource.name, resource.id) for resource in imported.resources] == [
+        ("hetzner", None),
+        ("hetzner1PrimaryIp", "1006"),
+    ]
     assert imported.name_table == {"cluster": "urn:of-the-cluster", "addresses": f"{STACK}{ADDRESSES}::addresses"}
-    written = imported.model_dump(by_alias=True, exclude_none=True)["resources"]
-    assert written[0]["inputs"] == {"token": {"ciphertext": "v1:x"}}
-    assert written[1]["parent"] == "addresses"
-    assert written[1]["logicalName"] == "hetzner1"
+    content = imported.model_dump(by_alias=True, exclude_none=True)["resources"]
+    assert content[0]["inputs"] == {"token": {"ciphertext": "v1:x"}}
+    assert content[1]["parent"] == "addresses"
+    assert content[1]["logicalName"] == "hetzner1"
 
 
-def test_where_nothing_was_found_nothing_is_imported() -> None:
+def test_without_findings_nothing_is_imported() -> None:
     assert import_files(FILE, PLAN, {}) == []
 
 
-def test_a_claim_belongs_to_the_deployment_that_mounts_it() -> None:
+def test_a_volume_claim_belongs_to_the_deployment_that_mounts_it() -> None:
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "redis-data"}}, {"name": "x", "emptyDir": {}}]
     inputs = {"spec": {"template": {"spec": {"volumes": volumes}}}}
     deployment = step(
@@ -86,34 +89,36 @@ def fields(manager: str, operation: str, content: Mapping[str, Any], **more: str
     }
 
 
-OURS = "pulumi-kubernetes-1"
+MANAGER = "pulumi-kubernetes-1"
 
 
-def test_what_kubectl_applied_becomes_ours() -> None:
+def test_fields_of_kubectl_are_transferred_to_pulumi() -> None:
     applied = fields(
         "kubectl-client-side-apply", "Update", {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}}}}
     )
     set_ = fields("kubectl-set", "Update", {"f:spec": {"f:template": {"f:spec": {}}}})
-    (entry,) = transferred(OURS, "apps/v1", [applied, set_])
-    assert (entry["manager"], entry["operation"]) == (OURS, "Apply")
+    (entry,) = transferred(MANAGER, "apps/v1", [applied, set_])
+    assert (entry["manager"], entry["operation"]) == (MANAGER, "Apply")
     assert entry["fieldsV1"] == {"f:spec": {"f:replicas": {}, "f:template": {"f:metadata": {}, "f:spec": {}}}}
 
 
-def test_what_is_ours_already_is_kept_beside_it() -> None:
-    ours = fields(OURS, "Apply", {"f:spec": {"f:paused": {}}})
-    (entry,) = transferred(OURS, "apps/v1", [ours, fields("kubectl-edit", "Update", {"f:spec": {"f:replicas": {}}})])
+def test_fields_of_pulumi_are_kept() -> None:
+    current = fields(MANAGER, "Apply", {"f:spec": {"f:paused": {}}})
+    (entry,) = transferred(
+        MANAGER, "apps/v1", [current, fields("kubectl-edit", "Update", {"f:spec": {"f:replicas": {}}})]
+    )
     assert entry["fieldsV1"] == {"f:spec": {"f:paused": {}, "f:replicas": {}}}
 
 
-def test_controllers_statuses_and_other_versions_keep_what_is_theirs() -> None:
+def test_fields_of_controllers_statuses_and_other_versions_are_not_transferred() -> None:
     others = [
         fields("kube-controller-manager", "Update", {"f:spec": {"f:replicas": {}}}, subresource="scale"),
         fields("kubectl-edit", "Update", {"f:status": {}}, subresource="status"),
         {**fields("kubectl-create", "Update", {"f:spec": {}}), "apiVersion": "autoscaling/v1"},
     ]
-    assert transferred(OURS, "apps/v1", others) == []
+    assert transferred(MANAGER, "apps/v1", others) == []
     kubectl = fields("kubectl-client-side-apply", "Update", {"f:spec": {"f:paused": {}}})
-    assert list(transferred(OURS, "apps/v1", [*others, kubectl]))[1:] == others
+    assert list(transferred(MANAGER, "apps/v1", [*others, kubectl]))[1:] == others
 
 
 def pod(image: str = "api:1", **changes: object) -> dict[str, Any]:
@@ -135,26 +140,26 @@ def event(old: Mapping[str, Any], new: Mapping[str, Any], *, strategy: str = "Ro
     return {"resOutputsEvent": {"metadata": metadata}}
 
 
-def test_a_changed_pod_is_named_with_its_reasons() -> None:
+def test_a_restart_has_the_changed_fields_of_the_pod() -> None:
     changed = {
         **pod("api:2", securityContext={"runAsNonRoot": True}),
         "metadata": {"labels": {"app": "api", "part": "app"}},
     }
-    (imported,) = restarts([event(pod(), changed)])
-    assert imported == Restart(name="api", pods=3, rolling=True, changed=("image", "labels", "securityContext"))
-    assert str(imported).startswith("api (3 pods, one at a time")
-    (alone,) = restarts([event(pod(), pod("api:2"), strategy="Recreate", replicas=1)])
-    assert str(alone) == "api (1 pod, stopped before its replacement starts): image"
+    (restart,) = restarts([event(pod(), changed)])
+    assert restart == Restart(name="api", pods=3, rolling=True, changed=("image", "labels", "securityContext"))
+    assert str(restart).startswith("api (3 pods, one at a time")
+    (recreated,) = restarts([event(pod(), pod("api:2"), strategy="Recreate", replicas=1)])
+    assert str(recreated) == "api (1 pod, stopped before its replacement starts): image"
 
 
-def test_a_pod_that_the_api_server_would_write_the_same_restarts_nothing() -> None:
-    same = event(pod(), pod())
-    # As after an adoption: inputs that say less than what lives.
-    same["resOutputsEvent"]["metadata"]["detailedDiff"] = {"spec.template.spec.dnsPolicy": {"diffKind": "delete"}}
-    assert list(restarts([same, {"diagnosticEvent": {}}])) == []
+def test_an_unchanged_pod_template_is_no_restart() -> None:
+    unchanged = event(pod(), pod())
+    # After an adoption the inputs contain fewer fields than the live object.
+    unchanged["resOutputsEvent"]["metadata"]["detailedDiff"] = {"spec.template.spec.dnsPolicy": {"diffKind": "delete"}}
+    assert list(restarts([unchanged, {"diagnosticEvent": {}}])) == []
 
 
-def test_keys_that_would_be_missed_are_named_without_their_values() -> None:
+def test_removed_keys_are_listed_without_their_values() -> None:
     diff = {
         "data.DB_MAX_OPEN_CONNS": {"diffKind": "delete"},
         'data["apns.p8"]': {"diffKind": "delete"},
@@ -179,11 +184,11 @@ users: [{name: admin, user: {client-key-data: x}}, {name: other, user: {token: y
 """
 
 
-def test_a_plan_is_made_as_nobody() -> None:
-    users = {one["name"]: one["user"] for one in yaml.safe_load(without_permissions(KUBECONFIG, "default"))["users"]}
+def test_the_planner_impersonates_a_user_without_permissions() -> None:
+    users = {user["name"]: user["user"] for user in yaml.safe_load(without_permissions(KUBECONFIG, "default"))["users"]}
     assert users == {"admin": {"client-key-data": "x", "as": "honeydue:planner"}, "other": {"token": "y"}}
 
 
 @pytest.mark.parametrize("content", ["", "x", "{", "contexts: []"])
-def test_what_is_no_kubeconfig_is_left_to_those_who_use_it(content: str) -> None:
+def test_an_invalid_kubeconfig_is_returned_unchanged(content: str) -> None:
     assert without_permissions(content, "default") == content

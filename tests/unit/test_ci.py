@@ -1,4 +1,4 @@
-"""What CI tells people: one comment that is edited, one issue that is open as long as there is something to do."""
+"""The CI commands for Gitea: one comment for each pull request, and one issue that is open while drift exists."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ TITLE = "Drift of prod"
 
 @pytest.fixture
 def gitea(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitea]:
-    """A Gitea, and the environment of one of its jobs."""
+    """A fake Gitea, and the environment variables of its jobs."""
     with fake_gitea.serving() as serving:
         monkeypatch.setenv("GITHUB_SERVER_URL", serving.url)
         monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
@@ -24,95 +24,95 @@ def gitea(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitea]:
         yield serving
 
 
-def issue(tmp_path: Path, status: int, text: str = "") -> Result:
+def update_issue(tmp_path: Path, status: int, text: str = "") -> Result:
     (tmp_path / "report.md").write_text(text)
     return CliRunner().invoke(cli, ["issue", "--title", TITLE, "--status", str(status), str(tmp_path / "report.md")])
 
 
-def test_an_issue_is_opened_edited_and_closed(gitea: FakeGitea, tmp_path: Path) -> None:
+def test_the_issue_is_opened_edited_and_closed(gitea: FakeGitea, tmp_path: Path) -> None:
     gitea.open(TITLE, "an old one", "closed")
-    assert issue(tmp_path, 2, "one thing").exit_code == 0
-    assert issue(tmp_path, 2, "one thing").exit_code == 0
-    assert issue(tmp_path, 2, "two things").exit_code == 0
-    assert [(one["title"], one["body"], one["state"]) for one in gitea.issues[1:]] == [(TITLE, "two things", "open")]
-    # Nothing new to say, nothing sent: everybody who watches would be told.
+    assert update_issue(tmp_path, 2, "one thing").exit_code == 0
+    assert update_issue(tmp_path, 2, "one thing").exit_code == 0
+    assert update_issue(tmp_path, 2, "two things").exit_code == 0
+    assert [(issue["title"], issue["body"], issue["state"]) for issue in gitea.issues[1:]] == [
+        (TITLE, "two things", "open")
+    ]
+    # No request without a change: Gitea would notify every watcher.
     assert gitea.changes == ["POST issues", "PATCH issues/2"]
-    assert issue(tmp_path, 0).exit_code == 0
-    assert [one["state"] for one in gitea.issues] == ["closed", "closed"]
-    assert issue(tmp_path, 0).exit_code == 0
+    assert update_issue(tmp_path, 0).exit_code == 0
+    assert [issue["state"] for issue in gitea.issues] == ["closed", "closed"]
+    assert update_issue(tmp_path, 0).exit_code == 0
     assert len(gitea.changes) == 3
 
 
-def test_an_issue_is_found_behind_many_others(gitea: FakeGitea, tmp_path: Path) -> None:
+def test_the_issue_is_found_on_a_later_page(gitea: FakeGitea, tmp_path: Path) -> None:
     for number in range(120):
         gitea.open(f"{TITLE} {number}")
     gitea.open(TITLE, "before")
-    assert issue(tmp_path, 2, "after").exit_code == 0
+    assert update_issue(tmp_path, 2, "after").exit_code == 0
     assert gitea.changes == ["PATCH issues/121"]
 
 
-def test_a_check_that_could_not_be_made_fails_the_job_and_says_nothing_of_drift(
-    gitea: FakeGitea, tmp_path: Path
-) -> None:
+def test_a_failed_check_fails_the_job_and_leaves_the_issue(gitea: FakeGitea, tmp_path: Path) -> None:
     gitea.open(TITLE, "drift of yesterday")
-    done = issue(tmp_path, 1, "the state could not be read")
-    assert done.exit_code == 1
-    assert "the state could not be read" in done.output
+    result = update_issue(tmp_path, 1, "the state could not be read")
+    assert result.exit_code == 1
+    assert "the state could not be read" in result.output
     assert gitea.changes == []
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [(401, "no longer valid"), (403, "may not write issues"), (404, "no such repository"), (500, "500")],
 )
-def test_what_gitea_refuses_is_one_line(gitea: FakeGitea, tmp_path: Path, status: int, said: str) -> None:
+def test_an_error_of_gitea_is_one_line(gitea: FakeGitea, tmp_path: Path, status: int, message: str) -> None:
     gitea.failing.append(status)
-    done = issue(tmp_path, 2, "drift")
-    assert done.exit_code == 1
-    assert said in done.output
-    assert done.output.count("\n") == 1
-    assert TOKEN not in done.output
+    result = update_issue(tmp_path, 2, "drift")
+    assert result.exit_code == 1
+    assert message in result.output
+    assert result.output.count("\n") == 1
+    assert TOKEN not in result.output
 
 
-def test_a_restart_of_gitea_is_outlasted(gitea: FakeGitea, tmp_path: Path) -> None:
+def test_requests_are_repeated_during_a_restart_of_gitea(gitea: FakeGitea, tmp_path: Path) -> None:
     gitea.failing.extend([502, 503])
-    assert issue(tmp_path, 2, "drift").exit_code == 0
+    assert update_issue(tmp_path, 2, "drift").exit_code == 0
     assert len(gitea.issues) == 1
 
 
-def test_outside_of_a_job_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_job_the_error_has_the_missing_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
-    done = issue(tmp_path, 2, "drift")
-    assert done.exit_code == 1
-    assert "GITHUB_TOKEN not set" in done.output
+    result = update_issue(tmp_path, 2, "drift")
+    assert result.exit_code == 1
+    assert "GITHUB_TOKEN not set" in result.output
 
 
-def comment() -> Result:
+def update_comment() -> Result:
     return CliRunner().invoke(cli, ["comment", "--stack", "prod", "--pull-request", "7"])
 
 
-def test_a_preview_is_one_comment_that_is_edited(
+def test_the_preview_of_a_pull_request_is_one_comment_that_is_edited(
     gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gitea.comments[7] = [{"id": 1, "body": "Looks good to me"}]
     with fake_engine(tmp_path, monkeypatch, plan=plan("update")):
-        assert comment().exit_code == 0
+        assert update_comment().exit_code == 0
     with fake_engine(tmp_path, monkeypatch, plan=plan("create", "update")):
-        assert comment().exit_code == 0
+        assert update_comment().exit_code == 0
     first, preview = gitea.comments[7]
     assert first["body"] == "Looks good to me"
     assert gitea.changes == ["POST issues/7/comments", "PATCH issues/comments/2"]
     assert "1 to create, 1 to update." in preview["body"]
     assert "| update | `Service::api1` | spec.ports.port |" in preview["body"]
-    # Of a plan without servers: the services alone.
+    # The plan has no servers, so that only the services cost.
     assert "Monthly cost: EUR 4.50 (prices of 2026-04-24)" in preview["body"]
 
 
-def test_a_broken_promise_is_in_the_comment_and_fails_the_job(
+def test_a_refused_plan_is_in_the_comment_and_fails_the_job(
     gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with fake_engine(tmp_path, monkeypatch, plan=plan("delete")):
-        assert comment().exit_code == 1
+        assert update_comment().exit_code == 1
     assert (
         "**Refused: the plan breaks 1 guard rail. Nothing was changed. "
         "Fix each one, or confirm the deletions with ALLOW_DELETE.**" in gitea.comments[7][0]["body"]
@@ -120,17 +120,17 @@ def test_a_broken_promise_is_in_the_comment_and_fails_the_job(
     assert "`Service::api0` would be deleted" in gitea.comments[7][0]["body"]
 
 
-def test_no_plan_is_in_the_comment_too(gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_plan_is_in_the_comment(
+    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with fake_engine(tmp_path, monkeypatch, plan=plan(error="honeydue:domian is no setting\n```\n@everybody")):
-        assert comment().exit_code == 1
+        assert update_comment().exit_code == 1
     assert "    honeydue:domian is no setting\n    ```\n    @everybody" in gitea.comments[7][0]["body"]
 
 
-def test_a_plan_of_any_size_fits_in_a_comment(
-    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_comment_lists_at_most_100_changes(gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_engine(tmp_path, monkeypatch, plan=plan(*["update"] * 500)):
-        assert comment().exit_code == 0
+        assert update_comment().exit_code == 0
     body = gitea.comments[7][0]["body"]
     assert "500 to update." in body
     assert "and 400 more" in body

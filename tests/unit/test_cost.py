@@ -1,4 +1,4 @@
-"""The cost that a plan is shown with: of what will be, and of what was where that differs."""
+"""The monthly cost after a plan, and the cost before it if that differs."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tests.unit.capture import Capture, example_settings
 
 STACK = "pulumi:pulumi:Stack"
 SERVER = "hcloud:index/server:Server"
-AS_TODAY = {"total": 25.47, "currency": "EUR", "asOf": "2026-04-24"}
+CURRENT_COST = {"total": 25.47, "currency": "EUR", "asOf": "2026-04-24"}
 
 
 def server(op: str, name: str, type_: str = "cx33") -> dict[str, Any]:
@@ -32,7 +32,7 @@ def server(op: str, name: str, type_: str = "cx33") -> dict[str, Any]:
     }
 
 
-def plan(*servers: dict[str, Any], before: Mapping[str, object] | None = AS_TODAY, **more: Any) -> Plan:
+def plan(*servers: dict[str, Any], before: Mapping[str, object] | None = CURRENT_COST, **more: Any) -> Plan:
     state = {"urn": f"urn:pulumi:prod::honeydue::{STACK}::honeydue-prod", "type": STACK}
     root = {"op": "same", "urn": state["urn"], "newState": state}
     if before is not None:
@@ -45,41 +45,41 @@ THREE = [server("same", f"hetzner{number}") for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("planned", "expected"),
     [
         (plan(*THREE), "EUR 25.47 (prices of 2026-04-24)"),
         (plan(*THREE, before=None), "EUR 25.47 (prices of 2026-04-24)"),
         (plan(*THREE, server("create", "hetzner4")), "EUR 25.47 → EUR 32.46 (prices of 2026-04-24)"),
         (plan(*THREE[:2], server("delete", "hetzner3")), "EUR 25.47 → EUR 18.48 (prices of 2026-04-24)"),
-        # As the engine tells a replacement: three steps of one server.
+        # The engine reports a replacement as three steps of the same server.
         (
             plan(*THREE[:2], *(server(op, "hetzner3") for op in ("create-replacement", "replace", "delete-replaced"))),
             "EUR 25.47 (prices of 2026-04-24)",
         ),
         (
-            plan(*THREE, before=AS_TODAY | {"total": 23.1, "asOf": "2026-01-01"}),
+            plan(*THREE, before=CURRENT_COST | {"total": 23.1, "asOf": "2026-01-01"}),
             "EUR 23.10 → EUR 25.47 (prices of 2026-04-24)",
         ),
     ],
 )
-def test_a_plan_tells_what_a_month_costs(found: Plan, expected: str) -> None:
-    assert cost(found) == expected
+def test_a_plan_has_a_monthly_cost(planned: Plan, expected: str) -> None:
+    assert cost(planned) == expected
     console = Console(width=200)
-    with console.capture() as said:
-        console.print(changes(found))
-    assert f"Monthly cost: {expected}" in said.get()
+    with console.capture() as printed:
+        console.print(changes(planned))
+    assert f"Monthly cost: {expected}" in printed.get()
 
 
-def test_a_plan_that_was_not_made_to_its_end_tells_no_cost() -> None:
+def test_an_incomplete_plan_has_no_cost() -> None:
     broken = plan(diagnostics=[{"message": "x", "severity": "error"}])
     assert cost(broken) == ""
     console = Console(width=200)
-    with console.capture() as said:
+    with console.capture() as printed:
         console.print(changes(broken))
-    assert "cost" not in said.get()
+    assert "cost" not in printed.get()
 
 
-def test_it_is_the_cost_that_the_program_puts_out(example: Capture) -> None:
-    servers = [server("same", one.name, one.inputs["serverType"]) for one in example.resources("Server")]
-    assert example.outputs["monthlyCost"] == AS_TODAY
+def test_the_cost_is_that_of_the_stack_output(example: Capture) -> None:
+    servers = [server("same", resource.name, resource.inputs["serverType"]) for resource in example.resources("Server")]
+    assert example.outputs["monthlyCost"] == CURRENT_COST
     assert cost(plan(*servers, before=None)) == "EUR 25.47 (prices of 2026-04-24)"

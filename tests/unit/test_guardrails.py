@@ -1,4 +1,4 @@
-"""Each promise as a rule: a plan that breaks it, and one that does not. Production's own program breaks none."""
+"""The guard rails: for each rule a plan that breaks it and one that does not. The program breaks none."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,8 +10,9 @@ from rich.console import Console
 from ops.guardrails.rules import DEPLOYMENT, SERVER, UNPROTECTED, check
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
-from tests.unit.capture import Capture, Registration, masked
+from tests.unit.capture import Capture, Registration
 from tests.unit.plans import plan, step, urn
+from tests.unit.registrations import masked
 
 RECORDED = Path(__file__).parent / "recorded" / "plan.json"
 JOB = "kubernetes:batch/v1:Job"
@@ -20,46 +21,53 @@ CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 IMAGE = "registry/honeydue-api:1"
 
 
-def workload(name: str, *, image: str = IMAGE, after: tuple[str, ...] = (), **spec: Any) -> dict[str, Any]:
+def workload(name: str, *, image: str = IMAGE, depends_on: tuple[str, ...] = (), **spec: Any) -> dict[str, Any]:
     """The new state of a Deployment or Job."""
     rolling = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     template = {"spec": {"containers": [{"name": name, "image": image}]}}
-    return {"inputs": {"spec": {"strategy": rolling, "template": template, **spec}}, "dependencies": list(after)}
+    return {"inputs": {"spec": {"strategy": rolling, "template": template, **spec}}, "dependencies": list(depends_on)}
 
 
-def violated(plan_under_test: Plan, **options: Any) -> set[tuple[str, str]]:
-    return {(entry.rule, entry.resource) for entry in check(plan_under_test, **options)}
+def violations(planned: Plan, **options: Any) -> set[tuple[str, str]]:
+    return {(violation.rule, violation.resource) for violation in check(planned, **options)}
 
 
-def declared(entry: Registration, *, protect: bool) -> dict[str, Any]:
-    """A resource of the program as a step that creates it."""
-    # Of a Deployment the SDK makes all of spec secret, as a checksum in it is; the provider then keeps that one secret.
-    inputs = entry.inputs if entry.kind == "Deployment" else masked(entry.request.object)
-    request = entry.request
+def creation(resource: Registration, *, protect: bool) -> dict[str, Any]:
+    """The step of a plan that creates a resource of the program."""
+    # The SDK marks the whole spec of a Deployment as secret, because it contains a secret checksum. The provider then
+    # marks only the checksum.
+    inputs = resource.inputs if resource.kind == "Deployment" else masked(resource.request.object)
+    request = resource.request
     new = {
-        "urn": entry.urn,
-        "type": entry.type,
+        "urn": resource.urn,
+        "type": resource.type,
         "custom": request.custom,
         "protect": protect,
         "dependencies": list(request.dependencies),
     }
-    return {"op": "create", "urn": entry.urn, "newState": new | {"inputs": inputs}}
+    return {"op": "create", "urn": resource.urn, "newState": new | {"inputs": inputs}}
 
 
-def test_productions_own_program_breaks_no_promise(program: Capture) -> None:
-    assert check(plan(*[declared(entry, protect=entry.request.protect) for entry in program.registrations])) == []
+def test_a_plan_that_creates_the_program_breaks_no_rule(program: Capture) -> None:
+    assert (
+        check(plan(*[creation(resource, protect=resource.request.protect) for resource in program.registrations])) == []
+    )
 
 
-def test_all_but_what_is_expendable_must_be_protected(program: Capture) -> None:
-    plan_under_test = check(plan(*[declared(entry, protect=False) for entry in program.registrations]))
-    real = [entry for entry in program.registrations if entry.request.custom and not entry.type.startswith("pulumi:")]
-    assert {entry.resource for entry in plan_under_test} == {
-        short_name(entry.urn) for entry in real if entry.type not in UNPROTECTED
+def test_every_resource_except_those_of_unprotected_types_must_be_protected(program: Capture) -> None:
+    violated = check(plan(*[creation(resource, protect=False) for resource in program.registrations]))
+    custom = [
+        resource
+        for resource in program.registrations
+        if resource.request.custom and not resource.type.startswith("pulumi:")
+    ]
+    assert {violation.resource for violation in violated} == {
+        short_name(resource.urn) for resource in custom if resource.type not in UNPROTECTED
     }
 
 
-def test_a_short_name_means_one_resource(program: Capture) -> None:
-    names = Counter(short_name(entry.urn) for entry in program.registrations if entry.request.custom)
+def test_every_short_name_is_unique(program: Capture) -> None:
+    names = Counter(short_name(resource.urn) for resource in program.registrations if resource.request.custom)
     assert [name for name, count in names.items() if count > 1] == []
 
 
@@ -76,26 +84,26 @@ def test_a_short_name_means_one_resource(program: Capture) -> None:
         "kubernetes:networking.k8s.io/v1:Ingress",
     ],
 )
-def test_a_deletion_is_refused_protected_or_not(op: str, kind: str) -> None:
-    name = f"{kind.rsplit(':', 1)[-1]}::one"
+def test_a_deletion_is_refused_even_if_the_resource_is_not_protected(op: str, kind: str) -> None:
+    name = f"{kind.rsplit(':', 1)[-1]}::example"
     for protected in (True, False):
-        plan_under_test = plan(step(op, kind, "one", changed=("location",), old={"protect": protected}))
-        (violation,) = check(plan_under_test)
+        planned = plan(step(op, kind, "example", changed=("location",), old={"protect": protected}))
+        (violation,) = check(planned)
         assert (violation.rule, violation.resource) == ("no_deletion", name)
-        assert violated(plan_under_test, allow_delete=[name]) == set()
-    assert check(plan(step("update", kind, "one"))) == []
+        assert violations(planned, allow_delete=[name]) == set()
+    assert check(plan(step("update", kind, "example"))) == []
 
 
-def test_a_refused_deletion_names_resource_reason_and_the_command_that_confirms_it() -> None:
+def test_a_refused_deletion_has_the_resource_the_reason_and_the_command_to_confirm_it() -> None:
     (violation,) = check(plan(step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner1", changed=("location",))))
     assert violation.resource == "PrimaryIp::hetzner1"
     assert "replaced, because location changed" in violation.reason
     assert violation.fix.endswith('make up STACK=prod ALLOW_DELETE="PrimaryIp::hetzner1"')
 
 
-def test_what_a_release_replaces_is_allowed() -> None:
+def test_a_replacement_of_an_unprotected_type_is_allowed() -> None:
     assert (
-        check(plan(*[step("replace", kind, "one", old={"protect": False}, protect=False) for kind in UNPROTECTED]))
+        check(plan(*[step("replace", kind, "example", old={"protect": False}, protect=False) for kind in UNPROTECTED]))
         == []
     )
 
@@ -106,31 +114,31 @@ def test_deleting_a_component_or_provider_is_allowed() -> None:
 
 
 def test_confirming_a_deletion_that_the_plan_does_not_make_is_refused() -> None:
-    plan_under_test = plan(step("delete", SERVER, "hetzner3"))
-    assert violated(plan_under_test, allow_delete=["Server::hetzner2"]) == {
+    planned = plan(step("delete", SERVER, "hetzner3"))
+    assert violations(planned, allow_delete=["Server::hetzner2"]) == {
         ("check", "Server::hetzner2"),
         ("no_deletion", "Server::hetzner3"),
     }
-    assert violated(plan(), allow_delete=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
+    assert violations(plan(), allow_delete=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
 
 
-def test_the_replacing_setting_allows_that_server_alone() -> None:
-    anew = step("replace", SERVER, "hetzner2", protect=False)
-    assert check(plan(anew, replacing="hetzner2")) == []
-    assert violated(plan(anew, replacing="hetzner1")) == {
+def test_the_setting_replacing_allows_the_replacement_of_only_that_server() -> None:
+    replacement = step("replace", SERVER, "hetzner2", protect=False)
+    assert check(plan(replacement, replacing="hetzner2")) == []
+    assert violations(plan(replacement, replacing="hetzner1")) == {
         ("no_deletion", "Server::hetzner2"),
         ("stays_protected", "Server::hetzner2"),
     }
-    assert violated(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {
+    assert violations(plan(step("delete", SERVER, "hetzner2"), replacing="hetzner2")) == {
         ("no_deletion", "Server::hetzner2")
     }
     address = step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner2")
-    assert violated(plan(address, replacing="hetzner2")) == {("no_deletion", "PrimaryIp::hetzner2")}
+    assert violations(plan(address, replacing="hetzner2")) == {("no_deletion", "PrimaryIp::hetzner2")}
 
 
-def test_losing_protection_is_refused() -> None:
-    dropped = step("same", "hcloud:index/firewall:Firewall", "honeydue", protect=False)
-    assert violated(plan(dropped)) == {("stays_protected", "Firewall::honeydue")}
+def test_removing_the_protection_of_a_resource_is_refused() -> None:
+    unprotected = step("same", "hcloud:index/firewall:Firewall", "honeydue", protect=False)
+    assert violations(plan(unprotected)) == {("stays_protected", "Firewall::honeydue")}
     assert check(plan(step("same", "hcloud:index/firewall:Firewall", "honeydue", old={"protect": False}))) == []
 
 
@@ -142,31 +150,31 @@ def test_losing_protection_is_refused() -> None:
         step("delete", SERVER, "hetzner2"),
     ],
 )
-def test_one_server_stops_at_a_time_confirmed_or_not(second: dict[str, Any]) -> None:
+def test_only_one_server_may_stop_at_a_time_even_if_confirmed(second: dict[str, Any]) -> None:
     first = step("replace", SERVER, "hetzner1")
     both = {("one_server_at_a_time", f"Server::hetzner{number}") for number in (1, 2)}
-    allowed = [entry.resource for entry in check(plan(first, second)) if entry.confirmable]
-    assert violated(plan(first, second), allow_delete=allowed) == both
-    assert violated(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {
+    allowed = [violation.resource for violation in check(plan(first, second)) if violation.confirmable]
+    assert violations(plan(first, second), allow_delete=allowed) == both
+    assert violations(plan(second, step("update", SERVER, "hetzner3", changed=("labels",)))) <= {
         ("no_deletion", "Server::hetzner2")
     }
 
 
 @pytest.mark.parametrize("name", ["api", "worker"])
-def test_no_pod_that_needs_the_schema_comes_before_its_migration(name: str) -> None:
+def test_apps_that_use_the_database_must_depend_on_the_migration(name: str) -> None:
     job = step("replace", JOB, "migrate", protect=False, **workload("migrate"))
     for op in ("create", "update"):
-        assert violated(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {
+        assert violations(plan(job, step(op, DEPLOYMENT, name, **workload(name)))) == {
             ("migration_first", f"Deployment::{name}")
         }
-        assert check(plan(job, step(op, DEPLOYMENT, name, **workload(name, after=(urn(JOB, "migrate"),))))) == []
+        assert check(plan(job, step(op, DEPLOYMENT, name, **workload(name, depends_on=(urn(JOB, "migrate"),))))) == []
     assert check(plan(step("same", DEPLOYMENT, name, **workload(name)))) == []
 
 
-def test_api_runs_the_image_that_was_migrated() -> None:
+def test_api_must_run_the_image_of_the_migration() -> None:
     job = step("same", JOB, "migrate", protect=False, **workload("migrate", image="registry/honeydue-api:0"))
-    api = step("update", DEPLOYMENT, "api", **workload("api", after=(urn(JOB, "migrate"),)))
-    assert violated(plan(job, api)) == {("migration_first", "Deployment::api")}
+    api = step("update", DEPLOYMENT, "api", **workload("api", depends_on=(urn(JOB, "migrate"),)))
+    assert violations(plan(job, api)) == {("migration_first", "Deployment::api")}
 
 
 @pytest.mark.parametrize(
@@ -177,22 +185,22 @@ def test_api_runs_the_image_that_was_migrated() -> None:
         {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}},
     ],
 )
-def test_no_old_pod_is_lost(spec: dict[str, Any]) -> None:
-    assert violated(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {
+def test_an_update_must_not_reduce_the_available_pods(spec: dict[str, Any]) -> None:
+    assert violations(plan(step("update", DEPLOYMENT, "web", **workload("web", **spec)))) == {
         ("no_unavailable_pods", "Deployment::web")
     }
 
 
-def test_a_lone_pod_may_stop_before_its_successor() -> None:
-    alone = workload("redis", strategy={"type": "Recreate"}, replicas=1)
-    assert check(plan(step("update", DEPLOYMENT, "redis", **alone))) == []
+def test_a_single_pod_may_stop_before_its_replacement_starts() -> None:
+    single = workload("redis", strategy={"type": "Recreate"}, replicas=1)
+    assert check(plan(step("update", DEPLOYMENT, "redis", **single))) == []
 
 
 HIDDEN = "s3cr3t-of-a-test"
 
 
 @pytest.mark.parametrize(
-    ("kind", "inputs", "place"),
+    ("kind", "inputs", "path"),
     [
         (SECRET, {"stringData": {"key.p8": HIDDEN}}, "stringData.key.p8"),
         (SECRET, {"data": {"a": HIDDEN}}, "data.a"),
@@ -211,40 +219,38 @@ HIDDEN = "s3cr3t-of-a-test"
         ("kubernetes:core/v1:Pod", {"users": f"admin:$2y$05${HIDDEN}"}, "users"),
     ],
 )
-def test_no_secret_stands_in_plain_text_and_the_refusal_does_not_tell_it(
-    kind: str, inputs: dict[str, Any], place: str
-) -> None:
-    places: list[dict[str, Any]] = [{"inputs": inputs}, {"outputs": inputs}]
-    for where in places:
-        for leaking in (step("same", kind, "one", **where), step("delete", kind, "one", old=where)):
+def test_a_secret_in_plain_text_is_refused_without_being_printed(kind: str, inputs: dict[str, Any], path: str) -> None:
+    states: list[dict[str, Any]] = [{"inputs": inputs}, {"outputs": inputs}]
+    for state in states:
+        for leaking in (step("same", kind, "example", **state), step("delete", kind, "example", old=state)):
             (violation,) = [entry for entry in check(plan(leaking)) if entry.rule == "no_plaintext_secrets"]
-            assert violation.reason.endswith(f" {place}")
+            assert violation.reason.endswith(f" {path}")
             console = Console(width=200)
-            with console.capture() as said:
+            with console.capture() as printed:
                 console.print(refusal([violation], stack="prod"))
-            assert HIDDEN not in said.get()
+            assert HIDDEN not in printed.get()
 
 
-def test_what_is_masked_or_not_known_yet_is_no_leak() -> None:
+def test_masked_and_unknown_values_are_allowed() -> None:
     inputs = {"stringData": {"a": "[secret]", "b": "", "c": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}
-    assert check(plan(step("create", SECRET, "one", inputs=inputs))) == []
+    assert check(plan(step("create", SECRET, "example", inputs=inputs))) == []
     reference = {
         "env": [{"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "REDIS_PASSWORD"}}}]
     }
-    assert check(plan(step("create", JOB, "one", protect=False, inputs=reference))) == []
+    assert check(plan(step("create", JOB, "example", protect=False, inputs=reference))) == []
 
 
-def test_a_recorded_plan_is_read() -> None:
+def test_a_recorded_plan_is_parsed_and_checked() -> None:
     recorded = Plan.read(RECORDED.read_text())
     assert recorded.stack == "prod"
-    assert [(entry.op, entry.short) for entry in recorded.changes] == [
+    assert [(step.op, step.short) for step in recorded.changes] == [
         ("replace", "Job::migrate"),
         ("update", "Deployment::api"),
         ("replace", "OriginCaCertificate::origin"),
         ("delete", "Server::hetzner4"),
     ]
-    assert [entry.changed for entry in recorded.changes][2] == ("requestedValidity",)
-    assert violated(recorded) == {
+    assert [step.changed for step in recorded.changes][2] == ("requestedValidity",)
+    assert violations(recorded) == {
         ("no_deletion", "OriginCaCertificate::origin"),
         ("no_deletion", "Server::hetzner4"),
     }
@@ -252,9 +258,9 @@ def test_a_recorded_plan_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "no JSON", '{"steps": [{"op": "same"}]}', f'{{"config": {{"x": ["{HIDDEN}"]}}}}']
+    "output", ["", "no JSON", '{"steps": [{"op": "same"}]}', f'{{"config": {{"x": ["{HIDDEN}"]}}}}']
 )
-def test_what_is_no_plan_is_refused_without_showing_it(answer: str) -> None:
-    with pytest.raises(PlanError) as refused:
-        Plan.read(answer)
-    assert HIDDEN not in str(refused.value)
+def test_invalid_output_of_the_engine_is_an_error_that_does_not_contain_it(output: str) -> None:
+    with pytest.raises(PlanError) as error:
+        Plan.read(output)
+    assert HIDDEN not in str(error.value)

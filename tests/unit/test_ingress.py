@@ -127,7 +127,7 @@ def test_traefik_listens_on_443_of_every_node_and_on_no_other_open_port(program:
         assert not any(hidden in ports for ports in opened), hidden
 
 
-def test_traefik_has_one_right_and_bounds(program: Capture) -> None:
+def test_traefik_has_one_capability_and_resource_limits(program: Capture) -> None:
     chart = values(program)
     assert chart["securityContext"] == {
         "allowPrivilegeEscalation": False,

@@ -1,4 +1,4 @@
-"""Where a cluster that was founded here is reached: asked of real TLS servers on addresses of loopback."""
+"""The kubeconfig of a bootstrapped cluster uses the first API server that is ready. The servers are HTTPS on loopback."""
 
 import os
 import re
@@ -19,8 +19,8 @@ from infra.kubeconfig import Credentials
 from rehearsal import pki
 
 _OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
-NODES = {"one": f"127.86.{_OWN}", "two": f"127.87.{_OWN}"}
-"""This process' own: the port is not to be chosen, and another run may have it."""
+NODES = {"first": f"127.86.{_OWN}", "second": f"127.87.{_OWN}"}
+"""Addresses of this process. The port is fixed, and another run of the tests may use it at the same time."""
 
 
 class Ready(BaseHTTPRequestHandler):
@@ -34,31 +34,31 @@ class Ready(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Silent."""
+        """Logs nothing."""
 
 
 class Unready(Ready):
-    """One whose etcd is away."""
+    """An API server whose etcd is unavailable."""
 
     status = 500
 
 
 class WithoutTraefik(Ready):
-    """One whose k3s has not installed Traefik yet."""
+    """An API server before k3s has installed Traefik."""
 
     served = ("/readyz",)
 
 
 @pytest.fixture
 def administrator(tmp_path: Path) -> Credentials:
-    authority = pki.CertificateAuthority.create(tmp_path, "ca")
-    authority.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
-    client = authority.issue(tmp_path, "admin", common_name="system:admin")
-    pki.CertificateAuthority.create(tmp_path, "stranger").issue(
-        tmp_path, "strangers-server", common_name="server", hosts=NODES.values()
+    ca = pki.CertificateAuthority.create(tmp_path, "ca")
+    ca.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
+    client = ca.issue(tmp_path, "admin", common_name="system:admin")
+    pki.CertificateAuthority.create(tmp_path, "other-ca").issue(
+        tmp_path, "other-server", common_name="server", hosts=NODES.values()
     )
     return Credentials(
-        ca_certificate=authority.files.certificate.read_text(),
+        ca_certificate=ca.files.certificate.read_text(),
         client_certificate=client.certificate.read_text(),
         client_key=client.key.read_text(),
     )
@@ -77,19 +77,19 @@ def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name
 
 
 @pytest.mark.parametrize(
-    ("standing", "expected"),
+    ("running", "expected"),
     [
-        ([("one", Ready), ("two", Ready)], "one"),
-        ([("two", Ready)], "two"),
-        ([("one", Unready), ("two", Ready)], "two"),
-        ([("one", WithoutTraefik), ("two", Ready)], "two"),
+        ([("first", Ready), ("second", Ready)], "first"),
+        ([("second", Ready)], "second"),
+        ([("first", Unready), ("second", Ready)], "second"),
+        ([("first", WithoutTraefik), ("second", Ready)], "second"),
     ],
 )
-def test_the_first_that_is_ready_is_spoken_to(
-    tmp_path: Path, administrator: Credentials, standing: Sequence[tuple[str, type[Ready]]], expected: str
+def test_the_kubeconfig_uses_the_first_ready_server(
+    tmp_path: Path, administrator: Credentials, running: Sequence[tuple[str, type[Ready]]], expected: str
 ) -> None:
     with ExitStack() as servers:
-        for alias, handler in standing:
+        for alias, handler in running:
             servers.enter_context(api_server(tmp_path, NODES[alias], handler))
         assert first_ready(NODES, administrator) == NODES[expected]
         server = yaml.safe_load(kubeconfig_yaml(administrator, addresses=NODES, context="default"))["clusters"][0][
@@ -98,18 +98,20 @@ def test_the_first_that_is_ready_is_spoken_to(
         assert server == f"https://{NODES[expected]}:6443"
 
 
-def test_a_stranger_on_a_recycled_address_is_not_believed(tmp_path: Path, administrator: Credentials) -> None:
-    with api_server(tmp_path, NODES["one"], name="strangers-server"), pytest.raises(NotReadyError):
+def test_a_server_with_a_certificate_of_another_ca_is_not_ready(tmp_path: Path, administrator: Credentials) -> None:
+    with api_server(tmp_path, NODES["first"], name="other-server"), pytest.raises(NotReadyError):
         first_ready(NODES, administrator)
 
 
-def test_an_up_waits_and_says_what_to_look_at(administrator: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_up_waits_and_its_error_has_the_addresses_and_what_to_check(
+    administrator: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kubeconfig, "FIRST_BOOT_SECONDS", 0)
-    told = re.escape(f"one ({NODES['one']}), two ({NODES['two']})")
-    with pytest.raises(pulumi.RunError, match=rf"{told}.*honeydue:access\.operators.*journalctl -u k3s"):
+    addresses = re.escape(f"first ({NODES['first']}), second ({NODES['second']})")
+    with pytest.raises(pulumi.RunError, match=rf"{addresses}.*honeydue:access\.operators.*journalctl -u k3s"):
         wait_for_server(NODES, administrator)
 
 
 def test_a_preview_does_not_wait(administrator: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
-    assert wait_for_server(NODES, administrator) == NODES["one"]
+    assert wait_for_server(NODES, administrator) == NODES["first"]

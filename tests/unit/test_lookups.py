@@ -1,4 +1,4 @@
-"""What an adoption finds, by the vendors' own clients: they ask the simulated clouds over HTTP, as they would ask the vendors."""
+"""Adoption looks up resources with the clients of Hetzner and Cloudflare, against the simulated APIs over HTTP."""
 
 import base64
 import socket
@@ -43,7 +43,7 @@ TOKENS = api.Tokens(hetzner="hetzner-token", cloudflare="cloudflare-token")
 
 @pytest.fixture
 def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Clouds that answer the vendors' clients."""
+    """The simulated APIs, with the environment variables that the clients read."""
     write_account(tmp_path, Account(addresses={HOSTNAME: ADDRESS}, zones={DOMAIN: ZONE}))
     with api.serving(tmp_path, TOKENS) as endpoints:
         for name, value in endpoints.items():
@@ -52,8 +52,8 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both vendors' APIs where nobody listens."""
+def unreachable_apis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets the endpoints of both APIs to a closed port."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     monkeypatch.setenv("HCLOUD_ENDPOINT", f"{url}/v1")
@@ -65,50 +65,50 @@ def hetzner(type_: str, alias: str, /, **inputs: object) -> Finding:
 
 
 def cloudflare(type_: str, inputs: Mapping[str, object], *dependencies: str) -> Finding:
-    known = {"the address of hetzner1": ADDRESS}
+    adopted_addresses = {"the address of hetzner1": ADDRESS}
     return look_up(
         candidate(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies),
-        Cloudflare(TOKENS.cloudflare, known.get).lookups,
+        Cloudflare(TOKENS.cloudflare, adopted_addresses.get).lookups,
     )
 
 
-def order(clouds: Path, name: str) -> str:
+def create_server(clouds: Path, name: str) -> str:
     return provision(clouds, SERVER, {"name": name, "serverType": "cx33", "image": "ubuntu-24.04", "location": "nbg1"})
 
 
-def rename(clouds: Path, id_: str, name: str) -> None:
-    """In the console, where the simulation's own rules do not look."""
-    with Store(clouds / "hcloud.json").transaction() as held:
-        held.of(SERVER)[id_]["name"] = name
+def rename_server(clouds: Path, id_: str, name: str) -> None:
+    """Renames a server like a user of the console, without the rules of the simulation."""
+    with Store(clouds / "hcloud.json").transaction() as resources:
+        resources.of(SERVER)[id_]["name"] = name
 
 
-def test_an_address_is_found_by_itself_whatever_it_is_called(clouds: Path) -> None:
-    order(clouds, HOSTNAME)
-    (id_,) = (id_ for id_, live in state(clouds, "hcloud").of(PRIMARY_IP).items() if live["ipAddress"] == ADDRESS)
-    found = hetzner(PRIMARY_IP, "hetzner1", name="hetzner1-ipv4")
-    assert (found.status, found.id) == (Status.FOUND, id_)
-    assert f"named primary_ip-{id_}" in found.note
+def test_an_ip_is_found_by_address_under_any_name(clouds: Path) -> None:
+    create_server(clouds, HOSTNAME)
+    (id_,) = (id_ for id_, address in state(clouds, "hcloud").of(PRIMARY_IP).items() if address["ipAddress"] == ADDRESS)
+    finding = hetzner(PRIMARY_IP, "hetzner1", name="hetzner1-ipv4")
+    assert (finding.status, finding.id) == (Status.FOUND, id_)
+    assert f"named primary_ip-{id_}" in finding.note
 
 
-def test_an_address_that_nobody_expects_is_found_by_name(clouds: Path) -> None:
+def test_an_ip_without_an_expected_address_is_found_by_name(clouds: Path) -> None:
     assert hetzner(PRIMARY_IP, "new", name="new-ipv4").status is Status.MISSING
     id_ = provision(clouds, PRIMARY_IP, {"name": "new-ipv4", "type": "ipv4", "location": "nbg1", "autoDelete": False})
     assert hetzner(PRIMARY_IP, "new", name="new-ipv4").id == id_
 
 
-def test_a_server_is_found_by_name_or_address_and_two_that_fit_are_for_a_person(clouds: Path) -> None:
+def test_a_server_is_found_by_name_or_address_and_two_matches_are_ambiguous(clouds: Path) -> None:
     assert hetzner(SERVER, "hetzner1", name=HOSTNAME).status is Status.MISSING
-    id_ = order(clouds, HOSTNAME)
+    id_ = create_server(clouds, HOSTNAME)
     assert hetzner(SERVER, "hetzner1", name=HOSTNAME).id == id_
-    rename(clouds, id_, "renamed")
+    rename_server(clouds, id_, "renamed")
     assert hetzner(SERVER, "hetzner1", name=HOSTNAME).id == id_
-    other = order(clouds, HOSTNAME)
+    other = create_server(clouds, HOSTNAME)
     both = hetzner(SERVER, "hetzner1", name=HOSTNAME)
     assert both.status is Status.AMBIGUOUS
-    assert {f"(id {one})" in both.note for one in (id_, other)} == {True}
+    assert {f"(id {server_id})" in both.note for server_id in (id_, other)} == {True}
 
 
-def test_a_key_is_found_by_the_key_and_another_of_its_name_is_for_a_person(clouds: Path) -> None:
+def test_an_ssh_key_is_found_by_fingerprint_and_another_key_of_its_name_is_ambiguous(clouds: Path) -> None:
     other = KEY.replace("a2", "b2")
     provision(clouds, SSH_KEY, {"name": "laptop", "publicKey": other})
     assert hetzner(SSH_KEY, "key-laptop", name="laptop", publicKey=f"{KEY} laptop").status is Status.AMBIGUOUS
@@ -117,18 +117,18 @@ def test_a_key_is_found_by_the_key_and_another_of_its_name_is_for_a_person(cloud
     assert fingerprint(KEY) == state(clouds, "hcloud").of(SSH_KEY)[id_]["fingerprint"]
 
 
-def test_what_has_but_a_name_is_found_by_it(clouds: Path) -> None:
+def test_a_firewall_is_found_by_name(clouds: Path) -> None:
     assert hetzner(FIREWALL, "honeydue", name="honeydue").status is Status.MISSING
     id_ = provision(clouds, FIREWALL, {"name": "honeydue"})
     assert hetzner(FIREWALL, "honeydue", name="honeydue").id == id_
 
 
-def record(clouds: Path, **changes: object) -> str:
+def create_record(clouds: Path, **changes: object) -> str:
     inputs = {"zoneId": ZONE, "name": f"api.{DOMAIN}", "type": "A", "content": ADDRESS, "proxied": True, "ttl": 1}
     return provision(clouds, RECORD, {**inputs, **changes})
 
 
-def test_a_network_is_found_by_its_name_and_a_subnet_by_its_range(clouds: Path) -> None:
+def test_a_network_is_found_by_name_and_a_subnet_by_range(clouds: Path) -> None:
     network = provision(clouds, NETWORK, {"name": "honeydue", "ipRange": "10.0.0.0/24"})
     provision(
         clouds,
@@ -140,22 +140,22 @@ def test_a_network_is_found_by_its_name_and_a_subnet_by_its_range(clouds: Path) 
     assert hetzner(SUBNET, "nodes", ipRange="10.0.1.0/24").status is Status.MISSING
 
 
-def test_a_record_is_found_by_its_content_which_may_be_an_address_yet_to_be_adopted(clouds: Path) -> None:
-    record(clouds, content="203.0.113.9")
+def test_a_record_is_found_by_content_or_by_the_address_that_it_depends_on(clouds: Path) -> None:
+    create_record(clouds, content="203.0.113.9")
     unknown = {"name": f"api.{DOMAIN}", "type": "A", "content": UNKNOWN}
     assert cloudflare(RECORD, unknown, "the address of hetzner1").status is Status.MISSING
-    id_ = record(clouds)
+    id_ = create_record(clouds)
     assert cloudflare(RECORD, unknown, "something else", "the address of hetzner1").id == f"{ZONE}/{id_}"
     assert cloudflare(RECORD, {**unknown, "content": ADDRESS}).id == f"{ZONE}/{id_}"
     assert cloudflare(RECORD, unknown, "the address of a new node").status is Status.MISSING
 
 
-def test_a_record_that_cannot_be_made_is_for_a_person(clouds: Path) -> None:
-    record(clouds, type="CNAME", content="elsewhere.example.com")
+def test_a_record_that_conflicts_is_ambiguous(clouds: Path) -> None:
+    create_record(clouds, type="CNAME", content="elsewhere.example.com")
     assert "is a CNAME record" in cloudflare(RECORD, {"name": f"api.{DOMAIN}", "type": "A", "content": ADDRESS}).note
 
 
-def test_settings_of_the_zone_are_always_there(clouds: Path) -> None:
+def test_settings_of_a_zone_always_exist(clouds: Path) -> None:
     provision(clouds, SETTING, {"zoneId": ZONE, "settingId": "ssl", "value": "flexible"})
     ssl = cloudflare(SETTING, {"settingId": "ssl", "value": "strict"})
     assert (ssl.id, ssl.note) == (f"{ZONE}/ssl", "is flexible")
@@ -173,14 +173,14 @@ def test_a_refused_token_is_one_line_with_the_command_that_sets_it(clouds: Path)
         look_up(candidate(ORIGIN_PULLS, "x", {"zoneId": ZONE}), Cloudflare("wrong", lambda _: None).lookups)
 
 
-def test_another_error_is_told_in_the_vendors_words(clouds: Path) -> None:
+def test_another_error_has_the_message_of_the_api(clouds: Path) -> None:
     assert clouds
     with pytest.raises(OpsError, match="Cloudflare's API returned 400: Undefined zone setting"):
         cloudflare(SETTING, {"settingId": "no_such_setting"})
 
 
-@pytest.mark.usefixtures("away")
-def test_an_api_out_of_reach_is_one_line() -> None:
+@pytest.mark.usefixtures("unreachable_apis")
+def test_an_unreachable_api_is_one_line() -> None:
     with pytest.raises(OpsError, match=r"Hetzner's API cannot be reached at http://127\.0\.0\.1"):
         hetzner(FIREWALL, "x", name="x")
     with pytest.raises(OpsError, match=r"Cloudflare's API cannot be reached at http://127\.0\.0\.1"):
@@ -196,18 +196,22 @@ def every_lookup() -> Mapping[str, Lookup]:
     }
 
 
-def test_there_is_a_way_to_find_whatever_the_program_declares(program: Capture) -> None:
-    known = every_lookup()
-    types = {one.type for one in program.registrations if one.request.custom and not one.type.startswith("pulumi:")}
-    assert {type_ for type_ in types if type_ not in known and type_.partition(":")[0] not in known} == set()
+def test_every_type_that_the_program_registers_has_a_lookup(program: Capture) -> None:
+    lookups = every_lookup()
+    types = {
+        resource.type
+        for resource in program.registrations
+        if resource.request.custom and not resource.type.startswith("pulumi:")
+    }
+    assert {type_ for type_ in types if type_ not in lookups and type_.partition(":")[0] not in lookups} == set()
 
 
-def test_a_type_that_cannot_be_found_is_named() -> None:
+def test_a_type_without_a_lookup_is_an_error_with_its_name() -> None:
     with pytest.raises(OpsError, match="there is no lookup for type hcloud:index/volume:Volume"):
         look_up(candidate("hcloud:index/volume:Volume", "x", {}), every_lookup())
 
 
-def test_what_exists_nowhere_else_is_left_out_with_the_reason() -> None:
+def test_generated_resources_are_skipped_with_a_reason() -> None:
     job = {"metadata": {"annotations": {"pulumi.com/autonamed": "true"}}}
     for type_, inputs in {
         "tls:index/privateKey:PrivateKey": {},
@@ -215,6 +219,6 @@ def test_what_exists_nowhere_else_is_left_out_with_the_reason() -> None:
         "kubernetes:batch/v1:Job": job,
         "cloudflare:index/originCaCertificate:OriginCaCertificate": {},
     }.items():
-        found = look_up(candidate(type_, "x", inputs), every_lookup())
-        assert found.status is Status.SKIPPED, type_
-        assert found.note
+        finding = look_up(candidate(type_, "x", inputs), every_lookup())
+        assert finding.status is Status.SKIPPED, type_
+        assert finding.note

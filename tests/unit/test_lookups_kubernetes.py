@@ -1,4 +1,4 @@
-"""What an adoption finds in a cluster, and what of it must stay as it lives."""
+"""Adoption looks up objects in a cluster, and records their immutable fields in the settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,17 +16,17 @@ from tests.unit.candidates import candidate
 
 
 def kubeconfig(server: str) -> str:
-    one = {"name": "default"}
+    name = {"name": "default"}
     content = {
-        "clusters": [{**one, "cluster": {"server": server}}],
-        "users": [{**one, "user": {"token": "kubernetes-token"}}],
-        "contexts": [{**one, "context": {"cluster": "default", "user": "default"}}],
+        "clusters": [{**name, "cluster": {"server": server}}],
+        "users": [{**name, "user": {"token": "kubernetes-token"}}],
+        "contexts": [{**name, "context": {"cluster": "default", "user": "default"}}],
     }
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **content})
 
 
 @pytest.mark.parametrize(
-    ("content", "context", "said"),
+    ("content", "context", "message"),
     [
         (kubeconfig("https://127.0.0.1:1"), "default", r"API server at https://127\.0\.0\.1:1 cannot be reached"),
         (kubeconfig("https://127.0.0.1:1"), "other", "has no usable context other"),
@@ -34,95 +34,97 @@ def kubeconfig(server: str) -> str:
         ("{kubernetes-token", "default", "has no usable context default"),
     ],
 )
-def test_a_kubeconfig_that_leads_nowhere_is_one_line_and_not_repeated(content: str, context: str, said: str) -> None:
-    with pytest.raises(OpsError, match=said) as error, Cluster.connect(content, context) as cluster:
+def test_an_unusable_kubeconfig_is_one_line_without_its_content(content: str, context: str, message: str) -> None:
+    with pytest.raises(OpsError, match=message) as error, Cluster.connect(content, context) as cluster:
         cluster.get("v1", "Secret", "honeydue", "x")
     assert "kubernetes-token" not in str(error.value)
 
 
-class Held(Cluster):
-    """A cluster of these objects."""
+class FakeCluster(Cluster):
+    """A cluster with these objects."""
 
     def __init__(self, *objects: dict[str, Any]) -> None:
         super().__init__(None, "")
         self._objects = {
-            (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in objects
+            (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]): item for item in objects
         }
 
-    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:  # noqa: ARG002  # each kind has one version
+    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:  # noqa: ARG002  # one version
         return self._objects.get((kind, namespace, name))
 
 
-def live(kind: str, name: str, **spec: object) -> dict[str, Any]:
+def live_object(kind: str, name: str, **spec: object) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": name, "namespace": "honeydue"}, "spec": spec}
 
 
-def planned(kind: str, name: str, group: str = "apps/v1", **spec: object) -> Candidate:
+def planned_object(kind: str, name: str, group: str = "apps/v1", **spec: object) -> Candidate:
     metadata = {"name": name, "namespace": "honeydue"}
     inputs = {"apiVersion": group.removeprefix("core/"), "kind": kind, "metadata": metadata, "spec": spec}
     return candidate(f"kubernetes:{group}:{kind}", name, inputs)
 
 
 def kubernetes(*objects: dict[str, Any], mounted_by: Mapping[str, str] | None = None) -> Kubernetes:
-    return Kubernetes(Held(*objects), adopted=Adopted(), mounted_by=mounted_by or {})
+    return Kubernetes(FakeCluster(*objects), adopted=Adopted(), mounted_by=mounted_by or {})
 
 
-OURS = {"matchLabels": {"app.kubernetes.io/name": "api"}}
+SELECTOR = {"matchLabels": {"app.kubernetes.io/name": "api"}}
 
 
-def test_a_deployment_keeps_another_selector_and_the_settings_say_so() -> None:
-    theirs = kubernetes(live("Deployment", "api", selector={"matchLabels": {"app": "api"}}))
-    found = look_up(planned("Deployment", "api", selector=OURS), theirs.lookups)
-    assert (found.id, found.note) == ("honeydue/api", "keeps its selector")
-    assert theirs.adopted == Adopted(selectors={"api": {"app": "api"}})
-    ours = kubernetes(live("Deployment", "api", selector=OURS))
-    assert look_up(planned("Deployment", "api", selector=OURS), ours.lookups).id == "honeydue/api"
-    assert ours.adopted == Adopted()
+def test_another_selector_of_a_deployment_is_recorded() -> None:
+    other = kubernetes(live_object("Deployment", "api", selector={"matchLabels": {"app": "api"}}))
+    finding = look_up(planned_object("Deployment", "api", selector=SELECTOR), other.lookups)
+    assert (finding.id, finding.note) == ("honeydue/api", "keeps its selector")
+    assert other.adopted == Adopted(selectors={"api": {"app": "api"}})
+    same = kubernetes(live_object("Deployment", "api", selector=SELECTOR))
+    assert look_up(planned_object("Deployment", "api", selector=SELECTOR), same.lookups).id == "honeydue/api"
+    assert same.adopted == Adopted()
 
 
 @pytest.mark.parametrize(
-    ("there", "said"),
+    ("existing", "message"),
     [
-        (live("StatefulSet", "api"), "exists as a StatefulSet"),
-        (live("DaemonSet", "api"), "exists as a DaemonSet"),
+        (live_object("StatefulSet", "api"), "exists as a StatefulSet"),
+        (live_object("DaemonSet", "api"), "exists as a DaemonSet"),
         (
-            live("Deployment", "api", selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
+            live_object("Deployment", "api", selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
             "uses matchExpressions",
         ),
     ],
 )
-def test_what_would_run_twice_or_cannot_be_repeated_is_for_a_person(there: dict[str, Any], said: str) -> None:
-    found = look_up(planned("Deployment", "api", selector=OURS), kubernetes(there).lookups)
-    assert found.status is Status.AMBIGUOUS
-    assert said in found.note
+def test_another_workload_kind_or_selector_expression_is_ambiguous(existing: dict[str, Any], message: str) -> None:
+    finding = look_up(planned_object("Deployment", "api", selector=SELECTOR), kubernetes(existing).lookups)
+    assert finding.status is Status.AMBIGUOUS
+    assert message in finding.note
 
 
-def test_a_service_keeps_its_address() -> None:
-    cluster = kubernetes(live("Service", "api", clusterIP="10.43.167.83"))
-    assert look_up(planned("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"
+def test_the_cluster_ip_of_a_service_is_recorded() -> None:
+    cluster = kubernetes(live_object("Service", "api", clusterIP="10.43.167.83"))
+    assert look_up(planned_object("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"
     assert cluster.adopted.cluster_ips == {"api": "10.43.167.83"}
 
 
-def mounting(*claims: str) -> dict[str, Any]:
+def deployment_mounting(*claims: str) -> dict[str, Any]:
     volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims] + [
         {"name": "x", "emptyDir": {}}
     ]
-    return live("Deployment", "redis", template={"spec": {"volumes": volumes}})
+    return live_object("Deployment", "redis", template={"spec": {"volumes": volumes}})
 
 
-def claim(name: str) -> dict[str, Any]:
-    asked = {"storageClassName": "local-path", "resources": {"requests": {"storage": "2Gi"}}, "volumeName": "pvc-1"}
-    return live("PersistentVolumeClaim", name, **asked)
+def volume_claim(name: str) -> dict[str, Any]:
+    spec = {"storageClassName": "local-path", "resources": {"requests": {"storage": "2Gi"}}, "volumeName": "pvc-1"}
+    return live_object("PersistentVolumeClaim", name, **spec)
 
 
-def test_the_claim_that_is_mounted_is_adopted_whatever_it_is_called() -> None:
-    cluster = kubernetes(mounting("data-of-redis"), claim("data-of-redis"), mounted_by={"redis-data": "redis"})
+def test_the_mounted_volume_claim_is_adopted_under_any_name() -> None:
+    cluster = kubernetes(
+        deployment_mounting("data-of-redis"), volume_claim("data-of-redis"), mounted_by={"redis-data": "redis"}
+    )
     assert (
-        look_up(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).id
+        look_up(planned_object("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).id
         == "honeydue/data-of-redis"
     )
-    kept = cluster.adopted.volumes["redis"]
-    assert (kept.claim, kept.storage_class, kept.storage, kept.volume) == (
+    volume = cluster.adopted.volumes["redis"]
+    assert (volume.claim, volume.storage_class, volume.storage, volume.volume) == (
         "data-of-redis",
         "local-path",
         "2Gi",
@@ -130,19 +132,25 @@ def test_the_claim_that_is_mounted_is_adopted_whatever_it_is_called() -> None:
     )
 
 
-def test_of_several_claims_a_person_chooses() -> None:
-    cluster = kubernetes(mounting("one", "two"), claim("one"), mounted_by={"redis-data": "redis"})
+def test_several_mounted_volume_claims_are_ambiguous() -> None:
+    cluster = kubernetes(
+        deployment_mounting("first", "second"), volume_claim("first"), mounted_by={"redis-data": "redis"}
+    )
     assert (
-        look_up(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).status is Status.AMBIGUOUS
+        look_up(planned_object("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).status
+        is Status.AMBIGUOUS
     )
 
 
-def test_a_claim_that_nobody_made_yet_is_missing() -> None:
+def test_a_volume_claim_that_does_not_exist_is_missing() -> None:
     cluster = kubernetes(mounted_by={"redis-data": "redis"})
-    assert look_up(planned("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).status is Status.MISSING
+    assert (
+        look_up(planned_object("PersistentVolumeClaim", "redis-data", "core/v1"), cluster.lookups).status
+        is Status.MISSING
+    )
 
 
-def test_an_object_of_no_namespace_is_found_by_its_name_alone() -> None:
+def test_a_cluster_scoped_object_is_found_by_name() -> None:
     namespace = {"kind": "Namespace", "metadata": {"name": "honeydue"}}
     inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "honeydue"}}
     assert (

@@ -44,11 +44,11 @@ def imports() -> Iterator[tuple[Path, str, str]]:
 
 
 def test_a_package_imports_only_packages_of_lower_layers() -> None:
-    found = list(imports())
-    assert len({(package, imported) for _, package, imported in found}) > 40
+    package_imports = list(imports())
+    assert len({(package, imported) for _, package, imported in package_imports}) > 40
     upwards = [
         f"{file.relative_to(ROOT)} imports rehearsal.{imported}"
-        for file, package, imported in found
+        for file, package, imported in package_imports
         if package != "__init__" and LAYER_OF[imported] >= LAYER_OF[package]
     ]
     assert upwards == []

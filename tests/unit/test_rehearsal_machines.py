@@ -1,4 +1,4 @@
-"""The parts of a simulated machine that need no process: its disk, its configuration, what k3s hands on."""
+"""The parts of a simulated machine that need no process: its files, its configuration, the bootstrap data of k3s."""
 
 import base64
 import json
@@ -12,13 +12,13 @@ from rehearsal.machines import bootstrap, cloud_config
 from rehearsal.machines.config import Config
 
 
-def test_files_are_laid_out_with_their_modes(tmp_path: Path) -> None:
-    packed = base64.b64encode(b"packed").decode()
+def test_files_of_the_user_data_are_written_with_their_modes(tmp_path: Path) -> None:
+    encoded = base64.b64encode(b"decoded").decode()
     config = cloud_config.parse(
         "#cloud-config\n"
         "write_files:\n"
         "  - {path: /etc/secret, permissions: '0600', content: hidden}\n"
-        "  - {path: /usr/local/sbin/run, permissions: '0755', encoding: b64, content: " + packed + "}\n"
+        "  - {path: /usr/local/sbin/run, permissions: '0755', encoding: b64, content: " + encoded + "}\n"
         "runcmd:\n"
         "  - [systemctl, enable, --now, k3s]\n"
         "  - echo 'two words'\n"
@@ -26,33 +26,35 @@ def test_files_are_laid_out_with_their_modes(tmp_path: Path) -> None:
     cloud_config.write_files(config, tmp_path)
     assert (tmp_path / "etc/secret").read_text() == "hidden"
     assert (tmp_path / "etc/secret").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "usr/local/sbin/run").read_text() == "packed"
+    assert (tmp_path / "usr/local/sbin/run").read_text() == "decoded"
     assert (tmp_path / "usr/local/sbin/run").stat().st_mode & 0o777 == 0o755
     assert cloud_config.commands(config) == [["systemctl", "enable", "--now", "k3s"], ["echo", "two words"]]
 
 
-def test_what_cloud_init_would_ignore_is_refused() -> None:
+def test_user_data_without_the_cloud_config_header_is_refused() -> None:
     with pytest.raises(RehearsalError, match="does not begin with #cloud-config"):
         cloud_config.parse("write_files: []")
 
 
-def configured(root: Path, **files: str) -> Config:
+def read_config(root: Path, **files: str) -> Config:
     folder = root / "etc/rancher/k3s"
     (folder / "config.yaml.d").mkdir(parents=True)
     for name, content in files.items():
-        place = folder / "config.yaml" if name == "main" else folder / "config.yaml.d" / f"{name}.yaml"
-        place.write_text(content)
+        file = folder / "config.yaml" if name == "main" else folder / "config.yaml.d" / f"{name}.yaml"
+        file.write_text(content)
     return Config.read(root)
 
 
-def test_a_later_file_counts_and_a_plus_adds(tmp_path: Path) -> None:
-    config = configured(tmp_path, main="tls-san: [a]\nnode-ip: x\n", b="tls-san+: [c]\nnode-ip: z\n", a="tls-san+: b\n")
+def test_a_later_file_overrides_and_a_plus_appends(tmp_path: Path) -> None:
+    config = read_config(
+        tmp_path, main="tls-san: [a]\nnode-ip: x\n", b="tls-san+: [c]\nnode-ip: z\n", a="tls-san+: b\n"
+    )
     assert config.texts("tls-san") == ["a", "b", "c"]
     assert config.text("node-ip") == "z"
 
 
-def test_files_of_the_configuration_are_those_of_the_machine(tmp_path: Path) -> None:
-    config = configured(
+def test_paths_of_the_configuration_are_below_the_root_of_the_machine(tmp_path: Path) -> None:
+    config = read_config(
         tmp_path, main="kube-apiserver-arg: ['audit-policy-file=/etc/audit.yaml', 'audit-log-maxage=30']\n"
     )
     assert config.extra_arguments(tmp_path)["kube-apiserver"] == [
@@ -61,29 +63,29 @@ def test_files_of_the_configuration_are_those_of_the_machine(tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize(("token", "authority"), [("K10" + "a" * 64 + "::server:secret", "a" * 64), ("secret", None)])
-def test_a_token_has_two_forms(token: str, authority: str | None) -> None:
+@pytest.mark.parametrize(("token", "ca_hash"), [("K10" + "a" * 64 + "::server:secret", "a" * 64), ("secret", None)])
+def test_a_token_has_a_short_and_a_full_format(token: str, ca_hash: str | None) -> None:
     config = Config({"token": token})
-    assert (config.password, config.ca_hash) == ("secret", authority)
+    assert (config.password, config.ca_hash) == ("secret", ca_hash)
 
 
-def test_what_one_server_tells_is_what_the_next_one_has(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
+def test_bootstrap_data_of_a_server_is_written_by_the_next_server(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
     for path in bootstrap.FILES.values():
-        (one / path).parent.mkdir(parents=True, exist_ok=True)
-        (one / path).write_text(path)
-    answer = bootstrap.serialize(one)
-    # As the node's own script reads it.
+        (first / path).parent.mkdir(parents=True, exist_ok=True)
+        (first / path).write_text(path)
+    answer = bootstrap.serialize(first)
+    # The script of the node reads it in this format.
     assert base64.b64decode(json.loads(answer)["ClientCAKey"]["Content"]) == b"tls/client-ca.key"
-    bootstrap.write(answer, other)
-    assert {path: (other / path).read_text() for path in bootstrap.FILES.values()} == {
+    bootstrap.write(answer, second)
+    assert {path: (second / path).read_text() for path in bootstrap.FILES.values()} == {
         path: path for path in bootstrap.FILES.values()
     }
-    assert (other / "tls/client-ca.key").stat().st_mode & 0o077 == 0
+    assert (second / "tls/client-ca.key").stat().st_mode & 0o077 == 0
 
 
-def test_a_worlds_addresses_are_its_own_and_of_loopback() -> None:
-    one, other = loopback_ranges(Path("/one")), loopback_ranges(Path("/other"))
-    assert one == loopback_ranges(Path("/one")) != other
-    assert all(network.is_loopback for network in (one.public, one.private))
-    assert not one.public.overlaps(one.private)
+def test_every_world_has_its_own_loopback_ranges() -> None:
+    first, second = loopback_ranges(Path("/first")), loopback_ranges(Path("/second"))
+    assert first == loopback_ranges(Path("/first")) != second
+    assert all(network.is_loopback for network in (first.public, first.private))
+    assert not first.public.overlaps(first.private)

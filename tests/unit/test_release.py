@@ -1,4 +1,4 @@
-"""A release edits the tags it is told, agreed to or not at all, and leaves the rest of the settings to the letter."""
+"""The `release` command changes the given image tags after a confirmation, and nothing else in the settings file."""
 
 import difflib
 import re
@@ -17,7 +17,7 @@ SETTINGS = (EXAMPLE / "Pulumi.prod.yaml").read_text()
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the tests' own."""
+    """A copy of the example settings."""
     file = tmp_path / "Pulumi.prod.yaml"
     file.write_text(SETTINGS)
     monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(file))
@@ -25,10 +25,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What the engine was asked to do, where a plan changes something harmless."""
-    with fake_engine(tmp_path, monkeypatch, plan=plan("update")) as asked:
-        yield asked
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The calls of the engine, with a plan that breaks no rule."""
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update")) as calls:
+        yield calls
 
 
 def release(*arguments: str, answer: str = "y\n") -> Result:
@@ -36,7 +36,7 @@ def release(*arguments: str, answer: str = "y\n") -> Result:
 
 
 def changed(file: Path) -> list[str]:
-    """The lines that are new."""
+    """The lines of the settings that are new."""
     return [
         line[2:].strip()
         for line in difflib.ndiff(SETTINGS.splitlines(), file.read_text().splitlines())
@@ -51,63 +51,61 @@ def changed(file: Path) -> list[str]:
         (["--api", "0a1b2c3d4e", "--worker", "ffffffffff"], ["api: 0a1b2c3d4e", "worker: ffffffffff"]),
         (["--worker", "0a1b2c3d4e"], ["worker: 0a1b2c3d4e"]),
         (["--admin", "0a1b2c3d4e", "--web", "ffffffffff"], ["admin: 0a1b2c3d4e", "web: ffffffffff"]),
-        # A commit that YAML would read as a number.
+        # YAML would parse these commits as numbers.
         (["--web", "1234567890"], ["web: '1234567890'"]),
         (["--web", "12345e6789"], ["web: '12345e6789'"]),
     ],
 )
-def test_the_named_tags_change_and_nothing_else(
-    settings: Path, asked: Path, arguments: list[str], lines: list[str]
-) -> None:
-    done = release(*arguments)
-    assert done.exit_code == 0, done.output
+def test_only_the_given_tags_change(settings: Path, calls: Path, arguments: list[str], lines: list[str]) -> None:
+    result = release(*arguments)
+    assert result.exit_code == 0, result.output
     assert changed(settings) == lines
-    assert asked.read_text() == "up --stack prod --yes --skip-preview\n"
+    assert calls.read_text() == "up --stack prod --yes --skip-preview\n"
 
 
-@pytest.mark.usefixtures("settings", "asked")
-def test_what_changes_is_said_before_it_is_asked() -> None:
-    (was,) = re.findall(r"^    api: (\S+)$", SETTINGS, re.M)
-    done = release("--api", "0a1b2c3d4e")
-    assert 0 <= done.output.index(f"api: {was} → 0a1b2c3d4e") < done.output.index("Release this to prod?")
+@pytest.mark.usefixtures("settings", "calls")
+def test_the_changes_are_printed_before_the_confirmation() -> None:
+    (current,) = re.findall(r"^    api: (\S+)$", SETTINGS, re.M)
+    result = release("--api", "0a1b2c3d4e")
+    assert 0 <= result.output.index(f"api: {current} → 0a1b2c3d4e") < result.output.index("Release this to prod?")
 
 
-def test_declined_the_settings_are_as_they_were(settings: Path, asked: Path) -> None:
+def test_a_declined_release_changes_no_settings(settings: Path, calls: Path) -> None:
     assert release("--api", "0a1b2c3d4e", answer="n\n").exit_code == 1
     assert settings.read_text() == SETTINGS
-    assert not asked.exists()
+    assert not calls.exists()
 
 
-def test_refused_the_settings_are_as_they_were(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fake_engine(tmp_path, monkeypatch, plan=plan("delete")) as asked:
-        done = release("--api", "0a1b2c3d4e")
-    assert done.exit_code == 1
-    assert "Service::api0 would be deleted" in done.output
+def test_a_refused_release_changes_no_settings(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("delete")) as calls:
+        result = release("--api", "0a1b2c3d4e")
+    assert result.exit_code == 1
+    assert "Service::api0 would be deleted" in result.output
     assert settings.read_text() == SETTINGS
-    assert not asked.exists()
+    assert not calls.exists()
 
 
-def test_without_a_plan_the_settings_are_as_they_were(
+def test_a_release_without_a_plan_changes_no_settings(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with fake_engine(tmp_path, monkeypatch, plan=plan(error="honeydue:images.api holds 'latest'")) as asked:
-        done = release("--api", "latest")
-    assert done.exit_code == 1
-    assert "honeydue:images.api holds 'latest'" in done.output
+    with fake_engine(tmp_path, monkeypatch, plan=plan(error="honeydue:images.api holds 'latest'")) as calls:
+        result = release("--api", "latest")
+    assert result.exit_code == 1
+    assert "honeydue:images.api holds 'latest'" in result.output
     assert settings.read_text() == SETTINGS
-    assert not asked.exists()
+    assert not calls.exists()
 
 
-@pytest.mark.usefixtures("settings", "asked")
-def test_nothing_named_is_nothing_released() -> None:
-    done = release()
-    assert done.exit_code == 2
-    assert "name at least one image" in done.output
+@pytest.mark.usefixtures("settings", "calls")
+def test_a_release_without_images_is_a_usage_error() -> None:
+    result = release()
+    assert result.exit_code == 2
+    assert "name at least one image" in result.output
 
 
-@pytest.mark.usefixtures("asked")
-def test_settings_without_images_are_named(settings: Path) -> None:
+@pytest.mark.usefixtures("calls")
+def test_missing_image_settings_are_an_error_with_their_keys(settings: Path) -> None:
     settings.write_text("config:\n  honeydue:images:\n    web: a\n")
-    done = release("--api", "0a1b2c3d4e")
-    assert done.exit_code == 1
-    assert "Pulumi.prod.yaml has no honeydue:images.api, honeydue:images.worker" in done.output
+    result = release("--api", "0a1b2c3d4e")
+    assert result.exit_code == 1
+    assert "Pulumi.prod.yaml has no honeydue:images.api, honeydue:images.worker" in result.output

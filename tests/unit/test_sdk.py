@@ -1,4 +1,4 @@
-"""That a run of the program loads no more of the SDKs than it uses, and that what it loads is the SDKs' own."""
+"""A run of the program loads only the parts of the SDKs that it uses, and uses the objects of the SDKs unchanged."""
 
 import json
 import subprocess
@@ -17,30 +17,37 @@ import json, sys
 from tests.unit import capture
 capture.run(capture.full_settings())
 modules = [sys.modules["pulumi_cloudflare._inputs"], sys.modules["pulumi_cloudflare.outputs"]]
-blocks = [name for module in modules for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__]
+blocks = [
+    name
+    for module in modules
+    for name, value in vars(module).items()
+    if getattr(value, "__module__", "") == module.__name__
+]
 print(json.dumps({"modules": sorted(sys.modules), "blocks": blocks}))
 """
 
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, list[str]]:
-    # In a process of its own: other tests may load more.
-    done = subprocess.run([sys.executable, "-c", RUN], cwd=ROOT, capture_output=True, text=True, check=True)
-    found: dict[str, list[str]] = json.loads(done.stdout)
-    return found
+    # In a separate process, because other tests load more modules.
+    completed = subprocess.run([sys.executable, "-c", RUN], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded_names: dict[str, list[str]] = json.loads(completed.stdout)
+    return loaded_names
 
 
 def test_the_program_loads_only_the_cloudflare_modules_that_it_uses(loaded: dict[str, list[str]]) -> None:
-    of_cloudflare = [name for name in loaded["modules"] if name.startswith("pulumi_cloudflare.")]
-    assert "pulumi_cloudflare.dns_record" in of_cloudflare
-    # 11 and 1,011 on 2026-11-26; with the package's own __init__, 780 of the SDK's.
-    assert len(of_cloudflare) <= 20, f"import the SDK by `from infra.sdk import cloudflare`; loaded are {of_cloudflare}"
+    cloudflare_modules = [name for name in loaded["modules"] if name.startswith("pulumi_cloudflare.")]
+    assert "pulumi_cloudflare.dns_record" in cloudflare_modules
+    # On 2026-11-26 the program loaded 11 modules of the SDK and 1,011 in total. The package's own __init__ loads 780.
+    assert len(cloudflare_modules) <= 20, (
+        f"import the SDK by `from infra.sdk import cloudflare`; loaded are {cloudflare_modules}"
+    )
     assert len(loaded["modules"]) <= 1100
 
 
 def test_the_program_defines_only_the_nested_blocks_that_it_uses(loaded: dict[str, list[str]]) -> None:
     assert "GetZoneFilterArgs" in loaded["blocks"]
-    # 18 on 2026-11-26, of 6,321.
+    # On 2026-11-26 the program defined 18 of 6,321 blocks.
     assert len(loaded["blocks"]) <= 40, f"the SDK's nested blocks are no longer defined one by one: {loaded['blocks']}"
 
 
@@ -57,13 +64,13 @@ def test_the_program_defines_only_the_nested_blocks_that_it_uses(loaded: dict[st
         ("GetZoneFilterArgs", "_inputs"),
     ],
 )
-def test_a_name_is_what_its_module_defines(name: str, module: str) -> None:
+def test_a_name_of_the_package_is_that_of_its_module(name: str, module: str) -> None:
     assert getattr(cloudflare, name) is vars(sys.modules[f"pulumi_cloudflare.{module}"])[name]
 
 
-def test_a_function_is_not_the_module_of_the_same_name() -> None:
+def test_a_function_is_not_replaced_by_the_module_of_the_same_name() -> None:
     assert callable(cloudflare.get_zone)
-    assert callable(cloudflare.get_zone)  # again, as the import of the module leaves its name in the package
+    assert callable(cloudflare.get_zone)  # again: the import of the module adds its name to the package
 
 
 def test_a_nested_block_has_the_types_of_the_blocks_inside_it() -> None:
@@ -74,14 +81,14 @@ def test_a_nested_block_has_the_types_of_the_blocks_inside_it() -> None:
     ).keys()
 
 
-def test_a_block_that_no_sdk_has_is_an_error() -> None:
+def test_an_unknown_nested_block_is_an_error() -> None:
     with pytest.raises(AttributeError, match="NoSuchBlock"):
         _ = sys.modules["pulumi_cloudflare._inputs"].NoSuchBlock
 
 
 @pytest.fixture
 def another_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty SDK of the name, gone from memory after the test."""
+    """The folder of an empty SDK, which is removed from memory after the test."""
     package = tmp_path / "another_sdk"
     package.mkdir()
     monkeypatch.syspath_prepend(tmp_path)
@@ -90,7 +97,7 @@ def another_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
         del sys.modules[name]
 
 
-def test_an_sdk_that_is_laid_out_in_another_way_runs_its_init(another_sdk: Path) -> None:
+def test_an_sdk_with_another_layout_is_imported_normally(another_sdk: Path) -> None:
     (another_sdk / "__init__.py").write_text("from .everything import Record\n")
     (another_sdk / "everything.py").write_text("class Record: ...\n")
     sdk = lazy_package("another_sdk")
@@ -100,7 +107,7 @@ def test_an_sdk_that_is_laid_out_in_another_way_runs_its_init(another_sdk: Path)
         _ = sdk.Recrod
 
 
-def test_blocks_that_are_not_all_classes_are_imported_as_they_stand(another_sdk: Path) -> None:
+def test_a_module_with_other_names_than_classes_is_imported_normally(another_sdk: Path) -> None:
     (another_sdk / "__init__.py").touch()
     (another_sdk / "_inputs.py").write_text(
         "__all__ = [\n    'AArgs',\n    'B',\n]\n\nclass AArgs:\n    ...\n\nB = 'a constant'\n"
@@ -109,6 +116,6 @@ def test_blocks_that_are_not_all_classes_are_imported_as_they_stand(another_sdk:
     assert lazy_package("another_sdk").A.b == "a constant"
 
 
-def test_an_sdk_that_is_not_installed_is_named() -> None:
+def test_a_missing_sdk_is_an_error_with_its_name() -> None:
     with pytest.raises(ModuleNotFoundError, match="pulumi_nowhere"):
         lazy_package("pulumi_nowhere")

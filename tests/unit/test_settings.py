@@ -1,4 +1,4 @@
-"""Each wrong setting is one line that names the key, what it holds and what it should; all at once, before anything is contacted."""
+"""Errors in settings: one line for each, with the key, the value and what was expected, before any API is contacted."""
 
 import copy
 import inspect
@@ -19,18 +19,18 @@ from tests.recipes import ROOT
 from tests.unit.capture import PLACEHOLDER, example_settings, run
 
 
-def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
-    """What the program says to production's settings with these changes; keys are paths under honeydue:."""
+def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
+    """The error of the program for changed example settings. Keys are paths below honeydue:."""
     settings: dict[str, Any] = copy.deepcopy(example_settings())
     for path, value in changes.items():
         key, *rest = path.split("/")
         if not rest:
             settings[f"honeydue:{key}"] = value
             continue
-        place = settings[f"honeydue:{key}"]
+        target = settings[f"honeydue:{key}"]
         for step in rest[:-1]:
-            place = place[step]
-        place[rest[-1]] = value
+            target = target[step]
+        target[rest[-1]] = value
     for key in without:
         del settings[f"honeydue:{key}"]
     with pytest.raises(SettingsError) as error:
@@ -78,42 +78,42 @@ def refused(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ({"nodes": "hetzner1"}, "honeydue:nodes holds 'hetzner1'"),
     ],
 )
-def test_a_mistake_is_one_readable_line(changes: dict[str, Any], expected: str) -> None:
-    said = refused(changes)
-    assert expected in said
-    assert said.startswith("1 configuration error in stack prod. Nothing was contacted.")
-    assert len(said.splitlines()) == 2
+def test_an_invalid_setting_is_one_line(changes: dict[str, Any], expected: str) -> None:
+    errors = errors_of(changes)
+    assert expected in errors
+    assert errors.startswith("1 configuration error in stack prod. Nothing was contacted.")
+    assert len(errors.splitlines()) == 2
 
 
-def test_all_mistakes_come_at_once() -> None:
-    said = refused(
+def test_all_errors_are_reported_together() -> None:
+    errors = errors_of(
         {"nodes/hetzner1/ipv4": "nope", "images/web": "latest", "domian": "x"}, without=("postgresPassword", "prices")
     )
-    assert said.startswith("5 configuration errors")
+    assert errors.startswith("5 configuration errors")
     for key in ("nodes.hetzner1.ipv4", "images.web", "domian", "postgresPassword", "prices"):
-        assert f"honeydue:{key}" in said
+        assert f"honeydue:{key}" in errors
 
 
-def test_a_redis_on_no_node_is_found_beside_another_mistake() -> None:
-    said = refused({"redis/node": "elsewhere", "nodes/hetzner1/ipv4": "nope"})
-    assert "elsewhere is not a node" in said
-    assert "honeydue:nodes.hetzner1.ipv4" in said
+def test_an_unknown_redis_node_is_reported_with_other_errors() -> None:
+    errors = errors_of({"redis/node": "elsewhere", "nodes/hetzner1/ipv4": "nope"})
+    assert "elsewhere is not a node" in errors
+    assert "honeydue:nodes.hetzner1.ipv4" in errors
 
 
-def test_all_missing_keys_are_named_with_the_command_that_sets_them() -> None:
-    said = refused({}, without=tuple(REQUIRED))
+def test_all_missing_keys_are_listed_with_the_command_that_sets_them() -> None:
+    errors = errors_of({}, without=tuple(REQUIRED))
     for key, required in REQUIRED.items():
-        assert f"honeydue:{key} is missing" in said
-        assert required.command in said
-    assert len(said.splitlines()) == 1 + len(REQUIRED)
+        assert f"honeydue:{key} is missing" in errors
+        assert required.command in errors
+    assert len(errors.splitlines()) == 1 + len(REQUIRED)
 
 
-def test_what_pulumi_yaml_leaves_empty_is_missing() -> None:
-    assert "honeydue:postgresPassword is missing" in refused({"postgresPassword": ""})
-    assert "honeydue:sshKeys is missing" in refused({"sshKeys": {}})
+def test_empty_defaults_of_pulumi_yaml_are_missing() -> None:
+    assert "honeydue:postgresPassword is missing" in errors_of({"postgresPassword": ""})
+    assert "honeydue:sshKeys is missing" in errors_of({"sshKeys": {}})
 
 
-def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
+def test_a_secret_in_plain_text_is_refused_without_being_printed() -> None:
     with pytest.raises(SettingsError) as error:
         run(example_settings(), plain_text=("postgresPassword",))
     assert "honeydue:postgresPassword is stored in plain text in the stack's file" in str(error.value)
@@ -127,20 +127,20 @@ def test_a_secret_stored_in_plain_text_is_refused_and_not_repeated() -> None:
         "admin:$apr1$honeydue$/Ixvcyl8fmxgnTteQe8ae0\nsecond:$2b$12$" + "b" * 53 + "\n",
     ],
 )
-def test_what_htpasswd_prints_is_taken(users: str) -> None:
+def test_output_of_htpasswd_is_accepted(users: str) -> None:
     assert run({**example_settings(), "honeydue:adminBasicAuth": users}).resource("Secret", "admin-basic-auth")
 
 
 @pytest.mark.parametrize(
     "users", ["hunter2", "admin:{SHA}hunter2", "admin:$2y$05$short", "admin:$2y$05$" + "a" * 53 + "\nsecond:hunter2"]
 )
-def test_anything_else_is_refused_as_a_password_file(users: str) -> None:
-    assert "hunter2" not in (said := refused({"adminBasicAuth": users}))
-    assert "as htpasswd -nB USER prints them" in said
+def test_other_password_files_are_refused_without_being_printed(users: str) -> None:
+    assert "hunter2" not in (errors := errors_of({"adminBasicAuth": users}))
+    assert "as htpasswd -nB USER prints them" in errors
 
 
-def test_no_secret_is_ever_repeated() -> None:
-    said = refused(
+def test_no_error_contains_a_secret() -> None:
+    errors = errors_of(
         {
             "postgresPassword": "hunter2",
             "kubeconfig": "hunter3",
@@ -148,8 +148,8 @@ def test_no_secret_is_ever_repeated() -> None:
             "environment/POSTGRES_PASSWORD": "hunter5",
         }
     )
-    assert "POSTGRES_PASSWORD comes from other settings" in said
-    assert "hunter" not in said
+    assert "POSTGRES_PASSWORD comes from other settings" in errors
+    assert "hunter" not in errors
 
 
 def test_empty_cloudflare_ranges_are_refused() -> None:
@@ -157,26 +157,27 @@ def test_empty_cloudflare_ranges_are_refused() -> None:
         run(example_settings(), ranges={"ipv4Cidrs": [], "ipv6Cidrs": ["2400:cb00::/32"]})
 
 
-def test_an_address_hetzner_does_not_hold_is_refused_by_name() -> None:
+def test_an_address_that_differs_at_hetzner_is_an_error() -> None:
     settings: dict[str, Any] = copy.deepcopy(example_settings())
-    elsewhere = copy.deepcopy(settings)
-    elsewhere["honeydue:nodes"]["hetzner2"]["ipv4"] = "203.0.113.9"
+    at_hetzner = copy.deepcopy(settings)
+    at_hetzner["honeydue:nodes"]["hetzner2"]["ipv4"] = "203.0.113.9"
     with pytest.raises(
         pulumi.RunError,
-        match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, but primary IP hetzner2-ipv4 at Hetzner is 203\.0\.113\.9",
+        match=r"nodes\.hetzner2\.ipv4 expects 178\.105\.32\.198, "
+        r"but primary IP hetzner2-ipv4 at Hetzner is 203\.0\.113\.9",
     ):
-        run(settings, hetzner_settings=elsewhere)
+        run(settings, hetzner_settings=at_hetzner)
 
 
-def test_a_firewall_hetzner_would_refuse_is_refused_first() -> None:
+def test_a_rule_above_the_limit_of_hetzner_is_an_error_of_the_program() -> None:
     settings: dict[str, Any] = copy.deepcopy(example_settings())
     settings["honeydue:access"]["operators"] = [f"10.{number}.0.0/16" for number in range(101)]
     with pytest.raises(pulumi.RunError, match='rule "SSH from operators" has 101 source CIDRs, at most 100'):
         run(settings)
 
 
-def test_the_former_key_is_refused_with_the_new_name() -> None:
-    errors = refused({"cluster/founder": "hetzner1"}, without=("kubeconfig", "joinToken"))
+def test_a_renamed_key_is_refused_with_the_new_name() -> None:
+    errors = errors_of({"cluster/founder": "hetzner1"}, without=("kubeconfig", "joinToken"))
     assert "honeydue:cluster.founder is now named honeydue:cluster.initNode" in errors
     assert errors.startswith("1 configuration error in stack prod.")
 
@@ -190,13 +191,13 @@ COMPARISONS = [
 ]
 
 
-def test_all_validators_that_compare_fields_are_known() -> None:
+def test_comparisons_contains_every_validator_that_reads_another_field() -> None:
     files = (ROOT / "infra/settings").glob("*.py")
     assert len(COMPARISONS) == sum(file.read_text().count('info.data.get("') for file in files)
 
 
 @pytest.mark.parametrize(("model", "field", "earlier"), COMPARISONS)
 def test_a_validator_reads_only_fields_that_are_declared_before(model: type[Model], field: str, earlier: str) -> None:
-    """pydantic validates in this order; of a later field a validator would see nothing, and accept everything."""
+    """pydantic validates fields in this order. A validator cannot read a later field, and would accept any value."""
     order = list(model.model_fields)
     assert order.index(earlier) < order.index(field)

@@ -1,4 +1,4 @@
-"""What makes a template another one, and how long it is kept."""
+"""The key of a template: which changes require a new template, and when an unused one is removed."""
 
 import importlib.util
 import os
@@ -25,8 +25,8 @@ CHECKOUT = {
     "rehearsal/control_plane/kwok/pods.yaml": "stage",
     "requirements.txt": "pulumi==1",
 }
-OTHERS = {"README.md": "text", "tests/unit/test_one.py": "test", "infra/__pycache__/zone.pyc": "compiled"}
-"""Files that no prepared world depends on."""
+OTHERS = {"README.md": "text", "tests/unit/test_example.py": "test", "infra/__pycache__/zone.pyc": "compiled"}
+"""Files on which no template depends."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def preparation(file: Path, text: str) -> Callable[[World], None]:
-    """The function of a module with this text."""
+    """The function `prepare` of a module with this body."""
     file.write_text(f"def prepare(world):\n    {text}\n")
     spec = importlib.util.spec_from_file_location("preparation", file)
     assert spec
@@ -51,25 +51,23 @@ def preparation(file: Path, text: str) -> Callable[[World], None]:
     return prepare
 
 
-def key(checkout: Path, *, name: str = "one", text: str = "pass") -> str:
+def key(checkout: Path, *, name: str = "example", text: str = "pass") -> str:
     return Template(name=name, prepare=preparation(checkout.parent / "preparation.py", text), project=checkout).key
 
 
-def test_the_same_gives_the_same_key(checkout: Path) -> None:
+def test_the_same_files_result_in_the_same_key(checkout: Path) -> None:
     assert key(checkout) == key(checkout)
 
 
 @pytest.mark.parametrize("name", CHECKOUT)
-def test_a_change_of_program_settings_requirements_or_rehearsal_makes_another_template(
-    checkout: Path, name: str
-) -> None:
+def test_a_change_of_program_settings_requirements_or_rehearsal_changes_the_key(checkout: Path, name: str) -> None:
     before = key(checkout)
     (checkout / name).write_text("changed")
     assert key(checkout) != before
 
 
 @pytest.mark.parametrize("added", ["infra/new.py", "rehearsal/clouds/new.py"])
-def test_a_new_file_makes_another_template(checkout: Path, added: str) -> None:
+def test_a_new_file_changes_the_key(checkout: Path, added: str) -> None:
     before = key(checkout)
     (checkout / added).parent.mkdir(exist_ok=True)
     (checkout / added).write_text("")
@@ -77,18 +75,18 @@ def test_a_new_file_makes_another_template(checkout: Path, added: str) -> None:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_change_elsewhere_keeps_the_template(checkout: Path, name: str) -> None:
+def test_a_change_of_other_files_keeps_the_key(checkout: Path, name: str) -> None:
     before = key(checkout)
     (checkout / name).write_text("changed")
     assert key(checkout) == before
 
 
-def test_another_preparation_or_name_makes_another_template(checkout: Path) -> None:
-    assert len({key(checkout), key(checkout, text="world.up()"), key(checkout, name="two")}) == 3
+def test_another_preparation_or_name_changes_the_key(checkout: Path) -> None:
+    assert len({key(checkout), key(checkout, text="world.up()"), key(checkout, name="other")}) == 3
 
 
 @pytest.mark.parametrize("program", programs.ENGINE + programs.WORLD, ids=lambda program: program.name)
-def test_another_pin_of_a_tool_makes_another_template(
+def test_another_version_of_a_tool_changes_the_key(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, program: tools_program.Program
 ) -> None:
     monkeypatch.setattr(official, "usable", lambda: None)
@@ -100,7 +98,7 @@ def test_another_pin_of_a_tool_makes_another_template(
     assert key(checkout) != before
 
 
-def test_another_official_engine_makes_another_template(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_official_engine_changes_the_key(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(official, "usable", lambda: None)
     before = key(checkout)
     monkeypatch.setattr(
@@ -109,13 +107,13 @@ def test_another_official_engine_makes_another_template(checkout: Path, monkeypa
     assert key(checkout) != before
 
 
-def test_a_template_that_nobody_used_in_two_weeks_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_unused_for_two_weeks_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HONEYDUE_CACHE", str(tmp_path))
-    old, new = template.folder() / "one-0123", template.folder() / "one-4567"
-    for place in (old, new):
-        (place / "pki").mkdir(parents=True)
+    old, new = template.folder() / "example-0123", template.folder() / "example-4567"
+    for path in (old, new):
+        (path / "pki").mkdir(parents=True)
     days = (template.UNUSED_DAYS + 1) * 24 * 60 * 60
     os.utime(old, (time.time() - days, time.time() - days))
     template.remove_unused()
     assert (old.exists(), new.exists()) == (False, True)
-    assert [one for one in template.folder().iterdir() if one.is_dir()] == [new]
+    assert [path for path in template.folder().iterdir() if path.is_dir()] == [new]

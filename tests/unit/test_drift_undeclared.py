@@ -1,0 +1,114 @@
+"""`make drift`: undeclared objects of the namespace, and undeclared DNS records."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.names import NAMESPACE
+from ops.adoption.lookups.cloudflare import Cloudflare
+from ops.drift.rows import EXISTS, NOT_DECLARED
+from ops.drift.undeclared import undeclared_objects, undeclared_records
+from ops.errors import ForbiddenError, OpsError
+from ops.kubernetes import Cluster, Object
+from ops.plan import State
+from rehearsal.clouds import api
+from rehearsal.clouds.account import Account, write_account
+from rehearsal.clouds.existing import provision
+from tests.unit.plans import CONFIG_MAP, DEPLOYMENT, JOB, RECORD, SECRET, state
+
+ZONE, DOMAIN = "023e105f4ecef8ad9ca31a8372d0c353", "myhoneydue.com"
+TOKENS = api.Tokens(hetzner="hetzner-token", cloudflare="cloudflare-token")
+
+
+class FakeCluster(Cluster):
+    """A cluster with these objects, whose account may not list Secrets."""
+
+    def __init__(self, *objects: Object) -> None:
+        self._objects = objects
+
+    def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
+        if kind == "Secret":
+            raise ForbiddenError("secrets is forbidden")
+        assert namespace == NAMESPACE
+        return [item for item in self._objects if (item["apiVersion"], item["kind"]) == (api_version, kind)]
+
+
+def declared_object(kind: str, name: str, id_: str) -> State:
+    _, _, api = kind.partition(":")
+    version, _, short = api.partition(":")
+    inputs = {
+        "apiVersion": version.removeprefix("core/"),
+        "kind": short,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+    }
+    return State.model_validate(state(kind, name, id=id_, inputs=inputs))
+
+
+def live_object(version: str, kind: str, name: str, **metadata: Any) -> Object:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, **metadata}}
+
+
+def test_undeclared_objects_are_drift_unless_a_controller_created_them() -> None:
+    declared = [
+        State.model_validate(
+            state("kubernetes:core/v1:Namespace", "honeydue", inputs={"metadata": {"name": NAMESPACE}})
+        ),
+        declared_object(DEPLOYMENT, "api", f"{NAMESPACE}/api"),
+        declared_object(JOB, "migrate", f"{NAMESPACE}/migrate-12ab"),
+        declared_object(CONFIG_MAP, "config", f"{NAMESPACE}/config"),
+        declared_object(SECRET, "secrets", f"{NAMESPACE}/secrets"),
+    ]
+    cluster = FakeCluster(
+        live_object("apps/v1", "Deployment", "api"),
+        live_object("apps/v1", "Deployment", "spy"),
+        live_object("batch/v1", "Job", "migrate-12ab"),
+        live_object("v1", "ConfigMap", "kube-root-ca.crt"),
+        live_object("v1", "ConfigMap", "config"),
+        live_object("apps/v1", "ReplicaSet", "api-1", ownerReferences=[{"kind": "Deployment", "name": "api"}]),
+        live_object("v1", "Pod", "lone"),
+    )
+    undeclared = undeclared_objects(cluster, declared)
+    assert {(item.resource, item.declared, item.actual) for item in undeclared.rows} == {
+        ("Deployment spy", NOT_DECLARED, EXISTS),
+        ("Pod lone", NOT_DECLARED, EXISTS),
+    }
+    assert undeclared.unlisted_kinds == ["Secret"]
+
+
+@pytest.fixture
+def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    write_account(tmp_path, Account(zones={DOMAIN: ZONE}))
+    with api.serving(tmp_path, TOKENS) as endpoints:
+        for name, value in endpoints.items():
+            monkeypatch.setenv(name, value)
+        yield tmp_path
+
+
+def record(clouds: Path, name: str, content: str, type_: str = "A") -> str:
+    return provision(
+        clouds,
+        RECORD,
+        {"zoneId": ZONE, "name": f"{name}.{DOMAIN}".removeprefix("@."), "type": type_, "content": content, "ttl": 1},
+    )
+
+
+def test_undeclared_records_with_names_or_addresses_of_the_stack_are_drift(clouds: Path) -> None:
+    outputs = {"zoneId": ZONE, "name": f"api.{DOMAIN}", "content": "192.0.2.1"}
+    id_ = record(clouds, "api", "192.0.2.1")
+    declared = [State.model_validate(state(RECORD, "api", id=id_, outputs=outputs))]
+    record(clouds, "@", '"v=spf1 -all"', "TXT")
+    record(clouds, "api", '"verification"', "TXT")
+    record(clouds, "blog", "192.0.2.77")
+    cloudflare = Cloudflare(TOKENS.cloudflare)
+    assert list(undeclared_records(cloudflare, declared)) == []
+
+    record(clouds, "api", "192.0.2.9")
+    record(clouds, "direct", "192.0.2.1")
+    assert {item.resource for item in undeclared_records(cloudflare, declared)} == {
+        f"A record api.{DOMAIN} → 192.0.2.9",
+        f"A record direct.{DOMAIN} → 192.0.2.1",
+    }
+    with pytest.raises(OpsError, match="rejects the token"):
+        list(undeclared_records(Cloudflare("another"), declared))
