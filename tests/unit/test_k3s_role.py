@@ -101,7 +101,7 @@ def test_a_node_with_data_but_without_a_role_fails_and_keeps_its_node_object(
 def test_a_role_without_data_is_decided_again(
     create_node: CreateNode, k3s_cluster: K3s, k3s_peers: Sequence[Peer]
 ) -> None:
-    """The first start of the init node failed before k3s wrote data, and another node has bootstrapped the k3s_cluster."""
+    """The first start of the init node failed before k3s wrote data, and another node has bootstrapped the cluster."""
     node = create_node(cluster_init=True)
     node.write("etc/rancher/k3s/config.yaml.d/50-role.yaml", "cluster-init: true\n")
     with k3s_peers[0].serve(k3s_cluster):
