@@ -33,7 +33,7 @@ def plain_text(state: State) -> Iterator[str]:
 
 
 def masked(state: State) -> Mapping[str, JsonValue]:
-    """The inputs without secrets in plain text, and without values of variables whose name sounds like a secret."""
+    """The inputs without secrets in plain text, and without values of variables whose name indicates a secret."""
 
     def walk(value: JsonValue, path: str) -> JsonValue:
         if isinstance(value, dict):

@@ -53,8 +53,8 @@ class State(EngineModel):
         return self.urn.rsplit("::", 1)[-1]
 
     @property
-    def real(self) -> bool:
-        """Whether a provider manages it. Components and providers themselves are not real."""
+    def managed(self) -> bool:
+        """Whether a provider manages it: a custom resource of Pulumi, but no provider."""
         return self.custom and not self.type.startswith(_BUILT_IN)
 
 
@@ -99,7 +99,7 @@ class Step(EngineModel):
     @property
     def changes_resource(self) -> bool:
         """Whether a provider changes anything."""
-        return self.op not in UNCHANGED_OPERATIONS and self.state.real
+        return self.op not in UNCHANGED_OPERATIONS and self.state.managed
 
 
 class Diagnostic(EngineModel):

@@ -41,7 +41,7 @@ CONSEQUENCES = {
     DEPLOYMENT: "its pods stop",
 }
 """What happens when a resource of this type is deleted."""
-POWERED_OFF_FOR = frozenset({"serverType", "publicNets", "placementGroupId"})
+POWER_OFF_PROPERTIES = frozenset({"serverType", "publicNets", "placementGroupId"})
 """Server properties that Hetzner changes only while the server is off (https://docs.hetzner.cloud/#server-actions)."""
 
 
@@ -88,7 +88,7 @@ def stays_protected(plan: Plan) -> Iterator[Violation]:
         # Only the new state counts. Protection that was lifted in the state is restored by the next `up`.
         if (
             step.new
-            and step.new.real
+            and step.new.managed
             and not step.new.protect
             and step.new.type not in UNPROTECTED
             and not _is_replacing(step, plan)
@@ -108,7 +108,7 @@ def one_server_at_a_time(plan: Plan) -> Iterator[Violation]:
     stopped = [
         step
         for step in plan.changes
-        if step.state.type == SERVER and (step.deletes or POWERED_OFF_FOR & set(map(top_level_key, step.changed)))
+        if step.state.type == SERVER and (step.deletes or POWER_OFF_PROPERTIES & set(map(top_level_key, step.changed)))
     ]
     if len(stopped) > 1:
         for step in stopped:
@@ -169,7 +169,7 @@ def no_plaintext_secrets(plan: Plan) -> Iterator[Violation]:
             yield Violation(
                 resource=step.short,
                 rule=no_plaintext_secrets.__name__,
-                reason=f"would hold a secret in plain text at {', '.join(paths)}",
+                reason=f"would contain a secret in plain text at {', '.join(paths)}",
                 fix="use a secret setting or pulumi.Output.secret. If it was ever applied, rotate the secret",
             )
 

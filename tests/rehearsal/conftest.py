@@ -11,7 +11,7 @@ from tests.rehearsal.templates import BROWNFIELD, EMPTY, PRODUCTION
 SLOWEST_FIRST = (
     "test_restore",
     "test_bootstrap",
-    "test_guard_rails",
+    "test_guardrails",
     "test_runbook",
     "test_adoption",
     "test_release",
