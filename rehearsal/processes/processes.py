@@ -121,22 +121,22 @@ def _is_running(process: psutil.Process) -> bool:
     return False
 
 
-class Guard:
-    """Stops the world when this process ends for any reason, because this closes the guard's standard input."""
+class Watchdog:
+    """Stops the world when this process ends for any reason, because this closes the watchdog's standard input."""
 
     def __init__(self, layout: Layout) -> None:
         environment = {name: value for name, value in os.environ.items() if name != WORLD_VARIABLE}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rehearsal.processes.guard", str(layout.folder)],
+            [sys.executable, "-m", "rehearsal.processes.watchdog", str(layout.folder)],
             stdin=subprocess.PIPE,
             cwd=CHECKOUT,
             env=environment,
-            # In its own session, because the Ctrl-C that ends this process must not end the guard.
+            # In its own session, because the Ctrl-C that ends this process must not end the watchdog.
             start_new_session=True,
         )
 
     def stop_world(self) -> None:
-        """Makes the guard stop the world now, and waits until it has."""
+        """Makes the watchdog stop the world now, and waits until it has."""
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()

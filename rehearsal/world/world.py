@@ -55,12 +55,12 @@ class World(WorldCommands):
         self._images = images
         self._host_network: int | None = None
         self._log = log
-        self._guard: processes.Guard | None = None
+        self._watchdog: processes.Watchdog | None = None
         self._cluster: ExistingCluster | None = None
 
     def __enter__(self) -> Self:
         self.layout.make_folders()
-        self._guard = processes.Guard(self.layout)
+        self._watchdog = processes.Watchdog(self.layout)
         try:
             self.up()
         except BaseException:
@@ -139,9 +139,9 @@ class World(WorldCommands):
         with locked(self.layout.lock):
             self._leave_network()
             count = processes.stop(self.layout)
-            if self._guard:
-                self._guard.stop_world()
-                self._guard = None
+            if self._watchdog:
+                self._watchdog.stop_world()
+                self._watchdog = None
             if self._cluster:
                 self._cluster.reap()
                 self._cluster = None

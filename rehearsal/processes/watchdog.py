@@ -1,4 +1,4 @@
-"""Stops a world when the process that started it has ended: `python -m rehearsal.processes.guard FOLDER`."""
+"""Stops a world when the process that started it has ended: `python -m rehearsal.processes.watchdog FOLDER`."""
 
 import sys
 from pathlib import Path
