@@ -13,7 +13,7 @@ OPS := $(VENV)/python -m tools.run python -m ops
 ALLOW_DELETE_OPTIONS = $(foreach resource,$(ALLOW_DELETE),--allow-delete $(resource))
 # REFRESH=1 refreshes the state from Hetzner, Cloudflare and the cluster first, so that `up` reverts manual changes.
 REFRESH_OPTION = $(if $(REFRESH),--refresh)
-# Nodes are simulated by kwok. NODES=real runs real kubelets, in a world of its own name.
+# kwok simulates the nodes. NODES=real runs real kubelets, in a separate world named "real".
 REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world real)
 # Image tags, usually commits. API is also the tag of worker unless WORKER is set.
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
@@ -71,8 +71,8 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## run the tests with the real e
 
 real: .venv/ready ## run the tests with real nodes (kubelets, containers, network policies); needs Linux and root
 	@$(TOOLS) nodes manifests
-	@$(VENV)/pytest tests/real -m "real_nodes and alone"
-	@$(VENV)/pytest tests/real -m "real_nodes and not alone" --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	@$(VENV)/pytest tests/real -m "real_nodes and serial"
+	@$(VENV)/pytest tests/real -m "real_nodes and not serial" --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 bench: .venv/ready ## measure a preview and a release, compared with an empty program and the book's script
 	@$(TOOLS) rehearsal

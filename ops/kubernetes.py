@@ -1,4 +1,4 @@
-"""The Kubernetes API of a stack's cluster. This module alone uses the Kubernetes Python client, which has no types."""
+"""The Kubernetes API of a stack's cluster. Only this module uses the Kubernetes Python client, which has no types."""
 
 import json
 import tempfile

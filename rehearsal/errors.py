@@ -4,4 +4,4 @@ from ops.errors import OpsError
 
 
 class RehearsalError(OpsError):
-    """An error for the operator: one readable message that says what failed and how to fix it."""
+    """An error for the operator: one readable message that states what failed and how to fix it."""

@@ -51,7 +51,7 @@ class _Command(click.Command):
 def drift(stack: str, file: Path | None, without_secrets: bool) -> None:
     """Check whether production differs from the program. Changes nothing.
 
-    Exit codes: 0 no drift; 2 drift; 1 could not check, the message says why.
+    Exit codes: 0 no drift; 2 drift; 1 could not check, the message states the reason.
     """
     masking = Masking({})
     try:

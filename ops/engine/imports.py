@@ -101,7 +101,7 @@ def import_resources(stack: str, file: ImportFile) -> None:
 
 @contextmanager
 def _written(file: ImportFile) -> Iterator[str]:
-    # The file contains the kubeconfig. A temporary file is readable by its owner alone, and deleted after the import.
+    # The file contains the kubeconfig. Only its owner can read a temporary file, and it is deleted after the import.
     with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".json") as temporary:
         temporary.write(file.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True))
         temporary.flush()

@@ -17,5 +17,5 @@ def apply(stack: str, *, refresh: bool = False) -> int:
 
 
 def unprotect(stack: str, urns: Sequence[str]) -> None:
-    """Lift the protection of resources in the state alone. The next `up` protects again those that still exist."""
+    """Lift the protection of resources, only in the state. The next `up` protects again those that still exist."""
     output_of("state unprotect", stack, ["--yes", *urns])

@@ -32,7 +32,7 @@ WITHOUT_PRODUCTION = ("test_changed_settings", "test_cleanup", "test_database", 
 """Modules that do not use the `production` fixture."""
 
 CONCURRENT = (NODE_LOSS, *WITHOUT_PRODUCTION)
-"""Modules that may run while another worker runs tests. The others get the mark `alone`: with a second world on two
+"""Modules that may run while another worker runs tests. The others get the mark `serial`: with a second world on two
 cores, two requests of the release test timed out."""
 
 
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.parent == Path(__file__).parent:
             item.add_marker("real_nodes")
             if item.path.stem not in CONCURRENT:
-                item.add_marker("alone")
+                item.add_marker("serial")
     order = [NODE_LOSS, "test_site"]
     items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else len(order))
 
