@@ -153,7 +153,7 @@ def unpack(file: Path, asset: Asset, folder: Path) -> None:
 def _archive_reader(file: Path, asset: Asset) -> Iterator[Callable[[str], IO[bytes] | None]]:
     """Yields a function that opens a member of the archive, or returns None if there is none with this path.
 
-    A plain file is its own only member.
+    A plain file has one member: itself.
     """
     if "" in asset.contents:
         yield lambda _: file.open("rb")

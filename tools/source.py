@@ -28,7 +28,7 @@ from tools.program import HERE, Program
 OLDEST_GO = Version("1.26")
 PARALLEL_COMPILATIONS = 1
 PARALLEL_BUILDS = 2
-"""One that is compiled and one that is linked."""
+"""Programs that are built at the same time: one is compiled and one is linked."""
 BUILD_FLAGS = ("-gcflags=all=-dwarf=false",)
 """Omits debugging information, which the linker would remove anyway (-s -w)."""
 MINIMUM_GB = 3.0

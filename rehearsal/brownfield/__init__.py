@@ -1,8 +1,8 @@
 """Creates production as it was before the program existed: everything that `make adopt` imports.
 
 `manifests/` follows deploy-k3s/manifests of the deployment book (docs/deployment-book.md), reworded. Where the book
-gives no value, the manifests contain the most common one, and a comment states this. The program does not read them. Only
-the nodes, the domain and the release follow the stack's settings.
+gives no value, the manifests contain the most common one, and a comment states this. The program does not read them.
+Only the nodes, the domain and the release follow the stack's settings.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The servers that were ordered in the Hetzner Console, with their automatic primary IPs, and an SSH key.
 
-They have no firewall, because UFW on the nodes did its work, no placement group, no labels, no protection and no
-backups.
+They have no firewall, because UFW on the nodes filtered the traffic, no placement group, no labels, no protection and
+no backups.
 """
 
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ def order(layout: Layout, nodes: Iterable[Node]) -> None:
     """Creates the servers in the order of their hostnames, which the console numbered."""
     nodes = sorted(nodes, key=lambda node: node.hostname)
     account = read_account(layout.clouds)
-    # The address of a name is given to the primary IP that the server creates. A new primary IP that has another name
-    # gets another address.
+    # The addresses that the simulated cloud allocates to automatic primary IPs, by the name of the server. A primary IP
+    # that the program creates under another name gets another address.
     write_account(layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in nodes if node.ipv4}))
     keys = [
         provision(layout.clouds, "hcloud:index/sshKey:SshKey", {"name": f"{name}@workstation", "publicKey": public_key})

@@ -1,6 +1,6 @@
 """The images that pods of the cluster use, by the references in the stack's settings.
 
-Stand-ins replace the product's own images. The other images contain programs that are built here and Debian packages.
+Stand-ins replace the product's own images. The other images contain the pinned programs of tools/ and Debian packages.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def redis(reference: str) -> Image:
 
 
 def traefik(reference: str) -> Image:
-    """Traefik, built from source. The chart sets its arguments and its user."""
+    """Traefik. The chart sets its arguments and its user."""
     return Image(
         reference=full_reference(reference),
         layers=[{"/usr/local/bin/traefik": executable("traefik", "traefik")}],

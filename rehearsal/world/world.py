@@ -269,5 +269,7 @@ class World(WorldCommands):
 
     def _remove(self) -> None:
         if not self.layout.is_world_folder():
-            raise RehearsalError(f"{self.layout.folder} is not the folder of a world, so it was not removed")
+            raise RehearsalError(
+                f"{self.layout.folder} is not the folder of a world. It was not removed: remove it manually"
+            )
         shutil.rmtree(self.layout.folder)
