@@ -28,7 +28,7 @@ help: ## list all targets
 rehearse: .venv/ready ## preview and apply production on this machine; NODES=real runs real kubelets (Linux, root)
 	@$(REHEARSAL) run $(if $(NODES),--nodes $(NODES))
 
-rehearse-down: .venv/ready ## stop the rehearsal and delete its world; NODES=real: the one with real nodes
+rehearse-down: .venv/ready ## stop the rehearsal and delete its world; NODES=real: the world with real nodes
 	@$(REHEARSAL) down
 
 # Tests that take seconds run before those that take minutes.

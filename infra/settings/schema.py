@@ -35,13 +35,13 @@ class RateLimit(Model):
 class EdgeSettings(Model):
     """Cloudflare. The validities are those that Cloudflare's Origin CA offers.
 
-    `client_certificate` is "asked" for the first `up` of a running site, because Cloudflare takes some minutes to
+    `client_certificate` is "optional" for the first `up` of a running site, because Cloudflare takes some minutes to
     present a certificate that was just uploaded.
     """
 
     min_tls_version: Literal["1.2", "1.3"]
     origin_certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
-    client_certificate: Literal["required", "asked"] = "required"
+    client_certificate: Literal["required", "optional"] = "required"
     rate_limit: RateLimit
 
 

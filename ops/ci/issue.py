@@ -13,7 +13,7 @@ CLEAN, REPORTED = 0, 2
 
 
 @click.command()
-@click.option("--title", required=True, help="Title of the issue, by which it is found.")
+@click.option("--title", required=True, help="Title of the issue. It identifies the issue.")
 @click.option(
     "--status",
     type=int,

@@ -233,7 +233,7 @@ def test_traefik_listens_on_its_entry_points_only_and_is_a_process_of_the_world(
 
 def test_an_optional_client_certificate_is_logged_and_can_be_required_later(site: Site) -> None:
     without_certificate = replace(site.cloudflare, certificate=None)
-    site.world.set_config("honeydue:edge.clientCertificate", "asked")
+    site.world.set_config("honeydue:edge.clientCertificate", "optional")
     site.world.pulumi("up", "--yes", "--skip-preview")
 
     def is_accepted() -> bool:

@@ -75,7 +75,7 @@ def test_cloudflare_presents_its_client_certificate_before_traefik_requires_it(p
     options = program.resource("TLSOption", "default")
     assert options.inputs["spec"]["minVersion"] == "VersionTLS12"
     assert options.inputs["spec"]["sniStrict"] is True
-    optional = program.settings["honeydue:edge"].get("clientCertificate", "required") == "asked"
+    optional = program.settings["honeydue:edge"].get("clientCertificate", "required") == "optional"
     assert options.inputs["spec"]["clientAuth"] == {
         "secretNames": ["cloudflare-origin-pulls"],
         "clientAuthType": "VerifyClientCertIfGiven" if optional else "RequireAndVerifyClientCert",
@@ -89,7 +89,7 @@ def test_cloudflare_presents_its_client_certificate_before_traefik_requires_it(p
 
 def test_the_client_certificate_can_be_optional() -> None:
     settings: dict[str, Any] = example_settings()
-    settings["honeydue:edge"] = {**settings["honeydue:edge"], "clientCertificate": "asked"}
+    settings["honeydue:edge"] = {**settings["honeydue:edge"], "clientCertificate": "optional"}
     client_auth = run(settings).resource("TLSOption", "default").inputs["spec"]["clientAuth"]
     assert client_auth["clientAuthType"] == "VerifyClientCertIfGiven"
 
