@@ -94,13 +94,13 @@ def full_settings() -> dict[str, object]:
 def with_placeholders(settings: Path) -> dict[str, object]:
     """Reads a stack's settings, with a placeholder for each encrypted value and each required value that is missing."""
     config: Mapping[str, Any] = yaml.load(settings.read_text(), yaml.CSafeLoader)["config"]
-    shipped = {key: _decrypted(value, key.removeprefix("honeydue:")) for key, value in config.items()}
-    bootstrapped = "initNode" in shipped["honeydue:cluster"]
-    needed = required(bootstrapped=bootstrapped, snapshots="honeydue:snapshots" in shipped)
-    missing: dict[str, object] = {f"honeydue:{key}": _placeholder(key) for key in needed}
+    stored = {key: _decrypted(value, key.removeprefix("honeydue:")) for key, value in config.items()}
+    bootstrapped = "initNode" in stored["honeydue:cluster"]
+    required_keys = required(bootstrapped=bootstrapped, snapshots="honeydue:snapshots" in stored)
+    missing: dict[str, object] = {f"honeydue:{key}": _placeholder(key) for key in required_keys}
     missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
-    return missing | shipped
+    return missing | stored
 
 
 def _decrypted(value: Any, key: str) -> Any:
@@ -158,12 +158,12 @@ class Recorder(mocks.MockMonitor):
         self.registrations: list[Registration] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # gRPC defines this name
-        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         inputs = pulumi.runtime.rpc.deserialize_properties(request.object, keep_unknowns=True)
         self.registrations.append(
-            Registration(urn=answer.urn, type=request.type, name=request.name, inputs=unwrap(inputs), request=request)
+            Registration(urn=response.urn, type=request.type, name=request.name, inputs=unwrap(inputs), request=request)
         )
-        return answer
+        return response
 
 
 def unwrap(value: Any) -> Any:

@@ -28,7 +28,7 @@ class FakeGitea:
     def open(self, title: str, body: str = "", state: str = "open") -> None:
         self.issues.append({"number": len(self.issues) + 1, "title": title, "body": body, "state": state})
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], sent: dict[str, Any]) -> tuple[int, Any]:
+    def respond(self, method: str, path: str, query: dict[str, list[str]], sent: dict[str, Any]) -> tuple[int, Any]:
         if method != "GET":
             self.changes.append(f"{method} {path}")
         match method, path.split("/"):
@@ -67,26 +67,26 @@ def serving() -> Iterator[FakeGitea]:
     gitea = FakeGitea()
 
     class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
+        def _respond(self) -> None:
             url = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
             sent = json.loads(self.rfile.read(length) or b"{}")
             path = re.fullmatch(rf"/api/v1/repos/{REPOSITORY}/(.*)", url.path)
             if gitea.failing:
-                status, answer = gitea.failing.pop(0), {}
+                status, response = gitea.failing.pop(0), {}
             elif self.headers["Authorization"] != f"token {TOKEN}":
-                status, answer = 401, {"message": "token is required"}
+                status, response = 401, {"message": "token is required"}
             elif path is None:
-                status, answer = 404, {"message": "not found"}
+                status, response = 404, {"message": "not found"}
             else:
-                status, answer = gitea.answer(self.command, path[1], parse_qs(url.query), sent)
-            body = json.dumps(answer).encode()
+                status, response = gitea.respond(self.command, path[1], parse_qs(url.query), sent)
+            body = json.dumps(response).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PATCH = _answer  # noqa: N815  # http.server calls these names
+        do_GET = do_POST = do_PATCH = _respond  # noqa: N815  # http.server calls these names
 
         def log_message(self, *_: object) -> None: ...
 

@@ -53,7 +53,7 @@ class K3s:
     def token(self) -> str:
         return f"K10{hashlib.sha256(self.server.files.certificate.read_bytes()).hexdigest()}::server:{self.password}"
 
-    def answer(self, path: str, authorization: str | None) -> bytes | None:
+    def respond(self, path: str, authorization: str | None) -> bytes | None:
         """The response of a server of this cluster, or None for 401."""
         login = "Basic " + base64.b64encode(f"server:{self.password}".encode()).decode()
         match path:
@@ -92,7 +92,7 @@ class Peer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = cluster.answer(self.path, self.headers["Authorization"])
+                body = cluster.respond(self.path, self.headers["Authorization"])
                 self.send_response(401 if body is None else 200)
                 self.end_headers()
                 self.wfile.write(body or b"")

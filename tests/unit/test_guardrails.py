@@ -11,13 +11,10 @@ from ops.guardrails.rules import DEPLOYMENT, SERVER, UNPROTECTED, check
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
 from tests.unit.capture import Capture, Registration
-from tests.unit.plans import plan, step, urn
+from tests.unit.plans import CONFIG_MAP, JOB, SECRET, plan, step, urn
 from tests.unit.registrations import masked
 
 RECORDED = Path(__file__).parent / "recorded" / "plan.json"
-JOB = "kubernetes:batch/v1:Job"
-SECRET = "kubernetes:core/v1:Secret"
-CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 IMAGE = "registry/honeydue-api:1"
 
 

@@ -108,38 +108,38 @@ def test_rate_limits_count_by_the_client_address_of_cloudflare(program: Capture)
 
 
 def test_traefik_listens_on_443_of_every_node_and_on_no_other_open_port(program: Capture) -> None:
-    chart = values(program)
-    assert (chart["deployment"]["kind"], chart["hostNetwork"], chart["service"]["enabled"]) == (
+    chart_values = values(program)
+    assert (chart_values["deployment"]["kind"], chart_values["hostNetwork"], chart_values["service"]["enabled"]) == (
         "DaemonSet",
         True,
         False,
     )
-    assert set(entry_points(chart)) == {"websecure", "traefik", "metrics"}
-    assert (chart["ports"]["websecure"]["port"], chart["ports"]["metrics"]["port"]) == (443, METRICS_PORT)
+    assert set(entry_points(chart_values)) == {"websecure", "traefik", "metrics"}
+    assert (chart_values["ports"]["websecure"]["port"], chart_values["ports"]["metrics"]["port"]) == (443, METRICS_PORT)
     (firewall,) = program.resources("Firewall")
     opened = [
         range(int(port.split("-")[0]), int(port.split("-")[-1]) + 1)
-        for resource in firewall.inputs["rules"]
-        if (port := resource.get("port"))
+        for rule in firewall.inputs["rules"]
+        if (port := rule.get("port"))
     ]
     assert any(443 in ports for ports in opened)
-    for hidden in (80, METRICS_PORT, chart["ports"]["traefik"]["port"]):
-        assert not any(hidden in ports for ports in opened), hidden
+    for closed in (80, METRICS_PORT, chart_values["ports"]["traefik"]["port"]):
+        assert not any(closed in ports for ports in opened), closed
 
 
 def test_traefik_has_one_capability_and_resource_limits(program: Capture) -> None:
-    chart = values(program)
-    assert chart["securityContext"] == {
+    chart_values = values(program)
+    assert chart_values["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
         "readOnlyRootFilesystem": True,
     }
-    assert chart["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert chart_values["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for bound in ("requests", "limits"):
-        assert chart["resources"][bound].keys() == {"cpu", "memory"}
-    assert chart["providers"]["kubernetesCRD"]["allowCrossNamespace"] is False
-    assert chart["providers"]["kubernetesIngress"]["publishedService"] == {"enabled": False}
-    assert chart["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+        assert chart_values["resources"][bound].keys() == {"cpu", "memory"}
+    assert chart_values["providers"]["kubernetesCRD"]["allowCrossNamespace"] is False
+    assert chart_values["providers"]["kubernetesIngress"]["publishedService"] == {"enabled": False}
+    assert chart_values["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
 
 
 def test_a_rehearsal_starts_traefik_with_the_flags_of_the_chart(program: Capture) -> None:

@@ -1,4 +1,4 @@
-"""The kubeconfig of a bootstrapped cluster uses the first API server that is ready. The servers are HTTPS on loopback."""
+"""The kubeconfig of a bootstrapped cluster uses the first ready API server. The tests run HTTPS servers on loopback."""
 
 import os
 import re

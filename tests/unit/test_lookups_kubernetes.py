@@ -49,7 +49,13 @@ class FakeCluster(Cluster):
             (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]): item for item in objects
         }
 
-    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:  # noqa: ARG002  # one version
+    def get(
+        self,
+        api_version: str,  # noqa: ARG002  # the objects of these tests have one version
+        kind: str,
+        namespace: str | None,
+        name: str,
+    ) -> Object | None:
         return self._objects.get((kind, namespace, name))
 
 

@@ -163,5 +163,5 @@ def test_the_output_nodes_has_the_address_of_each_alias(example: Capture) -> Non
     }
 
 
-def test_a_first_preview_registers_all_resources_despite_unknown_values() -> None:
+def test_a_first_preview_succeeds_with_unknown_values() -> None:
     assert len(run(production_settings(), preview=True).registrations) > 60

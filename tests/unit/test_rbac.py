@@ -8,7 +8,7 @@ from tests.unit.capture import Capture
 from tests.unit.manifests import Object, manifests, of_kind
 
 GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer"}
-"""Objects in the namespace of the product that protect it. The deployer must not change them."""
+"""Guardrails in the namespace of the product: a NetworkPolicy, the default ServiceAccount, the roles, the accounts."""
 WRITE_VERBS = {"create", "patch", "delete", "update", "deletecollection"}
 FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate", "update", "deletecollection"}
 

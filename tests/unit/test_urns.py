@@ -2,7 +2,8 @@
 
 The engine deletes and creates a resource again when its URN changes without an alias. The lists were recorded from the
 program before its components were renamed: urns-existing-cluster.txt is the state of a stack that the engine applied,
-the others are registrations. A new resource needs no new list. A resource that is removed on purpose is removed from them.
+the others are registrations. A new resource needs no new list. Remove a resource from the lists if it is deleted
+intentionally.
 """
 
 from pathlib import Path
