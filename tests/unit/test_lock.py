@@ -1,4 +1,4 @@
-"""The lock files of Python contain what the requirements ask for, each version with its hashes; `make lock` writes them."""
+"""The lock files of Python contain every requirement, each version with its hashes. `make lock` writes them."""
 
 import re
 from pathlib import Path
