@@ -44,7 +44,7 @@ def bootstrapped_kubeconfig(
 
 
 class Cluster(Component):
-    """The cluster as its objects need it: the provider, and the addresses for network policies.
+    """What the objects of the cluster need: the provider, and the addresses for network policies.
 
     Attributes:
         provider: the provider of every Kubernetes object; default providers are disabled.

@@ -1,4 +1,4 @@
-"""Secrets of Kubernetes. All of this program's are created here."""
+"""Kubernetes Secrets. All Secrets of this program are created here."""
 
 from collections.abc import Mapping
 

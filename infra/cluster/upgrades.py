@@ -62,7 +62,7 @@ def reboot_chart(window: Window, days: Iterable[str]) -> Chart:
                 "startTime": window.start,
                 "endTime": window.end,
                 "timeZone": window.time_zone,
-                # With the default of an hour, a node that waits for another one gets few attempts in a window.
+                # With the default of an hour, a node that waits for another node gets few attempts in a window.
                 "period": "10m",
                 "concurrency": 1,
                 # After this time kured gives up a drain and uncordons the node. By default the node would stay

@@ -1,7 +1,7 @@
 """Authenticated Origin Pulls: Cloudflare presents our client certificate, so that its other customers are rejected.
 
 https://developers.cloudflare.com/ssl/origin-configuration/authenticated-origin-pull/set-up/zone-level/. Without an
-uploaded certificate, Cloudflare presents one that all of its customers share. It proves nothing.
+uploaded certificate, Cloudflare presents one that all of its customers share, which does not identify this zone.
 """
 
 import pulumi

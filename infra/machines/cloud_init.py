@@ -67,7 +67,7 @@ COMMANDS = [
     "mkdir -p /run/sshd; if sshd -t; then systemctl stop ssh.service; "
     "systemctl restart ssh.socket || systemctl restart ssh.service; fi",
     ["systemctl", "enable", "--now", "metadata-guard.service"],
-    # Do not wait for k3s: a node may wait for its cluster for any time, and cloud-init must complete.
+    # Do not wait for k3s: a node may wait for its cluster without a limit, and cloud-init must complete.
     ["systemctl", "enable", "k3s.service"],
     ["systemctl", "start", "--no-block", "k3s.service"],
 ]

@@ -14,7 +14,7 @@ from ops.drift.rows import DriftRow
 
 HEADINGS = ("resource", "property", "declared", "actual")
 MAX_VALUE_LENGTH = 120
-"""Characters of a value, enough to recognise it."""
+"""Characters of a value, enough to recognize it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,7 +129,7 @@ def up(world: World) -> None:
 def brownfield_(world: World) -> None:
     """Create production as it was before this program.
 
-    Use such a world to practise the adoption.
+    Use such a world to practice the adoption.
     """
     install_missing(errors, world.required_programs())
     with errors.status("Starting the world"):

@@ -43,12 +43,12 @@ def import_image(runtime: Containerd, image: Image) -> str:
     return image.reference
 
 
-def test_the_catalogue_contains_the_image_of_every_pod(settings: Images, pods: Mapping[str, Any]) -> None:
-    catalogued = {
+def test_the_catalog_contains_the_image_of_every_pod(settings: Images, pods: Mapping[str, Any]) -> None:
+    catalog_references = {
         image.reference for image in (*catalog.release(settings, Schema.FIRST), catalog.redis(settings.redis))
     }
     used = {catalog.full_reference(container["image"]) for pod in pods.values() for container in pod["containers"]}
-    assert used == catalogued
+    assert used == catalog_references
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_catalogue_contains_the_image_of_every_pod(settings: Images, pods: M
         ("localhost/one:1", "localhost/one:1"),
     ],
 )
-def test_references_are_normalised_as_the_kubelet_does(reference: str, full: str) -> None:
+def test_references_are_normalized_as_the_kubelet_does(reference: str, full: str) -> None:
     assert catalog.full_reference(reference) == full
 
 
