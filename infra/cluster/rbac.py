@@ -2,8 +2,8 @@
 
 Their permissions are those that the provider needs, taken from the audit log of an `up`, a release and a
 `preview --refresh`. The deployer may change everything in the app namespace, and nothing that restricts it: namespaces,
-admission policies, RBAC, kube-system. Only the administrator may change these. Traefik's HelmChartConfig is one of these
-objects, because with it k3s would install anything as cluster-admin.
+admission policies, RBAC, kube-system. Only the administrator may change these. They include Traefik's HelmChartConfig,
+because with it k3s would install anything as cluster-admin.
 """
 
 from collections.abc import Mapping, Sequence
