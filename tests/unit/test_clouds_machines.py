@@ -1,4 +1,4 @@
-"""What the simulated Hetzner Cloud tells about its servers: to the program that asks, and to whoever plays the machines."""
+"""The commands that the simulated Hetzner Cloud runs for its servers, and the properties that the program reads."""
 
 from __future__ import annotations
 

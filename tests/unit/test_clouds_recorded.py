@@ -1,4 +1,4 @@
-"""The simulated providers give the verdicts that the real plugins gave (`recorded/`: measurements of their Check and Diff)."""
+"""Check and Diff of the simulated providers return the recorded results of the real plugins (`recorded/`)."""
 
 from __future__ import annotations
 
