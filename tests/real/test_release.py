@@ -80,5 +80,10 @@ def test_the_runbook_recovers_from_a_broken_migration(
     # Only real nodes have containers, so only this test can run the block that reads the log.
     assert "000003" in run(production, Block(shell=OPERATOR, text=read_log.text))
     run(production, release_fix, {"TAG": "fixed-release"})
-    assert {health(client)["release"] for client in cloudflare} == {"fixed-release"}
+
+    def all_pods_are_fixed() -> None:
+        # The engine returns before Kubernetes terminates the last of the old pods.
+        assert {health(client)["release"] for client in cloudflare} == {"fixed-release"}
+
+    eventually(all_pods_are_fixed)
     assert not re.search("error", neon.query(VERSION))
