@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.unit.machine import PEER_ADDRESSES, CreateNode, K3s, Peer, assert_joined, wait_for_message
+from tests.unit.machine import PEER_ADDRESSES, CreateNode, K3s, Machine, Peer, assert_joined, wait_for_message
+
+
+def assert_refused(node: Machine, message: str) -> None:
+    """Asserts that the script logs the message, and that it has written no role when it is stopped."""
+    process = node.start("k3s-role")
+    wait_for_message(node, message)
+    process.terminate()
+    process.wait(30)
+    assert not node.role.exists()
 
 
 def test_a_node_does_not_join_another_cluster(
@@ -12,11 +21,7 @@ def test_a_node_does_not_join_another_cluster(
 ) -> None:
     node = create_node()
     with k3s_peers[0].serve(other_k3s_cluster):
-        process = node.start("k3s-role")
-        wait_for_message(node, "127.0.6.2 belongs to another cluster")
-        process.terminate()
-        process.wait(30)
-    assert not node.role.exists()
+        assert_refused(node, "127.0.6.2 belongs to another cluster")
     assert "server-bootstrap" not in node.commands
 
 
@@ -26,11 +31,7 @@ def test_a_node_does_not_join_a_server_without_the_key_of_the_ca(
     """The certificate of the CA is public. A server at the address of a former node can copy it, but not its key."""
     node = create_node()
     with k3s_peers[0].serve(k3s_cluster, certified_by=other_k3s_cluster):
-        process = node.start("k3s-role")
-        wait_for_message(node, "127.0.6.2 has no certificate of the CA that it presents")
-        process.terminate()
-        process.wait(30)
-    assert not node.role.exists()
+        assert_refused(node, "127.0.6.2 has no certificate of the CA that it presents")
     assert "server-bootstrap" not in node.commands
 
 
@@ -47,11 +48,7 @@ def test_a_wrong_password_is_logged_and_no_role_is_written(
 ) -> None:
     node = create_node(token=k3s_cluster.token + "x")
     with k3s_peers[0].serve(k3s_cluster):
-        process = node.start("k3s-role")
-        wait_for_message(node, "The requested URL returned error: 401")
-        process.terminate()
-        process.wait(30)
-    assert not node.role.exists()
+        assert_refused(node, "The requested URL returned error: 401")
 
 
 @pytest.mark.parametrize("token", ["", "secret", "K10::server:secret", "K10" + "a" * 64 + "::server:"])
