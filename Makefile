@@ -25,8 +25,8 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-rehearse: .venv/ready ## preview and apply production on this machine; NODES=real runs real kubelets (Linux, root)
-	@$(REHEARSAL) run $(if $(NODES),--nodes $(NODES))
+rehearse: .venv/ready ## preview and apply production on this machine; NODES=real runs real kubelets (Linux, root), PLUGINS=real the vendors' provider plugins
+	@$(REHEARSAL) run $(if $(NODES),--nodes $(NODES)) $(if $(PLUGINS),--plugins $(PLUGINS))
 
 rehearse-down: .venv/ready ## stop the rehearsal and delete its world; NODES=real: the world with real nodes
 	@$(REHEARSAL) down

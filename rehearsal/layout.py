@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rehearsal.errors import RehearsalError
@@ -39,6 +39,8 @@ class Record:
     """Whether the Pulumi program creates the cluster. Otherwise the world starts it before the program runs."""
     real_nodes: bool = False
     """Whether the nodes run containers. Otherwise kwok simulates them."""
+    real_plugins: dict[str, str] = field(default_factory=dict)
+    """The files of the real provider plugins that it uses, by provider. The others are simulated."""
     cloned: bool = False
     """Whether the world is a clone that was never started: its ports are still those of the original."""
 

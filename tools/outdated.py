@@ -87,7 +87,7 @@ def outdated_wheels(programs: Sequence[Program]) -> Iterator[OutdatedVersion]:
 def outdated_modules(programs: Sequence[Program]) -> Iterator[OutdatedVersion]:
     """Go modules of programs."""
     go = require_go()
-    for program in (program for program in programs if not program.wheel):
+    for program in (program for program in programs if program.module and not program.wheel):
         module = _Module.model_validate_json(_run([go, "list", "-m", "-u", "-json", program.module], program.folder))
         if module.update:
             yield OutdatedVersion(

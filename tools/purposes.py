@@ -5,7 +5,20 @@ from enum import StrEnum
 
 from tools import official
 from tools.program import Program
-from tools.programs import ACTIONLINT, CHECKERS, D2, ENGINE, NODES, PROGRAMS, TRAEFIK, UV, VERSITYGW, WORLD
+from tools.programs import (
+    ACTIONLINT,
+    CHECKERS,
+    CLOUDFLARE_PLUGIN,
+    D2,
+    ENGINE,
+    HCLOUD_PLUGIN,
+    NODES,
+    PROGRAMS,
+    TRAEFIK,
+    UV,
+    VERSITYGW,
+    WORLD,
+)
 
 
 class Purpose(StrEnum):
@@ -16,6 +29,8 @@ class Purpose(StrEnum):
     REHEARSAL = "rehearsal"
     NODES = "nodes"
     """A rehearsal with real nodes."""
+    PLUGINS = "plugins"
+    """A rehearsal with the vendors' own provider plugins."""
     REHEARSAL_TESTS = "rehearsal-tests"
     MANIFESTS = "manifests"
     DIAGRAM = "diagram"
@@ -31,6 +46,7 @@ PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
     Purpose.OPERATE: ENGINE,
     Purpose.REHEARSAL: _REHEARSAL,
     Purpose.NODES: (*_REHEARSAL, *NODES),
+    Purpose.PLUGINS: (*_REHEARSAL, HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN),
     Purpose.REHEARSAL_TESTS: _REHEARSAL_TESTS,
     Purpose.MANIFESTS: CHECKERS,
     Purpose.DIAGRAM: (D2,),

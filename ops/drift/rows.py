@@ -15,6 +15,8 @@ from ops.plan import Plan, State, Step
 JOB = "kubernetes:batch/v1:Job"
 IDENTIFYING_KEYS = ("name", "description", "host", "key")
 """Keys that identify an element of a list, for example of containers, firewall rules or the hosts of an Ingress."""
+UNORDERED = ("hcloud:", "cloudflare:index/dnsRecord:")
+"""Prefixes of the types whose lists are sets. A refresh returns the elements in the order of their hashes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +81,10 @@ def _last_steps(plan: Plan) -> Sequence[Step]:
 
 def _property_rows(step: Step, actual: State, declared: State) -> Iterator[DriftRow]:
     changed = [_without_indices(path) for path in step.changed]
-    declared_inputs, actual_inputs = masked(declared), masked(actual)
+    declared_inputs, actual_inputs = (_comparable(state) for state in (declared, actual))
     rows = [
         row
-        for row in differences(step.short, "", dict(declared_inputs), dict(actual_inputs))
+        for row in differences(step.short, "", declared_inputs, actual_inputs)
         # The provider decides what differs: it may treat two notations of a value as equal.
         if not changed or any(_overlap(_without_indices(row.property), path) for path in changed)
     ]
@@ -98,6 +100,22 @@ def _property_rows(step: Step, actual: State, declared: State) -> Iterator[Drift
         )
     if not changed and not rows:
         yield DriftRow(resource=step.short, declared="ready", actual="not ready")
+
+
+def _comparable(state: State) -> dict[str, JsonValue]:
+    """The masked inputs of a state, with sets in a fixed order."""
+    inputs = dict(masked(state))
+    return {key: _sorted(value) for key, value in inputs.items()} if state.type.startswith(UNORDERED) else inputs
+
+
+def _sorted(value: JsonValue) -> JsonValue:
+    match value:
+        case dict():
+            return {key: _sorted(item) for key, item in value.items()}
+        case list():
+            return sorted(map(_sorted, value), key=json.dumps)
+        case _:
+            return value
 
 
 def differences(resource: str, path: str, declared: JsonValue, actual: JsonValue) -> Iterator[DriftRow]:

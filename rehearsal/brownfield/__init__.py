@@ -8,7 +8,8 @@ Only the nodes, the domain and the release follow the stack's settings.
 from collections.abc import Callable
 
 from rehearsal.brownfield import cluster, edge, servers
-from rehearsal.clouds import existing
+from rehearsal.clouds.app import VENDORS
+from rehearsal.clouds.store import Store
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
@@ -17,7 +18,7 @@ from rehearsal.world.world import World
 
 def build(world: World, *, log: Callable[[str], None] = lambda _: None) -> None:
     """Creates everything in an empty world. Raises RehearsalError when its clouds contain resources already."""
-    if any(existing.state(world.layout.clouds, cloud).resources for cloud in ("hcloud", "cloudflare")):
+    if any(Store(world.layout.clouds / f"{vendor.name}.json").read().collections for vendor in VENDORS):
         name = world.layout.name
         raise RehearsalError(
             f"world {name} is not empty: its clouds contain resources. Remove it first: {COMMAND} --world {name} down"

@@ -7,9 +7,13 @@ no backups.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from hcloud.images import Image
+from hcloud.locations import Location
+from hcloud.server_types import ServerType
+
 from ops.stackfile import load
+from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
-from rehearsal.clouds.existing import provision
 from rehearsal.control_plane.nodes import Node
 from rehearsal.layout import Layout
 
@@ -24,19 +28,17 @@ def order(layout: Layout, nodes: Iterable[Node]) -> None:
     # The addresses that the simulated cloud allocates to automatic primary IPs, by the name of the server. A primary IP
     # that the program creates under another name gets another address.
     write_account(layout.clouds, replace(account, addresses={node.hostname: node.ipv4 for node in nodes if node.ipv4}))
+    client = console.hetzner(layout.clouds)
     keys = [
-        provision(layout.clouds, "hcloud:index/sshKey:SshKey", {"name": f"{name}@workstation", "publicKey": public_key})
+        client.ssh_keys.create(name=f"{name}@workstation", public_key=public_key)
         for name, public_key in load(layout.config)["config"]["honeydue:sshKeys"].items()
     ]
     for node in nodes:
-        provision(
-            layout.clouds,
-            "hcloud:index/server:Server",
-            {
-                "name": node.hostname,
-                "serverType": node.server_type,
-                "image": IMAGE,
-                "location": node.location,
-                "sshKeys": keys,
-            },
+        created = client.servers.create(
+            name=node.hostname,
+            server_type=ServerType(name=node.server_type),
+            image=Image(name=IMAGE),
+            location=Location(name=node.location),
+            ssh_keys=list(keys),
         )
+        created.action.wait_until_finished()

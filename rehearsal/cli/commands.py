@@ -16,6 +16,7 @@ from rehearsal.cli.run import Rehearsal
 from rehearsal.cli.status import read_status
 from rehearsal.engine import pulumi
 from rehearsal.engine.environment import STACK, environment, shell_exports
+from rehearsal.engine.plugins import Plugins
 from rehearsal.errors import RehearsalError
 from rehearsal.real_nodes.machine import Machine
 from rehearsal.world.world import World
@@ -89,6 +90,11 @@ def _choose_nodes(context: click.Context, _: click.Parameter, kind: str | None) 
         world.choose_nodes(real_nodes=kind == "real")
 
 
+def _choose_plugins(context: click.Context, _parameter: click.Parameter, choice: str) -> None:
+    world: World = context.obj
+    world.plugins = Plugins(choice)
+
+
 nodes_option = click.option(
     "--nodes",
     type=click.Choice(["kwok", "real"]),
@@ -98,8 +104,22 @@ nodes_option = click.option(
 )
 
 
+plugins_option = click.option(
+    "--plugins",
+    type=click.Choice([choice.value for choice in Plugins]),
+    default=Plugins.AUTO.value,
+    show_default=True,
+    envvar="PLUGINS",
+    expose_value=False,
+    callback=_choose_plugins,
+    help="The provider plugins of Hetzner and Cloudflare. Both kinds send their requests to the simulated clouds."
+    " auto: the real plugins that are on PATH or were downloaded.",
+)
+
+
 @cli.command()
 @nodes_option
+@plugins_option
 @click.option("--fresh", is_flag=True, help="Remove the existing world first.")
 @click.pass_obj
 def run(world: World, fresh: bool) -> None:
@@ -112,6 +132,7 @@ def run(world: World, fresh: bool) -> None:
 
 @cli.command()
 @nodes_option
+@plugins_option
 @click.pass_obj
 def up(world: World) -> None:
     """Start the world and create its stack.
@@ -149,8 +170,8 @@ def adopt(world: World) -> None:
     The command brownfield creates resources to adopt.
     """
     _running(world).up()
-    with world.ops_command("adopt", "--stack", STACK) as (command, variables):
-        sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
+    command, variables = world.ops_command("adopt", "--stack", STACK)
+    sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
 
 
 @cli.command(context_settings=PASS_THROUGH, add_help_option=False)
@@ -162,8 +183,8 @@ def ops(world: World, arguments: tuple[str, ...]) -> None:
     Example: `ops drift --stack prod` is `make drift`.
     """
     _running(world).up()
-    with world.ops_command(*arguments) as (command, variables):
-        sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
+    command, variables = world.ops_command(*arguments)
+    sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
 
 
 @cli.command()

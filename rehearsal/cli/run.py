@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rehearsal.cli.status import read_status
 from rehearsal.cli.summary import Step, summary
+from rehearsal.clouds.log import read_not_simulated
 from rehearsal.engine import pulumi
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
@@ -46,7 +47,14 @@ class Rehearsal:
         with self._step("second preview"), self._console.status("Running a second preview, which must show no changes"):
             self._expect_no_changes()
         self._console.print(
-            summary(read_status(self._world), steps=self._steps, world_option=self._world_option, real_nodes=real_nodes)
+            summary(
+                read_status(self._world),
+                steps=self._steps,
+                world_option=self._world_option,
+                real_nodes=real_nodes,
+                real_plugins=self._world.real_plugins().keys(),
+                not_simulated=read_not_simulated(self._world.layout.clouds),
+            )
         )
 
     def _pulumi(self, *arguments: str) -> None:

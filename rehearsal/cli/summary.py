@@ -1,6 +1,6 @@
 """Formats the status of a world as tables, and the summary of a rehearsal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +25,25 @@ class Step:
 
 
 def summary(
-    status: WorldStatus, *, steps: Sequence[Step], world_option: str, real_nodes: bool = False
+    status: WorldStatus,
+    *,
+    steps: Sequence[Step],
+    world_option: str,
+    real_nodes: bool = False,
+    real_plugins: Collection[str] = (),
+    not_simulated: Sequence[str] = (),
 ) -> RenderableType:
-    """The summary of a rehearsal: all tables, and the commands for the next steps."""
+    """The summary of a rehearsal: all tables, and the commands for the next steps.
+
+    `real_plugins` are the providers with their real plugin, `not_simulated` the requests that no cloud simulates.
+    """
     return Group(
         "",
         node_table(status.nodes),
         workload_table(status.workloads),
         job_table(status.jobs),
         output_table(status.outputs),
+        plugin_table(real_plugins, not_simulated),
         step_table(steps, resources=status.resources),
         next_commands(world_option, real_nodes=real_nodes),
     )
@@ -60,6 +70,15 @@ def job_table(jobs: Iterable[JobStatus]) -> Table:
     for job in jobs:
         duration = f"{job.duration.total_seconds():.0f} s" if job.duration is not None else ""
         table.add_row(f"{job.namespace}/{job.name}", _colored(job.state, good=job.state == "complete"), duration)
+    return table
+
+
+def plugin_table(real_plugins: Collection[str], not_simulated: Sequence[str]) -> Table:
+    """Which provider plugins ran, and what they asked of the simulated clouds in vain."""
+    table = _table("Clouds", "provider", "plugin", "not simulated")
+    for provider, vendor in {"hcloud": "/v1/", "cloudflare": "/client/v4/"}.items():
+        requests = dict.fromkeys(line for line in not_simulated if f" {vendor}" in line)
+        table.add_row(provider, "real" if provider in real_plugins else "simulated", ", ".join(requests) or "-")
     return table
 
 

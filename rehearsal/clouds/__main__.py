@@ -1,36 +1,34 @@
-"""`python -m rehearsal.clouds NAME [engine-address]`: runs one simulated provider as a plugin process."""
+"""`python -m rehearsal.clouds FOLDER`: the process that serves the simulated clouds and provider plugins of a world.
+
+It listens on free ports of loopback and writes them into files of FOLDER (endpoints.py).
+"""
 
 from __future__ import annotations
 
-import atexit
-import gc
 import sys
+from pathlib import Path
 
 from infra.lazy_import import register_package
 
-from .catalog import NAMES
 
-
-def main(arguments: list[str]) -> int:
-    """Runs the plugin that the arguments name, and returns the exit code."""
-    if not arguments or arguments[0] not in NAMES:
-        print(f"usage: python -m rehearsal.clouds {{{'|'.join(NAMES)}}} [engine-address]", file=sys.stderr)
-        return 2
-    # The garbage collector would otherwise scan all objects several times while the interpreter shuts down.
-    atexit.register(gc.freeze)
-    # A provider only needs the protobuf messages of Pulumi's SDK. Importing their parent packages takes longer than the
-    # rest of the start, and four of these processes start with every engine.
+def main(folder: Path) -> None:
+    """Serves until the process ends."""
+    # The plugins need the messages of Pulumi's protocol and nothing else of the SDK, which takes longer to import than
+    # the rest of this process.
     for package in ("pulumi", "pulumi.runtime"):
         register_package(package)
-    from .server import serve  # noqa: PLC0415 - must come after register_package()
+    # These import Pulumi's protocol, so they come after the lines above.
+    from rehearsal.clouds import app, endpoints  # noqa: PLC0415
+    from rehearsal.plugins.catalog import connector  # noqa: PLC0415
+    from rehearsal.plugins.server import PluginServer  # noqa: PLC0415
 
-    try:
-        serve(arguments[0])
-    except LookupError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    clouds = app.serve(folder)
+    plugins = PluginServer(connector(endpoints.urls(clouds.port)))
+    endpoints.write_port(endpoints.plugins_port_file(folder), plugins.port)
+    # Last: whoever finds this file may use both.
+    endpoints.write_port(endpoints.port_file(folder), clouds.port)
+    plugins.serve_forever()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(Path(sys.argv[1]))

@@ -1,20 +1,17 @@
-"""The settings of the simulated account: `$HONEYDUE_WORLD/clouds/account.json`.
+"""The simulated account before the program runs: `$HONEYDUE_WORLD/clouds/account.json`.
 
-The world writes the file and the providers read it. Every key is optional.
+The world writes this file and the clouds read it. Every key is optional.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-WORLD_VARIABLE: Final = "HONEYDUE_WORLD"
-
-# From https://www.cloudflare.com/ips-v4 and /ips-v6, unchanged since 2021-04.
+# https://www.cloudflare.com/ips-v4 and /ips-v6, as published (unchanged since 2021-04).
 CLOUDFLARE_IPV4: Final = (
     "173.245.48.0/20",
     "103.21.244.0/22",
@@ -45,43 +42,56 @@ CLOUDFLARE_IPV6: Final = (
 
 @dataclass(frozen=True)
 class IpRanges:
-    """The address ranges from which Cloudflare connects to origins."""
+    """The IP ranges that Cloudflare publishes."""
 
     ipv4_cidrs: Sequence[str] = CLOUDFLARE_IPV4
     ipv6_cidrs: Sequence[str] = CLOUDFLARE_IPV6
 
 
-# Reserved for documentation (RFC 5737): no host on the internet has such an address.
+# Addresses for documentation (RFC 5737): no real host uses them.
 IPV4_RANGE: Final = "203.0.113.0/24"
 
 
 @dataclass(frozen=True)
+class Token:
+    """An API token and its permissions.
+
+    Attributes:
+        vendor: `hetzner` or `cloudflare`.
+        rights: of Hetzner `read` and `write`; of Cloudflare the permission groups, such as `DNS:Edit`.
+    """
+
+    vendor: str
+    value: str
+    rights: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Account:
-    """The settings of the account."""
+    """The simulated account.
+
+    Attributes:
+        addresses: the addresses that the account assigns, by the name of the primary IP, or of the server that gets an
+            address of its own. All others come from `ipv4_range`.
+        zones: the ids of its zones by domain.
+        machines: a command that is called when something happens to a server (hetzner/power.py). Without one, a server
+            is only an object of the API.
+        sold_out: the server types of Hetzner that are sold out, by location.
+        limits: how many objects the project may have, by collection of Hetzner's API, such as `servers`.
+    """
 
     addresses: Mapping[str, str] = field(default_factory=dict)
-    """The address by the name of the primary IP, or of the server whose primary IP is created automatically."""
     zones: Mapping[str, str] = field(default_factory=dict)
-    """The id of each existing zone by its domain."""
     ip_ranges: IpRanges = field(default_factory=IpRanges)
     ipv4_range: str = IPV4_RANGE
-    """The range of all other addresses."""
     machines: Sequence[str] = ()
-    """The command that boots and removes the machines of servers (hetzner/power.py). Without it, servers have none."""
-
-
-def clouds_folder(world: Path | None = None) -> Path:
-    """The folder with the files of the clouds of a world. The default is the world in the environment."""
-    if world is None:
-        path = os.environ.get(WORLD_VARIABLE)
-        if not path:
-            raise LookupError(f"{WORLD_VARIABLE} is not set: a simulated cloud needs the folder of its world")
-        world = Path(path)
-    return world / "clouds"
+    tokens: Sequence[Token] = ()
+    sold_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_account(folder: Path) -> Account:
-    """The settings in this folder, or the defaults if the file does not exist."""
+    """The account in this folder of clouds; an empty account without the file."""
     try:
         raw: dict[str, Any] = json.loads((folder / "account.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -92,6 +102,9 @@ def read_account(folder: Path) -> Account:
         ipv4_range=raw.get("ipv4_range", IPV4_RANGE),
         machines=raw.get("machines", ()),
         zones=raw.get("zones", {}),
+        tokens=[Token(**token) for token in raw.get("tokens", ())],
+        sold_out=raw.get("sold_out", {}),
+        limits=raw.get("limits", {}),
         ip_ranges=IpRanges(ranges.get("ipv4_cidrs", ()), ranges.get("ipv6_cidrs", ()))
         if ranges is not None
         else IpRanges(),
@@ -99,8 +112,8 @@ def read_account(folder: Path) -> Account:
 
 
 def write_account(folder: Path, account: Account) -> None:
-    """Replaces the settings of the account."""
+    """Writes the account to this folder of clouds."""
     folder.mkdir(parents=True, exist_ok=True)
-    new_file = folder / "account.json.new"
-    new_file.write_text(json.dumps(asdict(account), indent=1) + "\n", encoding="utf-8")
-    new_file.replace(folder / "account.json")
+    scratch = folder / "account.json.new"
+    scratch.write_text(json.dumps(asdict(account), indent=1) + "\n", encoding="utf-8")
+    scratch.replace(folder / "account.json")

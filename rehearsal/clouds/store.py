@@ -1,7 +1,7 @@
-"""The state of a simulated cloud: one JSON file.
+"""The state of a simulated cloud: one JSON file that outlives the process, in the terms of the vendor's API.
 
-Several provider processes may use the file at the same time. A transaction therefore holds a lock, and writes by
-rename: a killed process leaves either the old or the new state.
+Each request runs as one transaction. It holds a lock, because tests and the simulated machines also read and write the
+file, and replaces the file by rename: a killed process leaves the old state or the new one, never a part of it.
 """
 
 from __future__ import annotations
@@ -12,34 +12,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
-from .values import Props
+Json: TypeAlias = Any
+Object: TypeAlias = dict[str, Json]
 
-_FIRST_ID = 1001
+VERSION: Final = 1
+"""Increases when the files of older checkouts can no longer be read."""
+_FIRST_ID: Final = 1001
 
 
 class BrokenStateError(ValueError):
-    """The state file cannot be read."""
+    """The state file is invalid. The message contains the fix."""
 
 
 @dataclass
 class State:
-    """The resources of a cloud."""
+    """The state of a cloud.
 
-    resources: dict[str, dict[str, Props]] = field(default_factory=dict)
-    """The live properties of each resource, by type token and id."""
-    internal: dict[str, Any] = field(default_factory=dict)
-    """Secrets and counters of the cloud itself."""
+    Attributes:
+        collections: the vendor's objects by collection and id, such as `servers`; ids are strings, as in the file.
+        private: what the vendor never returns: keys of its CA, counters.
+    """
 
-    def of(self, token: str) -> dict[str, Props]:
-        """The live properties of all resources of a type, by id."""
-        return self.resources.setdefault(token, {})
+    collections: dict[str, dict[str, Object]] = field(default_factory=dict)
+    private: dict[str, Json] = field(default_factory=dict)
+
+    def of(self, collection: str) -> dict[str, Object]:
+        """All objects of a collection, by id."""
+        return self.collections.setdefault(collection, {})
 
     def next_id(self) -> int:
-        """A new, unused numeric id."""
-        number = int(self.internal.get("next_id", _FIRST_ID))
-        self.internal["next_id"] = number + 1
+        """A number that was never used before."""
+        number = int(self.private.get("next_id", _FIRST_ID))
+        self.private["next_id"] = number + 1
         return number
 
 
@@ -51,44 +57,57 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[State]:
-        """Reads and changes the state exclusively. Nothing is written when the block raises an exception."""
+        """Reads and changes the state, alone. Nothing is written if the block raises."""
         with self._locked():
-            state = self._load()
-            before = _serialize(state)
+            # A request that only reads leaves an empty cloud without a file.
+            before = self._text() or _serialized(State())
+            state = self._parsed(before)
             yield state
-            if _serialize(state) != before:
-                self._save(state)
+            if (after := _serialized(state)) != before:
+                self._write(after)
 
     def read(self) -> State:
-        """The present state."""
-        return self._load()
+        """The state as it is now; raises a BrokenStateError."""
+        return self._parsed(self._text())
+
+    def _text(self) -> str:
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
+    def _parsed(self, text: str) -> State:
+        if not text:
+            return State()
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BrokenStateError(
+                f"{self.path} is not valid JSON ({error}). Correct it, or remove it to start with an empty cloud."
+            ) from error
+        if content.get("version") != VERSION:
+            raise BrokenStateError(
+                f"{self.path} has version {content.get('version')} of the format, version {VERSION} was expected: an "
+                "older checkout wrote it. Remove the world with `python -m rehearsal down` and start it again."
+            )
+        return State(collections=content["collections"], private=content["private"])
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # A separate file: each write replaces the state file, and a lock on it would be lost.
+        # A file of its own: the state file is replaced at each write, and a lock on it would be replaced with it.
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _load(self) -> State:
-        try:
-            raw = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return State()
-        except json.JSONDecodeError as error:
-            raise BrokenStateError(
-                f"{self.path} is not valid JSON ({error}): fix it, or remove it to start with an empty cloud"
-            ) from error
-        return State(resources=raw.get("resources", {}), internal=raw.get("internal", {}))
-
-    def _save(self, state: State) -> None:
-        new_file = self.path.with_suffix(".new")
-        new_file.touch(mode=0o600)
-        new_file.write_text(_serialize(state), encoding="utf-8")
-        new_file.replace(self.path)
+    def _write(self, text: str) -> None:
+        scratch = self.path.with_suffix(".new")
+        scratch.touch(mode=0o600)
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(self.path)
 
 
-def _serialize(state: State) -> str:
-    resources = {token: resources for token, resources in state.resources.items() if resources}
-    return json.dumps({"resources": resources, "internal": state.internal}, indent=1) + "\n"
+def _serialized(state: State) -> str:
+    collections = {name: objects for name, objects in state.collections.items() if objects}
+    # Without `indent`, which takes ten times as long and runs in every request.
+    return json.dumps({"version": VERSION, "collections": collections, "private": state.private})

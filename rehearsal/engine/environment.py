@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from rehearsal.clouds import endpoints
 from rehearsal.layout import Layout
 from rehearsal.processes.processes import world_environment
 
@@ -32,6 +33,7 @@ def world_variables(layout: Layout) -> Mapping[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "HONEYDUE_WORLD": str(layout.folder),
         "KUBECONFIG": str(layout.kubeconfig),
+        **endpoints.environment(layout.clouds),
     }
 
 

@@ -51,6 +51,22 @@ def power_cycle(layout: Layout, name: str) -> None:
     machine.start()
 
 
+@cli.command()
+@click.argument("name")
+@click.pass_obj
+def start(layout: Layout, name: str) -> None:
+    """Powers the machine on."""
+    Machine(layout, name).start()
+
+
+@cli.command()
+@click.argument("name")
+@click.pass_obj
+def stop(layout: Layout, name: str) -> None:
+    """Powers the machine off. Its disk stays."""
+    Machine(layout, name).stop()
+
+
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -164,7 +164,7 @@ class Machine:
         python, world = shlex.quote(sys.executable), shlex.quote(str(self._layout.folder))
         # `ip` reports the private interface when the cloud has attached the server to the network. That may happen
         # after the first boot.
-        cloud = shlex.quote(str(self._layout.clouds / "hcloud.json"))
+        cloud = shlex.quote(str(self._layout.clouds / "hetzner.json"))
         _script(
             self._programs / "ip",
             f"""for address; do :; done

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 from infra.names import primary_ip_name
 from rehearsal.engine.configuration import StackSettings
+from rehearsal.engine.placeholders import placeholder
 from rehearsal.layout import Layout
 from rehearsal.loopback import loopback_ranges
 from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
+
+TOKEN_PERMISSIONS = ("Zone:Read", "DNS:Edit", "Zone Settings:Edit", "SSL and Certificates:Edit")
+"""The permission groups of Cloudflare that docs/adoption.md asks for."""
 
 
 def write(layout: Layout, stack: StackSettings) -> None:
@@ -21,4 +25,8 @@ def write(layout: Layout, stack: StackSettings) -> None:
         }
     else:
         servers = {"addresses": {primary_ip_name(alias): node.ipv4 for alias, node in stack.nodes.items() if node.ipv4}}
-    (layout.clouds / "account.json").write_text(json.dumps({"zones": zones, **servers}, indent=2))
+    tokens = [
+        {"vendor": "hetzner", "value": placeholder("hetznerToken", layout.pki), "rights": ["read", "write"]},
+        {"vendor": "cloudflare", "value": placeholder("cloudflareToken", layout.pki), "rights": TOKEN_PERMISSIONS},
+    ]
+    (layout.clouds / "account.json").write_text(json.dumps({"zones": zones, "tokens": tokens, **servers}, indent=2))

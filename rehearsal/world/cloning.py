@@ -29,7 +29,7 @@ def copy_world(original: Layout, copy: Layout) -> None:
         shutil.copytree(folder, copy.folder / folder.name, copy_function=_copy_sparse, dirs_exist_ok=True)
     for file in (original.project, original.config):
         shutil.copy2(file, copy.folder)
-    install(copy)
+    install(copy, record.real_plugins)
     copy.write_record(replace(record, cloned=True))
 
 

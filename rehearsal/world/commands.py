@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from ops import stackfile
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.engine import pulumi
 from rehearsal.engine.environment import STACK, environment
-from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
@@ -36,30 +34,16 @@ class WorldCommands:
         """Starts a pulumi command and returns at once, so that the caller can interrupt or kill it."""
         return pulumi.start(self.layout, arguments, project=self.project)
 
-    @contextmanager
-    def ops_command(self, *arguments: str) -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
-        """The command `python -m ops …` and its environment. In the block, the simulated clouds serve HTTP APIs."""
-        # Imported here, because it loads the providers, which most commands do not need.
-        from rehearsal.clouds import api  # noqa: PLC0415
-
-        tokens = api.Tokens(
-            hetzner=str(placeholder("hetznerToken", self.layout.pki)),
-            cloudflare=str(placeholder("cloudflareToken", self.layout.pki)),
-        )
-        with api.serving(self.layout.clouds, tokens) as endpoints:
-            yield [sys.executable, "-m", "ops", *arguments], {**environment(self.layout), **endpoints}
+    def ops_command(self, *arguments: str) -> tuple[Sequence[str], Mapping[str, str]]:
+        """The command `python -m ops …` and its environment."""
+        return [sys.executable, "-m", "ops", *arguments], environment(self.layout)
 
     def adopt(self, *, check: bool = True, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Runs `python -m ops adopt` without confirmation. `check` and `env` are those of `pulumi`."""
-        with self.ops_command("adopt", "--stack", STACK, "--yes") as (command, variables):
-            completed = subprocess.run(
-                command,
-                cwd=self.project,
-                env={**variables, **(env or {})},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+        command, variables = self.ops_command("adopt", "--stack", STACK, "--yes")
+        completed = subprocess.run(
+            command, cwd=self.project, env={**variables, **(env or {})}, capture_output=True, text=True, check=False
+        )
         return _checked("ops adopt", completed) if check else completed
 
     def outputs(self) -> Mapping[str, Any]:
@@ -83,6 +67,10 @@ class WorldCommands:
     def set_config(self, path: str, value: object) -> None:
         """Changes a value of the copied settings by its path, for example `honeydue:images.api`. None removes it."""
         stackfile.set_value(self.layout.config, path, value)
+
+    def real_plugins(self) -> Mapping[str, str]:
+        """The files of the real provider plugins, by provider. The others are simulated."""
+        return record.real_plugins if (record := self.layout.read_record()) else {}
 
     def _is_bootstrapped(self) -> bool:
         return bool((record := self.layout.read_record()) and record.bootstrapped)

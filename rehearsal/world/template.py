@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from rehearsal.engine.plugins import choose_plugins
 from rehearsal.layout import CHECKOUT, world_version
 from rehearsal.world.locks import locked
 from rehearsal.world.world import World
@@ -53,7 +54,9 @@ class Template:
         """A digest of the program, its settings, the requirements, the tools, the rehearsal and the preparation."""
         pulumi = official.usable()
         engine = pulumi.version if pulumi else " ".join(program.key for program in programs.ENGINE)
-        digest = hashlib.sha256(f"{self.name} {world_version()} {engine} {sys.version}".encode())
+        # A world that was prepared with real plugins has other ids in its state.
+        plugins = choose_plugins(None, None)
+        digest = hashlib.sha256(f"{self.name} {world_version()} {engine} {sys.version} {plugins}".encode())
         preparation = Path(inspect.getfile(self.prepare))
         for name, file in [
             *_files(self.project, PROJECT_FILES),

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +12,7 @@ from rehearsal.engine import configuration
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.environment import STACK
 from rehearsal.engine.installation import install
+from rehearsal.engine.plugins import Plugins, choose_plugins
 from rehearsal.engine.stack import prepare_stack, replace_server_url
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout, Record, world_version
@@ -18,7 +20,7 @@ from rehearsal.processes import processes
 from rehearsal.real_nodes import cluster as real_cluster
 from rehearsal.real_nodes import network
 from rehearsal.real_nodes.cluster_config import cluster_config
-from rehearsal.world import account
+from rehearsal.world import account, clouds
 from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 from rehearsal.world.cloning import copy_world
 from rehearsal.world.commands import WorldCommands
@@ -37,6 +39,7 @@ class World(WorldCommands):
         project: the folder of the Pulumi program and of the settings that the world rehearses.
         real_nodes: whether the nodes run containers. None keeps the kind of nodes that the world has. A world with real
             nodes has its own network namespace: `up` and `enter_network` move this thread into it, `down` moves it out.
+        plugins: the provider plugins. None keeps those of the world. A new world then follows the variable PLUGINS.
         images: more image archives that real nodes import.
         log: receives a message about each decision of `up`.
     """
@@ -47,11 +50,13 @@ class World(WorldCommands):
         *,
         project: Path = CHECKOUT,
         real_nodes: bool | None = None,
+        plugins: Plugins | None = None,
         images: Sequence[Path] = (),
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(Layout(folder.absolute()), project)
         self._real_nodes = real_nodes
+        self.plugins = plugins
         self._images = images
         self._host_network: int | None = None
         self._log = log
@@ -91,7 +96,7 @@ class World(WorldCommands):
     def is_up(self) -> bool:
         """Whether every program runs and the world has the version of this checkout."""
         record = self.layout.read_record()
-        if record is None:
+        if record is None or not clouds.is_running(self.layout):
             return False
         if record.real_nodes:
             return real_cluster.is_running(self.layout)
@@ -125,6 +130,12 @@ class World(WorldCommands):
                 self._start(record, digest)
                 return
             self.enter_network()
+            if (
+                plugins := choose_plugins(self.plugins, record.real_plugins if record else None, log=self._log)
+            ) != record.real_plugins:
+                install(self.layout, plugins)
+                record = replace(record, real_plugins=plugins)
+                self.layout.write_record(record)
             if record.settings_digest != digest:
                 self._log("applying the changed settings")
                 self._apply_settings(record, digest)
@@ -180,6 +191,8 @@ class World(WorldCommands):
             self._remove()
             record = None
         self.layout.make_folders()
+        plugins = choose_plugins(self.plugins, record.real_plugins if record else None, log=self._log)
+        install(self.layout, plugins)
         # Keep changes of the copied settings, unless production's settings have changed since.
         prepared = bool(record and record.settings_digest == digest)
         try:
@@ -189,7 +202,7 @@ class World(WorldCommands):
                 ports = self._start_bootstrapped(stack, prepared=prepared)
             else:
                 ports = self._start_existing(stack, record, prepared=prepared, real_nodes=real_nodes)
-            self._write_record(ports, digest, stack, real_nodes=real_nodes)
+            self._write_record(ports, digest, stack, real_nodes=real_nodes, real_plugins=plugins)
         except BaseException:
             # Including KeyboardInterrupt: never leave a partly started world.
             self._leave_network()
@@ -197,8 +210,7 @@ class World(WorldCommands):
             raise
 
     def _start_bootstrapped(self, stack: StackSettings, *, prepared: bool) -> dict[str, int]:
-        if not prepared:
-            self._prepare_stack(stack)
+        self._start_clouds(stack, prepared=prepared)
         BootstrappedCluster(self.layout).power_on()
         return {}
 
@@ -211,8 +223,7 @@ class World(WorldCommands):
         def prepare(ports: Mapping[str, int]) -> None:
             if record and record.ports != ports:
                 replace_server_url(self.layout, old=cluster.server_url(record.ports), new=cluster.server_url(ports))
-            if not prepared:
-                self._prepare_stack(stack)
+            self._start_clouds(stack, prepared=prepared)
 
         return cluster.start(
             # Keep the ports, because kubeconfig and state contain them. Those of a clone may be in use by the original.
@@ -220,6 +231,12 @@ class World(WorldCommands):
             prepare=prepare,
             base_manifests_installed=prepared and cloned,
         )
+
+    def _start_clouds(self, stack: StackSettings, *, prepared: bool) -> None:
+        served = clouds.start(self.layout)
+        if not prepared:
+            self._prepare_stack(stack)
+        clouds.wait(self.layout, served)
 
     def _existing_cluster(self, stack: StackSettings, *, real_nodes: bool) -> ExistingCluster:
         config = cluster_config(self.layout, stack, self._images) if real_nodes else None
@@ -240,9 +257,17 @@ class World(WorldCommands):
         self._prepare_stack(stack)
         if not stack.bootstrapped:
             cluster.apply_settings()
-        self._write_record(record.ports, digest, stack, real_nodes=record.real_nodes)
+        self._write_record(record.ports, digest, stack, real_nodes=record.real_nodes, real_plugins=record.real_plugins)
 
-    def _write_record(self, ports: dict[str, int], digest: str, stack: StackSettings, *, real_nodes: bool) -> None:
+    def _write_record(
+        self,
+        ports: dict[str, int],
+        digest: str,
+        stack: StackSettings,
+        *,
+        real_nodes: bool,
+        real_plugins: dict[str, str],
+    ) -> None:
         self.layout.write_record(
             Record(
                 version=world_version(),
@@ -250,12 +275,12 @@ class World(WorldCommands):
                 settings_digest=digest,
                 bootstrapped=stack.bootstrapped,
                 real_nodes=real_nodes,
+                real_plugins=real_plugins,
             )
         )
 
     def _prepare_stack(self, stack: StackSettings) -> None:
         account.write(self.layout, stack)
-        install(self.layout)
         kubeconfig = None if stack.bootstrapped else self.layout.kubeconfig.read_text()
         prepare_stack(self.layout, settings_file=self.settings_file, kubeconfig=kubeconfig)
 

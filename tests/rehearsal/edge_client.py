@@ -38,7 +38,7 @@ class Response:
 
 def origin_ca(world: World) -> str:
     """The certificate of Cloudflare's Origin CA, which Full (strict) trusts."""
-    certificate: str = json.loads((world.layout.clouds / "cloudflare.json").read_text())["internal"]["origin_ca"][
+    certificate: str = json.loads((world.layout.clouds / "cloudflare.json").read_text())["private"]["origin_ca"][
         "certificate"
     ]
     return certificate

@@ -13,17 +13,17 @@ def ops(
     world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Runs `python -m rehearsal ops …`, with stdout and stderr in one stream and without line breaks."""
-    with world.ops_command(*arguments) as (command, environment):
-        return subprocess.run(
-            command,
-            cwd=world.project,
-            env={**environment, "COLUMNS": "400", **(extra or {})},
-            input=answer,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+    command, environment = world.ops_command(*arguments)
+    return subprocess.run(
+        command,
+        cwd=world.project,
+        env={**environment, "COLUMNS": "400", **(extra or {})},
+        input=answer,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def editable_copy(project: Path) -> Path:

@@ -1,7 +1,9 @@
 """Templates of the worlds that test modules clone."""
 
+from dataclasses import replace
+
 from rehearsal import brownfield
-from rehearsal.clouds.account import Account, IpRanges, read_account, write_account
+from rehearsal.clouds.account import IpRanges, read_account, write_account
 from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
@@ -26,7 +28,7 @@ def apply_for_ingress(world: World) -> None:
     """Applies the program with an address of this machine among Cloudflare's ranges, and a low rate limit."""
     account = read_account(world.layout.clouds)
     ranges = IpRanges([*account.ip_ranges.ipv4_cidrs, f"{CLOUDFLARE_ADDRESS}/32"], account.ip_ranges.ipv6_cidrs)
-    write_account(world.layout.clouds, Account(account.addresses, account.zones, ranges))
+    write_account(world.layout.clouds, replace(account, ip_ranges=ranges))
     world.set_config("honeydue:edge.rateLimit", {"average": 1, "burst": RATE_LIMIT_BURST, "period": "2s"})
     apply(world)
 

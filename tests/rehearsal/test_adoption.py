@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hcloud.images import Image
+from hcloud.server_types import ServerType
 
 from ops import stackfile
 from ops.plan import Plan
-from rehearsal.clouds.store import Store
+from rehearsal.clouds import console
 from rehearsal.world.world import World
-from tests.rehearsal.clouds import CloudResources, cloud_resources
+from tests.rehearsal.clouds import CloudResources, addresses, cloud_resources, delete_server
 from tests.rehearsal.cluster import NAMESPACE, all_objects, items
 from tests.rehearsal.operator import ops
 from tests.rehearsal.rollout_watch import RolloutWatch
@@ -155,10 +157,9 @@ def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(adopte
     assert watch.restarted == announced_restarts(adopted.output) == {"api", "worker", "admin", "web", "redis"}
     assert watch.before.claims == watch.after.claims
     resources = cloud_resources(world)
-    assert {id_: server["ipv4Address"] for id_, server in resources[SERVER].items()} == {
-        id_: server["ipv4Address"] for id_, server in adopted.clouds[SERVER].items()
-    }
-    assert resources[RECORD] == adopted.clouds[RECORD]
+    assert addresses(resources) == addresses(adopted.clouds)
+    assert resources["servers"].keys() == adopted.clouds["servers"].keys()
+    assert resources["dns_records"] == adopted.clouds["dns_records"]
     world.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     world.pulumi("preview", "--refresh", "--expect-no-changes")
     assert "Nothing to adopt" in world.adopt().stdout
@@ -186,29 +187,31 @@ def start(world: World, command: Sequence[str], environment: Mapping[str, str]) 
 def test_an_ambiguous_server_stops_the_adoption_and_an_interrupted_one_can_be_repeated(other_brownfield: World) -> None:
     world = other_brownfield
     # Two servers match: one by its name, the other by its address.
-    with Store(world.layout.clouds / "hcloud.json").transaction() as state:
-        (id_,) = (id_ for id_, server in state.of(SERVER).items() if server["name"] == "ubuntu-8gb-nbg1-2")
-        state.of(SERVER)[id_]["name"] = "renamed"
-        state.of(SERVER)["9999"] = {**state.of(SERVER)[id_], "name": "ubuntu-8gb-nbg1-2"}
+    client = console.hetzner(world.layout.clouds)
+    server = client.servers.get_by_name("ubuntu-8gb-nbg1-2")
+    assert server is not None
+    server.update(name="renamed")
+    client.servers.create(
+        name="ubuntu-8gb-nbg1-2", server_type=ServerType(name="cx33"), image=Image(name="ubuntu-24.04")
+    ).action.wait_until_finished()
     stopped = world.adopt(check=False, env={"COLUMNS": "400"})
     assert stopped.returncode != 0
     assert "Server::hetzner1 ambiguous" in " ".join(stopped.stdout.split())
     assert "1 ambiguous, as shown above. Nothing was changed" in stopped.stdout
     assert state_ids(world) == {}
     assert "honeydue:adopted" not in stackfile.load(world.layout.config)["config"]
-    with Store(world.layout.clouds / "hcloud.json").transaction() as state:
-        del state.of(SERVER)["9999"]
+    delete_server(world, "ubuntu-8gb-nbg1-2")
 
-    with world.ops_command("adopt", "--stack", "prod", "--yes") as (command, environment):
-        process = start(world, command, environment)
-        for attempt in attempts(seconds=120):
-            with attempt:
-                assert any(
-                    "primaryIp:PrimaryIp::" in file.read_text()
-                    for file in world.layout.backend.rglob("stacks/**/prod.json")
-                )
-        os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=120)
+    command, environment = world.ops_command("adopt", "--stack", "prod", "--yes")
+    process = start(world, command, environment)
+    for attempt in attempts(seconds=120):
+        with attempt:
+            assert any(
+                "primaryIp:PrimaryIp::" in file.read_text()
+                for file in world.layout.backend.rglob("stacks/**/prod.json")
+            )
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "Resources that it imported stay imported; run the command again" in output
     assert "Traceback" not in output

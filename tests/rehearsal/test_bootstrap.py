@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal.clouds import existing
-from rehearsal.clouds.hetzner.common import SERVER
 from rehearsal.world.world import World
 from tests.rehearsal.bootstrapped import HOSTNAMES, bootstrapped_world, cluster_attempts, machine, wait_for_cluster
+from tests.rehearsal.clouds import delete_server
 from tests.rehearsal.cluster import items
 
 UP = ("up", "--yes", "--skip-preview")
@@ -92,7 +91,7 @@ def test_the_cluster_keeps_its_data_when_a_server_is_replaced(world: World, alia
 
 
 def test_a_deleted_server_is_created_again_and_joins(world: World) -> None:
-    existing.remove(world.layout.clouds, SERVER, HOSTNAMES["hetzner2"])
+    delete_server(world, HOSTNAMES["hetzner2"])
     assert not machine(world, "hetzner2").folder.exists()
     world.pulumi(*UP, "--refresh", "--run-program")
     wait_for_cluster(world)

@@ -15,15 +15,12 @@ from ops import stackfile
 from rehearsal import brownfield
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
-from tests.rehearsal.clouds import cloud_resources
+from tests.rehearsal.clouds import addresses, cloud_resources
 from tests.rehearsal.cluster import NAMESPACE, all_objects, items
 from tests.rehearsal.edge_client import origin_ca
 from tests.rehearsal.rollout_watch import RolloutWatch
 from tests.retry import attempts
 
-SERVER, ADDRESS, KEY = "hcloud:index/server:Server", "hcloud:index/primaryIp:PrimaryIp", "hcloud:index/sshKey:SshKey"
-RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
-CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 ADDRESSES = {
     "ubuntu-8gb-nbg1-2": "178.104.247.152",
     "ubuntu-8gb-nbg1-1": "178.105.32.198",
@@ -45,38 +42,37 @@ def test_hetzner_has_servers_without_firewall_placement_group_and_protection(
     brownfield_world: World,
 ) -> None:
     resources = cloud_resources(brownfield_world)
-    assert resources.keys() & {"hcloud:index/firewall:Firewall", "hcloud:index/placementGroup:PlacementGroup"} == set()
-    servers = {server["name"]: (id_, server) for id_, server in resources[SERVER].items()}
-    assert {name: server["ipv4Address"] for name, (_, server) in servers.items()} == ADDRESSES
-    for id_, server in servers.values():
-        assert not server["deleteProtection"]
-        assert not server["firewallIds"]
-        assert "labels" not in server
+    assert resources.keys() & {"firewalls", "placement_groups"} == set()
+    assert addresses(resources) == ADDRESSES
+    for id_, server in resources["servers"].items():
+        assert server["protection"] == {"delete": False, "rebuild": False}
+        assert not server["firewalls"]
+        assert not server["labels"]
         (address,) = (
-            address_id
-            for address_id, properties in resources[ADDRESS].items()
-            if properties["assigneeId"] == int(id_) and properties["type"] == "ipv4"
+            address
+            for address in resources["primary_ips"].values()
+            if address["assignee_id"] == int(id_) and address["type"] == "ipv4"
         )
-        assert resources[ADDRESS][address]["name"] == f"primary_ip-{address}"
-        assert resources[ADDRESS][address]["autoDelete"]
-    (key,) = resources[KEY].values()
-    assert key["publicKey"] in stackfile.load(brownfield_world.layout.config)["config"]["honeydue:sshKeys"].values()
+        assert address["name"] == f"primary_ip-{address['id']}"
+        assert address["auto_delete"]
+    (key,) = resources["ssh_keys"].values()
+    assert key["public_key"] in stackfile.load(brownfield_world.layout.config)["config"]["honeydue:sshKeys"].values()
 
 
 def test_cloudflare_has_twelve_proxied_records_and_strict_tls(brownfield_world: World) -> None:
     resources = cloud_resources(brownfield_world)
     records = [
         (record["name"], record["content"])
-        for record in resources[RECORD].values()
+        for record in resources["dns_records"].values()
         if record["type"] == "A" and record["proxied"]
     ]
     names = ("api.myhoneydue.com", "admin.myhoneydue.com", "app.myhoneydue.com", "myhoneydue.com")
     assert sorted(records) == sorted((name, address) for name in names for address in ADDRESSES.values())
-    assert {setting["settingId"]: setting["value"] for setting in resources[SETTING].values()} == {"ssl": "strict"}
+    assert {key.partition("/")[2]: value["value"] for key, value in resources["settings"].items()} == {"ssl": "strict"}
 
 
 def test_the_secret_contains_the_origin_certificate_and_the_key_of_cloudflare(brownfield_world: World) -> None:
-    (issued,) = cloud_resources(brownfield_world)[CERTIFICATE].values()
+    (issued,) = cloud_resources(brownfield_world)["certificates"].values()
     secret = by_name(brownfield_world, "secrets")["cloudflare-origin-cert"]
     certificate, key = (base64.b64decode(secret["data"][name]) for name in ("tls.crt", "tls.key"))
     assert secret["type"] == "kubernetes.io/tls"
@@ -190,22 +186,23 @@ def test_an_up_without_adoption_fails_before_it_changes_the_apps(brownfield_worl
     output = refused.stdout + refused.stderr
     assert refused.returncode != 0
     # The program ends with the first of two errors, whose order is a matter of timing.
-    assert re.search(r"expects 178\.\S+, but primary IP \S+ at Hetzner is 203\.0\.113\.|SSH key not unique", output)
+    address = r"expects 178\.\S+, but primary IP \S+ at Hetzner is 203\.0\.113\."
+    assert re.search(rf"{address}|SSH key with the same fingerprint already exists", output)
     assert "Traceback" not in output
 
     assert all_objects(brownfield_world) == objects
     assert (watch.minimum_ready, watch.restarted) == (3, set())
     after = cloud_resources(brownfield_world)
-    for kind in (SERVER, RECORD, KEY, SETTING):
+    for kind in ("servers", "dns_records", "ssh_keys", "settings"):
         assert after.get(kind) == before.get(kind)
-    for kind in (ADDRESS, CERTIFICATE):
+    for kind in ("primary_ips", "certificates"):
         assert {id_: after[kind][id_] for id_ in before[kind]} == before[kind]
     # Only resources that no client uses yet are left behind. Their number is a matter of timing.
     added = {kind for kind, resources in after.items() if resources.keys() - before.get(kind, {}).keys()}
     assert added <= {
-        ADDRESS,
-        CERTIFICATE,
-        "hcloud:index/placementGroup:PlacementGroup",
-        "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate",
-        "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings",
+        "primary_ips",
+        "certificates",
+        "placement_groups",
+        "origin_tls_client_auth",
+        "origin_tls_client_auth_settings",
     }

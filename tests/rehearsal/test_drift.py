@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hcloud.firewalls import FirewallResource, FirewallRule
 
+from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
-from rehearsal.clouds.existing import provision
-from rehearsal.clouds.store import Store
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
 from tests.rehearsal.operator import ops
@@ -62,19 +62,13 @@ def state(world: World) -> str:
     return file.read_text()
 
 
-def zone_id(world: World) -> str:
-    (id_,) = read_account(world.layout.clouds).zones.values()
-    return id_
-
-
 def test_changes_by_controllers_are_no_drift(production: World, tmp_path: Path) -> None:
     production.kubectl("scale", "-n", NAMESPACE, "deployment/api", "--replicas=5")
     production.kubectl("delete", "-n", NAMESPACE, "job", "--all")
     production.kubectl("delete", "-n", NAMESPACE, "pod", "-l", "app.kubernetes.io/name=web", "--wait=false")
-    provision(
-        production.layout.clouds,
-        RECORD,
-        {"zoneId": zone_id(production), "name": "myhoneydue.com", "type": "TXT", "content": '"v=spf1 -all"', "ttl": 1},
+    clouds = production.layout.clouds
+    console.cloudflare_client(clouds).dns.records.create(
+        zone_id=console.zone_id(clouds), name="myhoneydue.com", type="TXT", content='"v=spf1 -all"', ttl=1
     )
     before = state(production)
     drift = check_drift(production, tmp_path)
@@ -84,43 +78,35 @@ def test_changes_by_controllers_are_no_drift(production: World, tmp_path: Path) 
     assert state(production) == before
 
 
+def open_to_anybody(port: str) -> FirewallRule:
+    return FirewallRule(direction="in", protocol="tcp", port=port, source_ips=["0.0.0.0/0"])
+
+
 def make_manual_changes(world: World) -> None:
     """Makes all changes at once, as one drift check takes long."""
     clouds = world.layout.clouds
-    other = provision(
-        clouds,
-        FIREWALL,
-        {
-            "name": "console",
-            "rules": [{"direction": "in", "protocol": "tcp", "port": "22", "sourceIps": ["0.0.0.0/0"]}],
-        },
+    hetzner, cloudflare, zone = console.hetzner(clouds), console.cloudflare_client(clouds), console.zone_id(clouds)
+    server = hetzner.servers.get_by_name("ubuntu-8gb-nbg1-2")
+    hetzner.firewalls.create(
+        name="console",
+        rules=[open_to_anybody("22")],
+        resources=[FirewallResource(type=FirewallResource.TYPE_SERVER, server=server)],
     )
-    with Store(clouds / "hcloud.json").transaction() as cloud:
-        (firewall,) = (properties for properties in cloud.of(FIREWALL).values() if properties["name"] == "honeydue")
-        firewall["rules"] = [rule for rule in firewall["rules"] if not rule["description"].startswith("etcd")]
-        firewall["rules"].append({"direction": "in", "protocol": "tcp", "port": "5432", "sourceIps": ["0.0.0.0/0"]})
-        (server,) = (
-            properties for properties in cloud.of(SERVER).values() if properties["name"] == "ubuntu-8gb-nbg1-2"
-        )
-        server["firewallIds"].append(int(other))
-    with Store(clouds / "cloudflare.json").transaction() as cloud:
-        (record,) = (
-            properties
-            for properties in cloud.of(RECORD).values()
-            if (properties["name"], properties["content"]) == ("api.myhoneydue.com", "178.105.32.198")
-        )
-        record["proxied"] = False
-    provision(
-        clouds,
-        RECORD,
-        {
-            "zoneId": zone_id(world),
-            "name": "direct.myhoneydue.com",
-            "type": "A",
-            "content": "178.104.247.152",
-            "proxied": False,
-            "ttl": 1,
-        },
+    firewall = hetzner.firewalls.get_by_name("honeydue")
+    assert firewall is not None
+    rules = [rule for rule in firewall.rules or [] if not (rule.description or "").startswith("etcd")]
+    for action in firewall.set_rules([*rules, open_to_anybody("5432")]):
+        action.wait_until_finished()
+    (record,) = (
+        record
+        for record in cloudflare.dns.records.list(zone_id=zone)
+        if (record.name, record.content) == ("api.myhoneydue.com", "178.105.32.198")
+    )
+    cloudflare.dns.records.edit(
+        record.id, zone_id=zone, name="api.myhoneydue.com", type="A", content="178.105.32.198", ttl=1, proxied=False
+    )
+    cloudflare.dns.records.create(
+        zone_id=zone, name="direct.myhoneydue.com", type="A", content="178.104.247.152", proxied=False, ttl=1
     )
     account = read_account(clouds)
     ranges = replace(account.ip_ranges, ipv4_cidrs=[*account.ip_ranges.ipv4_cidrs, ANOTHER_RANGE])
@@ -192,9 +178,9 @@ def test_no_secret_is_in_the_report(production: World, drifted: DriftCheck) -> N
 def test_an_up_with_refresh_reverts_the_manual_changes(production: World, drifted: DriftCheck, tmp_path: Path) -> None:
     assert drifted.rows
     production.kubectl("delete", "-n", NAMESPACE, "configmap/manual", "daemonset/manual")
-    with Store(production.layout.clouds / "cloudflare.json").transaction() as cloud:
-        (id_,) = (id_ for id_, properties in cloud.of(RECORD).items() if properties["name"] == "direct.myhoneydue.com")
-        del cloud.of(RECORD)[id_]
+    cloudflare, zone = console.cloudflare_client(production.layout.clouds), console.zone_id(production.layout.clouds)
+    (record,) = (r for r in cloudflare.dns.records.list(zone_id=zone) if r.name == "direct.myhoneydue.com")
+    cloudflare.dns.records.delete(record.id, zone_id=zone)
     completed = ops(production, "up", "--stack", "prod", "--refresh", "--yes")
     assert completed.returncode == 0, completed.stdout + completed.stderr
     drift = check_drift(production, tmp_path)
@@ -213,7 +199,7 @@ def test_a_refused_token_is_an_error_and_no_drift(world: World, tmp_path: Path) 
     world.pulumi("config", "set", "--secret", "honeydue:cloudflareToken", "expired-token-of-a-test")
     drift = check_drift(world, tmp_path)
     assert drift.exit_code == 1
-    assert "Cloudflare rejects the token in honeydue:cloudflareToken (401)" in drift.output
+    assert "Cloudflare rejects the token in honeydue:cloudflareToken (403)" in drift.output
     assert "expired-token-of-a-test" not in drift.output
 
 

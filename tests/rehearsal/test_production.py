@@ -66,14 +66,14 @@ def test_no_secret_is_in_the_state_or_in_the_output(production: World) -> None:
 
 
 def test_a_preview_leaves_no_temporary_file(production: World, tmp_path: Path) -> None:
-    with production.ops_command("preview", "--stack", "prod") as (command, environment):
-        subprocess.run(
-            command,
-            cwd=production.project,
-            env={**environment, "TMPDIR": str(tmp_path)},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+    command, environment = production.ops_command("preview", "--stack", "prod")
+    subprocess.run(
+        command,
+        cwd=production.project,
+        env={**environment, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal.clouds import existing
-from rehearsal.clouds.hetzner.common import SERVER
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.world.world import World
 from tests.recipes import checkout_with
 from tests.rehearsal.bootstrapped import HOSTNAMES, machine, wait_for_cluster
+from tests.rehearsal.clouds import delete_server
 from tests.rehearsal.runbook import blocks, run
 
 PAGE = "restore.md"
@@ -44,7 +43,7 @@ def world(store: tuple[World, ObjectStore]) -> World:
 def delete_servers(world: World, *aliases: str) -> None:
     """Deletes servers with their disks."""
     for alias in aliases:
-        existing.remove(world.layout.clouds, SERVER, HOSTNAMES[alias])
+        delete_server(world, HOSTNAMES[alias])
         assert not machine(world, alias).folder.exists()
 
 

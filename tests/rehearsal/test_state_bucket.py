@@ -13,6 +13,7 @@ from rehearsal.engine.installation import install
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
+from rehearsal.world import clouds
 from tests.rehearsal.bucket import BUCKET, KEY, KEY_ID, REGION, environment, project, recording_store
 
 SECRET = "secret-value-of-a-test"
@@ -63,6 +64,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     layout.make_folders()
     install(layout)
     try:
+        clouds.wait(layout, clouds.start(layout))
         with object_store(layout) as store:
             created = Stack(layout=layout, endpoint=f"https://{store.endpoint}", folder=project(folder / "project"))
             for command in (["login"], ["stack", "init", "prod"], ["config", "set", "--secret", "word", SECRET]):

@@ -141,8 +141,17 @@ def test_only_the_different_lines_of_a_text_are_shown() -> None:
 
 
 def test_another_order_is_drift_if_the_provider_reports_it() -> None:
-    drift = changed(FIREWALL, "args[0]", declared={"args": ["a", "b"]}, actual={"args": ["b", "a"]})
-    assert drift == {("Firewall::example", "args"): (["a", "b"], ["b", "a"])}
+    drift = changed(DEPLOYMENT, "args[0]", declared={"args": ["a", "b"]}, actual={"args": ["b", "a"]})
+    assert drift == {("Deployment::example", "args"): (["a", "b"], ["b", "a"])}
+
+
+def test_another_order_of_a_set_is_no_drift() -> None:
+    ssh, etcd, spy = ({"description": "ssh", "sourceIps": ["a", "b"]}, {"port": "2379"}, {"port": "5432"})
+    reordered = {**ssh, "sourceIps": ["b", "a"]}
+    drift = changed(
+        FIREWALL, "rules[0]", "rules[1]", declared={"rules": [ssh, etcd]}, actual={"rules": [spy, reordered]}
+    )
+    assert drift == {("Firewall::example", "rules"): ([etcd], [spy])}
 
 
 def test_a_value_that_depends_on_another_drift_is_no_drift() -> None:

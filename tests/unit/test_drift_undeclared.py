@@ -13,13 +13,11 @@ from ops.drift.undeclared import undeclared_objects, undeclared_records
 from ops.errors import ForbiddenError, OpsError
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
-from rehearsal.clouds import api
-from rehearsal.clouds.account import Account, write_account
-from rehearsal.clouds.existing import provision
+from tests.unit.clouds.api import CLOUDFLARE_TOKEN, account, served
 from tests.unit.plans import CONFIG_MAP, DEPLOYMENT, JOB, RECORD, SECRET, state
+from tests.unit.plugins.engine import provision
 
 ZONE, DOMAIN = "023e105f4ecef8ad9ca31a8372d0c353", "myhoneydue.com"
-TOKENS = api.Tokens(hetzner="hetzner-token", cloudflare="cloudflare-token")
 
 
 class FakeCluster(Cluster):
@@ -79,9 +77,9 @@ def test_undeclared_objects_are_drift_unless_a_controller_created_them() -> None
 
 @pytest.fixture
 def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    write_account(tmp_path, Account(zones={DOMAIN: ZONE}))
-    with api.serving(tmp_path, TOKENS) as endpoints:
-        for name, value in endpoints.items():
+    account(tmp_path)
+    with served(tmp_path) as variables:
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
         yield tmp_path
 
@@ -101,7 +99,7 @@ def test_undeclared_records_with_names_or_addresses_of_the_stack_are_drift(cloud
     record(clouds, "@", '"v=spf1 -all"', "TXT")
     record(clouds, "api", '"verification"', "TXT")
     record(clouds, "blog", "192.0.2.77")
-    cloudflare = Cloudflare(TOKENS.cloudflare)
+    cloudflare = Cloudflare(CLOUDFLARE_TOKEN)
     assert list(undeclared_records(cloudflare, declared)) == []
 
     record(clouds, "api", "192.0.2.9")

@@ -3,6 +3,7 @@
 import base64
 import socket
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,10 @@ from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner, fingerprint
 from ops.engine.sentinels import UNKNOWN
 from ops.errors import OpsError
-from rehearsal.clouds import api
-from rehearsal.clouds.account import Account, write_account
-from rehearsal.clouds.existing import provision, state
-from rehearsal.clouds.store import Store
 from tests.unit.candidates import candidate
 from tests.unit.capture import Capture
+from tests.unit.clouds.api import CLOUDFLARE_TOKEN, HETZNER_TOKEN, Api, account, served, state
+from tests.unit.plugins.engine import provision
 from tests.unit.test_lookups_kubernetes import kubernetes
 
 ADDRESS, HOSTNAME = "178.104.247.152", "ubuntu-8gb-nbg1-2"
@@ -38,15 +37,14 @@ NETWORK, SUBNET = "hcloud:index/network:Network", "hcloud:index/networkSubnet:Ne
 FIREWALL = "hcloud:index/firewall:Firewall"
 RECORD, SETTING = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/zoneSetting:ZoneSetting"
 ORIGIN_PULLS = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
-TOKENS = api.Tokens(hetzner="hetzner-token", cloudflare="cloudflare-token")
 
 
 @pytest.fixture
 def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The simulated APIs, with the environment variables that the clients read."""
-    write_account(tmp_path, Account(addresses={HOSTNAME: ADDRESS}, zones={DOMAIN: ZONE}))
-    with api.serving(tmp_path, TOKENS) as endpoints:
-        for name, value in endpoints.items():
+    account(tmp_path, addresses={HOSTNAME: ADDRESS})
+    with served(tmp_path) as variables:
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
         yield tmp_path
 
@@ -61,14 +59,14 @@ def unreachable_apis(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hetzner(type_: str, alias: str, /, **inputs: object) -> Finding:
-    return look_up(candidate(type_, alias, inputs), Hetzner(TOKENS.hetzner, NODES).lookups)
+    return look_up(candidate(type_, alias, inputs), Hetzner(HETZNER_TOKEN, NODES).lookups)
 
 
 def cloudflare(type_: str, inputs: Mapping[str, object], *dependencies: str) -> Finding:
     adopted_addresses = {"the address of hetzner1": ADDRESS}
     return look_up(
         candidate(type_, "x", {"zoneId": ZONE, **inputs}, *dependencies),
-        Cloudflare(TOKENS.cloudflare, adopted_addresses.get).lookups,
+        Cloudflare(CLOUDFLARE_TOKEN, adopted_addresses.get).lookups,
     )
 
 
@@ -77,14 +75,13 @@ def create_server(clouds: Path, name: str) -> str:
 
 
 def rename_server(clouds: Path, id_: str, name: str) -> None:
-    """Renames a server like a user of the console, without the rules of the simulation."""
-    with Store(clouds / "hcloud.json").transaction() as resources:
-        resources.of(SERVER)[id_]["name"] = name
+    """Renames a server like a user of the console."""
+    assert Api("hetzner", clouds)("PUT", f"/servers/{id_}", {"name": name}).status == HTTPStatus.OK
 
 
 def test_an_ip_is_found_by_address_under_any_name(clouds: Path) -> None:
     create_server(clouds, HOSTNAME)
-    (id_,) = (id_ for id_, address in state(clouds, "hcloud").of(PRIMARY_IP).items() if address["ipAddress"] == ADDRESS)
+    (id_,) = (id_ for id_, address in state(clouds, "hetzner").of("primary_ips").items() if address["ip"] == ADDRESS)
     finding = hetzner(PRIMARY_IP, "hetzner1", name="hetzner1-ipv4")
     assert (finding.status, finding.id) == (Status.FOUND, id_)
     assert f"named primary_ip-{id_}" in finding.note
@@ -114,7 +111,7 @@ def test_an_ssh_key_is_found_by_fingerprint_and_another_key_of_its_name_is_ambig
     assert hetzner(SSH_KEY, "key-laptop", name="laptop", publicKey=f"{KEY} laptop").status is Status.AMBIGUOUS
     id_ = provision(clouds, SSH_KEY, {"name": "uploaded", "publicKey": KEY})
     assert hetzner(SSH_KEY, "key-laptop", name="laptop", publicKey=f"{KEY} laptop").id == id_
-    assert fingerprint(KEY) == state(clouds, "hcloud").of(SSH_KEY)[id_]["fingerprint"]
+    assert fingerprint(KEY) == state(clouds, "hetzner").of("ssh_keys")[id_]["fingerprint"]
 
 
 def test_a_firewall_is_found_by_name(clouds: Path) -> None:

@@ -48,6 +48,7 @@ def names(*purposes: Purpose) -> set[str]:
         (Purpose.OPERATE, ENGINE),
         (Purpose.REHEARSAL, REHEARSAL),
         (Purpose.NODES, REHEARSAL | {"traefik", "kubelet", "kube-router", "coredns", "goose", "stand-ins"}),
+        (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
         (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw"}),
         (Purpose.MANIFESTS, {"kube-score", "pod-security", "network-policies"}),
         (Purpose.DIAGRAM, {"d2"}),

@@ -1,18 +1,36 @@
-"""The simulated Cloudflare.
+"""The simulated Cloudflare API v4 (https://developers.cloudflare.com/api), for zones on the Free plan."""
 
-Replacements and checks follow terraform-provider-cloudflare 5.19 (github.com/cloudflare/terraform-provider-cloudflare,
-internal/services/*/schema.go). API errors follow https://developers.cloudflare.com/api.
-"""
-
-from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..kinds import Cloud, Kind
-from ..values import Props
-from . import functions, origin_certificates, origin_pulls, records, rulesets, zones
+from ..vendor import Vendor
+from . import (
+    access,
+    certificates,
+    dns_records,
+    ips,
+    origin_tls_client_auth,
+    rulesets,
+    zone_settings,
+    zones,
+)
+from .answers import blueprint, broken, unknown_path
 
-KINDS: Final[Mapping[str, Kind]] = {
-    kind.type: kind for module in (records, zones, origin_certificates, origin_pulls, rulesets) for kind in module.KINDS
-}
+# Importing these modules adds their routes to the blueprint.
+RESOURCES: Final = (
+    certificates,
+    dns_records,
+    ips,
+    origin_tls_client_auth,
+    rulesets,
+    zone_settings,
+    zones,
+)
 
-FUNCTIONS: Final[Mapping[str, Callable[[Cloud, Props], Props]]] = functions.FUNCTIONS
+VENDOR: Final = Vendor(
+    name="cloudflare",
+    prefix="/client/v4",
+    blueprint=blueprint,
+    authenticate=access.authenticate,
+    unknown_path=unknown_path,
+    broken=broken,
+)

@@ -1,16 +1,21 @@
-"""A simulated Cloudflare Origin CA (https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/)."""
+"""The certificate authority that simulates Cloudflare's Origin CA.
+
+https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ..store import Json
 
 _ROOT_DAYS: Final = 30 * 365
 
@@ -19,7 +24,7 @@ _ROOT_NAME: Final = x509.Name(
         x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, "CloudFlare, Inc."),
         x509.NameAttribute(
-            NameOID.ORGANIZATIONAL_UNIT_NAME, "CloudFlare Origin SSL ECC Certificate Authority (rehearsal)"
+            NameOID.ORGANIZATIONAL_UNIT_NAME, "CloudFlare Origin SSL ECC Certificate OriginCa (rehearsal)"
         ),
     ]
 )
@@ -34,31 +39,39 @@ _LEAF_NAME: Final = x509.Name(
 
 @dataclass(frozen=True)
 class OriginCa:
-    """The certificate and key of the CA."""
+    """A certificate authority."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
 
-def origin_ca(internal: dict[str, Any]) -> OriginCa:
-    """The CA of the account, which is stored in the cloud's state and created when it is first needed."""
-    stored = internal.get("origin_ca")
-    if stored is None:
-        ca = _create_ca()
-        stored = internal["origin_ca"] = {
-            "certificate": ca.certificate.public_bytes(serialization.Encoding.PEM).decode(),
-            "private_key": ca.key.private_bytes(
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """A signed certificate."""
+
+    serial_number: str
+    pem: str
+    expires: datetime
+
+
+def origin_ca(private: dict[str, Json]) -> OriginCa:
+    """The account's authority, from the private part of the state; the first call creates it."""
+    if "origin_ca" not in private:
+        created = _create_ca()
+        private["origin_ca"] = {
+            "certificate": created.certificate.public_bytes(serialization.Encoding.PEM).decode(),
+            "private_key": created.key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ).decode(),
         }
-    key = serialization.load_pem_private_key(stored["private_key"].encode(), password=None)
+    key = serialization.load_pem_private_key(private["origin_ca"]["private_key"].encode(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the private key of origin_ca in the state is not an elliptic curve key")
-    return OriginCa(x509.load_pem_x509_certificate(stored["certificate"].encode()), key)
+        raise TypeError("the key of the state's origin_ca is no elliptic curve key")
+    return OriginCa(x509.load_pem_x509_certificate(private["origin_ca"]["certificate"].encode()), key)
 
 
 def load_csr(pem: str) -> x509.CertificateSigningRequest | None:
-    """The certificate signing request, or None if it is invalid or not signed with its own key."""
+    """The certificate signing request; None if it is none, or not signed with its own key."""
     try:
         request = x509.load_pem_x509_csr(pem.encode())
     except ValueError:
@@ -66,32 +79,31 @@ def load_csr(pem: str) -> x509.CertificateSigningRequest | None:
     return request if request.is_signature_valid else None
 
 
-def sign(ca: OriginCa, request: x509.CertificateSigningRequest, hostnames: Sequence[str], days: int) -> tuple[str, str]:
-    """Issues a certificate for the key of the request, and returns it with its expiry.
-
-    As at Cloudflare, the subject is constant, and the names are those of the API request instead of the CSR's.
-    """
-    start = datetime.now(UTC).replace(microsecond=0)
+def sign(by: OriginCa, request: x509.CertificateSigningRequest, hostnames: Sequence[str], days: int) -> Signed:
+    """A certificate for the request's key and these names; the subject and names in the request have no effect."""
+    # The validity starts at a full minute, like that of Cloudflare's certificates.
+    start = datetime.now(UTC).replace(second=0, microsecond=0)
+    expires = start + timedelta(days=days)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(_LEAF_NAME)
-        .issuer_name(ca.certificate.subject)
+        .issuer_name(by.certificate.subject)
         .public_key(request.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=days))
+        .not_valid_after(expires)
         .add_extension(x509.KeyUsage(True, False, True, False, False, False, False, False, False), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(request.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hostnames]), critical=False)
-        .sign(ca.key, hashes.SHA256())
+        .sign(by.key, hashes.SHA256())
     )
-    end = (start + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return certificate.public_bytes(serialization.Encoding.PEM).decode(), end
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return Signed(serial_number=str(certificate.serial_number), pem=pem, expires=expires)
 
 
 def _create_ca() -> OriginCa:

@@ -1,155 +1,130 @@
-"""Firewalls and their attachments to servers."""
+"""Firewalls, their rules and limits, and the servers that they are applied to.
+
+Sources: https://docs.hetzner.cloud/reference/cloud#firewalls, https://docs.hetzner.com/cloud/firewalls/overview#limits.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from ..kinds import Cloud, Created, Kind
-from ..values import Props, Value
-from . import common
-from .common import api_error, get_resource, invalid_input
+from ..cloud import Cloud
+from ..store import Object
+from . import actions
+from .collection import Body, Collection, required
+from .errors import RefusedError, invalid_input
 
 _MAX_RULES: Final = 50
-_MAX_RANGES_PER_RULE: Final = 100
-_MAX_RANGES: Final = 500
-_MAX_DESCRIPTION_LENGTH: Final = 255
+_MAX_NETWORKS_OF_RULE: Final = 100
+_MAX_NETWORKS: Final = 500
+_MAX_DESCRIPTION: Final = 255
 _MAX_PORT: Final = 65535
-_WITH_PORT: Final = ("tcp", "udp")
+_PROTOCOLS: Final = ("tcp", "udp", "icmp", "esp", "gre")
+_SIDES: Final = {"in": "source_ips", "out": "destination_ips"}
 
 
-def _direction_error(value: Value) -> str | None:
-    return None if value in ("in", "out") else f"{value} is not a valid direction"
+def _shown(cloud: Cloud, firewall: Object) -> Object:
+    applied = (server["id"] for server in cloud.of("servers").values() if firewall["id"] in server["firewalls"])
+    return {**firewall, "applied_to": [{"type": "server", "server": {"id": id_}} for id_ in applied]}
 
 
-def _protocol_error(value: Value) -> str | None:
-    return None if value in ("icmp", "tcp", "udp", "esp", "gre") else f"{value} is not a valid protocol"
+def _create(cloud: Cloud, body: Body) -> tuple[Object, Body]:
+    firewall = FIREWALLS.add(cloud, body, rules=_valid_rules(body.get("rules") or []))
+    _apply(cloud, firewall, {"apply_to": body.get("apply_to") or []})
+    return firewall, {"actions": [actions.start(cloud, "set_firewall_rules", "firewall", firewall["id"])]}
 
 
-def _validate(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.check_unique_name(cloud, common.FIREWALL, id_, props, "firewall")
-    rules: list[Props] = props.get("rules") or []
+def _delete(cloud: Cloud, firewall: Object) -> None:
+    if _shown(cloud, firewall)["applied_to"]:
+        raise RefusedError("resource_in_use", f"firewall with ID '{firewall['id']}' is still in use")
+
+
+def _set_rules(_: Cloud, firewall: Object, body: Body) -> None:
+    firewall["rules"] = _valid_rules(required(body, "rules"))
+
+
+def _apply(cloud: Cloud, firewall: Object, body: Body) -> None:
+    for server in _servers(cloud, body.get("apply_to") or [], "not_found"):
+        server["firewalls"] = [*(id_ for id_ in server["firewalls"] if id_ != firewall["id"]), firewall["id"]]
+
+
+def _remove(cloud: Cloud, firewall: Object, body: Body) -> None:
+    for server in _servers(cloud, required(body, "remove_from"), "firewall_resource_not_found"):
+        server["firewalls"] = [id_ for id_ in server["firewalls"] if id_ != firewall["id"]]
+
+
+def _servers(cloud: Cloud, resources: Sequence[Body], missing: str) -> list[Object]:
+    servers = []
+    for resource in resources:
+        if resource.get("type") != "server":
+            raise invalid_input("type", "only resources of type 'server' are simulated")
+        server = cloud.of("servers").get(str(resource["server"]["id"]))
+        if server is None:
+            raise RefusedError(missing, f"server with ID '{resource['server']['id']}' not found")
+        servers.append(server)
+    return servers
+
+
+def _valid_rules(rules: Sequence[Body]) -> list[Object]:
+    """The rules of a request in the form of the API. Refuses the first invalid rule."""
     if len(rules) > _MAX_RULES:
-        raise api_error("resource_limit_exceeded", f"firewall has {len(rules)} rules, the limit is {_MAX_RULES}")
-    for index, rule in enumerate(rules):
-        _validate_rule(rule, f"rules[{index}]")
-    ranges = sum(len(_ranges(rule)) for rule in rules)
-    if ranges > _MAX_RANGES:
-        raise api_error("resource_limit_exceeded", f"firewall has {ranges} effective rules, the limit is {_MAX_RANGES}")
-    for target in props.get("applyTos") or []:
-        if target.get("server"):
-            get_resource(cloud, common.SERVER, target["server"], "server")
+        raise RefusedError("resource_limit_exceeded", f"firewall has {len(rules)} rules, the limit is {_MAX_RULES}")
+    shown = [_valid_rule(rule, f"rules[{index}]") for index, rule in enumerate(rules)]
+    networks = sum(len(rule[side]) for rule in shown for side in _SIDES.values())
+    if networks > _MAX_NETWORKS:
+        message = f"firewall has {networks} effective rules, the limit is {_MAX_NETWORKS}"
+        raise RefusedError("resource_limit_exceeded", message)
+    return shown
 
 
-def _ranges(rule: Props) -> list[str]:
-    return [*(rule.get("sourceIps") or []), *(rule.get("destinationIps") or [])]
-
-
-def _validate_rule(rule: Props, field: str) -> None:
-    port, protocol = rule.get("port"), rule["protocol"]
-    if protocol in _WITH_PORT:
-        if not port:
-            raise invalid_input(f"{field}.port", f"port is required for protocol {protocol}")
-        if not _is_port(port):
-            raise invalid_input(f"{field}.port", f"{port} is not a port or a range of ports between 1 and {_MAX_PORT}")
-    elif port:
-        raise invalid_input(f"{field}.port", f"port is not allowed for protocol {protocol}")
-    side = "sourceIps" if rule["direction"] == "in" else "destinationIps"
-    if not rule.get(side):
+def _valid_rule(rule: Body, field: str) -> Object:
+    protocol, port, description = rule.get("protocol"), rule.get("port") or None, rule.get("description") or None
+    side = _SIDES.get(rule.get("direction", ""))
+    if side is None:
+        raise invalid_input(f"{field}.direction", "must be 'in' or 'out'")
+    if protocol not in _PROTOCOLS:
+        raise invalid_input(f"{field}.protocol", f"must be one of {', '.join(_PROTOCOLS)}")
+    if (protocol in ("tcp", "udp")) != (port is not None):
+        needed = "required" if port is None else "not allowed"
+        raise invalid_input(f"{field}.port", f"port is {needed} for protocol {protocol}")
+    if port is not None and not _is_port(port):
+        raise invalid_input(f"{field}.port", f"{port} is not a port or a range of ports between 1 and {_MAX_PORT}")
+    if description and len(description) > _MAX_DESCRIPTION:
+        raise invalid_input(f"{field}.description", f"longer than {_MAX_DESCRIPTION} characters")
+    networks = {name: list(rule.get(name) or []) for name in _SIDES.values()}
+    if not networks[side]:
         raise invalid_input(f"{field}.{side}", f"a rule of direction {rule['direction']} needs at least one range")
-    if len(_ranges(rule)) > _MAX_RANGES_PER_RULE:
-        raise invalid_input(f"{field}.{side}", f"{len(_ranges(rule))} ranges, the limit is {_MAX_RANGES_PER_RULE}")
-    for range_ in _ranges(rule):
-        reason = common.cidr_error(range_)
-        if reason:
-            raise invalid_input(f"{field}.{side}", reason)
-    if len(rule.get("description") or "") > _MAX_DESCRIPTION_LENGTH:
-        raise invalid_input(f"{field}.description", f"longer than {_MAX_DESCRIPTION_LENGTH} characters")
+    count = sum(map(len, networks.values()))
+    if count > _MAX_NETWORKS_OF_RULE:
+        raise invalid_input(f"{field}.{side}", f"{count} ranges, the limit is {_MAX_NETWORKS_OF_RULE}")
+    for network in (network for group in networks.values() for network in group):
+        try:
+            # Refuses bits after the mask.
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise invalid_input(f"{field}.{side}", f"{network} is not a network in CIDR notation") from None
+    rest = {"direction": rule["direction"], "protocol": protocol, "port": port, "description": description}
+    return {**rest, **networks}
 
 
 def _is_port(text: str) -> bool:
-    if text == "any":
-        return True
-    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
-    return match is not None and 1 <= int(match[1]) <= int(match[2] or match[1]) <= _MAX_PORT
+    hit = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
+    return text == "any" or (hit is not None and 1 <= int(hit[1]) <= int(hit[2] or hit[1]) <= _MAX_PORT)
 
 
-def _create(cloud: Cloud, _: Props) -> Created:
-    return Created(str(cloud.state.next_id()), {})
-
-
-def _before_delete(cloud: Cloud, id_: str, _: Props) -> None:
-    users = [live["name"] for live in cloud.of(common.SERVER).values() if int(id_) in (live.get("firewallIds") or [])]
-    if users:
-        raise api_error("resource_in_use", f"firewall with ID '{id_}' is still in use by {', '.join(sorted(users))}")
-
-
-def _validate_attachment(cloud: Cloud, id_: str | None, props: Props) -> None:
-    if not props.get("serverIds") and not props.get("labelSelectors"):
-        raise invalid_input("serverIds", "no resources referenced")
-    get_resource(cloud, common.FIREWALL, props["firewallId"], "firewall")
-    if id_ is None and str(props["firewallId"]) in cloud.of(common.FIREWALL_ATTACHMENT):
-        raise api_error(
-            "firewall_already_applied",
-            f"firewall {props['firewallId']} already has an attachment: only one is possible",
-        )
-    for server in props.get("serverIds") or []:
-        get_resource(cloud, common.SERVER, server, "server")
-
-
-def _attach(cloud: Cloud, props: Props) -> Created:
-    _update_attachments(cloud, int(props["firewallId"]), set(), set(props.get("serverIds") or []))
-    return Created(str(props["firewallId"]), {})
-
-
-def _reattach(cloud: Cloud, _: str, props: Props, old: Props) -> Props:
-    _update_attachments(
-        cloud, int(props["firewallId"]), set(old.get("serverIds") or []), set(props.get("serverIds") or [])
-    )
-    return {}
-
-
-def _detach(cloud: Cloud, _: str, live: Props) -> None:
-    _update_attachments(cloud, int(live["firewallId"]), set(live.get("serverIds") or []), set())
-
-
-def _update_attachments(cloud: Cloud, firewall: int, before: set[int], after: set[int]) -> None:
-    for id_ in before | after:
-        server = cloud.of(common.SERVER).get(str(id_))
-        if server is not None:
-            others = [other for other in server.get("firewallIds") or [] if other != firewall]
-            server["firewallIds"] = [*others, firewall] if id_ in after else others
-
-
-KINDS: Final = (
-    Kind(
-        type=common.FIREWALL,
-        dialect="sdk2",
-        auto_named=True,
-        create=_create,
-        sets=frozenset({"rules", "rules.sourceIps", "rules.destinationIps", "applyTos"}),
-        canonical={"rules.sourceIps": common.canonical_cidr, "rules.destinationIps": common.canonical_cidr},
-        # A server's firewallIds also attach a firewall. The API reports these attachments as applyTos.
-        computed=frozenset({"applyTos"}),
-        validators={
-            "labels": common.label_error,
-            "rules.direction": _direction_error,
-            "rules.protocol": _protocol_error,
-            "rules.sourceIps": common.cidr_error,
-            "rules.destinationIps": common.cidr_error,
-        },
-        validate=_validate,
-        before_delete=_before_delete,
-    ),
-    Kind(
-        type=common.FIREWALL_ATTACHMENT,
-        dialect="sdk2",
-        create=_attach,
-        replaces=frozenset({"firewallId"}),
-        sets=frozenset({"serverIds", "labelSelectors"}),
-        validate=_validate_attachment,
-        after_update=_reattach,
-        before_delete=_detach,
-        delete_before_replace=True,
-    ),
+FIREWALLS: Final = Collection(
+    name="firewalls",
+    singular="firewall",
+    title="firewall",
+    create=_create,
+    delete=_delete,
+    actions={
+        "set_rules": ("set_firewall_rules", _set_rules),
+        "apply_to_resources": ("apply_firewall", _apply),
+        "remove_from_resources": ("remove_firewall", _remove),
+    },
+    shown=_shown,
+    several=True,
 )

@@ -1,4 +1,4 @@
-"""SSH keys."""
+"""SSH keys (https://docs.hetzner.cloud/reference/cloud#ssh-keys)."""
 
 from __future__ import annotations
 
@@ -6,49 +6,33 @@ import base64
 import hashlib
 from typing import Final
 
-from ..kinds import Cloud, Created, Kind
-from ..values import Props
-from . import common
-from .common import api_error, invalid_input
+from ..cloud import Cloud
+from ..store import Object
+from .collection import Body, Collection, required
+from .errors import RefusedError, invalid_input
 
 
-def _key_blob(text: str) -> bytes:
+def _create(cloud: Cloud, body: Body) -> tuple[Object, Body]:
+    public_key = required(body, "public_key")
+    fingerprint = _fingerprint(public_key)
+    if any(other["fingerprint"] == fingerprint for other in cloud.of("ssh_keys").values()):
+        raise RefusedError("uniqueness_error", "SSH key with the same fingerprint already exists")
+    return SSH_KEYS.add(cloud, body, public_key=public_key, fingerprint=fingerprint), {}
+
+
+def _fingerprint(public_key: str) -> str:
+    words = str(public_key).split()
     try:
-        algorithm, encoded = text.split()[:2]
-        blob = base64.b64decode(encoded, validate=True)
-        if int.from_bytes(blob[:4], "big") != len(algorithm) or blob[4 : 4 + len(algorithm)] != algorithm.encode():
+        blob = base64.b64decode(words[1], validate=True)
+        # The key repeats its type at its beginning (RFC 4253, section 6.6).
+        type_ = words[0].encode()
+        if int.from_bytes(blob[:4], "big") != len(type_) or not blob[4:].startswith(type_):
             raise ValueError
-    except ValueError:
+    except (IndexError, ValueError):
         raise invalid_input("public_key", "SSH key is not a valid public key in OpenSSH format") from None
-    return blob
+    return hashlib.md5(blob, usedforsecurity=False).digest().hex(":")
 
 
-def _fingerprint(text: str) -> str:
-    digest = hashlib.md5(_key_blob(text), usedforsecurity=False).hexdigest()
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
-
-
-def _validate_key(cloud: Cloud, id_: str | None, props: Props) -> None:
-    common.check_unique_name(cloud, common.SSH_KEY, id_, props, "SSH key")
-    fingerprint = _fingerprint(props["publicKey"])
-    if any(live["fingerprint"] == fingerprint for key, live in cloud.of(common.SSH_KEY).items() if key != id_):
-        raise api_error("uniqueness_error", "SSH key not unique: the public key is already used")
-
-
-def _create_key(cloud: Cloud, props: Props) -> Created:
-    return Created(str(cloud.state.next_id()), {"fingerprint": _fingerprint(props["publicKey"])})
-
-
-KINDS: Final = (
-    Kind(
-        type=common.SSH_KEY,
-        dialect="framework",
-        auto_named=True,
-        create=_create_key,
-        replaces=frozenset({"publicKey"}),
-        # The comment after the key is not significant.
-        canonical={"publicKey": lambda value: " ".join(str(value).split()[:2])},
-        validators={"labels": common.label_error},
-        validate=_validate_key,
-    ),
+SSH_KEYS: Final = Collection(
+    name="ssh_keys", singular="ssh_key", title="SSH key", create=_create, filters=("fingerprint",)
 )

@@ -1,0 +1,105 @@
+"""The simulated plugins send the requests that the real plugins sent for the same changes of production's settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from rehearsal.clouds import console
+from rehearsal.clouds.account import read_account, write_account
+from rehearsal.world.world import World
+from tests.rehearsal.operator import ops
+from tests.rehearsal.recordings import Change, changes, count, placeholders_of, received, recorded
+
+
+class Log:
+    """The changes that a world's clouds received since this object was created."""
+
+    def __init__(self, world: World) -> None:
+        self._clouds = world.layout.clouds
+        self._before = count(self._clouds)
+        self._names = placeholders_of(self._clouds)
+
+    @property
+    def changes(self) -> Mapping[str, Sequence[Change]]:
+        return changes(received(self._clouds, after=self._before, names=self._names))
+
+
+def up(world: World) -> None:
+    completed = ops(world, "up", "--stack", "prod", "--yes")
+    assert completed.returncode == 0, completed.stdout
+
+
+def test_the_first_up(production: World) -> None:
+    # The template of this world was applied by one `up`, and the copy has the log of the original.
+    assert changes(received(production.layout.clouds)) == changes(recorded("fresh-up"))
+
+
+@pytest.mark.parametrize("flags", [[], ["--refresh", "--run-program"]])
+def test_a_preview_without_changes_sends_none(production: World, flags: Sequence[str]) -> None:
+    log = Log(production)
+    production.pulumi("preview", "--expect-no-changes", *flags)
+    assert log.changes == changes(recorded("second-preview")) == {}
+
+
+def test_drift_sends_no_changes(production: World) -> None:
+    log = Log(production)
+    assert ops(production, "drift", "--stack", "prod").returncode == 0
+    assert log.changes == changes(recorded("drift-unchanged")) == {}
+
+
+def test_a_changed_setting_of_the_zone(production: World) -> None:
+    log = Log(production)
+    production.set_config("honeydue:edge.minTlsVersion", "1.3")
+    up(production)
+    assert log.changes == changes(recorded("zone-setting-changed"))
+    production.set_config("honeydue:edge.minTlsVersion", "1.2")
+    up(production)
+
+
+def test_a_record_that_was_changed_manually(production: World) -> None:
+    client, zone = console.cloudflare_client(production.layout.clouds), console.zone_id(production.layout.clouds)
+    (record,) = (
+        record
+        for record in client.dns.records.list(zone_id=zone)
+        if (record.name, record.content) == ("api.myhoneydue.com", "178.105.32.198")
+    )
+    client.dns.records.edit(
+        record.id, zone_id=zone, name="api.myhoneydue.com", type="A", content="178.105.32.198", ttl=1, proxied=False
+    )
+    log = Log(production)
+    production.pulumi("up", "--yes", "--skip-preview", "--refresh", "--run-program")
+    assert log.changes == changes(recorded("record-changed-by-hand"))
+
+
+def test_a_firewall_rule_that_was_changed_manually(production: World) -> None:
+    client = console.hetzner(production.layout.clouds)
+    firewall = client.firewalls.get_by_name("honeydue")
+    assert firewall is not None
+    rules = [rule for rule in firewall.rules or [] if rule.port != "8472"]
+    for action in client.firewalls.set_rules(firewall, rules):
+        action.wait_until_finished()
+    log = Log(production)
+    production.pulumi("up", "--yes", "--skip-preview", "--refresh", "--run-program")
+    assert log.changes == changes(recorded("firewall-rule-changed-by-hand"))
+
+
+def test_a_node_that_was_added(production: World) -> None:
+    account = read_account(production.layout.clouds)
+    # The address that the new node got when this was recorded.
+    write_account(
+        production.layout.clouds,
+        replace(account, addresses={**account.addresses, "hetzner4-ipv4": "203.0.113.10"}),
+    )
+    log = Log(production)
+    production.set_config("honeydue:nodes.hetzner4", {"hostname": "ubuntu-8gb-nbg1-4"})
+    up(production)
+    assert log.changes == changes(recorded("node-added"))
+
+
+def test_an_adoption_and_its_first_up(brownfield_world: World) -> None:
+    log = Log(brownfield_world)
+    brownfield_world.adopt()
+    assert log.changes == {}
+    up(brownfield_world)
+    assert log.changes == changes(recorded("adoption"))

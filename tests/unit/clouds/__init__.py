@@ -1,0 +1,1 @@
+"""Tests of the simulated clouds: their HTTP APIs and their state."""
