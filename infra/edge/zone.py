@@ -60,7 +60,8 @@ class Zone(Component):
                 content=address,
                 proxied=True,
                 ttl=AUTOMATIC_TTL,
-                opts=self.child_options(),
+                # A comment of the dashboard stays. The provider would remove it.
+                opts=self.child_options(ignore_changes=["comment"]),
             )
             for name, fqdn in self.hosts.items()
             for alias, address in origins.items()

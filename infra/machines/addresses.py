@@ -46,7 +46,8 @@ class NodeAddresses(Component):
                 # of another customer.
                 auto_delete=False,
                 delete_protection=True,
-                opts=self.child_options(),
+                # Labels of the console stay. The provider would remove those that the program does not declare.
+                opts=self.child_options(ignore_changes=["labels"]),
             )
             for alias, node in nodes.items()
         }

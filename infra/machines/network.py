@@ -51,7 +51,8 @@ class NodeNetwork(Component):
             name="honeydue",
             ip_range=str(settings.cluster.private_range),
             delete_protection=True,
-            opts=self.child_options(),
+            # Choices of the console stay. The provider would reset those that the program does not declare.
+            opts=self.child_options(ignore_changes=["labels", "exposeRoutesToVswitch"]),
         )
         subnet = hcloud.NetworkSubnet(
             "nodes",

@@ -21,6 +21,9 @@ LABELS = {"cluster": "honeydue"}
 # group. For a change of `publicNets` the provider powers the server off and deletes an address that it did not assign
 # itself, so an adopted server would lose its address.
 SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"]
+# An adopted server keeps what was chosen in the console, and its replacement takes it over. When backups are disabled,
+# Hetzner deletes all of them immediately. `iso` and `rescue` need no entry: the provider never reads them.
+CHOSEN_IN_CONSOLE = ["backups"]
 
 
 def bootstrap_node(settings: Settings, *, existing_servers: Sequence[str]) -> str | None:
@@ -76,12 +79,20 @@ class Servers(Component):
         keys: Sequence[hcloud.SshKey] = [
             # A changed public key replaces the resource. Existing servers keep the key that they were created with.
             hcloud.SshKey(
-                f"key-{name}", name=name, public_key=public_key, labels=LABELS, opts=self.child_options(protect=False)
+                f"key-{name}",
+                name=name,
+                public_key=public_key,
+                labels=LABELS,
+                opts=self.child_options(protect=False, ignore_changes=["labels"]),
             )
             for name, public_key in settings.ssh_keys.items()
         ]
         placement_group = hcloud.PlacementGroup(
-            "spread", name="honeydue", type="spread", labels=LABELS, opts=self.child_options()
+            "spread",
+            name="honeydue",
+            type="spread",
+            labels=LABELS,
+            opts=self.child_options(ignore_changes=["labels"]),
         )
         init_node = settings.cluster.init_node
         bootstrapping = bootstrap_node(settings, existing_servers=read_existing_servers(settings, provider))
@@ -101,9 +112,10 @@ class Servers(Component):
                 public_nets=[
                     hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv4=addresses.ids[alias], ipv6_enabled=True)
                 ],
-                # Inline and not a ServerNetwork, so that the network exists at the first boot and is removed with the
-                # server. Only set at creation: the provider would otherwise replace the server at every `up` because of
-                # the values it reads back. A changed private address in the settings does not disconnect a live node.
+                # Inline and not a ServerNetwork, so that the provider attaches the network when it creates the server.
+                # It does so after the server has booted; k3s-role waits for the address. Only set at creation: the
+                # provider would otherwise replace the server at every `up` because of the values it reads back. A
+                # changed private address in the settings does not disconnect a live node.
                 networks=None
                 if network.subnet is None
                 else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
@@ -111,6 +123,7 @@ class Servers(Component):
                 ssh_keys=[key.id for key in keys],
                 placement_group_id=placement_group.id.apply(int),
                 user_data=self._user_data(alias, node, cluster_init=alias == bootstrapping),
+                backups=False,
                 labels=LABELS,
                 # Hetzner requires equal values. They protect against the console and the API, `protect` against this
                 # program.
@@ -124,10 +137,13 @@ class Servers(Component):
     def _server_options(self, alias: str, *, depends_on: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
         replaced = alias == self._settings.replacing
         private = ["networks"] if self._network.subnet is not None else []
+        # `read_existing_servers` needs the labels of a bootstrapped cluster. On others, firewalls and load balancers of
+        # the console may select servers by their labels.
+        chosen = CHOSEN_IN_CONSOLE + ([] if self._settings.cluster.bootstrapped else ["labels"])
         return self.child_options(
             # A replacement keeps the old values of ignored properties. It would have the image and the user data of the
             # server that it replaces.
-            ignore_changes=[] if replaced else [*SET_AT_CREATION, *private],
+            ignore_changes=chosen if replaced else [*SET_AT_CREATION, *chosen, *private],
             protect=False if replaced else None,
             # The replacement takes over the name and the address.
             delete_before_replace=True,

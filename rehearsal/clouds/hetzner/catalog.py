@@ -172,7 +172,9 @@ def find_image(value: object, architecture: str) -> Object:
 def register(blueprint: Blueprint) -> None:
     """Adds the paths of the catalog."""
     _register(blueprint, "locations", "location", LOCATIONS.values)
-    _register(blueprint, "images", "image", IMAGES.values, "architecture", "status", "type")
+    # Of Hetzner, and the backups of the project.
+    images = lambda: [*IMAGES.values(), *current().of("images").values()]  # noqa: E731
+    _register(blueprint, "images", "image", images, "architecture", "status", "type", "bound_to")
     shown = lambda: [server_type.shown(current()) for server_type in SERVER_TYPES.values()]  # noqa: E731
     _register(blueprint, "server_types", "server_type", shown)
 

@@ -8,7 +8,7 @@ from typing import Final
 from .. import rules
 from ..cloud import Cloud
 from ..store import Object
-from . import networks, power
+from . import backups, networks, power
 from .catalog import find_image, find_server_type
 from .collection import Act, Body, required
 from .errors import RefusedError, invalid_input
@@ -66,12 +66,15 @@ def _rebuild(cloud: Cloud, server: Object, body: Body) -> None:
     power.boot(cloud, server, body.get("user_data") or "", running=True)
 
 
-def _enable_backup(_: Cloud, server: Object, __: Body) -> None:
+def _enable_backup(cloud: Cloud, server: Object, _: Body) -> None:
     server["backup_window"] = "22-02"
+    backups.create(cloud, server)
 
 
-def _disable_backup(_: Cloud, server: Object, __: Body) -> None:
+def _disable_backup(cloud: Cloud, server: Object, _: Body) -> None:
+    """Also deletes all existing backups of the server."""
     server["backup_window"] = None
+    backups.delete_all(cloud, server["id"])
 
 
 def _add_to_placement_group(cloud: Cloud, server: Object, body: Body) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from ..cloud import Cloud
 from ..store import Object
-from . import actions, power, primary_ips
+from . import actions, backups, power, primary_ips
 from .catalog import IMAGES, find_image, find_location, find_server_type
 from .collection import Body, Collection, required
 from .errors import invalid_input
@@ -101,6 +101,8 @@ def _create(cloud: Cloud, body: Body) -> tuple[Object, Body]:
 def _delete(cloud: Cloud, server: Object) -> None:
     power.remove(cloud, server)
     primary_ips.unassign_all(cloud, server["id"])
+    # Backups are bound to their server.
+    backups.delete_all(cloud, server["id"])
 
 
 SERVERS: Final = Collection(

@@ -129,8 +129,8 @@ KIND: Final = Kind(
     delete=_delete,
     sets=frozenset({"rules", "rules.sourceIps", "rules.destinationIps", "applyTos"}),
     canonical={"rules.sourceIps": _canonical_cidr, "rules.destinationIps": _canonical_cidr},
-    # Servers that name the firewall in their `firewallIds` appear here too.
-    computed=frozenset({"applyTos"}),
+    # Servers that name the firewall in their `firewallIds` appear in `applyTos` too.
+    computed=frozenset({"applyTos", "labels"}),
     validators={
         "labels": invalid_labels,
         "rules.direction": _invalid_direction,

@@ -178,6 +178,7 @@ KIND: Final = Kind(
         {
             "allowDeprecatedImages",
             "ignoreRemoteFirewallIds",
+            "iso",
             "keepDisk",
             "publicNets",
             "rescue",

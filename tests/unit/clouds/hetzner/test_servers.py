@@ -184,3 +184,18 @@ sys.exit("bad" in sys.argv)"""
     response = api("POST", "/servers", {"name": "bad", "server_type": "cx33", "image": "ubuntu-24.04"})
     assert error(response) == (500, "server_error")
     assert state(tmp_path, "hetzner").of("servers") == {}
+
+
+def test_backups_are_deleted_when_they_are_disabled_and_with_their_server(api: Api) -> None:
+    server, other = create_server(api), create_server(api, "server-2")
+
+    def backups() -> list[int]:
+        return [image["bound_to"] for image in api("GET", "/images?type=backup").json["images"]]
+
+    for id_ in (server["id"], other["id"]):
+        run_action(api, f"/servers/{id_}/actions/enable_backup")
+    assert backups() == [server["id"], other["id"]]
+    run_action(api, f"/servers/{server['id']}/actions/disable_backup")
+    assert backups() == [other["id"]]
+    api("DELETE", f"/servers/{other['id']}")
+    assert backups() == []
