@@ -107,10 +107,18 @@ class Cluster:
 
 
 def connect(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:
-    """Connect with the kubeconfig in the settings, or with the output of a stack that bootstrapped its cluster."""
+    """Connect to the stack's cluster."""
+    return Cluster.connect(*kubeconfig_and_context(stack, settings))
+
+
+def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
+    """The kubeconfig in the settings, or the output of a stack that bootstrapped its cluster, and its context.
+
+    The kubeconfig is secret: never print it.
+    """
     kubeconfig = settings.get("kubeconfig") or read_output(stack, "kubeconfig")
     cluster = TypeAdapter(ClusterSettings).validate_python(settings.get("cluster", {}))
-    return Cluster.connect(str(kubeconfig), cluster.context)
+    return str(kubeconfig), cluster.context
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ops.errors import OpsError
 from ops.guardrails.rules import check
 from ops.guardrails.summary import changes, refusal
 from ops.plan import Plan
+from ops.resize.planned import resize_of
 
 console = Console(soft_wrap=True, highlight=False)
 stack_option = click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
@@ -51,9 +52,13 @@ def preview(stack: str, allow_delete: tuple[str, ...], refresh: bool, diff: bool
 def up(stack: str, allow_delete: tuple[str, ...], refresh: bool, yes: bool) -> None:
     """Apply the program.
 
-    Computes a plan, checks it against the guard rails and asks for confirmation first.
+    Computes a plan, checks it against the guard rails and asks for confirmation first. The node of a server that is
+    resized is drained before, and its server is powered on again afterwards.
     """
     plan = checked_plan(stack, allow_delete, refresh=refresh)
+    resize = resize_of(plan)
+    if resize:
+        console.print(str(resize))
     if not yes:
         click.confirm(f"Apply these changes to stack {stack}?", abort=True)
     protected = [step.urn for step in plan.changes if step.short in allow_delete and step.old and step.old.protect]
@@ -62,6 +67,16 @@ def up(stack: str, allow_delete: tuple[str, ...], refresh: bool, yes: bool) -> N
             unprotect(stack, protected)
         except OpsError as error:
             raise click.ClickException(f"Could not lift the protection. Nothing was changed.\n{error}") from None
+    if resize:
+        # Imported here, because the clouds' clients are slow to import.
+        from ops.resize.server import resize_server  # noqa: PLC0415
+
+        try:
+            status = resize_server(stack, resize, refresh=refresh)
+        except OpsError as error:
+            raise click.ClickException(str(error)) from None
+        if status != 0:
+            sys.exit(status)
     sys.exit(apply(stack, refresh=refresh))
 
 

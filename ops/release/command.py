@@ -13,6 +13,8 @@ from ops import stackfile
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails.commands import checked_plan, stack_option
+from ops.plan import short_name
+from ops.resize.planned import resize_of
 
 if TYPE_CHECKING:
     from ops.release.failed_migration import FailedMigration
@@ -61,7 +63,12 @@ def confirm_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping
         for app, tag in tags.items():
             console.print(f"{app}: {old_tags[app]} → {tag}")
         # A release deletes nothing. Confirm a deletion with make up ALLOW_DELETE=… before it.
-        checked_plan(stack, ())
+        plan = checked_plan(stack, ())
+        if resize := resize_of(plan):
+            raise OpsError(
+                f"the plan also resizes {short_name(resize.urn)}, for which make up drains its node. "
+                f"Run make up STACK={stack} first, then release"
+            )
         if ask:
             click.confirm(f"Release this to {stack}?", abort=True)
     return old_tags

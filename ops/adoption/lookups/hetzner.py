@@ -24,6 +24,11 @@ REJECTED_TOKEN = {"unauthorized", "forbidden", "token_readonly"}
 """Error codes of the API."""
 
 
+def endpoint() -> str:
+    """The URL of the API."""
+    return os.environ.get(ENDPOINT) or API
+
+
 class Hetzner:
     """Lookups by name. A node's server and primary IP are also looked up by the address in the settings.
 
@@ -31,8 +36,7 @@ class Hetzner:
     """
 
     def __init__(self, token: str, nodes: Mapping[str, Node]) -> None:
-        self._endpoint = os.environ.get(ENDPOINT, API)
-        self._client = hcloud.Client(token=token, api_endpoint=self._endpoint, timeout=TIMEOUT_SECONDS)
+        self._client = hcloud.Client(token=token, api_endpoint=endpoint(), timeout=TIMEOUT_SECONDS)
         self._nodes = nodes
 
     @property
@@ -124,7 +128,7 @@ class Hetzner:
             raise OpsError(f"Hetzner's API returned {error.message} ({error.code})") from None
         except requests.RequestException as error:
             raise OpsError(
-                f"Hetzner's API cannot be reached at {self._endpoint} ({type(error).__name__}); try again"
+                f"Hetzner's API cannot be reached at {endpoint()} ({type(error).__name__}); try again"
             ) from None
 
 

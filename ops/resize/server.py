@@ -1,0 +1,160 @@
+"""Resizes a server: drains its node first, and powers the server on again whatever the provider's result is.
+
+Hetzner changes the type of a server only while the server is off. The provider cuts its power, and leaves it off if
+Hetzner refuses the type, for example because it is sold out (terraform-provider-hcloud, internal/server/resource.go).
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import hcloud
+import requests
+from rich.console import Console
+
+from ops.adoption.lookups.hetzner import TIMEOUT_SECONDS, endpoint
+from ops.engine.stack import read_settings
+from ops.engine.update import apply
+from ops.errors import OpsError
+from ops.kubernetes import kubeconfig_and_context
+from ops.resize.planned import Resize
+
+DRAIN_TIMEOUT = "10m"
+POWER_ON_SECONDS = 300.0
+READY_SECONDS = 900.0
+POLL_SECONDS = 2.0
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def resize_server(stack: str, resize: Resize, *, refresh: bool) -> int:
+    """Apply only the resize, and return the exit code of `pulumi up`.
+
+    Raises an OpsError if another node is not Ready or the drain fails, before anything is changed, or if the server
+    does not return to service.
+    """
+    settings = read_settings(stack)
+    client = hcloud.Client(
+        token=str(settings["hetznerToken"]), api_endpoint=endpoint(), timeout=TIMEOUT_SECONDS, poll_interval=0.5
+    )
+    with _kubectl(*kubeconfig_and_context(stack, settings)) as kubectl:
+        _check_other_nodes(kubectl, resize)
+        _drain(kubectl, resize)
+        status = 1
+        try:
+            status = apply(stack, refresh=refresh, only=resize.urn)
+        finally:
+            _return_to_service(client, kubectl, resize)
+    if status != 0:
+        console.print(
+            f"The resize failed as shown above. Server {resize.node} runs again. Nothing else was applied. Set another "
+            "serverType in honeydue:nodes, or try again later."
+        )
+    return status
+
+
+class _Kubectl:
+    """kubectl, the operator's own. It respects disruption budgets when it drains a node."""
+
+    def __init__(self, kubeconfig: Path, context: str) -> None:
+        self._command = ["kubectl", f"--kubeconfig={kubeconfig}", f"--context={context}"]
+
+    def run(self, *arguments: str) -> bool:
+        """Run a command in the operator's terminal. Returns whether it succeeded."""
+        print("kubectl", *arguments, flush=True)
+        return subprocess.run([*self._command, *arguments], check=False).returncode == 0
+
+    def ready_conditions(self) -> Mapping[str, Mapping[str, str]]:
+        """The condition Ready of each node, by name. Empty if the API server does not respond."""
+        command = [*self._command, "get", "nodes", "--output=json", "--request-timeout=10s"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        nodes = json.loads(result.stdout)["items"] if result.returncode == 0 else []
+        return {
+            node["metadata"]["name"]: condition
+            for node in nodes
+            for condition in node["status"].get("conditions", [])
+            if condition["type"] == "Ready"
+        }
+
+
+@contextmanager
+def _kubectl(kubeconfig: str, context: str) -> Iterator[_Kubectl]:
+    if shutil.which("kubectl") is None:
+        raise OpsError("kubectl is not on PATH. A resize drains the node with it. Nothing was changed")
+    # Only its owner can read a temporary file, and it is deleted afterwards.
+    with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".yaml") as file:
+        file.write(kubeconfig)
+        file.flush()
+        yield _Kubectl(Path(file.name), context)
+
+
+def _check_other_nodes(kubectl: _Kubectl, resize: Resize) -> None:
+    conditions = kubectl.ready_conditions()
+    if not conditions:
+        raise OpsError("the API server does not list the nodes, so none can be drained. Nothing was changed")
+    lost = sorted(
+        name for name, condition in conditions.items() if name != resize.node and condition["status"] != "True"
+    )
+    if lost:
+        raise OpsError(
+            f"{', '.join(lost)} is not Ready. Without {resize.node}, etcd could lose its quorum. Nothing was changed. "
+            "Repair that node first"
+        )
+
+
+def _drain(kubectl: _Kubectl, resize: Resize) -> None:
+    flags = ("--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={DRAIN_TIMEOUT}")
+    if not kubectl.run("drain", resize.node, *flags):
+        kubectl.run("uncordon", resize.node)
+        raise OpsError(
+            f"node {resize.node} could not be drained, as shown above. Nothing was changed, and the node takes pods "
+            "again"
+        )
+
+
+def _return_to_service(client: hcloud.Client, kubectl: _Kubectl, resize: Resize) -> None:
+    before = kubectl.ready_conditions().get(resize.node, {})
+    print(f"Powering on server {resize.node}, unless it runs", flush=True)
+    _power_on(client, resize)
+    print(
+        f"Waiting until node {resize.node} is Ready. After an interruption: kubectl uncordon {resize.node}", flush=True
+    )
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        now = kubectl.ready_conditions().get(resize.node, {})
+        # The report is from before the power was cut until the kubelet has started again.
+        reported = now.get("lastHeartbeatTime") != before.get("lastHeartbeatTime")
+        if reported and now.get("status") == "True" and kubectl.run("uncordon", resize.node):
+            return
+        time.sleep(POLL_SECONDS)
+    raise OpsError(
+        f"server {resize.node} was powered on, but its node is not Ready after {READY_SECONDS / 60:.0f} minutes: "
+        f"docs/nodes.md explains how to inspect it. When it is Ready: kubectl uncordon {resize.node}"
+    )
+
+
+def _power_on(client: hcloud.Client, resize: Resize) -> None:
+    """Retried, because Hetzner refuses it while the type is still being changed, after an interruption."""
+    deadline = time.monotonic() + POWER_ON_SECONDS
+    reason = ""
+    while time.monotonic() < deadline:
+        try:
+            server = client.servers.get_by_id(resize.id)
+            if server.status == server.STATUS_RUNNING:
+                return
+            reason = f"its status is {server.status}"
+            if server.status == server.STATUS_OFF:
+                server.power_on().wait_until_finished()
+                continue
+        except (hcloud.HCloudException, requests.RequestException) as error:
+            reason = str(error)
+        time.sleep(POLL_SECONDS)
+    raise OpsError(
+        f"server {resize.node} does not run ({reason}). Power it on in Hetzner's console, or with "
+        f"hcloud server poweron {resize.node}. When the node is Ready: kubectl uncordon {resize.node}"
+    )

@@ -1,0 +1,177 @@
+"""A resize drains the node first, powers the server on again whatever Hetzner answers, and changes nothing else."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ops.__main__ import cli
+from ops.resize import server as resize
+from rehearsal.clouds.account import Account, write_account
+from tests.recipes import EXAMPLE
+from tests.unit.capture import example_settings
+from tests.unit.clouds.api import HETZNER_TOKEN, TOKENS, Api, served
+from tests.unit.clouds.hetzner.requests import create_server
+from tests.unit.plans import state, urn
+from tests.unit.stubs import write_stub
+
+SERVER = "hcloud:index/server:Server"
+NODE, OTHER = "server-1", "server-2"
+PULUMI = """case "$1" in
+preview) cat "$ANSWERS/plan" ;;
+config) cat "$ANSWERS/config" ;;
+up)
+    echo "pulumi $*" >> "$ANSWERS/calls"
+    case "$*" in *--target*) ;; *) exit 0 ;; esac
+    # The requests of the provider.
+    act() {
+        curl --silent --fail --request POST --header "Authorization: Bearer $TOKEN" --json "$2" "$SERVER/actions/$1" &&
+            curl --silent --header "Authorization: Bearer $TOKEN" "$SERVER/actions"
+    }
+    act poweroff '{}' >> "$ANSWERS/answers" || exit 1
+    act change_type '{"server_type": "cx43", "upgrade_disk": false}' >> "$ANSWERS/answers" || exit 1 ;;
+esac"""
+KUBECTL = """shift 2
+case "$1" in
+get)
+    # The kubelet reports at every request.
+    echo x >> "$ANSWERS/reports"
+    sed "s/REPORT/$(wc -l < "$ANSWERS/reports")/" "$ANSWERS/nodes" ;;
+*)
+    echo "kubectl $*" >> "$ANSWERS/calls"
+    test "$1" != drain || test ! -e "$ANSWERS/undrainable" ;;
+esac"""
+DRAIN = f"kubectl drain {NODE} --ignore-daemonsets --delete-emptydir-data --timeout=10m"
+UNCORDON = f"kubectl uncordon {NODE}"
+RESIZE = f"pulumi up --stack prod --yes --skip-preview --target {urn(SERVER, 'hetzner1')}"
+UP = "pulumi up --stack prod --yes --skip-preview"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A simulated Hetzner with one server, a cluster with two nodes, and stubs of `pulumi` and `kubectl`."""
+
+    api: Api
+    answers: Path
+    path: str
+
+    @property
+    def server(self) -> Mapping[str, Any]:
+        server: Mapping[str, Any] = self.api("GET", self.path).json["server"]
+        return server
+
+    @property
+    def calls(self) -> list[str]:
+        file = self.answers / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def write_nodes(self, *, other_ready: bool = True) -> None:
+        nodes = [
+            {
+                "metadata": {"name": name},
+                "status": {"conditions": [{"type": "Ready", "status": str(ready), "lastHeartbeatTime": "REPORT"}]},
+            }
+            for name, ready in ((NODE, True), (OTHER, other_ready))
+        ]
+        (self.answers / "nodes").write_text(json.dumps({"items": nodes}))
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    clouds, answers = tmp_path / "clouds", tmp_path / "answers"
+    clouds.mkdir()
+    write_account(clouds, Account(tokens=TOKENS))
+    write_stub(answers, "pulumi", PULUMI)
+    write_stub(answers, "kubectl", KUBECTL)
+    api = Api("hetzner", clouds)
+    id_ = create_server(api, NODE, location="nbg1")["id"]
+    site = Site(api=api, answers=answers, path=f"/servers/{id_}")
+    site.write_nodes()
+    settings = {"hetznerToken": HETZNER_TOKEN, "kubeconfig": "a kubeconfig"}
+    config = {f"honeydue:{key}": {"value": value} for key, value in settings.items()}
+    cluster = example_settings()["honeydue:cluster"]
+    (answers / "config").write_text(json.dumps(config | {"honeydue:cluster": {"objectValue": cluster}}))
+    step = {
+        "op": "update",
+        "urn": urn(SERVER, "hetzner1"),
+        "oldState": state(SERVER, "hetzner1", id=str(id_), inputs={"name": NODE, "serverType": "cx33"}),
+        "newState": state(SERVER, "hetzner1", id=str(id_), inputs={"name": NODE, "serverType": "cx43"}),
+        "detailedDiff": {"serverType": {"kind": "update"}},
+    }
+    (answers / "plan").write_text(json.dumps({"steps": [step]}))
+    monkeypatch.setattr(resize, "POLL_SECONDS", 0.02)
+    monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ANSWERS", str(answers))
+    monkeypatch.setenv("TOKEN", HETZNER_TOKEN)
+    with served(clouds) as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SERVER", f"{variables['HCLOUD_ENDPOINT']}/servers/{id_}")
+        yield site
+
+
+def up() -> Result:
+    return CliRunner().invoke(cli, ["up", "--stack", "prod", "--yes"])
+
+
+def test_a_resized_server_is_drained_first_and_the_other_changes_follow(site: Site) -> None:
+    result = up()
+    assert result.exit_code == 0, result.output
+    assert site.calls == [DRAIN, RESIZE, UNCORDON, UP]
+    assert (site.server["server_type"]["name"], site.server["status"]) == ("cx43", "running")
+    assert "Server::hetzner1 is resized from cx33 to cx43" in result.output
+
+
+def test_a_refused_resize_leaves_the_server_on_and_applies_nothing_else(site: Site, tmp_path: Path) -> None:
+    write_account(tmp_path / "clouds", Account(tokens=TOKENS, sold_out={"nbg1": ["cx43"]}))
+    result = up()
+    assert result.exit_code == 1
+    assert site.calls == [DRAIN, RESIZE, UNCORDON]
+    assert (site.server["server_type"]["name"], site.server["status"]) == ("cx33", "running")
+    assert "Nothing else was applied" in result.output
+
+
+def test_a_node_that_cannot_be_drained_takes_pods_again_and_is_not_resized(site: Site) -> None:
+    (site.answers / "undrainable").touch()
+    result = up()
+    assert result.exit_code == 1
+    assert site.calls == [DRAIN, UNCORDON]
+    assert "could not be drained" in result.output
+    assert site.server["status"] == "running"
+
+
+def test_no_server_is_resized_while_another_node_is_lost(site: Site) -> None:
+    site.write_nodes(other_ready=False)
+    result = up()
+    assert result.exit_code == 1
+    assert f"{OTHER} is not Ready" in result.output
+    assert site.calls == []
+
+
+def test_a_server_that_does_not_return_is_reported_with_the_commands(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resize, "READY_SECONDS", 0.1)
+    # The kubelet does not report again.
+    (site.answers / "nodes").write_text((site.answers / "nodes").read_text().replace("REPORT", "before"))
+    result = up()
+    assert result.exit_code == 1
+    assert site.calls == [DRAIN, RESIZE]
+    assert site.server["status"] == "running"
+    assert f"When it is Ready: kubectl uncordon {NODE}" in result.output
+
+
+def test_a_release_resizes_no_server(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "Pulumi.prod.yaml"
+    settings.write_text((EXAMPLE / "Pulumi.prod.yaml").read_text())
+    monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(settings))
+    result = CliRunner().invoke(cli, ["release", "--stack", "prod", "--api", "0a1b2c3d4e", "--yes"])
+    assert result.exit_code == 1
+    assert "Run make up STACK=prod first, then release" in result.output
+    assert settings.read_text() == (EXAMPLE / "Pulumi.prod.yaml").read_text()
+    assert site.calls == []
