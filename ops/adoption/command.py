@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ops import kubernetes, stackfile
 from ops.adoption import report
-from ops.adoption.discovery import Discovery, DiscoveryResult, LookupSettings, import_files
+from ops.adoption.discovery import PRIMARY_IP, Discovery, DiscoveryResult, LookupSettings, import_files
 from ops.adoption.field_managers import ownership_transfers
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
@@ -79,6 +79,8 @@ def _adopt(stack: str, *, ask: bool) -> None:
     if settings_changed:
         # Before the import, so that no later plan has another selector or volume than the imported objects.
         stackfile.set_value(settings_file, ADOPTED, report.setting_value(result.adopted))
+    if any(f"{PRIMARY_IP}::" in urn for urn in result.ids):
+        console.print(report.PRIMARY_IP_WARNING)
     for import_file in files:
         import_resources(stack, import_file)
     _transfer_ownership(stack, settings)

@@ -17,6 +17,12 @@ from ops.plan import short_name
 
 STYLES = {Status.AMBIGUOUS: "red", Status.FOUND: "green", Status.MISSING: "yellow", Status.SKIPPED: "dim"}
 
+PRIMARY_IP_WARNING = (
+    'For each primary IP, Pulumi now warns that "one or more imported inputs failed to validate". Ignore this warning. '
+    "Hetzner returns both the location and the server of an address, the provider accepts only one of them in a "
+    "program, and this program declares the location. The address and its server stay unchanged."
+)
+
 
 def findings_table(result: DiscoveryResult) -> RenderableType:
     """One row for each resource, ambiguous ones first; the number of each status; then the undeclared objects."""

@@ -83,8 +83,6 @@ class Kind:
     """The plugin's own checks of a value: returns a reason to refuse it, or None."""
     check: Callable[[Props], Iterator[str]] = _no_failures
     """The plugin's checks of all inputs together: yields reasons to refuse."""
-    import_inputs: Callable[[Props], Props] = dict
-    """Selects the inputs of an import from the live ones: a program sets only one of two equivalent inputs."""
     delete_before_replace: bool = False
     """The old and the new resource cannot exist at the same time."""
     auto_named: bool = False

@@ -169,4 +169,4 @@ def _inputs(kind: Kind, resource: ResourceType, live: Props, prior: Props, *, im
             value = None if unset or (importing and name in kind.write_only) else actual
         if value is not None:
             inputs[name] = value
-    return kind.import_inputs(inputs) if importing else inputs
+    return inputs

@@ -55,6 +55,10 @@ class Adoption:
 
 @pytest.fixture(scope="module")
 def adopted(brownfield_world: World) -> Adoption:
+    server = console.hetzner(brownfield_world.layout.clouds).servers.get_by_name("ubuntu-8gb-nbg1-1")
+    assert server is not None
+    server.enable_backup().wait_until_finished()
+    server.update(labels={"team": "web"})
     objects, clouds = all_objects(brownfield_world), cloud_resources(brownfield_world)
     with RolloutWatch(brownfield_world) as watch:
         output = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
@@ -78,6 +82,14 @@ def test_the_table_contains_every_resource_and_the_state_every_existing_one(adop
     assert "the old certificate stays valid until it is revoked" in adopted.output
     assert "PodDisruptionBudget api-pdb" in adopted.output
     assert len(state_ids(adopted.world)) == 51
+
+
+def test_the_warning_of_the_engine_about_primary_ips_is_explained_before_the_import(adopted: Adoption) -> None:
+    explanation, first_warning = (
+        adopted.output.index(text)
+        for text in ("Ignore this warning.", "One or more imported inputs failed to validate")
+    )
+    assert explanation < first_warning
 
 
 def test_immutable_fields_are_recorded_in_the_settings(adopted: Adoption) -> None:
@@ -160,6 +172,8 @@ def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(adopte
     assert addresses(resources) == addresses(adopted.clouds)
     assert resources["servers"].keys() == adopted.clouds["servers"].keys()
     assert resources["dns_records"] == adopted.clouds["dns_records"]
+    assert resources["images"] == adopted.clouds["images"]
+    assert [server["labels"] for server in resources["servers"].values()].count({"team": "web"}) == 1
     world.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     world.pulumi("preview", "--refresh", "--expect-no-changes")
     assert "Nothing to adopt" in world.adopt().stdout

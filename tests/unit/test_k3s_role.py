@@ -3,6 +3,7 @@
 import shlex
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -170,7 +171,7 @@ def test_an_init_node_that_has_reached_the_cluster_does_not_bootstrap(
 def test_the_script_waits_for_the_interface_with_the_address_of_the_node(
     create_node: CreateNode, k3s_cluster: K3s, k3s_peers: Sequence[Peer]
 ) -> None:
-    """Hetzner attaches a private network while the server boots."""
+    """The provider attaches a private network after the server has started."""
     node = create_node()
     node.stand_in("ip", f"cat {node.tools}/interfaces")
     (node.tools / "interfaces").write_text("[{}]")
@@ -187,3 +188,17 @@ def test_the_script_waits_for_the_interface_with_the_address_of_the_node(
         node.write(OWN_DATA["server"], "")
         assert node.run("k3s-role") == 0
         assert node.settings["flannel-iface"] == "enp7s0"
+
+
+def test_a_node_without_its_private_address_reports_it_on_the_console_and_is_started_again(
+    create_node: CreateNode,
+) -> None:
+    created = create_node()
+    node = replace(created, environment={**created.environment, "ADDRESS_ATTEMPTS": "3"})
+    node.stand_in("ip", f"echo x >> {node.tools}/asked; echo '[{{}}]'")
+    node.write("dev/console", "")
+    assert node.run("k3s-role") == 1
+    assert (node.tools / "asked").read_text().count("x") == 3
+    assert "no interface has the address 127.0.6.1" in (node.root / "dev/console").read_text()
+    assert node.stderr.count("waits for an interface") == 1
+    assert node.settings == {}

@@ -25,6 +25,13 @@ log() {
     last_message=$1
 }
 
+# Ends with a message in the journal and on the console, which Hetzner shows in the browser. systemd tries again.
+fail() {
+    log "$1"
+    [ ! -w "$root/dev/console" ] || echo "k3s-role: $1" >>"$root/dev/console"
+    exit 1
+}
+
 pause() { sleep "${POLL_SECONDS:-5}"; }
 
 # Evaluates a jq expression with the parts of the token. jq reads the file itself, because `ps` shows arguments. What jq
@@ -44,11 +51,17 @@ write() {
 }
 
 # Looks up the interface by its address at each start. Its name depends on the server type and on the order in which
-# interfaces are attached, and flannel on the wrong interface disconnects the pods of the node.
+# interfaces are attached, and flannel on the wrong interface disconnects the pods of the node. A private network is
+# attached after the first boot has started.
 write_interface() {
+    attempts=${ADDRESS_ATTEMPTS:-60}
     until interface=$(ip -json -4 address show to "$NODE_ADDRESS" |
         jq --exit-status --raw-output 'first(.[] | .ifname // empty)'); do
         log "waits for an interface with the address $NODE_ADDRESS"
+        attempts=$((attempts - 1))
+        if [ "$attempts" -le 0 ]; then
+            fail "no interface has the address $NODE_ADDRESS: attach this server to the private network at Hetzner"
+        fi
         pause
     done
     write "$config/60-interface.yaml" "flannel-iface: $interface"

@@ -97,11 +97,6 @@ def _one_place(props: Props) -> Iterator[str]:
         yield f"{problem}: Exactly one of these attributes must be configured: [{','.join(_PLACES)}]"
 
 
-def _imported(inputs: Props) -> Props:
-    # A location and an assignee exclude each other.
-    return {name: value for name, value in inputs.items() if name not in ("assigneeId", "assigneeType", "datacenter")}
-
-
 KIND: Final = framework(
     Kind(
         type="hcloud:index/primaryIp:PrimaryIp",
@@ -116,6 +111,5 @@ KIND: Final = framework(
         computed=frozenset({"location", "datacenter", "assigneeId", "assigneeType"}),
         validators={"type": _invalid_type, "labels": invalid_labels},
         check=_one_place,
-        import_inputs=_imported,
     )
 )

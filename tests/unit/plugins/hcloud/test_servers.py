@@ -176,7 +176,10 @@ def test_an_import_lacks_the_inputs_that_the_plugin_does_not_read(hcloud: Engine
     assert list(hcloud.diff(SERVER, imported.inputs, {**inputs, "publicNets": nets}).diffs) == ["publicNets"]
     imported_address = hcloud.import_(PRIMARY_IP, str(address))
     assert imported_address is not None
-    assert not hcloud.reasons(PRIMARY_IP, imported_address.inputs)
+    # The real plugin also imports both. The engine warns about it, and imports the address.
+    assert (imported_address.inputs["location"], imported_address.inputs["assigneeId"]) == ("nbg1", server["id"])
+    (reason,) = hcloud.reasons(PRIMARY_IP, imported_address.inputs)
+    assert reason.startswith("Invalid Attribute Combination")
 
 
 def test_an_import_of_an_unknown_id_returns_nothing(hcloud: Engine) -> None:
