@@ -109,8 +109,14 @@ def _check_other_nodes(kubectl: _Kubectl, resize: Resize) -> None:
 
 def _drain(kubectl: _Kubectl, resize: Resize) -> None:
     flags = ("--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={DRAIN_TIMEOUT}")
-    if not kubectl.run("drain", resize.node, *flags):
-        kubectl.run("uncordon", resize.node)
+    drained = False
+    try:
+        drained = kubectl.run("drain", resize.node, *flags)
+    finally:
+        # Also after Ctrl-C.
+        if not drained:
+            kubectl.run("uncordon", resize.node)
+    if not drained:
         raise OpsError(
             f"node {resize.node} could not be drained, as shown above. Nothing was changed, and the node takes pods "
             "again"
