@@ -175,7 +175,7 @@ def test_existing_resources_are_imported_and_updated(hcloud: Engine, tmp_path: P
         updated = sent(tmp_path, lambda: hcloud.update(resource, {**resource.inputs, **changes}))
         return [*imported, *updated]
 
-    key = import_and_update(SSH_KEY, 1001, {"name": "rehearsal", "labels": LABELS})
+    key = import_and_update(SSH_KEY, 1001, {"name": "rehearsal"})
     expected = recorded_for("adoption", "<id:ssh_key:rehearsal@workstation>")
     assert matches(_renamed(key, "ssh_key:rehearsal", "ssh_key:rehearsal@workstation"), expected)
 
@@ -184,7 +184,7 @@ def test_existing_resources_are_imported_and_updated(hcloud: Engine, tmp_path: P
     expected = recorded_for("adoption", "<id:primary_ip:primary_ip-178.104.247.152>")
     assert matches(_renamed(actual, "primary_ip:hetzner1-ipv4", "primary_ip:primary_ip-178.104.247.152"), expected)
 
-    changes = {"labels": LABELS, "firewallIds": [int(firewall.id)], "keepDisk": True, **PROTECTION}
+    changes = {"firewallIds": [int(firewall.id)], "keepDisk": True, **PROTECTION}
     actual = import_and_update(SERVER, server["server"]["id"], changes)
     placeholder = "<id:server:ubuntu-8gb-nbg1-2>"
     expected = [
