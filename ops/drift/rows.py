@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from ops.drift.refreshed import comparable, firewall_rule_text, is_internal, refreshed
 from ops.engine.sentinels import UNKNOWN
 from ops.json_paths import top_level_key
-from ops.plain_text import MASK, masked
+from ops.plain_text import MASK
 from ops.plan import Plan, State, Step
 
 JOB = "kubernetes:batch/v1:Job"
 IDENTIFYING_KEYS = ("name", "description", "host", "key")
 """Keys that identify an element of a list, for example of containers, firewall rules or the hosts of an Ingress."""
-UNORDERED = ("hcloud:", "cloudflare:index/dnsRecord:")
-"""Prefixes of the types whose lists are sets. A refresh returns the elements in the order of their hashes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +79,11 @@ def _last_steps(plan: Plan) -> Sequence[Step]:
 
 
 def _property_rows(step: Step, actual: State, declared: State) -> Iterator[DriftRow]:
-    changed = [_without_indices(path) for path in step.changed]
-    declared_inputs, actual_inputs = (_comparable(state) for state in (declared, actual))
+    changed = [_without_indices(path) for path in step.changed if not is_internal(path)]
+    if step.changed and not changed:
+        return
+    names = {*declared.inputs, *actual.inputs, *map(top_level_key, changed)}
+    declared_inputs, actual_inputs = comparable(declared), comparable(refreshed(actual, names))
     rows = [
         row
         for row in differences(step.short, "", declared_inputs, actual_inputs)
@@ -102,22 +104,6 @@ def _property_rows(step: Step, actual: State, declared: State) -> Iterator[Drift
         yield DriftRow(resource=step.short, declared="ready", actual="not ready")
 
 
-def _comparable(state: State) -> dict[str, JsonValue]:
-    """The masked inputs of a state, with sets in a fixed order."""
-    inputs = dict(masked(state))
-    return {key: _sorted(value) for key, value in inputs.items()} if state.type.startswith(UNORDERED) else inputs
-
-
-def _sorted(value: JsonValue) -> JsonValue:
-    match value:
-        case dict():
-            return {key: _sorted(item) for key, item in value.items()}
-        case list():
-            return sorted(map(_sorted, value), key=json.dumps)
-        case _:
-            return value
-
-
 def differences(resource: str, path: str, declared: JsonValue, actual: JsonValue) -> Iterator[DriftRow]:
     """Compare two values recursively, as deep as both have the same structure."""
     if declared == actual:
@@ -125,8 +111,8 @@ def differences(resource: str, path: str, declared: JsonValue, actual: JsonValue
     if isinstance(declared, dict) and isinstance(actual, dict):
         for key in sorted({*declared, *actual}):
             yield from differences(resource, _joined(path, key), declared.get(key), actual.get(key))
-    elif isinstance(declared, list) and isinstance(actual, list):
-        yield from _list_differences(resource, path, declared, actual)
+    elif isinstance(declared, list | None) and isinstance(actual, list | None):
+        yield from _list_differences(resource, path, declared or [], actual or [])
     elif isinstance(declared, str) and isinstance(actual, str) and "\n" in declared + actual:
         yield from _list_differences(resource, path, list(declared.splitlines()), list(actual.splitlines()))
     else:
@@ -137,18 +123,41 @@ def _list_differences(
     resource: str, path: str, declared: list[JsonValue], actual: list[JsonValue]
 ) -> Iterator[DriftRow]:
     """Compare elements by name, so that an insertion shifts no other; report those that only one list contains."""
-    key = next((key for key in IDENTIFYING_KEYS if _by_key(declared, key)), "")
+    key = next((key for key in IDENTIFYING_KEYS if _by_key(declared or actual, key)), "")
     declared_by_key, actual_by_key = _by_key(declared, key), _by_key(actual, key)
     common = [name for name in declared_by_key if name in actual_by_key]
     for name in common:
-        yield from differences(resource, f"{path}[{name}]", declared_by_key[name], actual_by_key[name])
+        element_path = f"{path}[{_printable(name)}]"
+        yield from differences(resource, element_path, declared_by_key[name], actual_by_key[name])
     missing = _subtract(declared, [*actual, *(declared_by_key[name] for name in common)])
     added = _subtract(actual, [*declared, *(actual_by_key[name] for name in common)])
-    if missing or added:
+    if any(isinstance(element, dict) for element in [*missing, *added]):
+        yield from (_element_row(resource, path, key, declared=element) for element in missing)
+        yield from (_element_row(resource, path, key, actual=element) for element in added)
+    elif missing or added:
         yield DriftRow(resource=resource, property=path, declared=missing or None, actual=added or None)
     elif sorted(map(json.dumps, declared)) == sorted(map(json.dumps, actual)) and not declared_by_key:
         # Only the order differs.
         yield DriftRow(resource=resource, property=path, declared=declared, actual=actual)
+
+
+def _element_row(
+    resource: str, path: str, key: str, *, declared: JsonValue = None, actual: JsonValue = None
+) -> DriftRow:
+    """The row of an element that only one of the lists contains."""
+    element = declared or actual
+    name = element.get(key) if isinstance(element, dict) else None
+    return DriftRow(
+        resource=resource,
+        property=f"{path}[{_printable(str(name))}]" if name else path,
+        declared=firewall_rule_text(declared) or declared,
+        actual=firewall_rule_text(actual) or actual,
+    )
+
+
+def _printable(name: str) -> str:
+    """The name of an element, as part of a path. Anybody can enter brackets into the description of a rule."""
+    return re.sub(r'[\[\]"]', "'", name)
 
 
 def _by_key(elements: Sequence[JsonValue], key: str) -> Mapping[str, JsonValue]:

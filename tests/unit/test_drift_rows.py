@@ -38,13 +38,14 @@ def test_a_recorded_plan_results_in_these_rows() -> None:
     """The plan was recorded in a rehearsal with these manual changes (tests/rehearsal/test_drift.py)."""
     recorded = Plan.read(RECORDED.read_text())
     drift = rows(recorded, *(step.urn for step in recorded.steps))
-    rules_drift = drift.pop(("Firewall::honeydue", "rules"))
-    assert [[rule["port"] for rule in rules] for rules in rules_drift] == [["2379-2380"], ["5432"]]
+    nodes = "178.104.247.152/32, 178.104.249.189/32, 178.105.32.198/32"
     images = drift.pop(("Deployment::worker", "spec.template.spec.containers[worker].image"))
     assert [image.rpartition(":")[2] for image in images] == ["12b2f9d43b", "by-hand"]
     assert drift.pop(("ConfigMap::honeydue-config", "data.DB_HOST"))[1] == "somewhere-else.example"
     assert drift == {
         ("DnsRecord::api-hetzner2", "proxied"): (True, False),
+        ("Firewall::honeydue", "rules[etcd between nodes]"): (f"in tcp 2379-2380 from {nodes}", None),
+        ("Firewall::honeydue", "rules"): (None, "in tcp 5432 from 0.0.0.0/0"),
         ("Firewall::honeydue", "rules[HTTPS from Cloudflare alone].sourceIps"): (["198.51.100.0/24"], None),
         ("Server::hetzner1", "firewallIds"): (None, [1013]),
         ("HelmChartConfig::traefik", "spec.valuesContent"): (["      - 198.51.100.0/24"], None),
@@ -118,14 +119,21 @@ def test_list_elements_are_compared_by_name() -> None:
     )
     assert drift == {
         ("Deployment::example", "containers[api].image"): ("1", "2"),
-        ("Deployment::example", "containers"): (None, [{"name": "spy", "image": "1"}]),
+        ("Deployment::example", "containers[spy]"): (None, {"name": "spy", "image": "1"}),
     }
 
 
 def test_an_added_and_a_removed_rule_are_shown_completely() -> None:
     web, etcd, spy = ({"description": "web", "port": "443"}, {"description": "etcd", "port": "2379"}, {"port": "22"})
+    added_and_removed = {
+        ("Firewall::example", "rules[etcd]"): (etcd, None),
+        ("Firewall::example", "rules"): (None, spy),
+    }
     drift = changed(FIREWALL, "rules[1].port", declared={"rules": [web, etcd]}, actual={"rules": [web, spy]})
-    assert drift == {("Firewall::example", "rules"): ([etcd], [spy])}
+    assert drift == added_and_removed
+    assert changed(FIREWALL, "rules", declared={"rules": [etcd]}, actual={}) == {
+        ("Firewall::example", "rules[etcd]"): (etcd, None)
+    }
 
 
 def test_only_the_difference_of_a_list_of_values_is_shown() -> None:
@@ -146,12 +154,15 @@ def test_another_order_is_drift_if_the_provider_reports_it() -> None:
 
 
 def test_another_order_of_a_set_is_no_drift() -> None:
-    ssh, etcd, spy = ({"description": "ssh", "sourceIps": ["a", "b"]}, {"port": "2379"}, {"port": "5432"})
+    ssh, etcd, spy = ({"description": "ssh", "sourceIps": ["a", "b"]}, {"description": "etcd"}, {"port": "5432"})
     reordered = {**ssh, "sourceIps": ["b", "a"]}
     drift = changed(
         FIREWALL, "rules[0]", "rules[1]", declared={"rules": [ssh, etcd]}, actual={"rules": [spy, reordered]}
     )
-    assert drift == {("Firewall::example", "rules"): ([etcd], [spy])}
+    assert drift == {
+        ("Firewall::example", "rules[etcd]"): (etcd, None),
+        ("Firewall::example", "rules"): (None, spy),
+    }
 
 
 def test_a_value_that_depends_on_another_drift_is_no_drift() -> None:
