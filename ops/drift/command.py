@@ -13,6 +13,7 @@ from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.masking import Masking
 from ops.drift.report import DriftReport, markdown, table, unchecked_markdown
 from ops.drift.rows import drift_rows, expected_changes
+from ops.drift.servers import power_on_instructions, stopped_servers
 from ops.drift.undeclared import undeclared_objects, undeclared_records
 from ops.engine.preview import make_complete_plan
 from ops.engine.stack import Settings, read_checkpoint, read_settings
@@ -91,8 +92,10 @@ def _check(stack: str, settings: Settings, *, excluded: Sequence[str]) -> DriftR
         raise OpsError(
             f"an update changed stack {stack} during the check. Run the check again when the update completed"
         )
+    stopped = list(stopped_servers(plan))
     return DriftReport(
-        rows=[*drift_rows(plan, urns), *records, *objects.rows],
+        rows=[*drift_rows(plan, urns), *stopped, *records, *objects.rows],
+        instructions=power_on_instructions(plan, stopped),
         expected_changes=expected_changes(plan, urns),
         unlisted_kinds=objects.unlisted_kinds,
     )

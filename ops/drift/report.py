@@ -22,11 +22,13 @@ class DriftReport:
     """The result of a drift check.
 
     Attributes:
+        instructions: how to revert drift that an `up` does not revert, as sentences.
         expected_changes: changes that are no drift, as sentences.
         unlisted_kinds: kinds of objects that the account may not list.
     """
 
     rows: Sequence[DriftRow]
+    instructions: Sequence[str] = ()
     expected_changes: Sequence[str] = ()
     unlisted_kinds: Sequence[str] = ()
 
@@ -99,6 +101,7 @@ def _headline(report: DriftReport) -> str:
 
 
 def _notes(report: DriftReport) -> Iterator[str]:
+    yield from (f"{instruction}." for instruction in report.instructions)
     yield from (f"Not drift: {change}." for change in report.expected_changes)
     if report.unlisted_kinds:
         yield (

@@ -44,7 +44,7 @@ def drift_rows(plan: Plan, state_urns: Collection[str]) -> Iterator[DriftRow]:
 
     A resource has several steps in such a plan: first the refresh, last the change that the program would make.
     """
-    for step in _last_steps(plan):
+    for step in last_steps(plan):
         if not step.changes_resource or _is_expected(step, state_urns):
             continue
         if step.old and step.new:
@@ -60,7 +60,7 @@ def drift_rows(plan: Plan, state_urns: Collection[str]) -> Iterator[DriftRow]:
 def expected_changes(plan: Plan, state_urns: Collection[str]) -> Sequence[str]:
     """Changes that are no drift, as sentences."""
     return [
-        f"{step.short} was deleted after it completed" for step in _last_steps(plan) if _is_expected(step, state_urns)
+        f"{step.short} was deleted after it completed" for step in last_steps(plan) if _is_expected(step, state_urns)
     ]
 
 
@@ -73,7 +73,7 @@ def _is_expected(step: Step, state_urns: Collection[str]) -> bool:
     return step.op == "create" and step.state.type == JOB and step.urn in state_urns
 
 
-def _last_steps(plan: Plan) -> Sequence[Step]:
+def last_steps(plan: Plan) -> Sequence[Step]:
     """The last step of each resource."""
     return sorted({step.urn: step for step in plan.steps}.values(), key=lambda step: step.short)
 

@@ -97,6 +97,9 @@ def make_manual_changes(world: World) -> None:
     rules = [rule for rule in firewall.rules or [] if not (rule.description or "").startswith("etcd")]
     for action in firewall.set_rules([*rules, open_to_anybody("5432")]):
         action.wait_until_finished()
+    other_server = hetzner.servers.get_by_name("ubuntu-8gb-nbg1-1")
+    assert other_server is not None
+    other_server.power_off().wait_until_finished()
     (record,) = (
         record
         for record in cloudflare.dns.records.list(zone_id=zone)
@@ -149,6 +152,7 @@ def test_every_manual_change_is_reported_and_nothing_else(drifted: DriftCheck) -
         ("Firewall::honeydue", "rules[etcd between nodes]"): (f"in tcp 2379-2380 from {nodes}", "-"),
         ("Firewall::honeydue", "rules"): ("-", "in tcp 5432 from 0.0.0.0/0"),
         ("Server::hetzner1", "firewallIds"): ("-", drifted.rows["Server::hetzner1", "firewallIds"][1]),
+        ("Server::hetzner2", "status"): ("running", "off"),
         # The program uses Cloudflare's ranges in three resources.
         ("Firewall::honeydue", "rules[HTTPS from Cloudflare alone].sourceIps"): (ANOTHER_RANGE, "-"),
         ("HelmChartConfig::traefik", "spec.valuesContent"): (f"- {ANOTHER_RANGE}", "-"),
@@ -164,6 +168,7 @@ def test_every_manual_change_is_reported_and_nothing_else(drifted: DriftCheck) -
         ("ConfigMap manual", ""): ("not in the stack", "exists"),
         ("DaemonSet manual", ""): ("not in the stack", "exists"),
     }
+    assert "hcloud server poweron ubuntu-8gb-nbg1-1" in drifted.output
 
 
 def test_no_secret_is_in_the_report(production: World, drifted: DriftCheck) -> None:
@@ -174,6 +179,9 @@ def test_no_secret_is_in_the_report(production: World, drifted: DriftCheck) -> N
 def test_an_up_with_refresh_reverts_the_manual_changes(production: World, drifted: DriftCheck, tmp_path: Path) -> None:
     assert drifted.rows
     production.kubectl("delete", "-n", NAMESPACE, "configmap/manual", "daemonset/manual")
+    server = console.hetzner(production.layout.clouds).servers.get_by_name("ubuntu-8gb-nbg1-1")
+    assert server is not None
+    server.power_on().wait_until_finished()
     cloudflare, zone = console.cloudflare_client(production.layout.clouds), console.zone_id(production.layout.clouds)
     (record,) = (r for r in cloudflare.dns.records.list(zone_id=zone) if r.name == "direct.myhoneydue.com")
     cloudflare.dns.records.delete(record.id, zone_id=zone)

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from ops.drift.masking import Masking
+from ops.drift.report import DriftReport, markdown
 from ops.drift.rows import drift_rows
-from tests.unit.plans import plan, state, step, urn
+from ops.drift.servers import power_on_instructions, stopped_servers
+from ops.plan import Plan
+from tests.unit.plans import plan, state, urn
 
 CASES = {case["case"]: case for case in json.loads((Path(__file__).parent / "recorded" / "refreshes.json").read_text())}
 ETCD = "in tcp 2379-2380 from 178.104.247.152/32, 178.104.249.189/32, 178.105.32.198/32"
@@ -23,22 +27,23 @@ BY_HAND = ("labels.by", None, "hand")
 CHANGED = ("labels.cluster", "honeydue", "other")
 
 
-def rows(case: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Property, declared and actual value of each row."""
+def refreshed_plan(case: dict[str, Any]) -> Plan:
     kind = case["type"]
-    update = {
-        "op": "update",
+    step = {
+        "op": "update" if case["names"] else "same",
         "urn": urn(kind, "example"),
         "oldState": state(kind, "example", inputs=case["inputs"], outputs=case["outputs"]),
         "newState": state(kind, "example", inputs=case["declared"]),
         "detailedDiff": {path: {"kind": change.lower()} for path, change in case["paths"].items()} or None,
         "diffReasons": case["names"],
     }
-    unchanged = step("same", kind, "example")
-    return [
-        (row.property, row.declared, row.actual)
-        for row in drift_rows(plan(update if case["names"] else unchanged), [urn(kind, "example")])
-    ]
+    return plan(step)
+
+
+def rows(case: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Property, declared and actual value of each row."""
+    drift = drift_rows(refreshed_plan(case), [urn(case["type"], "example")])
+    return [(row.property, row.declared, row.actual) for row in drift]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,23 @@ def test_each_rule_of_an_emptied_firewall_is_missing() -> None:
 
 def test_no_row_names_a_property_of_the_engine() -> None:
     assert not [row for case in CASES.values() for row in rows(case) if "__" in json.dumps(row)]
+
+
+def test_a_server_that_does_not_run_is_drift_with_the_way_to_start_it() -> None:
+    case = CASES["server: powered off"]
+    assert rows(case) == []
+    refreshed = refreshed_plan(case)
+    (row,) = stopped = list(stopped_servers(refreshed))
+    assert (row.resource, row.property, row.declared, row.actual) == ("Server::example", "status", "running", "off")
+    (instruction,) = power_on_instructions(refreshed, stopped)
+    assert "hcloud server poweron ubuntu-1" in instruction
+    report = markdown(DriftReport(rows=stopped, instructions=[instruction]), Masking({}), stack="prod")
+    assert f"- {instruction}." in report
+
+
+def test_servers_that_run_are_no_drift() -> None:
+    running = [refreshed_plan(case) for name, case in CASES.items() if name != "server: powered off"]
+    assert not [row for refreshed in running for row in stopped_servers(refreshed)]
 
 
 def test_a_description_with_brackets_hides_no_rule() -> None:
