@@ -1,11 +1,28 @@
 """The certificate that our origin presents to Cloudflare, issued by Cloudflare's Origin CA."""
 
+import re
+from datetime import UTC, datetime
+
 import pulumi
 import pulumi_tls as tls
 
 from infra.component import Component
 from infra.sdk import cloudflare
 from infra.settings.schema import EdgeSettings
+
+
+def rfc3339(expiry: str) -> str:
+    """The expiry as "2040-04-05T13:40:00Z".
+
+    Cloudflare documents RFC 3339 and returns "2040-04-05 13:40:00 +0000 UTC", the format of Go's `time.Time`
+    (https://github.com/cloudflare/python-cloudflare/issues/38). An unknown format is returned unchanged.
+    """
+    # Go appends the name of the time zone to its offset.
+    try:
+        parsed = datetime.fromisoformat(re.sub(r" ([+-]\d{4}) \w+$", r"\1", expiry))
+    except ValueError:
+        return expiry
+    return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if parsed.tzinfo else expiry
 
 
 class OriginCertificate(Component):
@@ -18,7 +35,7 @@ class OriginCertificate(Component):
     Attributes:
         certificate: PEM.
         private_key: PEM, secret.
-        expires_on: in Cloudflare's format.
+        expires_on: in RFC 3339.
     """
 
     certificate: pulumi.Output[str]
@@ -47,5 +64,5 @@ class OriginCertificate(Component):
         )
         self.certificate = certificate.certificate
         self.private_key = pulumi.Output.secret(key.private_key_pem)
-        self.expires_on = certificate.expires_on
+        self.expires_on = certificate.expires_on.apply(rfc3339)
         self.register_outputs({"expires_on": self.expires_on})

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def test_all_apps_are_available_and_the_outputs_are_set(production: World) -> No
     }
     assert outputs["urls"]["apex"] == "https://myhoneydue.com"
     assert outputs["kubeconfig"] == "[secret]"
+    assert datetime.fromisoformat(outputs["originCertificateExpiry"]).tzinfo == UTC
 
 
 def test_the_settings_of_production_can_be_applied(tmp_path: Path) -> None:

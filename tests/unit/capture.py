@@ -72,6 +72,7 @@ GENERATED_OUTPUTS = {
     "tls:index/certRequest:CertRequest": ("certRequestPem",),
     "tls:index/locallySignedCert:LocallySignedCert": ("certPem",),
     "random:index/randomPassword:RandomPassword": ("result",),
+    "cloudflare:index/originCaCertificate:OriginCaCertificate": ("expiresOn",),
 }
 """Outputs that the program reads, by type: the mocks return a text for each of them."""
 
