@@ -1,15 +1,22 @@
 """The program bootstraps a cluster in an empty account, and the cluster survives the loss of any server."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from rehearsal.clouds import console
+from rehearsal.clouds.account import read_account, write_account
+from rehearsal.clouds.faults import Fault, write_faults
+from rehearsal.layout import CHECKOUT
 from rehearsal.world.world import World
 from tests.rehearsal.bootstrapped import HOSTNAMES, bootstrapped_world, cluster_attempts, machine, wait_for_cluster
 from tests.rehearsal.clouds import delete_server
 from tests.rehearsal.cluster import items
+from tests.rehearsal.operator import ops
 
 UP = ("up", "--yes", "--skip-preview")
+LATE_ATTACHMENT = Fault(vendor="hetzner", method="POST", path=r".*/actions/attach_to_network", delay_seconds=5)
 TLS = "var/lib/rancher/k3s/server/tls"
 
 
@@ -82,12 +89,43 @@ def test_the_cluster_keeps_its_data_when_a_server_is_replaced(world: World, alia
     before, ca = cluster_id(world), cluster_ca(world, alias)
     password = (machine(world, alias).root / "etc/rancher/node/password").read_text()
     world.kubectl("create", "configmap", f"before-{alias}", "--namespace=default")
+    # The provider attaches the private network after the server was started.
+    write_faults(world.layout.clouds, LATE_ATTACHMENT)
     replace_server(world, alias)
+    write_faults(world.layout.clouds)
     wait_for_cluster(world)
+    assert "waits for an interface with the address" in (machine(world, alias).logs / "k3s.log").read_text()
     world.kubectl("get", "configmap", f"before-{alias}", "--namespace=default")
     assert cluster_id(world) == before
     assert cluster_ca(world, alias) == ca
     assert (machine(world, alias).root / "etc/rancher/node/password").read_text() != password
+
+
+def test_a_server_is_resized_or_runs_on_if_hetzner_refuses(world: World) -> None:
+    account = read_account(world.layout.clouds)
+    sold_out = {location: ["cx43"] for location in ("fsn1", "nbg1", "hel1")}
+    write_account(world.layout.clouds, replace(account, sold_out=sold_out))
+    # The kubeconfig contains the address of this server.
+    world.set_config("honeydue:nodes.hetzner1.serverType", "cx43")
+    world.set_config("honeydue:prices.servers.cx43", 11.99)
+    wait_for_cluster(world)
+    # The project of this world contains only the program.
+    command, path = ("up", "--stack", "prod", "--yes"), {"PYTHONPATH": str(CHECKOUT)}
+    refused = ops(world, *command, extra=path)
+    assert refused.returncode == 1, refused.stdout
+    assert "resource_unavailable" in refused.stdout
+    assert "Nothing else was applied" in refused.stdout
+    wait_for_cluster(world)
+    write_account(world.layout.clouds, account)
+    resized = ops(world, *command, extra=path)
+    assert resized.returncode == 0, resized.stdout
+    wait_for_cluster(world)
+    server = console.hetzner(world.layout.clouds).servers.get_by_name(HOSTNAMES["hetzner1"])
+    assert server is not None
+    assert server.server_type is not None
+    assert (server.server_type.name, server.status) == ("cx43", "running")
+    nodes = world.kubectl_json("get", "nodes")["items"]
+    assert [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")] == []
 
 
 def test_a_deleted_server_is_created_again_and_joins(world: World) -> None:
