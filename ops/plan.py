@@ -72,6 +72,7 @@ class Step(EngineModel):
     old: State | None = Field(default=None, alias="oldState")
     new: State | None = Field(default=None, alias="newState")
     detailed_diff: Mapping[str, Change] | None = None
+    diff_reasons: Sequence[str] = ()
     replace_reasons: Sequence[str] = ()
 
     @property
@@ -88,8 +89,15 @@ class Step(EngineModel):
 
     @property
     def changed(self) -> Sequence[str]:
-        """Paths of the properties that change, for example "rules[2].sourceIps[4]"."""
-        return tuple(self.detailed_diff or self.replace_reasons)
+        """Paths of the properties that change, for example "rules[2].sourceIps[4]".
+
+        Providers on Terraform's plugin framework (Cloudflare, some of Hetzner) return only top-level names, together
+        with those of outputs that they compute again. Those outputs are left out, unless nothing else changes.
+        """
+        if self.detailed_diff:
+            return tuple(self.detailed_diff)
+        inputs = {name for state in (self.old, self.new) if state for name in state.inputs}
+        return tuple(name for name in self.diff_reasons if name in inputs) or self.diff_reasons or self.replace_reasons
 
     @property
     def deletes(self) -> bool:

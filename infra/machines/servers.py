@@ -83,7 +83,8 @@ class Servers(Component):
                 name=name,
                 public_key=public_key,
                 labels=LABELS,
-                opts=self.child_options(protect=False, ignore_changes=["labels"]),
+                # Hetzner refuses a second key with the same name, and the provider would create the new one first.
+                opts=self.child_options(protect=False, ignore_changes=["labels"], delete_before_replace=True),
             )
             for name, public_key in settings.ssh_keys.items()
         ]

@@ -14,6 +14,7 @@ from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
 
 SERVER = "hcloud:index/server:Server"
+PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 MIGRATION = "Job::migrate"
@@ -24,9 +25,7 @@ UNPROTECTED = frozenset({"kubernetes:batch/v1:Job", "hcloud:index/sshKey:SshKey"
 
 CONSEQUENCES = {
     SERVER: "the server, its disk and its etcd member are lost permanently",
-    "hcloud:index/primaryIp:PrimaryIp": (
-        "Hetzner may assign the address to another customer, while DNS records still point to it"
-    ),
+    PRIMARY_IP: ("Hetzner may assign the address to another customer, while DNS records still point to it"),
     "hcloud:index/firewall:Firewall": "every port of the nodes is open to the internet",
     "cloudflare:index/dnsRecord:DnsRecord": (
         "the name no longer resolves to this node, and without its last record to none"
@@ -78,7 +77,8 @@ def no_deletion(plan: Plan) -> Iterator[Violation]:
                 reason=f"would be {'deleted' if step.op == 'delete' else 'replaced'}{cause}: "
                 + CONSEQUENCES.get(step.state.type, "production loses what it provides"),
                 fix=_deletion_fix(step, plan),
-                confirmable=True,
+                # The provider would create the new address first, and Hetzner refuses a name that is in use.
+                confirmable=step.state.type != PRIMARY_IP or step.op == "delete",
             )
 
 
@@ -201,7 +201,7 @@ def check(plan: Plan, *, allow_delete: Collection[str] = (), rules: Sequence[Rul
             + (f"; the plan deletes {', '.join(sorted(confirmable))}" if confirmable else ""),
         )
         for name in allow_delete
-        if name not in confirmable
+        if name not in {violation.resource for violation in violations}
     ]
     return [*unused, *(v for v in violations if not (v.confirmable and v.resource in allow_delete))]
 
@@ -218,6 +218,11 @@ def _deletion_fix(step: Step, plan: Plan) -> str:
     if step.state.type == SERVER:
         command = f"pulumi config set honeydue:replacing {step.state.name} --stack {plan.stack}"
         return f"revert that change. To replace this one node: {command}, then make up"
+    if step.state.type == PRIMARY_IP:
+        return (
+            "revert that change. Hetzner cannot move an address, and its name is in use. For a node in another "
+            "location, add one with a new alias, then remove this one (docs/nodes.md#move-a-node)"
+        )
     if step.state.type == CLAIM:
         return (
             "revert that change. Kubernetes cannot replace a claim that is in use: "

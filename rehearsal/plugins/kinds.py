@@ -10,10 +10,20 @@ from .client import Client
 from .values import Props, Value
 
 Dialect: TypeAlias = Literal["sdk2", "framework"]
-"""The library of the real provider: Terraform's SDKv2 (strict about keys) or plugin framework (about types)."""
+"""The library of the resource in the real provider: Terraform's SDKv2 or plugin framework.
+
+| | SDKv2 | plugin framework |
+|---|---|---|
+| checks | strict about keys | strict about types |
+| a replacement under a name that the program sets | deletes the old resource first | creates the new resource first |
+| changes | paths of properties | names of top-level properties, with computed ones |
+
+Source: pulumi-terraform-bridge 3.135, pkg/tfbridge/provider.go (nameRequiresDeleteBeforeReplace) and
+pkg/pf/tfbridge/provider_diff.go.
+"""
 
 EVERYTHING: Final = frozenset({"*"})
-"""In `replaces`: a change of any input replaces the resource."""
+"""In `replaces` and `recomputed`: every input, or every output."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,9 @@ class Kind:
     """The value of an input that the program does not set."""
     computed: frozenset[str] = frozenset()
     """Inputs that the API chooses when the program does not set them. No longer setting one is no change."""
+    recomputed: frozenset[str] = frozenset()
+    """Properties that the plugin framework reports with every change, because their next value is unknown: computed
+    attributes without `UseStateForUnknown`."""
     write_only: frozenset[str] = frozenset()
     """Inputs that the API never returns: an import does not know them, a refresh keeps the value in the state."""
     secrets: frozenset[str] = frozenset()
@@ -83,7 +96,5 @@ class Kind:
     """The plugin's own checks of a value: returns a reason to refuse it, or None."""
     check: Callable[[Props], Iterator[str]] = _no_failures
     """The plugin's checks of all inputs together: yields reasons to refuse."""
-    delete_before_replace: bool = False
-    """The old and the new resource cannot exist at the same time."""
     auto_named: bool = False
     """Has a name, which the plugin generates from the resource's logical name if the program does not set one."""

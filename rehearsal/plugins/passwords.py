@@ -74,6 +74,7 @@ _PASSWORD: Final = Kind(
     dialect="framework",
     create=_create,
     replaces=EVERYTHING,
+    recomputed=EVERYTHING,
     defaults={
         **dict.fromkeys(("lower", "upper", "numeric", "number", "special"), True),
         **dict.fromkeys(("minLower", "minUpper", "minNumeric", "minSpecial"), 0),

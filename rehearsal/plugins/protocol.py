@@ -88,11 +88,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        old = decode(request.old_inputs if request.old_inputs.fields else request.olds)
-        news = decode(request.news)
+        token, news = _type_and_name(request)[0], decode(request.news)
         with _abort_on_error(context, news):
-            differences, delete_first = self._provider.diff(_type_and_name(request)[0], old.values, news.values)
-        return _diff_response(differences, delete_first=delete_first)
+            differences, delete_first = self._provider.diff(
+                token, decode(request.olds).values, news.values, request.ignoreChanges
+            )
+        return _diff_response(differences, delete_first=delete_first, paths=self._provider.shows_paths(token))
 
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         inputs = decode(request.properties)
@@ -148,18 +149,17 @@ def _type_and_name(request: _ResourceRequest) -> tuple[str, str]:
     return request.type or types.rpartition("$")[2], request.name or name
 
 
-def _diff_response(differences: list[Difference], *, delete_first: bool) -> provider_pb2.DiffResponse:
+def _diff_response(differences: list[Difference], *, delete_first: bool, paths: bool) -> provider_pb2.DiffResponse:
+    detailed = {
+        difference.path: provider_pb2.PropertyDiff(kind=_KINDS[difference.change, difference.replaces])
+        for difference in differences
+    }
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if differences else provider_pb2.DiffResponse.DIFF_NONE,
-        replaces=sorted({difference.input for difference in differences if difference.replaces}),
-        diffs=sorted({difference.input for difference in differences}),
-        detailedDiff={
-            difference.path: provider_pb2.PropertyDiff(
-                kind=_KINDS[difference.change, difference.replaces], inputDiff=True
-            )
-            for difference in differences
-        },
-        hasDetailedDiff=True,
+        replaces=sorted({difference.name for difference in differences if difference.replaces}),
+        diffs=sorted({difference.name for difference in differences}),
+        detailedDiff=detailed if paths else {},
+        hasDetailedDiff=paths,
         deleteBeforeReplace=delete_first,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from .checks import check_failures
 from .client import Client
@@ -15,6 +16,9 @@ from .schema import Package, ResourceType
 from .values import UNKNOWN, PropertyMap, Props, Value, contains_unknown
 
 Function = Callable[[Client, Props], Props]
+
+DEFAULTS: Final = "__defaults"
+"""The key under which the bridge of SDKv2 lists the inputs that it added to those of the program."""
 
 
 class RefusedError(Exception):
@@ -63,15 +67,21 @@ class Provider:
         if kind.auto_named and "name" not in new:
             # Seven hexadecimal digits, like Pulumi's own automatic names. It stays for the resource's lifetime.
             added["name"] = old.get("name") or f"{name}-{secrets.token_hex(4)[:7]}"
+        if kind.dialect == "sdk2":
+            added[DEFAULTS] = sorted(added)
         return added, check_failures(kind, resource, new, name)
 
-    def diff(self, token: str, old: Props, new: Props) -> tuple[list[Difference], bool]:
+    def diff(self, token: str, state: Props, new: Props, ignored: Sequence[str]) -> tuple[list[Difference], bool]:
         """The changes of an update, and whether a replacement deletes the old resource first."""
         kind, resource = self._known(token)
-        changes = differences(kind, resource, old, new)
-        # Two resources with the same name cannot exist at the same time.
-        same_name = kind.auto_named and old.get("name") == new.get("name")
-        return changes, any(change.replaces for change in changes) and (kind.delete_before_replace or same_name)
+        changes = differences(kind, resource, state, new, ignored)
+        named_by_program = kind.auto_named and "name" not in new.get(DEFAULTS, ["name"])
+        delete_first = kind.dialect == "sdk2" and named_by_program
+        return changes, delete_first and any(change.replaces for change in changes)
+
+    def shows_paths(self, token: str) -> bool:
+        """Whether a diff contains paths of properties, or only the names of top-level ones."""
+        return self._known(token)[0].dialect == "sdk2"
 
     def create(self, token: str, inputs: PropertyMap, *, preview: bool) -> tuple[str, PropertyMap]:
         """Creates a resource. A preview returns the values that are known before the creation."""

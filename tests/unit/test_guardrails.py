@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.guardrails.rules import DEPLOYMENT, SERVER, UNPROTECTED, check
+from ops.guardrails.rules import DEPLOYMENT, PRIMARY_IP, SERVER, UNPROTECTED, check
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
 from tests.unit.capture import Capture, Registration
@@ -16,6 +16,7 @@ from tests.unit.registrations import masked
 
 RECORDED = Path(__file__).parent / "recorded" / "plan.json"
 IMAGE = "registry/honeydue-api:1"
+CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 
 
 def workload(name: str, *, image: str = IMAGE, depends_on: tuple[str, ...] = (), **spec: Any) -> dict[str, Any]:
@@ -73,9 +74,9 @@ def test_every_short_name_is_unique(program: Capture) -> None:
     "kind",
     [
         SERVER,
-        "hcloud:index/primaryIp:PrimaryIp",
+        PRIMARY_IP,
         "cloudflare:index/dnsRecord:DnsRecord",
-        "cloudflare:index/originCaCertificate:OriginCaCertificate",
+        CERTIFICATE,
         "kubernetes:core/v1:PersistentVolumeClaim",
         "kubernetes:core/v1:Namespace",
         "kubernetes:networking.k8s.io/v1:Ingress",
@@ -87,15 +88,25 @@ def test_a_deletion_is_refused_even_if_the_resource_is_not_protected(op: str, ki
         planned = plan(step(op, kind, "example", changed=("location",), old={"protect": protected}))
         (violation,) = check(planned)
         assert (violation.rule, violation.resource) == ("no_deletion", name)
-        assert violations(planned, allow_delete=[name]) == set()
+        refused = {("no_deletion", name)} if kind == PRIMARY_IP and op != "delete" else set()
+        assert violations(planned, allow_delete=[name]) == refused
     assert check(plan(step("update", kind, "example"))) == []
 
 
 def test_a_refused_deletion_has_the_resource_the_reason_and_the_command_to_confirm_it() -> None:
-    (violation,) = check(plan(step("replace", "hcloud:index/primaryIp:PrimaryIp", "hetzner1", changed=("location",))))
-    assert violation.resource == "PrimaryIp::hetzner1"
-    assert "replaced, because location changed" in violation.reason
-    assert violation.fix.endswith('make up STACK=prod ALLOW_DELETE="PrimaryIp::hetzner1"')
+    (violation,) = check(plan(step("replace", CERTIFICATE, "origin", changed=("hostnames",))))
+    assert violation.resource == "OriginCaCertificate::origin"
+    assert "replaced, because hostnames changed" in violation.reason
+    assert violation.fix.endswith('make up STACK=prod ALLOW_DELETE="OriginCaCertificate::origin"')
+
+
+def test_a_moved_address_is_refused_with_the_way_even_if_it_is_confirmed() -> None:
+    moved = plan(step("replace", PRIMARY_IP, "hetzner1", changed=("location",)))
+    for allow_delete in ([], ["PrimaryIp::hetzner1"]):
+        (violation,) = check(moved, allow_delete=allow_delete)
+        assert "replaced, because location changed" in violation.reason
+        assert "add one with a new alias, then remove this one" in violation.fix
+        assert "ALLOW_DELETE" not in violation.fix
 
 
 def test_a_replacement_of_an_unprotected_type_is_allowed() -> None:

@@ -84,6 +84,7 @@ _RECORD: Final = Kind(
     sets=frozenset({"tags"}),
     defaults={"proxied": False},
     computed=frozenset({"settings", "data", "tags"}),
+    recomputed=frozenset({"modifiedOn"}),
     validators={"priority": _bad_priority},
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..client import Client
-from ..kinds import Created, Kind
+from ..kinds import EVERYTHING, Created, Kind
 from ..values import Props
 from .names import properties, snake
 
@@ -33,5 +33,6 @@ KINDS: Final = (
         delete=lambda client, id_, _: client.delete(f"certificates/{id_}", missing_ok=False),
         replaces=frozenset({"csr", "hostnames", "requestType", "requestedValidity"}),
         defaults={"requestedValidity": 5475},
+        recomputed=EVERYTHING,
     ),
 )

@@ -59,6 +59,9 @@ KINDS: Final = (
         canonical={"certificate": lambda pem: str(pem).strip()},
         write_only=frozenset({"privateKey"}),
         secrets=frozenset({"privateKey"}),
+        recomputed=frozenset(
+            {"enabled", "expiresOn", "id", "issuer", "serialNumber", "signature", "status", "uploadedOn"}
+        ),
     ),
     Kind(
         type="cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings",

@@ -64,8 +64,9 @@ KINDS: Final = (
         read=_read,
         update=_update,
         delete=_delete,
-        replaces=frozenset({"accountId", "kind", "phase", "zoneId"}),
+        replaces=frozenset({"accountId", "kind", "name", "phase", "zoneId"}),
         defaults={"description": "", "rules.enabled": True},
         computed=frozenset({"rules.id", "rules.ref"}),
+        recomputed=frozenset({"lastUpdated", "version"}),
     ),
 )

@@ -40,5 +40,6 @@ KINDS: Final = (
         optional=frozenset({"zoneId"}),
         replaces=frozenset({"settingId", "zoneId"}),
         computed=frozenset({"enabled"}),
+        recomputed=frozenset({"editable", "enabled", "modifiedOn", "timeRemaining"}),
     ),
 )

@@ -123,5 +123,4 @@ SUBNET: Final = Kind(
     delete=_delete_subnet,
     replaces=frozenset({"ipRange", "networkId", "networkZone", "type", "vswitchId"}),
     validators={"type": _invalid_subnet_type},
-    delete_before_replace=True,
 )

@@ -106,9 +106,10 @@ KIND: Final = framework(
         read=reader("primary_ips", "primary_ip", _properties),
         update=_update,
         delete=_delete,
-        replaces=frozenset({"type", "location", "datacenter"}),
+        replaces=frozenset({"type", "location"}),
         defaults={"autoDelete": False, "deleteProtection": False},
         computed=frozenset({"location", "datacenter", "assigneeId", "assigneeType"}),
+        recomputed=frozenset({"datacenter", "assigneeId", "assigneeType"}),
         validators={"type": _invalid_type, "labels": invalid_labels},
         check=_one_place,
     )

@@ -158,7 +158,7 @@ KIND: Final = Kind(
     read=_read,
     update=_update,
     delete=_delete,
-    replaces=frozenset({"image", "location", "datacenter", "userData", "sshKeys"}),
+    replaces=frozenset({"image", "location", "userData", "sshKeys"}),
     sets=frozenset({"firewallIds", "publicNets", "networks", "networks.aliasIps"}),
     defaults={
         "backups": False,

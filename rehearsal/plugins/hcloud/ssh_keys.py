@@ -37,8 +37,6 @@ KIND: Final = framework(
         update=_update,
         delete=deleter("ssh_keys"),
         replaces=frozenset({"publicKey"}),
-        # The comment after a key is not part of it.
-        canonical={"publicKey": lambda value: " ".join(str(value).split()[:2])},
         validators={"labels": invalid_labels},
     )
 )

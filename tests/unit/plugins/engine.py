@@ -6,6 +6,7 @@ The plugin runs in this process, without gRPC. It sends its requests to clouds t
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
@@ -91,9 +92,16 @@ class Engine:
     def reasons(self, type_: str, inputs: Inputs) -> list[str]:
         return [failure.reason for failure in self.check(type_, inputs).failures]
 
-    def diff(self, type_: str, old: Inputs, new: Inputs) -> proto.DiffResponse:
+    def diff(self, resource: Resource, inputs: Inputs, *, ignored: Sequence[str] = ()) -> proto.DiffResponse:
+        """Compares a resource with new inputs, of which the program ignores some (`ignoreChanges`)."""
         request = proto.DiffRequest(
-            id="1", urn=_urn(type_), type=type_, olds=struct(old), old_inputs=struct(old), news=struct(new)
+            id=resource.id,
+            urn=_urn(resource.type),
+            type=resource.type,
+            olds=struct(resource.outputs),
+            old_inputs=struct(resource.inputs),
+            news=self.check(resource.type, inputs, old=resource.inputs).inputs,
+            ignoreChanges=ignored,
         )
         return self.servicer.Diff(request, self.context)
 

@@ -50,8 +50,9 @@ def test_private_and_public_key_match(tls: Engine) -> None:
 
 
 def test_another_algorithm_replaces_the_key(tls: Engine) -> None:
-    assert list(tls.diff(KEY, {"algorithm": "RSA"}, {"algorithm": "ED25519"}).replaces) == ["algorithm"]
-    assert not tls.diff(KEY, {"algorithm": "RSA"}, {"algorithm": "RSA", "rsaBits": 2048}).diffs
+    key = tls.create(KEY, {"algorithm": "RSA"})
+    assert list(tls.diff(key, {"algorithm": "ED25519"}).replaces) == ["algorithm"]
+    assert not tls.diff(key, {"algorithm": "RSA", "rsaBits": 2048}).diffs
     assert len(tls.reasons(KEY, {"algorithm": "DSA"})) == 1
     assert len(tls.reasons(KEY, {"algorithm": "ECDSA", "ecdsaCurve": "P255"})) == 1
 
@@ -123,8 +124,8 @@ def test_a_password_follows_its_inputs_and_is_secret(random: Engine) -> None:
 
 
 def test_changed_keepers_replace_the_password(random: Engine) -> None:
-    old = {"length": 8, "keepers": {"version": "1"}}
-    diff = random.diff(PASSWORD, old, {**old, "keepers": {"version": "2"}})
+    password = random.create(PASSWORD, {"length": 8, "keepers": {"version": "1"}})
+    diff = random.diff(password, {**password.inputs, "keepers": {"version": "2"}})
     assert list(diff.replaces) == ["keepers"]
-    assert list(diff.detailedDiff) == ["keepers.version"]
+    assert not diff.hasDetailedDiff
     assert "length" in random.reasons(PASSWORD, {"length": 3, "minUpper": 4})[0]

@@ -69,7 +69,7 @@ def test_an_invalid_origin_certificate_is_refused(
 def test_omitting_the_default_validity_is_no_change(cloudflare: Engine, key: ec.EllipticCurvePrivateKey) -> None:
     inputs = origin_inputs(key)
     without = {name: value for name, value in inputs.items() if name != "requestedValidity"}
-    assert not cloudflare.diff(ORIGIN, inputs, without).diffs
+    assert not cloudflare.diff(cloudflare.create(ORIGIN, inputs), without).diffs
 
 
 def client_certificate_inputs(key: ec.EllipticCurvePrivateKey, certificate: str) -> Inputs:

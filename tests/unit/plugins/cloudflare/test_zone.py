@@ -92,7 +92,7 @@ def test_a_ruleset_is_created_changed_imported_and_deleted(
     assert imported is not None
     assert imported.id == created.id
     assert {name: imported.inputs.get(name) for name in change} == change
-    assert not cloudflare.diff(type_, imported.inputs, {**inputs, **change}).replaces
+    assert not cloudflare.diff(imported, {**inputs, **change}).replaces
     cloudflare.delete(updated)
     assert cloudflare.read(updated) is None
 

@@ -101,10 +101,10 @@ def test_check_converts_scalars(hcloud: Engine, inputs: Inputs) -> None:
     assert hcloud.reasons(SERVER, inputs) == []
 
 
-def test_the_comment_of_an_ssh_key_is_no_difference(hcloud: Engine) -> None:
+def test_the_comment_of_an_ssh_key_is_part_of_it(hcloud: Engine) -> None:
     line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII8wD1qgf9HH+Y4YiLUbtxNu3lP6XXur4ZT7Am0RODwn ops@example"
     key = hcloud.create(SSH_KEY, {"name": "ops", "publicKey": line})
     assert len(key.outputs["fingerprint"].split(":")) == 16
-    assert not hcloud.diff(SSH_KEY, key.inputs, {**key.inputs, "publicKey": line.replace("ops@", "dev@")}).diffs
+    assert list(hcloud.diff(key, {**key.inputs, "publicKey": line.replace("ops@", "dev@")}).replaces) == ["publicKey"]
     with pytest.raises(ProviderError, match="not a valid public key"):
         hcloud.create(SSH_KEY, {"name": "bad", "publicKey": "not a key"})

@@ -170,10 +170,11 @@ def test_an_import_lacks_the_inputs_that_the_plugin_does_not_read(hcloud: Engine
     assert imported is not None
     assert not {"userData", "publicNets", "sshKeys", "keepDisk"} & imported.inputs.keys()
     assert not hcloud.reasons(SERVER, imported.inputs)
-    assert not hcloud.diff(SERVER, imported.inputs, inputs).diffs
-    assert list(hcloud.diff(SERVER, imported.inputs, {**inputs, "userData": USER_DATA}).replaces) == ["userData"]
+    defaults = ["ignoreRemoteFirewallIds", "keepDisk", "shutdownBeforeDeletion"]
+    assert list(hcloud.diff(imported, inputs).diffs) == defaults
+    assert list(hcloud.diff(imported, {**inputs, "userData": USER_DATA}).replaces) == ["userData"]
     nets = [{"ipv4Enabled": True, "ipv4": address, "ipv6Enabled": True}]
-    assert list(hcloud.diff(SERVER, imported.inputs, {**inputs, "publicNets": nets}).diffs) == ["publicNets"]
+    assert list(hcloud.diff(imported, {**inputs, "publicNets": nets}).diffs) == sorted([*defaults, "publicNets"])
     imported_address = hcloud.import_(PRIMARY_IP, str(address))
     assert imported_address is not None
     # The real plugin also imports both. The engine warns about it, and imports the address.
@@ -187,6 +188,9 @@ def test_an_import_of_an_unknown_id_returns_nothing(hcloud: Engine) -> None:
 
 
 def test_a_server_with_a_fixed_name_is_deleted_before_its_replacement(hcloud: Engine) -> None:
-    old = {"name": "a", "serverType": "cx33", "image": "ubuntu-22.04"}
-    assert hcloud.diff(SERVER, old, {**old, "image": "ubuntu-24.04"}).deleteBeforeReplace
-    assert not hcloud.diff(SERVER, old, {**old, "name": "b", "image": "ubuntu-24.04"}).deleteBeforeReplace
+    server = create_server(hcloud)
+    another_image = {**server.inputs, "image": "ubuntu-22.04"}
+    assert hcloud.diff(server, another_image).deleteBeforeReplace
+    assert hcloud.diff(server, {**another_image, "name": "b"}).deleteBeforeReplace
+    del another_image["name"]
+    assert not hcloud.diff(server, another_image).deleteBeforeReplace
