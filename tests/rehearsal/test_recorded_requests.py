@@ -11,6 +11,8 @@ from rehearsal.world.world import World
 from tests.rehearsal.operator import ops
 from tests.rehearsal.recordings import Change, changes, count, placeholders_of, received, recorded
 
+ROTATED_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIAKa4NnyUiXZyT7spM1u0dlLrBFVXAcY7mDzBPYhPOO ops@example"
+
 
 class Log:
     """The changes that a world's clouds received since this object was created."""
@@ -55,6 +57,13 @@ def test_a_changed_setting_of_the_zone(production: World) -> None:
     assert log.changes == changes(recorded("zone-setting-changed"))
     production.set_config("honeydue:edge.minTlsVersion", "1.2")
     up(production)
+
+
+def test_a_rotated_ssh_key_keeps_its_name_and_replaces_no_server(production: World) -> None:
+    log = Log(production)
+    production.set_config("honeydue:sshKeys.rehearsal", ROTATED_KEY)
+    up(production)
+    assert log.changes == changes(recorded("ssh-key-rotated"))
 
 
 def test_a_record_that_was_changed_manually(production: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 from infra.edge.zone import hostnames
 from infra.settings.apps import DERIVED_VARIABLES, SECRET_VARIABLES, App
 from infra.settings.secrets import REQUIRED
+from rehearsal.plugins import hcloud
 from tests.unit.capture import PLACEHOLDER, Capture, production_settings, run
 from tests.unit.registrations import SECRET_SIGNATURE, dependencies_of, plain_strings
 
@@ -59,6 +60,16 @@ def test_every_resource_is_protected_except_jobs_and_ssh_keys(program: Capture) 
     providers = [resource for resource in program.registrations if resource.type.startswith("pulumi:")]
     custom = [resource for resource in program.registrations if resource.request.custom and resource not in providers]
     assert {resource.kind for resource in custom if not resource.request.protect} == {"Job", "SshKey"}
+
+
+def test_a_name_that_hetzner_accepts_once_is_free_before_its_resource_is_replaced(program: Capture) -> None:
+    created_first = {
+        kind.type for kind in hcloud.KINDS.values() if kind.dialect == "framework" and kind.auto_named and kind.replaces
+    }
+    replaced = [resource for resource in program.registrations if resource.type in created_first]
+    assert {resource.kind for resource in replaced} == {"PrimaryIp", "SshKey"}
+    # The guard rails refuse to replace an address.
+    assert {resource.kind for resource in replaced if not resource.request.deleteBeforeReplace} == {"PrimaryIp"}
 
 
 def test_ignored_properties_are_inputs_of_their_resource(program: Capture) -> None:

@@ -230,23 +230,33 @@ def test_a_protected_server_is_not_deleted(hcloud: Engine, tmp_path: Path, monke
     assert matches(sent(tmp_path, operation), recorded_for("node-removed-confirmed", "<id:server:ubuntu-8gb-nbg1-4>"))
 
 
-def test_a_rotated_key_with_the_same_name_is_refused(
-    hcloud: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_key_with_the_same_name_is_refused(hcloud: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "STRICT", True)
     inputs = {"name": "rehearsal", "publicKey": KEYS[0], "labels": LABELS}
-    hcloud.create(SSH_KEY, inputs)
+    key = hcloud.create(SSH_KEY, inputs)
+    rotated = {**inputs, "publicKey": KEYS[1]}
+    # Therefore the program deletes the old key first: the plugin does not ask the engine to.
+    assert not hcloud.diff(key, rotated).deleteBeforeReplace
+    with pytest.raises(ProviderError) as raised:
+        hcloud.create(SSH_KEY, rotated)
+    assert str(raised.value) == (
+        "API request failed: An unexpected error was encountered during an API request.\n\n"
+        "ssh key name is already used (uniqueness_error)\n\n"
+        "Error code: uniqueness_error\nStatus code: 409\n"
+    )
+
+
+def test_a_key_is_rotated_under_its_name(hcloud: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "STRICT", True)
+    inputs = {"name": "rehearsal", "publicKey": KEYS[0], "labels": LABELS}
+    key = hcloud.create(SSH_KEY, inputs)
 
     def operation() -> None:
-        with pytest.raises(ProviderError) as raised:
-            hcloud.create(SSH_KEY, {**inputs, "publicKey": KEYS[1]})
-        assert str(raised.value) == (
-            "API request failed: An unexpected error was encountered during an API request.\n\n"
-            "ssh key name is already used (uniqueness_error)\n\n"
-            "Error code: uniqueness_error\nStatus code: 409\n"
-        )
+        hcloud.delete(key)
+        hcloud.create(SSH_KEY, {**inputs, "publicKey": KEYS[1]})
 
-    assert matches(sent(tmp_path, operation), [creation("ssh-key-rotated", "ssh_keys")])
+    changing = [request for request in recorded("ssh-key-rotated") if "/ssh_keys" in request["path"]]
+    assert matches(sent(tmp_path, operation), changing)
 
 
 @pytest.mark.parametrize("scenario", ["drift-unchanged", "preview-refresh-unchanged"])
