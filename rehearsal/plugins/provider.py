@@ -67,15 +67,15 @@ class Provider:
         if kind.auto_named and "name" not in new:
             # Seven hexadecimal digits, like Pulumi's own automatic names. It stays for the resource's lifetime.
             added["name"] = old.get("name") or f"{name}-{secrets.token_hex(4)[:7]}"
-        if kind.dialect == "sdk2":
-            added[DEFAULTS] = sorted(added)
+            if kind.dialect == "sdk2":
+                added[DEFAULTS] = ["name"]
         return added, check_failures(kind, resource, new, name)
 
     def diff(self, token: str, state: Props, new: Props, ignored: Sequence[str]) -> tuple[list[Difference], bool]:
         """The changes of an update, and whether a replacement deletes the old resource first."""
         kind, resource = self._known(token)
         changes = differences(kind, resource, state, new, ignored)
-        named_by_program = kind.auto_named and "name" not in new.get(DEFAULTS, ["name"])
+        named_by_program = kind.auto_named and "name" not in new.get(DEFAULTS, [])
         delete_first = kind.dialect == "sdk2" and named_by_program
         return changes, delete_first and any(change.replaces for change in changes)
 
