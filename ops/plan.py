@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
+from ops.engine.sentinels import UNKNOWN
 from ops.errors import OpsError
 
 DELETING_OPERATIONS = frozenset(
@@ -96,8 +97,15 @@ class Step(EngineModel):
         """
         if self.detailed_diff:
             return tuple(self.detailed_diff)
-        inputs = {name for state in (self.old, self.new) if state for name in state.inputs}
-        return tuple(name for name in self.diff_reasons if name in inputs) or self.diff_reasons or self.replace_reasons
+        inputs = tuple(name for name in self.diff_reasons if self._is_input(name))
+        return inputs or self.diff_reasons or self.replace_reasons
+
+    def _is_input(self, name: str) -> bool:
+        """Whether the program sets the property, or no longer sets it and the provider does not choose it either."""
+        if self.new and name in self.new.inputs:
+            return True
+        chosen = self.new and self.new.outputs.get(name) == UNKNOWN
+        return bool(self.old and name in self.old.inputs and not chosen)
 
     @property
     def deletes(self) -> bool:

@@ -11,7 +11,7 @@ from .checks import check_failures
 from .client import Client
 from .coercion import coerce_inputs, equivalent, with_defaults, without_computed
 from .differences import Difference, differences
-from .kinds import Kind
+from .kinds import EVERYTHING, Kind
 from .schema import Package, ResourceType
 from .values import UNKNOWN, PropertyMap, Props, Value, contains_unknown
 
@@ -125,6 +125,8 @@ class Provider:
             name: value for name, value in old.values.items() if name not in resource.arguments or name in kind.computed
         }
         updated = {**preserved, **arguments}
+        if preview and kind.recomputed != EVERYTHING:
+            updated |= dict.fromkeys(kind.recomputed - inputs.values.keys(), UNKNOWN)
         if not preview:
             updated |= kind.update(self.connect(), id_, old.values, arguments)
         return PropertyMap(_stored(kind, updated), inputs.secret | kind.secrets)

@@ -77,7 +77,7 @@ def test_an_adopted_server_keeps_its_backups(example: Capture, tmp_path: Path, a
     adopted = plugin.import_(server.type, str(id_))
     assert adopted is not None
     inputs = with_ignored_changes(adopted.inputs, server)
-    assert not plugin.diff(server.type, adopted.inputs, inputs).replaces
+    assert not plugin.diff(adopted, inputs).replaces
     # Its network is no part of this test.
     del inputs["firewallIds"]
     plugin.update(adopted, inputs)

@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 
 from ops.ci import markdown
+from ops.engine.sentinels import UNKNOWN
 from ops.guardrails.rules import check
 from ops.guardrails.summary import changed_properties
-from ops.plan import Plan, short_name
+from ops.plan import Plan, Step, short_name
 from tests.unit.capture import Capture
 from tests.unit.registrations import masked
 
 RECORDED = Path(__file__).parent / "recorded" / "operations.jsonl"
 NODE = "hetzner4"
+IMPORTED = {"assigneeId": 12, "assigneeType": "server"}
+"""Inputs of an imported primary IP that the program does not set. The provider then chooses them."""
 
 
 @cache
@@ -54,8 +57,8 @@ def _steps(recorded: Sequence[Mapping[str, Any]], program: Capture) -> Iterator[
         yield {
             "op": operation["op"],
             "urn": urn,
-            "oldState": {**state, "inputs": {}},
-            "newState": None if operation["op"] == "delete" else state,
+            "oldState": state | {"inputs": IMPORTED},
+            "newState": None if operation["op"] == "delete" else state | {"outputs": dict.fromkeys(IMPORTED, UNKNOWN)},
             "detailedDiff": {path: {"kind": kind} for path, kind in paths.items()} or None,
             "diffReasons": [name for name in operation["changed"] if ":" not in name],
         }
@@ -113,3 +116,17 @@ def test_the_guard_rails_refuse_the_recorded_deletions_only(
     assert {(violation.rule, violation.resource) for violation in violations} == {
         ("no_deletion", resource) for resource in violated
     }
+
+
+def test_the_table_shows_a_property_that_the_program_no_longer_sets() -> None:
+    record = {"urn": "urn:pulumi:prod::honeydue::cloudflare:index/dnsRecord:DnsRecord::api", "type": "DnsRecord"}
+    step = Step.model_validate(
+        {
+            "op": "update",
+            "urn": record["urn"],
+            "oldState": record | {"inputs": {"comment": "by hand"}},
+            "newState": record | {"outputs": {"modifiedOn": UNKNOWN}},
+            "diffReasons": ["comment", "modifiedOn"],
+        }
+    )
+    assert changed_properties(step) == "comment"
