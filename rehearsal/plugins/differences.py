@@ -95,20 +95,18 @@ class _Fields:
     shape: Shape
 
     def changes(self, old: Value, new: Value, path: str, kind_path: str) -> Iterator[tuple[str, Change]]:
-        if not old and isinstance(new, list | type(UNKNOWN)) and isinstance(old, list | None):
+        if old is None or old == []:
             yield path, "add"
+        elif new is None or new == []:
+            yield path, "delete"
         elif isinstance(old, dict) and isinstance(new, dict):
             for name in sorted({*old, *new}):
                 before, after = old.get(name), new.get(name)
                 if not equivalent(before, after, f"{kind_path}.{name}", self.kind):
                     yield from self.changes(before, after, f"{path}.{name}", f"{kind_path}.{name}")
-        elif isinstance(old, list) and isinstance(new, list) and new and UNKNOWN not in new:
+        elif isinstance(old, list) and isinstance(new, list) and UNKNOWN not in new:
             in_set = kind_path in self.kind.sets
             yield from (self._set_changes if in_set else self._list_changes)(old, new, path, kind_path)
-        elif old is None:
-            yield path, "add"
-        elif new is None or new == []:
-            yield path, "delete"
         else:
             yield path, "update"
 
