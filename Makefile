@@ -11,6 +11,9 @@ OPS := $(VENV)/python -m tools.run python -m ops
 # Resources that this plan may delete or replace, with the names that the refusal contains:
 # ALLOW_DELETE="Server::hetzner3 PrimaryIp::hetzner3".
 ALLOW_DELETE_OPTIONS = $(foreach resource,$(ALLOW_DELETE),--allow-delete $(resource))
+# Settings whose new value every node already has, because an operator has changed the nodes by hand:
+# NODES_HAVE="honeydue:cluster.k3sVersion".
+NODES_HAVE_OPTIONS = $(foreach setting,$(NODES_HAVE),--nodes-have $(setting))
 # REFRESH=1 refreshes the state from Hetzner, Cloudflare and the cluster first, so that `up` reverts manual changes.
 REFRESH_OPTION = $(if $(REFRESH),--refresh)
 # kwok simulates the nodes. NODES=real runs real kubelets, in a separate world named "real".
@@ -82,10 +85,10 @@ adopt: .venv/ready ## import the existing production without changing it; asks f
 	@$(OPS) adopt --stack $(STACK)
 
 preview: .venv/ready ## show what `make up` would change, checked against the guard rails; DIFF=1 shows all values
-	@$(OPS) preview --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(REFRESH_OPTION) $(if $(DIFF),--diff)
+	@$(OPS) preview --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REFRESH_OPTION) $(if $(DIFF),--diff)
 
 up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan that breaks a guard rail
-	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(REFRESH_OPTION)
+	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REFRESH_OPTION)
 
 release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
 	@$(OPS) release --stack $(STACK) $(TAGS)

@@ -1,6 +1,6 @@
 """The base class of all components: every resource is protected unless it opts out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
 import pulumi
@@ -24,7 +24,7 @@ class Component(pulumi.ComponentResource):
     The children inherit the protection, the provider and the aliases. All resources are protected and not only servers
     and volumes, because the engine checks the protection of each resource separately: `pulumi destroy` without a
     preview would otherwise delete the ingresses before it reached the first protected resource. A resource that
-    releases replace sets `protect=False`.
+    releases replace sets `protect=False`. The engine only records the `inputs`, and a plan shows how they change.
     """
 
     def __init__(
@@ -33,10 +33,11 @@ class Component(pulumi.ComponentResource):
         name: str,
         *,
         provider: pulumi.ProviderResource | None = None,
+        inputs: Mapping[str, object] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         defaults = pulumi.ResourceOptions(providers=[provider] if provider else None, protect=True)
-        super().__init__(f"honeydue:{kind}", name, None, pulumi.ResourceOptions.merge(defaults, opts))
+        super().__init__(f"honeydue:{kind}", name, inputs, pulumi.ResourceOptions.merge(defaults, opts))
 
     def child_options(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
         """The options of a resource that belongs to this component."""

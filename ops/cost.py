@@ -1,8 +1,8 @@
 """The monthly cost before and after a plan."""
 
 from infra.settings.schema import Prices
-from ops.guardrails.rules import SERVER
 from ops.plan import EngineModel, Plan
+from ops.resource_types import SERVER
 
 STACK = "pulumi:pulumi:Stack"
 PRICES = "honeydue:prices"

@@ -2,7 +2,7 @@
 
 CrossGuard passes the goal state of all resources to a policy, and not their old state. A policy therefore cannot see
 deletions, replacements or the order of changes, and it sees secrets in plain text. The rules about those, about servers
-that are powered off and about plain-text secrets run only in `python -m ops`.
+that are powered off, about existing nodes and about plain-text secrets run only in `python -m ops`.
 """
 
 import inspect
@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pulumi_policy import PolicyResource, ReportViolation, StackValidationArgs, StackValidationPolicy
 from pydantic import JsonValue
 
-from ops.guardrails.rules import DEPLOYMENT, Rule, migration_first, no_unavailable_pods, stays_protected
+from ops.guardrails.rules import DEPLOYMENT, migration_first, no_unavailable_pods, stays_protected
+from ops.guardrails.violation import Rule
 from ops.plan import Plan, State, Step
 
 RULES: Sequence[Rule] = (stays_protected, migration_first, no_unavailable_pods)

@@ -7,8 +7,10 @@ from typing import Literal
 import pulumi
 import pulumi_hcloud as hcloud
 
+from infra import host_ports
 from infra.component import Component
 from infra.edge import CloudflareRanges
+from infra.host_ports import HostPort
 from infra.settings.schema import Settings
 from infra.settings.topology import Access
 
@@ -19,7 +21,6 @@ CIDRS_PER_RULE = 100
 EFFECTIVE_RULES = 500
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
-OVERLAY_PORTS: Mapping[str, str] = {"vxlan": "8472", "wireguard-native": "51820-51821"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,26 +44,18 @@ def rules(
     operators = [str(network) for network in access.operators]
     from_outside = [
         Rule(description="HTTPS from Cloudflare alone", protocol="tcp", port="443", sources=allow_https_from.all),
-        Rule(description="SSH from operators", protocol="tcp", port=str(access.ssh_port), sources=operators),
-        Rule(
-            description="Kubernetes API from operators and nodes",
-            protocol="tcp",
-            port="6443",
-            sources=[*operators, *nodes],
-        ),
+        _rule(host_ports.ssh(access.ssh_port), operators),
+        _rule(host_ports.API, [*operators, *nodes]),
     ]
     between_nodes = [
-        Rule(description="etcd between nodes", protocol="tcp", port="2379-2380", sources=nodes),
-        Rule(description="kubelet between nodes", protocol="tcp", port="10250", sources=nodes),
-        Rule(
-            description=f"Flannel {flannel_backend} between nodes",
-            protocol="udp",
-            port=OVERLAY_PORTS[flannel_backend],
-            sources=nodes,
-        ),
+        _rule(port, nodes) for port in (host_ports.ETCD, host_ports.KUBELET, host_ports.FLANNEL[flannel_backend])
     ]
     icmp = Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE)
     return [*from_outside, *(between_nodes if nodes else []), icmp]
+
+
+def _rule(port: HostPort, sources: Sequence[pulumi.Input[str]]) -> Rule:
+    return Rule(description=port.purpose, protocol=port.protocol, port=port.port, sources=sources)
 
 
 def check_limits(firewall_rules: Sequence[Rule]) -> None:

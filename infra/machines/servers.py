@@ -1,6 +1,7 @@
 """The servers at Hetzner, with the operators' SSH keys."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import pulumi
 import pulumi_hcloud as hcloud
@@ -12,6 +13,7 @@ from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
 from infra.machines.node_config import NodeConfig
+from infra.settings.node_facts import node_facts
 from infra.settings.schema import Settings
 from infra.settings.topology import Node, servers
 
@@ -73,6 +75,8 @@ class Servers(Component):
             "machines:Servers",
             "machines",
             provider=provider,
+            # The facts that existing servers were created with, for the guard rail of the next plan.
+            inputs={"facts": asdict(node_facts(settings))},
             opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="honeydue:machines:Machines")]),
         )
         self._settings, self._addresses, self._network, self._ca = settings, addresses, network, ca

@@ -1,5 +1,7 @@
 """The base class of all settings models."""
 
+from enum import Enum
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -13,3 +15,14 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Effect(Enum):
+    """Metadata of a setting in infra/settings/topology.py: how a running cluster can take a new value.
+
+    A setting without it cannot change while a server of the cluster exists (infra/settings/node_facts.py).
+    """
+
+    ALWAYS = "an `up` applies it, or only what is created later reads it"
+    NEW_NODES = "new nodes have it. Existing nodes keep the old value, and both values work in one cluster"
+    MANUAL = "an operator changes all nodes by hand, and then the setting for new ones"

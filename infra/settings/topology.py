@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
-from infra.settings.model import Model
+from infra.settings.model import Effect, Model
 from infra.settings.types import Hostname, K3sVersion, Sha256, not_empty
 
 
@@ -18,12 +18,12 @@ class Node(Model):
     """
 
     hostname: Hostname
-    role: Literal["server", "agent"] = "server"
-    ipv4: IPv4Address | None = None
-    private_ipv4: IPv4Address | None = None
-    server_type: str = "cx33"
-    location: str = "nbg1"
-    image: str = "ubuntu-24.04"
+    role: Annotated[Literal["server", "agent"], Effect.NEW_NODES] = "server"
+    ipv4: Annotated[IPv4Address | None, Effect.ALWAYS] = None
+    private_ipv4: Annotated[IPv4Address | None, Effect.NEW_NODES] = None
+    server_type: Annotated[str, Effect.ALWAYS] = "cx33"
+    location: Annotated[str, Effect.NEW_NODES] = "nbg1"
+    image: Annotated[str, Effect.NEW_NODES] = "ubuntu-24.04"
 
 
 def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -35,7 +35,7 @@ class Access(Model):
     """Who may reach SSH and the Kubernetes API. Other SSH ports than 22 get fewer automated login attempts."""
 
     ssh_port: Annotated[int, Field(ge=1, le=65535)] = 2222
-    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(not_empty)]
+    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(not_empty), Effect.ALWAYS]
 
     @property
     def open_to_the_world(self) -> bool:
@@ -50,18 +50,19 @@ class ClusterSettings(Model):
     None for a cluster that existed before this program.
     """
 
-    context: str = "default"
+    context: Annotated[str, Effect.ALWAYS] = "default"
     init_node: Hostname | None = None
     # `to_camel` would make "k3SVersion" of it.
-    k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion")]
-    k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256")] = None
+    k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion"), Effect.NEW_NODES]
+    # Only read while k3s is installed. A running node needs no change.
+    k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256"), Effect.ALWAYS] = None
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
     cluster_dns: IPv4Address
     network: Literal["public", "private"] = "private"
     private_range: IPv4Network = IPv4Network("10.0.0.0/24")
     flannel_backend: Literal["vxlan", "wireguard-native"] = "wireguard-native"
-    secrets_encryption: bool = True
+    secrets_encryption: Annotated[bool, Effect.MANUAL] = True
 
     @property
     def bootstrapped(self) -> bool:

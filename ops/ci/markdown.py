@@ -1,10 +1,13 @@
-"""How a plan is shown in a comment, as Markdown. Never contains a value of a property."""
+"""How a plan is shown in a comment, as Markdown. Never contains a value of a property, except settings.
+
+A refusal may contain settings of the nodes, which the stack's file contains in plain text.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ops.guardrails.rules import Violation
 from ops.guardrails.summary import changed_properties, refusal_headline
+from ops.guardrails.violation import Violation
 from ops.plan import Plan
 
 MAX_ROWS = 100

@@ -22,6 +22,13 @@ allow_delete_option = click.option(
     multiple=True,
     help="A resource that this plan may delete or replace, for example Server::hetzner3. Repeat for each.",
 )
+nodes_have_option = click.option(
+    "--nodes-have",
+    metavar="SETTING",
+    multiple=True,
+    help="A changed setting whose new value all nodes already have, for example honeydue:cluster.k3sVersion. "
+    "Repeat for each.",
+)
 refresh_option = click.option(
     "--refresh",
     is_flag=True,
@@ -32,14 +39,15 @@ refresh_option = click.option(
 @click.command()
 @stack_option
 @allow_delete_option
+@nodes_have_option
 @refresh_option
 @click.option("--diff", is_flag=True, help="Also show Pulumi's diff of every property.")
-def preview(stack: str, allow_delete: tuple[str, ...], refresh: bool, diff: bool) -> None:
+def preview(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], refresh: bool, diff: bool) -> None:
     """Show what `up` would change. Changes nothing.
 
     Exits with 1 if the engine cannot compute a plan, or if the plan breaks a guard rail.
     """
-    checked_plan(stack, allow_delete, refresh=refresh)
+    checked_plan(stack, allow_delete, nodes_have, refresh=refresh)
     if diff:
         sys.exit(show_diff(stack, refresh=refresh))
 
@@ -47,15 +55,16 @@ def preview(stack: str, allow_delete: tuple[str, ...], refresh: bool, diff: bool
 @click.command()
 @stack_option
 @allow_delete_option
+@nodes_have_option
 @refresh_option
 @click.option("--yes", is_flag=True, help="Apply without asking for confirmation.")
-def up(stack: str, allow_delete: tuple[str, ...], refresh: bool, yes: bool) -> None:
+def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], refresh: bool, yes: bool) -> None:
     """Apply the program.
 
     Computes a plan, checks it against the guard rails and asks for confirmation first. The node of a server that is
     resized is drained before, and its server is powered on again afterwards.
     """
-    plan = checked_plan(stack, allow_delete, refresh=refresh)
+    plan = checked_plan(stack, allow_delete, nodes_have, refresh=refresh)
     resize = resize_of(plan)
     if resize:
         console.print(str(resize))
@@ -80,7 +89,9 @@ def up(stack: str, allow_delete: tuple[str, ...], refresh: bool, yes: bool) -> N
     sys.exit(apply(stack, refresh=refresh))
 
 
-def checked_plan(stack: str, allow_delete: Collection[str], *, refresh: bool = False) -> Plan:
+def checked_plan(
+    stack: str, allow_delete: Collection[str] = (), nodes_have: Collection[str] = (), *, refresh: bool = False
+) -> Plan:
     """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
     try:
         with console.status(f"Planning stack {stack}"):
@@ -88,7 +99,7 @@ def checked_plan(stack: str, allow_delete: Collection[str], *, refresh: bool = F
     except OpsError as error:
         raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))
-    violations = check(plan, allow_delete=allow_delete)
+    violations = check(plan, allow_delete=allow_delete, nodes_have=nodes_have)
     if violations:
         console.print(refusal(violations, stack=stack))
     if plan.errors:

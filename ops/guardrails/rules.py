@@ -4,17 +4,18 @@ Each rule is a function that takes a plan and yields its violations. The `previe
 commands run all of them with `check`. The CrossGuard pack in policy/ runs those that need only the goal state.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import JsonValue
 
+from ops.guardrails.firewall import nodes_stay_connected
+from ops.guardrails.node_facts import settings_match_nodes
+from ops.guardrails.violation import Rule, Violation
 from ops.json_paths import dig, top_level_key
 from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
+from ops.resource_types import FIREWALL, PRIMARY_IP, SERVER
 
-SERVER = "hcloud:index/server:Server"
-PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 MIGRATION = "Job::migrate"
@@ -26,7 +27,7 @@ UNPROTECTED = frozenset({"kubernetes:batch/v1:Job", "hcloud:index/sshKey:SshKey"
 CONSEQUENCES = {
     SERVER: "the server, its disk and its etcd member are lost permanently",
     PRIMARY_IP: ("Hetzner may assign the address to another customer, while DNS records still point to it"),
-    "hcloud:index/firewall:Firewall": "every port of the nodes is open to the internet",
+    FIREWALL: "every port of the nodes is open to the internet",
     "cloudflare:index/dnsRecord:DnsRecord": (
         "the name no longer resolves to this node, and without its last record to none"
     ),
@@ -42,28 +43,6 @@ CONSEQUENCES = {
 """What happens when a resource of this type is deleted."""
 POWER_OFF_PROPERTIES = frozenset({"serverType", "publicNets", "placementGroupId"})
 """Server properties that Hetzner changes only while the server is off (https://docs.hetzner.cloud/#server-actions)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """One way in which a plan breaks a guard rail.
-
-    Attributes:
-        resource: short name of the resource, "Server::hetzner1".
-        rule: name of the rule.
-        reason: what the plan would do to the resource.
-        fix: what to change, or the command that confirms the deletion.
-        confirmable: whether naming the resource in `ALLOW_DELETE` lifts the violation.
-    """
-
-    resource: str
-    rule: str
-    reason: str
-    fix: str
-    confirmable: bool = False
-
-
-Rule = Callable[[Plan], Iterator[Violation]]
 
 
 def no_deletion(plan: Plan) -> Iterator[Violation]:
@@ -178,19 +157,28 @@ RULES: Sequence[Rule] = (
     no_deletion,
     stays_protected,
     one_server_at_a_time,
+    nodes_stay_connected,
+    settings_match_nodes,
     migration_first,
     no_unavailable_pods,
     no_plaintext_secrets,
 )
 
 
-def check(plan: Plan, *, allow_delete: Collection[str] = (), rules: Sequence[Rule] = RULES) -> Sequence[Violation]:
-    """Return the violations of a plan, without those that `allow_delete` confirms.
+def check(
+    plan: Plan,
+    *,
+    allow_delete: Collection[str] = (),
+    nodes_have: Collection[str] = (),
+    rules: Sequence[Rule] = RULES,
+) -> Sequence[Violation]:
+    """Return the violations of a plan, without those that `allow_delete` or `nodes_have` confirms.
 
-    `allow_delete` holds short names ("Server::hetzner1"). A name that confirms nothing is a violation too: it usually
-    comes from a command for an earlier plan.
+    `allow_delete` holds short names ("Server::hetzner1"), `nodes_have` keys of settings. A name that confirms nothing
+    is a violation too: it usually comes from a command for an earlier plan.
     """
     violations = [violation for rule in rules for violation in rule(plan)]
+    changed_by_hand = {violation.resource for violation in violations if violation.manual}
     confirmable = {violation.resource for violation in violations if violation.confirmable}
     unused = [
         Violation(
@@ -202,8 +190,25 @@ def check(plan: Plan, *, allow_delete: Collection[str] = (), rules: Sequence[Rul
         )
         for name in allow_delete
         if name not in {violation.resource for violation in violations}
+    ] + [
+        Violation(
+            resource=key,
+            rule=check.__name__,
+            reason="is in NODES_HAVE, but no existing node keeps another value in this plan",
+            fix="remove it from NODES_HAVE and read the plan again",
+        )
+        for key in nodes_have
+        if key not in changed_by_hand
     ]
-    return [*unused, *(v for v in violations if not (v.confirmable and v.resource in allow_delete))]
+    return [
+        *unused,
+        *(
+            violation
+            for violation in violations
+            if not (violation.confirmable and violation.resource in allow_delete)
+            and not (violation.manual and violation.resource in nodes_have)
+        ),
+    ]
 
 
 def _is_replacing(step: Step, plan: Plan) -> bool:

@@ -63,7 +63,7 @@ def confirm_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping
         for app, tag in tags.items():
             console.print(f"{app}: {old_tags[app]} → {tag}")
         # A release deletes nothing. Confirm a deletion with make up ALLOW_DELETE=… before it.
-        plan = checked_plan(stack, ())
+        plan = checked_plan(stack)
         if resize := resize_of(plan):
             raise OpsError(
                 f"the plan also resizes {short_name(resize.urn)}, for which make up drains its node. "

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ops.guardrails.rules import SERVER
 from ops.json_paths import top_level_key
 from ops.plan import Plan, short_name
+from ops.resource_types import SERVER
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,11 +160,18 @@ def announced_restarts(output: str) -> set[str]:
     }
 
 
-# This test must be the last one with this world, because it changes the adopted resources.
-def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(adopted: Adoption) -> None:
-    world = adopted.world
-    with RolloutWatch(world) as watch:
-        world.pulumi("up", "--yes", "--skip-preview")
+# The tests with this fixture must be the last ones with this world, because it changes the adopted resources.
+@pytest.fixture(scope="module")
+def first_up(adopted: Adoption) -> RolloutWatch:
+    with RolloutWatch(adopted.world) as watch:
+        adopted.world.pulumi("up", "--yes", "--skip-preview")
+    return watch
+
+
+def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(
+    adopted: Adoption, first_up: RolloutWatch
+) -> None:
+    world, watch = adopted.world, first_up
     assert watch.minimum_ready >= 2
     assert watch.restarted == announced_restarts(adopted.output) == {"api", "worker", "admin", "web", "redis"}
     assert watch.before.claims == watch.after.claims
@@ -177,6 +184,33 @@ def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(adopte
     world.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     world.pulumi("preview", "--refresh", "--expect-no-changes")
     assert "Nothing to adopt" in world.adopt().stdout
+
+
+@pytest.mark.usefixtures("first_up")
+def test_settings_that_would_cut_off_adopted_nodes_are_refused(adopted: Adoption) -> None:
+    world = adopted.world
+    settings = world.layout.config.read_text()
+
+    def refusal(**changes: object) -> str:
+        for path, value in changes.items():
+            world.set_config(f"honeydue:{path}", value)
+        result = ops(world, "preview", "--stack", "prod")
+        world.layout.config.write_text(settings)
+        assert result.returncode == 1, result.stdout
+        return result.stdout
+
+    output = refusal(**{"access.sshPort": 2222, "cluster.flannelBackend": "wireguard-native"})
+    assert "Firewall::honeydue would close tcp 22 (SSH from operators) to everybody" in output
+    cut = "hetzner1 (178.104.247.152), hetzner2 (178.105.32.198), hetzner3 (178.104.249.189)"
+    assert f"Firewall::honeydue would close udp 8472 (Flannel vxlan between nodes) to {cut}" in output
+    assert "honeydue:access.sshPort would change from 22 to 2222" in output
+    assert "honeydue:cluster.flannelBackend would change from vxlan to wireguard-native" in output
+
+    addresses = {f"nodes.hetzner{number}.privateIpv4": f"10.0.0.1{number}" for number in (1, 2, 3)}
+    output = refusal(**{"cluster.network": "private", **addresses})
+    for port in ("tcp 2379-2380 (etcd", "tcp 10250 (kubelet", "udp 8472 (Flannel vxlan"):
+        assert f"Firewall::honeydue would close {port} between nodes) to {cut}" in output
+    assert "honeydue:cluster.network would change from public to private" in output
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.guardrails.rules import DEPLOYMENT, PRIMARY_IP, SERVER, UNPROTECTED, check
+from ops.guardrails.rules import DEPLOYMENT, UNPROTECTED, check
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
+from ops.resource_types import PRIMARY_IP, SERVER
 from tests.unit.capture import Capture, Registration
 from tests.unit.plans import CONFIG_MAP, JOB, SECRET, plan, step, urn
 from tests.unit.registrations import masked

@@ -42,3 +42,13 @@ def test_a_refused_plan_runs_no_other_command_of_the_engine(tmp_path: Path, monk
     assert result.exit_code == 1
     assert "Refused: the plan breaks 1 guard rail." in result.output
     assert not calls.exists()
+
+
+def test_a_confirmation_for_nodes_that_keep_no_other_value_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update")) as calls:
+        result = up("--nodes-have", "honeydue:cluster.network")
+    assert result.exit_code == 1
+    assert "honeydue:cluster.network is in NODES_HAVE, but no existing node keeps another value" in result.output
+    assert not calls.exists()
