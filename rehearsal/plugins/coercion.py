@@ -101,7 +101,7 @@ def canonical(value: Value, path: str, kind: Kind) -> Value:
         return {
             name: canonical(item, f"{path}.{name}", kind)
             for name, item in fields.items()
-            if item is not None and item != []
+            if item not in (None, []) and (item != "" or kind.dialect != "sdk2")
         }
     return value
 

@@ -81,7 +81,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         inputs = struct_pb2.Struct()
         # A copy of the request keeps secrets wrapped and unknown values unknown.
         inputs.CopyFrom(request.news)
-        inputs.MergeFrom(encode(added))
+        inputs.MergeFrom(encode(added, news.secret))
         # `property` stays empty, as in the real bridges: the engine would print the value of that property, even a
         # secret.
         failures = [provider_pb2.CheckFailure(reason=masked(message, news)) for message in messages]

@@ -5,20 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from .checks import check_failures
 from .client import Client
-from .coercion import coerce_inputs, equivalent, with_defaults, without_computed
+from .coercion import coerce_inputs, equivalent, with_defaults
 from .differences import Difference, differences
 from .kinds import EVERYTHING, Kind
+from .refresh import DEFAULTS, refreshed_inputs, with_defaults_keys
 from .schema import Package, ResourceType
-from .values import UNKNOWN, PropertyMap, Props, Value, contains_unknown
+from .values import UNKNOWN, PropertyMap, Props, contains_unknown
 
 Function = Callable[[Client, Props], Props]
-
-DEFAULTS: Final = "__defaults"
-"""The key under which the bridge of SDKv2 lists the inputs that it added to those of the program."""
 
 
 class RefusedError(Exception):
@@ -67,8 +64,8 @@ class Provider:
         if kind.auto_named and "name" not in new:
             # Seven hexadecimal digits, like Pulumi's own automatic names. It stays for the resource's lifetime.
             added["name"] = old.get("name") or f"{name}-{secrets.token_hex(4)[:7]}"
-            if kind.dialect == "sdk2":
-                added[DEFAULTS] = ["name"]
+        if kind.dialect == "sdk2":
+            added = {**with_defaults_keys(new, resource), **added, DEFAULTS: sorted(added)}
         return added, check_failures(kind, resource, new, name)
 
     def diff(self, token: str, state: Props, new: Props, ignored: Sequence[str]) -> tuple[list[Difference], bool]:
@@ -113,7 +110,8 @@ class Provider:
             return None
         written = {name: value for name, value in properties.values.items() if name in kind.write_only}
         values = {**live.properties, **written}
-        read = _inputs(kind, resource, values, inputs.values, importing=not inputs.values)
+        refreshing = bool(properties.values)
+        read = refreshed_inputs(kind, inputs.values, values) if refreshing else _imported(kind, resource, values)
         return Live(live.id, PropertyMap(values, secret), PropertyMap(read, secret & read.keys()))
 
     def update(self, token: str, id_: str, old: PropertyMap, inputs: PropertyMap, *, preview: bool) -> PropertyMap:
@@ -164,21 +162,15 @@ def _stored(kind: Kind, values: Props) -> Props:
     return {name: value for name, value in {**values, **hashed}.items() if value is not None}
 
 
-def _inputs(kind: Kind, resource: ResourceType, live: Props, prior: Props, *, importing: bool) -> Props:
-    """The inputs of a live resource, in the form of the program if both forms are equal."""
-    inputs: Props = {}
-    for name, argument in resource.arguments.items():
-        actual, written, default = live.get(name), prior.get(name), kind.defaults.get(name)
-        if name in prior:
-            # A value that the API chose inside a block, such as a MAC address, is no drift.
-            chosen = without_computed(actual, written, name, kind)
-            value: Value = written if name in kind.write_only or equivalent(written, chosen, name, kind) else actual
-        else:
-            # An input that the program does not set is drift if its value differs from the default.
-            unset = (equivalent(actual, default, name, kind) and not argument.required) or (
-                name in kind.computed and not importing
-            )
-            value = None if unset or (importing and name in kind.write_only) else actual
-        if value is not None:
-            inputs[name] = value
+def _imported(kind: Kind, resource: ResourceType, live: Props) -> Props:
+    """The inputs of an import: what the API returns and is not a default."""
+    inputs: Props = {
+        name: live[name]
+        for name, argument in resource.arguments.items()
+        if live.get(name) is not None
+        and name not in kind.write_only
+        and (argument.required or not equivalent(live[name], kind.defaults.get(name), name, kind))
+    }
+    if kind.dialect == "sdk2":
+        inputs = {**with_defaults_keys(inputs, resource), DEFAULTS: []}
     return inputs

@@ -10,7 +10,7 @@ from ..client import ApiError, Client
 from ..kinds import Created, Kind
 from ..values import Props, Value
 from .objects import changes, invalid_labels, present, reader
-from .sets import ordered_rules
+from .sets import ordered_rules, stored_rules
 from .vendor import act, wait
 
 _FIELDS: Final = {
@@ -32,7 +32,7 @@ def _properties(firewall: Props) -> Props:
     rules = [{name: rule[field] for name, field in _FIELDS.items()} for rule in firewall["rules"]]
     servers = [{"server": applied["server"]["id"]} for applied in firewall["applied_to"]]
     shared = {"name": firewall["name"], "labels": firewall["labels"]}
-    return {**shared, "rules": ordered_rules(rules), "applyTos": servers}
+    return {**shared, "rules": stored_rules(rules), "applyTos": servers}
 
 
 def _create(client: Client, inputs: Props) -> Created:

@@ -40,7 +40,7 @@ def properties(server: Props, known: Props) -> Props:
         "backups": server["backup_window"] is not None,
         "deleteProtection": server["protection"]["delete"],
         "rebuildProtection": server["protection"]["rebuild"],
-        "firewallIds": ordered(firewall["id"] for firewall in server["public_net"]["firewalls"]),
+        "firewallIds": sorted(firewall["id"] for firewall in server["public_net"]["firewalls"]),
         "image": str(image["id"]) if known.get("image") == str(image["id"]) else image["name"],
         "placementGroupId": None if group is None else group["id"],
     }
@@ -51,12 +51,12 @@ def properties(server: Props, known: Props) -> Props:
 
 def _network(attachment: Props, known: Iterable[Props]) -> Props:
     id_ = attachment["network"]
-    read = {"ip": attachment["ip"], "macAddress": attachment["mac_address"]}
+    read = {"ip": attachment["ip"], "macAddress": attachment["mac_address"], "networkId": id_}
     for network in known:
-        # Network and subnet are kept as the program writes them.
-        if network.get("networkId") == id_ or str(network.get("subnetId", "")).startswith(f"{id_}-"):
-            read |= {name: value for name, value in network.items() if name in ("networkId", "subnetId")}
-    return {**read, "aliasIps": ordered(attachment["alias_ips"])}
+        # The API does not return the subnet.
+        if str(network.get("subnetId", "")).startswith(f"{id_}-"):
+            read["subnetId"] = network["subnetId"]
+    return {**read, "aliasIps": sorted(attachment["alias_ips"])}
 
 
 def _create(client: Client, inputs: Props) -> Created:
@@ -172,7 +172,7 @@ KIND: Final = Kind(
     },
     computed=frozenset(
         {"location", "datacenter", "firewallIds", "publicNets", "networks", "publicNets.ipv4", "publicNets.ipv6"}
-        | {"networks.ip", "networks.aliasIps", "networks.macAddress"}
+        | {"networks.ip", "networks.aliasIps", "networks.macAddress", "networks.networkId", "networks.subnetId"}
     ),
     write_only=frozenset(
         {

@@ -34,6 +34,13 @@ def secret(value: Any) -> Inputs:
     return {SECRET_SIGNATURE: SECRET_MARK, "value": value}
 
 
+def without_defaults(value: Any) -> Any:
+    """Inputs as a refresh returns them: without the lists of inputs that the bridge added, which are empty."""
+    if isinstance(value, dict):
+        return {name: without_defaults(item) for name, item in value.items() if name != "__defaults"}
+    return [without_defaults(item) for item in value] if isinstance(value, list) else value
+
+
 def struct(values: Inputs) -> struct_pb2.Struct:
     result = struct_pb2.Struct()
     result.update(values)

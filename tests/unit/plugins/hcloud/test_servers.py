@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.clouds import rules
 from tests.unit.clouds.api import Api, account, edit, state
-from tests.unit.plugins.engine import Engine, Inputs, ProviderError, secret
+from tests.unit.plugins.engine import Engine, Inputs, ProviderError, secret, without_defaults
 from tests.unit.plugins.hcloud.resources import (
     FIREWALL,
     PRIMARY_IP,
@@ -38,7 +38,7 @@ def test_a_server_is_created_refreshed_changed_and_deleted(hcloud: Engine, folde
     # A refresh without a change returns the same inputs and outputs.
     refreshed = hcloud.read(server)
     assert refreshed is not None
-    assert refreshed.inputs == server.inputs
+    assert refreshed.inputs == without_defaults(server.inputs)
     assert refreshed.outputs == server.outputs
 
     renamed = hcloud.update(server, {**server.inputs, "labels": {"cluster": "honeydue"}})
