@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from ops.guardrails.rules import check
+from ops.plan import Plan
 from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.clouds.faults import Fault, write_faults
@@ -82,6 +84,23 @@ def test_a_second_up_changes_nothing_and_no_secret_of_the_user_data_is_shown_or_
     files = [*world.layout.clouds.glob("*.json"), *world.layout.backend.rglob("*.json*")]
     texts = output + "".join(file.read_text(errors="replace") for file in files)
     assert [secret[:8] for secret in secrets if secret in texts] == []
+
+
+def test_settings_that_existing_nodes_do_not_take_over_are_refused(world: World) -> None:
+    settings = world.layout.config.read_text()
+    world.set_config("honeydue:access.sshPort", 22)
+    world.set_config("honeydue:cluster.flannelBackend", "vxlan")
+    world.set_config("honeydue:nodes.hetzner2.image", "ubuntu-26.04")
+    plan = Plan.read(world.pulumi("preview", "--json", "--show-sames", "--ignore-protect").stdout)
+    world.layout.config.write_text(settings)
+    assert {violation.resource: violation.reason.partition(":")[0] for violation in check(plan)} == {
+        "Firewall::honeydue": "would close tcp 2222 (SSH from operators) to everybody",
+        "honeydue:access.sshPort": "would change from 2222 to 22, but hetzner1, hetzner2, hetzner3 would keep 2222",
+        "honeydue:cluster.flannelBackend": "would change from wireguard-native to vxlan, but hetzner1, hetzner2, "
+        "hetzner3 would keep wireguard-native",
+        "honeydue:nodes.hetzner2.image": "would change from ubuntu-24.04 to ubuntu-26.04, but hetzner2 would keep "
+        "ubuntu-24.04",
+    }
 
 
 @pytest.mark.parametrize("alias", ["hetzner1", "hetzner3"])
