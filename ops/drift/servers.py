@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from ops.drift.rows import DriftRow, last_steps
 from ops.json_paths import dig
 from ops.plan import Plan
+from ops.resource_types import SERVER
 
-SERVER = "hcloud:index/server:Server"
 RUNNING = "running"
 """Of Hetzner's statuses (https://docs.hetzner.cloud/#servers), the only one of a server that serves."""
 
