@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 
 from flask import Blueprint, abort, request
 
-from .. import rules
 from ..cloud import Cloud, current
 from ..store import Object
 from ..vendor import Answer
@@ -129,7 +128,7 @@ class Collection:
     def _delete(self, id_: int) -> Answer | tuple[str, int]:
         cloud = current()
         resource = self.find(cloud, id_)
-        if rules.STRICT and resource.get("protection", {}).get("delete"):
+        if resource.get("protection", {}).get("delete"):
             raise RefusedError("protected", f"{self.title.lower()} deletion is protected")
         actions.refuse_while_running(cloud, self.singular, id_)
         self.delete(cloud, resource)
@@ -156,7 +155,7 @@ class Collection:
     def _refuse_name_in_use(self, cloud: Cloud, name: str, *, own_id: int | None = None) -> None:
         """Names are unique for each project and type."""
         others = (other for other in cloud.of(self.name).values() if other["id"] != own_id)
-        if rules.STRICT and any(other["name"] == name for other in others):
+        if any(other["name"] == name for other in others):
             raise RefusedError("uniqueness_error", f"{self.title.lower()} name is already used")
 
 

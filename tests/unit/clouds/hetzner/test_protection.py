@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from rehearsal.clouds.account import Account, write_account
 from tests.unit.clouds.api import TOKENS, Api
 from tests.unit.clouds.hetzner.requests import create_network, create_primary_ip, create_server, error, run_action
 
 
-@pytest.mark.usefixtures("strict")
 def test_names_are_unique_in_a_project(api: Api) -> None:
     first, second = create_primary_ip(api), create_primary_ip(api, "second")
     response = api("POST", "/primary_ips", {"name": "address", "type": "ipv4", "location": "nbg1"})
@@ -24,7 +21,6 @@ def test_names_are_unique_in_a_project(api: Api) -> None:
     assert create_server(api, "address")
 
 
-@pytest.mark.usefixtures("strict")
 def test_a_protected_resource_refuses_deletion(api: Api) -> None:
     address, network, server = create_primary_ip(api), create_network(api), create_server(api)
     both = {"delete": True, "rebuild": True}
@@ -39,7 +35,6 @@ def test_a_protected_resource_refuses_deletion(api: Api) -> None:
         assert api("DELETE", path).status in (200, 204)
 
 
-@pytest.mark.usefixtures("strict")
 def test_a_protected_server_returns_the_message_of_hetzner(api: Api) -> None:
     path = f"/servers/{create_server(api)['id']}"
     run_action(api, f"{path}/actions/change_protection", {"delete": True, "rebuild": True})
@@ -51,13 +46,6 @@ def test_both_protections_of_a_server_change_together(api: Api) -> None:
     path = f"/servers/{create_server(api)['id']}/actions/change_protection"
     assert error(api("POST", path, {"delete": True})) == (422, "invalid_input")
     run_action(api, path, {"delete": True, "rebuild": True})
-
-
-def test_without_strict_rules_names_and_protection_refuse_nothing(api: Api) -> None:
-    address = create_primary_ip(api)
-    assert create_primary_ip(api)["id"] != address["id"]
-    run_action(api, f"/primary_ips/{address['id']}/actions/change_protection", {"delete": True})
-    assert api("DELETE", f"/primary_ips/{address['id']}").status == 204
 
 
 def test_a_project_has_limits(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-from rehearsal.clouds import rules
 from tests.rehearsal.recordings import RECORDED
 from tests.unit.clouds.api import Api, account, requests, state
 from tests.unit.plugins.engine import Engine, Inputs, ProviderError, Resource, secret
@@ -217,8 +216,7 @@ def test_a_manual_change_of_a_rule_is_reverted(hcloud: Engine, tmp_path: Path) -
     assert matches(actual, recorded_for("firewall-rule-changed-by-hand", "<id:firewall:honeydue>")[-3:])
 
 
-def test_a_protected_server_is_not_deleted(hcloud: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "STRICT", True)
+def test_a_protected_server_is_not_deleted(hcloud: Engine, tmp_path: Path) -> None:
     server = hcloud.create(
         SERVER, {"name": "ubuntu-8gb-nbg1-4", "serverType": "cx33", "image": "ubuntu-24.04", **PROTECTION}
     )
@@ -230,8 +228,7 @@ def test_a_protected_server_is_not_deleted(hcloud: Engine, tmp_path: Path, monke
     assert matches(sent(tmp_path, operation), recorded_for("node-removed-confirmed", "<id:server:ubuntu-8gb-nbg1-4>"))
 
 
-def test_a_second_key_with_the_same_name_is_refused(hcloud: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "STRICT", True)
+def test_a_second_key_with_the_same_name_is_refused(hcloud: Engine) -> None:
     inputs = {"name": "rehearsal", "publicKey": KEYS[0], "labels": LABELS}
     key = hcloud.create(SSH_KEY, inputs)
     rotated = {**inputs, "publicKey": KEYS[1]}
@@ -246,8 +243,7 @@ def test_a_second_key_with_the_same_name_is_refused(hcloud: Engine, monkeypatch:
     )
 
 
-def test_a_key_is_rotated_under_its_name(hcloud: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "STRICT", True)
+def test_a_key_is_rotated_under_its_name(hcloud: Engine, tmp_path: Path) -> None:
     inputs = {"name": "rehearsal", "publicKey": KEYS[0], "labels": LABELS}
     key = hcloud.create(SSH_KEY, inputs)
 
