@@ -13,11 +13,14 @@ cloudflare = sdk.cloudflare.Provider("cloudflare", api_token=secrets.cloudflare_
 
 # Machines
 ranges = edge.cloudflare_ranges(cloudflare)
-addresses = machines.NodeAddresses(settings.nodes, provider=hetzner)
-network = machines.NodeNetwork(settings, public=addresses, provider=hetzner)
+deletion = machines.deletion_hooks(settings, token=secrets.hetzner_token)
+addresses = machines.NodeAddresses(settings.nodes, hooks=deletion, provider=hetzner)
+network = machines.NodeNetwork(settings, public=addresses, hooks=deletion, provider=hetzner)
 firewall = machines.Firewall(settings, allow_https_from=ranges, nodes=addresses.ipv4, provider=hetzner)
 ca = machines.ClusterCA(join_token=secrets.join_token)
-servers = machines.Servers(settings, addresses=addresses, network=network, firewall=firewall, ca=ca, provider=hetzner)
+servers = machines.Servers(
+    settings, addresses=addresses, network=network, firewall=firewall, ca=ca, hooks=deletion, provider=hetzner
+)
 
 # Edge
 zone = edge.Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)

@@ -4,6 +4,13 @@ NAMESPACE = "honeydue"
 """The namespace of the apps."""
 KUBE_SYSTEM = "kube-system"
 """The namespace of k3s' own add-ons and charts."""
+DELETION_HOOK = "hetzner-deletion"
+"""The hook that lifts Hetzner's delete protection. Never change its name: the state of every stack contains it, and the
+engine deletes none of these resources if the program registers no hook of that name."""
+ALLOW_DELETE = "HONEYDUE_ALLOW_DELETE"
+"""The environment variable with the resources whose deletion is confirmed, separated by spaces: "Server::hetzner3"."""
+ANY_RESOURCE = "*"
+"""Its value in the previews of ops/, which check the deletions of a plan afterwards. An update does not accept it."""
 
 
 def primary_ip_name(alias: str) -> str:

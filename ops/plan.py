@@ -44,6 +44,7 @@ class State(EngineModel):
     inputs: Mapping[str, JsonValue] = Field(default_factory=dict)
     outputs: Mapping[str, JsonValue] = Field(default_factory=dict)
     dependencies: Sequence[str] = ()
+    resource_hooks: Mapping[str, Sequence[str]] = Field(default_factory=dict)
 
     @property
     def short(self) -> str:

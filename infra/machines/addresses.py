@@ -34,7 +34,9 @@ class NodeAddresses(Component):
     ipv4: Mapping[str, pulumi.Output[str]]
     ids: Mapping[str, pulumi.Output[int]]
 
-    def __init__(self, nodes: Mapping[str, Node], *, provider: hcloud.Provider) -> None:
+    def __init__(
+        self, nodes: Mapping[str, Node], *, hooks: pulumi.ResourceHookBinding, provider: hcloud.Provider
+    ) -> None:
         super().__init__("machines:NodeAddresses", "addresses", provider=provider)
         primary_ips = {
             alias: hcloud.PrimaryIp(
@@ -47,7 +49,7 @@ class NodeAddresses(Component):
                 auto_delete=False,
                 delete_protection=True,
                 # Labels of the console stay. The provider would remove those that the program does not declare.
-                opts=self.child_options(ignore_changes=["labels"]),
+                opts=self.child_options(hooks=hooks, ignore_changes=["labels"]),
             )
             for alias, node in nodes.items()
         }

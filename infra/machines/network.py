@@ -33,7 +33,14 @@ class NodeNetwork(Component):
     private: Mapping[str, pulumi.Output[str]]
     subnet: pulumi.Output[str] | None
 
-    def __init__(self, settings: Settings, *, public: NodeAddresses, provider: hcloud.Provider) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        public: NodeAddresses,
+        hooks: pulumi.ResourceHookBinding,
+        provider: hcloud.Provider,
+    ) -> None:
         super().__init__("machines:NodeNetwork", "node-network", provider=provider)
         if settings.cluster.network == "public":
             self.addresses, self.private, self.subnet = public.ipv4, {}, None
@@ -41,10 +48,10 @@ class NodeNetwork(Component):
             self.private = {
                 alias: pulumi.Output.from_input(str(node.private_ipv4)) for alias, node in settings.nodes.items()
             }
-            self.addresses, self.subnet = self.private, self._private_subnet(settings)
+            self.addresses, self.subnet = self.private, self._private_subnet(settings, hooks)
         self.register_outputs({})
 
-    def _private_subnet(self, settings: Settings) -> pulumi.Output[str]:
+    def _private_subnet(self, settings: Settings, hooks: pulumi.ResourceHookBinding) -> pulumi.Output[str]:
         # Hetzner's firewalls do not filter a private network: network policies restrict the traffic of pods.
         network = hcloud.Network(
             "honeydue",
@@ -52,7 +59,7 @@ class NodeNetwork(Component):
             ip_range=str(settings.cluster.private_range),
             delete_protection=True,
             # Choices of the console stay. The provider would reset those that the program does not declare.
-            opts=self.child_options(ignore_changes=["labels", "exposeRoutesToVswitch"]),
+            opts=self.child_options(hooks=hooks, ignore_changes=["labels", "exposeRoutesToVswitch"]),
         )
         subnet = hcloud.NetworkSubnet(
             "nodes",

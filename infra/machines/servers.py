@@ -69,6 +69,7 @@ class Servers(Component):
         network: NodeNetwork,
         firewall: Firewall,
         ca: ClusterCA,
+        hooks: pulumi.ResourceHookBinding,
         provider: hcloud.Provider,
     ) -> None:
         super().__init__(
@@ -79,7 +80,7 @@ class Servers(Component):
             inputs={"facts": asdict(node_facts(settings))},
             opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="honeydue:machines:Machines")]),
         )
-        self._settings, self._addresses, self._network, self._ca = settings, addresses, network, ca
+        self._settings, self._addresses, self._network, self._ca, self._hooks = settings, addresses, network, ca, hooks
         keys: Sequence[hcloud.SshKey] = [
             # A changed public key replaces the resource. Existing servers keep the key that they were created with.
             hcloud.SshKey(
@@ -131,7 +132,7 @@ class Servers(Component):
                 backups=False,
                 labels=LABELS,
                 # Hetzner requires equal values. They protect against the console and the API, `protect` against this
-                # program.
+                # program. The hook lifts them for a confirmed deletion.
                 delete_protection=True,
                 rebuild_protection=True,
                 opts=self._server_options(alias, depends_on=[created[init_node]] if init_node in created else []),
@@ -153,6 +154,7 @@ class Servers(Component):
             # The replacement takes over the name and the address.
             delete_before_replace=True,
             depends_on=depends_on,
+            hooks=self._hooks,
         )
 
     def _user_data(self, alias: str, node: Node, *, cluster_init: bool) -> pulumi.Output[str]:

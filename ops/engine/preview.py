@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from infra.names import ALLOW_DELETE, ANY_RESOURCE
 from ops.engine.cli import explain, run, run_in_terminal
 from ops.plan import Plan, PlanError
 
@@ -20,6 +21,8 @@ FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """Needed with a refresh: unless forced, the API server rejects a patch of a field that was changed with kubectl."""
 PLAN_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "false"}
 """One JSON document. An operator's shell may set it otherwise."""
+ALLOW_ANY_DELETION = {ALLOW_DELETE: ANY_RESOURCE}
+"""Without it, the program ends a preview at the first server that it would delete, and the plan lacks the rest."""
 EVENT_JSON = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 """One JSON event a line."""
 
@@ -52,13 +55,16 @@ def run_preview(stack: str, flags: Sequence[str], variables: Mapping[str, str]) 
     Protection is ignored. Otherwise the engine stops at the first protected resources, and the plan lacks the rest.
     """
     return run(
-        "preview", stack, ["--json", "--show-sames", "--ignore-protect", *flags], variables={**variables, **PLAN_JSON}
+        "preview",
+        stack,
+        ["--json", "--show-sames", "--ignore-protect", *flags],
+        variables={**variables, **PLAN_JSON, **ALLOW_ANY_DELETION},
     )
 
 
 def preview_events(stack: str) -> Iterator[JsonValue]:
     """The events of a preview. Unlike a plan, they contain each changed object as the API server would store it."""
-    result = run("preview", stack, ["--json", "--ignore-protect"], variables=EVENT_JSON)
+    result = run("preview", stack, ["--json", "--ignore-protect"], variables={**EVENT_JSON, **ALLOW_ANY_DELETION})
     events = [json.loads(line) for line in result.stdout.splitlines()]
     if result.returncode != 0:
         diagnostics = [event["diagnosticEvent"] for event in events if "diagnosticEvent" in event]
@@ -73,7 +79,7 @@ def show_diff(stack: str, *, refresh: bool = False) -> int:
         "preview",
         stack,
         ["--diff", "--ignore-protect", *refresh_flags(refresh=refresh)],
-        variables=refresh_variables(refresh=refresh),
+        variables={**refresh_variables(refresh=refresh), **ALLOW_ANY_DELETION},
     )
 
 

@@ -7,12 +7,13 @@ import click
 from rich.console import Console
 
 from ops.engine.preview import make_plan, show_diff
-from ops.engine.update import apply, unprotect
+from ops.engine.update import apply
 from ops.errors import OpsError
-from ops.guardrails.rules import check
-from ops.guardrails.summary import changes, refusal
+from ops.guardrails.deletion import unprotected
+from ops.guardrails.rules import check, missing
+from ops.guardrails.summary import already_deleted, changes, refusal, way_on
 from ops.plan import Plan
-from ops.resize.planned import resize_of
+from ops.resize.planned import Resize, resize_of
 
 console = Console(soft_wrap=True, highlight=False)
 stack_option = click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
@@ -70,23 +71,22 @@ def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], r
         console.print(str(resize))
     if not yes:
         click.confirm(f"Apply these changes to stack {stack}?", abort=True)
-    protected = [step.urn for step in plan.changes if step.short in allow_delete and step.old and step.old.protect]
-    if protected:
-        try:
-            unprotect(stack, protected)
-        except OpsError as error:
-            raise click.ClickException(f"Could not lift the protection. Nothing was changed.\n{error}") from None
-    if resize:
-        # Imported here, because the clouds' clients are slow to import.
-        from ops.resize.server import resize_server  # noqa: PLC0415
+    with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
+        status = _resized(stack, resize, refresh=refresh) if resize else 0
+        status = status or apply(stack, refresh=refresh, allow_delete=allow_delete)
+    if status != 0 and allow_delete:
+        console.print(way_on(allow_delete, stack=stack))
+    sys.exit(status)
 
-        try:
-            status = resize_server(stack, resize, refresh=refresh)
-        except OpsError as error:
-            raise click.ClickException(str(error)) from None
-        if status != 0:
-            sys.exit(status)
-    sys.exit(apply(stack, refresh=refresh))
+
+def _resized(stack: str, resize: Resize, *, refresh: bool) -> int:
+    # Imported here, because the clouds' clients are slow to import.
+    from ops.resize.server import resize_server  # noqa: PLC0415
+
+    try:
+        return resize_server(stack, resize, refresh=refresh)
+    except OpsError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def checked_plan(
@@ -99,6 +99,8 @@ def checked_plan(
     except OpsError as error:
         raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))
+    if deleted := missing(plan, allow_delete):
+        console.print(already_deleted(deleted))
     violations = check(plan, allow_delete=allow_delete, nodes_have=nodes_have)
     if violations:
         console.print(refusal(violations, stack=stack))

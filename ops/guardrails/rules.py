@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import JsonValue
 
+from infra.names import DELETION_HOOK
 from ops.guardrails.firewall import nodes_stay_connected
 from ops.guardrails.node_facts import settings_match_nodes
 from ops.guardrails.violation import Rule, Violation
@@ -79,6 +80,27 @@ def stays_protected(plan: Plan) -> Iterator[Violation]:
                 fix="remove protect=False; infra/component.py protects every resource. "
                 f"To confirm: {_allow_delete(plan, step.short)}",
                 confirmable=True,
+            )
+
+
+def has_deletion_hook(plan: Plan) -> Iterator[Violation]:
+    """Guard rail: a deletion that Hetzner would refuse does not start. This cannot be confirmed.
+
+    The hook in the old state lifts Hetzner's delete protection (infra/machines/deletion.py).
+    """
+    for step in plan.changes:
+        if (
+            step.deletes
+            and step.old
+            and True in (step.old.inputs.get("deleteProtection"), step.old.outputs.get("deleteProtection"))
+            and DELETION_HOOK not in step.old.resource_hooks.get("BeforeDelete", ())
+        ):
+            yield Violation(
+                resource=step.short,
+                rule=has_deletion_hook.__name__,
+                reason="cannot be deleted yet: its state does not contain the hook that lifts Hetzner's delete "
+                "protection. Hetzner would refuse, after the firewall has changed",
+                fix=f"undo the change, run make up STACK={plan.stack}, which records the hook, and repeat the change",
             )
 
 
@@ -156,6 +178,7 @@ def no_plaintext_secrets(plan: Plan) -> Iterator[Violation]:
 RULES: Sequence[Rule] = (
     no_deletion,
     stays_protected,
+    has_deletion_hook,
     one_server_at_a_time,
     nodes_stay_connected,
     settings_match_nodes,
@@ -175,7 +198,8 @@ def check(
     """Return the violations of a plan, without those that `allow_delete` or `nodes_have` confirms.
 
     `allow_delete` holds short names ("Server::hetzner1"), `nodes_have` keys of settings. A name that confirms nothing
-    is a violation too: it usually comes from a command for an earlier plan.
+    is a violation too: it usually comes from a command for an earlier plan. A resource that the plan does not contain
+    was already deleted, for example by an `up` that stopped halfway.
     """
     violations = [violation for rule in rules for violation in rule(plan)]
     changed_by_hand = {violation.resource for violation in violations if violation.manual}
@@ -189,7 +213,7 @@ def check(
             + (f"; the plan deletes {', '.join(sorted(confirmable))}" if confirmable else ""),
         )
         for name in allow_delete
-        if name not in {violation.resource for violation in violations}
+        if name not in {violation.resource for violation in violations} and name not in missing(plan, allow_delete)
     ] + [
         Violation(
             resource=key,
@@ -209,6 +233,13 @@ def check(
             and not (violation.manual and violation.resource in nodes_have)
         ),
     ]
+
+
+def missing(plan: Plan, names: Collection[str]) -> Sequence[str]:
+    """Those of the resources that the plan does not contain."""
+    # With a refresh, a resource that no longer exists has a step as well.
+    existing = {step.short for step in plan.steps if step.op != "refresh"}
+    return [name for name in names if name not in existing]
 
 
 def _is_replacing(step: Step, plan: Plan) -> bool:

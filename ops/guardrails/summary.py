@@ -1,7 +1,7 @@
 """How a plan and its violations are shown in a terminal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -48,6 +48,19 @@ def changed_properties(step: Step) -> str:
         and any(path.startswith("spec.template") for path in paths)
     )
     return ", ".join(paths[:SHOWN_PATHS]) + more + (" (its pods roll)" if rolls else "")
+
+
+def already_deleted(resources: Sequence[str]) -> RenderableType:
+    """The confirmed resources that no longer exist."""
+    return Text(f"In ALLOW_DELETE, but not in this stack, so there is nothing to delete: {', '.join(resources)}")
+
+
+def way_on(allow_delete: Collection[str], *, stack: str) -> RenderableType:
+    """The command that completes a deletion that stopped."""
+    return Text(
+        "Stopped as shown above. What was deleted stays deleted.\n"
+        f'  To continue: make up STACK={stack} ALLOW_DELETE="{" ".join(allow_delete)}"'
+    )
 
 
 def refusal(violations: Sequence[Violation], *, stack: str) -> RenderableType:

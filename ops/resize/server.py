@@ -17,7 +17,7 @@ import hcloud
 import requests
 from rich.console import Console
 
-from ops.adoption.lookups.hetzner import TIMEOUT_SECONDS, endpoint
+from infra import hetzner
 from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
@@ -39,9 +39,7 @@ def resize_server(stack: str, resize: Resize, *, refresh: bool) -> int:
     does not return to service.
     """
     settings = read_settings(stack)
-    client = hcloud.Client(
-        token=str(settings["hetznerToken"]), api_endpoint=endpoint(), timeout=TIMEOUT_SECONDS, poll_interval=0.5
-    )
+    client = hetzner.client(str(settings["hetznerToken"]))
     with _kubectl(*kubeconfig_and_context(stack, settings)) as kubectl:
         _check_other_nodes(kubectl, resize)
         _drain(kubectl, resize)

@@ -1,13 +1,15 @@
 """The guard rails refuse unconfirmed deletions, including those that protection allows (docs/guard-rails.md)."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rehearsal.clouds.faults import Fault, write_faults
 from rehearsal.world.world import World
 from tests.rehearsal.operator import edit, editable_copy, ops
 from tests.rehearsal.templates import PRODUCTION
@@ -77,11 +79,17 @@ def cloud_files(world: World) -> Mapping[str, str]:
     return {file.name: file.read_text() for file in world.layout.clouds.glob("*.json")}
 
 
+def preview_without_ops(world: World) -> str:
+    """The output of the engine's own preview if it fails, or an empty text."""
+    preview = world.pulumi("preview", check=False)
+    return preview.stdout if preview.returncode != 0 else ""
+
+
 def refused_as_protected(world: World) -> bool:
     """Whether the engine refuses a preview because of protection. Fails when it refuses for another reason."""
-    preview = world.pulumi("preview", check=False)
-    protected = "because it is protected" in preview.stdout or "currently marked for protection" in preview.stdout
-    assert protected == (preview.returncode != 0), preview.stdout
+    output = preview_without_ops(world)
+    protected = "because it is protected" in output or "currently marked for protection" in output
+    assert protected == bool(output), output
     return protected
 
 
@@ -118,7 +126,11 @@ def test_a_deletion_is_refused_with_and_without_protection(
 ) -> None:
     with nullcontext() if protected else without_protection(world):
         change(world)
-        assert refused_as_protected(world) == protected
+        if protected:
+            assert refused_as_protected(world)
+        else:
+            # The hook of servers and primary IPs refuses, and would refuse before anything is changed.
+            assert "is not confirmed, so its delete protection at Hetzner stays" in preview_without_ops(world)
 
         before = cloud_files(world), state(world)
         refused = ops(world, "up", "--stack", "prod", "--yes")
@@ -158,7 +170,7 @@ def test_without_a_preview_protection_alone_fails_after_the_firewall_has_changed
     rules = resources(world)[firewall]["outputs"]["rules"]
     failed = world.pulumi("up", "--yes", "--skip-preview", check=False)
     assert failed.returncode != 0
-    assert "cannot be deleted" in failed.stdout
+    assert "cannot be deleted" in failed.stdout or f"Server::{NODE} is not confirmed" in failed.stdout
     # The server still exists, but the firewall already blocks it from the other etcd members.
     assert urn(world, f"Server::{NODE}")
     assert resources(world)[firewall]["outputs"]["rules"] != rules
@@ -174,26 +186,82 @@ def test_a_deletion_that_removes_its_own_protection_is_refused(world: World) -> 
     assert "Firewall::honeydue would no longer be protected" in refused.stdout
 
 
-def test_a_confirmed_deletion_is_applied_and_nothing_else_loses_its_protection(world: World) -> None:
-    remove_node(world)
-    confirmed = [option for resource in NODE_RESOURCES for option in ("--allow-delete", resource)]
-    declined = ops(world, "up", "--stack", "prod", *confirmed, answer="n\n")
-    assert declined.returncode == 1
-    assert urn(world, f"Server::{NODE}")
+def node_state(world: World) -> Sequence[Mapping[str, Any]]:
+    """The node's resources in the state."""
+    return [entry for urn, entry in resources(world).items() if urn.endswith((f"::{NODE}", f"-{NODE}"))]
 
-    completed = ops(world, "up", "--stack", "prod", *confirmed, answer="y\n")
+
+def test_a_confirmed_deletion_continues_wherever_it_stops_and_nothing_else_loses_its_protection(world: World) -> None:
+    remove_node(world)
+    arguments = [option for resource in sorted(NODE_RESOURCES) for option in ("--allow-delete", resource)]
+    declined = ops(world, "up", "--stack", "prod", *arguments, answer="n\n")
+    assert declined.returncode == 1
+    assert len(node_state(world)) == len(NODE_RESOURCES)
+
+    record, server, address = r"/client/v4/zones/\w+/dns_records/\w+", r"/v1/servers/\d+", r"/v1/primary_ips/\d+"
+    for faults in (
+        (
+            Fault(vendor="cloudflare", method="DELETE", path=record, nth=(2,), status=500),
+            Fault(vendor="hetzner", method="POST", path=f"{server}/actions/change_protection", status=500),
+        ),
+        # The provider does not receive the answer, and fails if it deletes the server again.
+        (Fault(vendor="hetzner", method="DELETE", path=server, cut="after"),),
+        (Fault(vendor="hetzner", method="DELETE", path=address, status=500),),
+    ):
+        write_faults(world.layout.clouds, *faults)
+        stopped = ops(world, "up", "--stack", "prod", "--yes", *arguments)
+        assert stopped.returncode != 0, stopped.stdout
+        assert node_state(world)
+        assert all(resource["protect"] for resource in node_state(world))
+        (command,) = re.findall(r'To continue: make up STACK=prod ALLOW_DELETE="(.*)"', stopped.stdout)
+        arguments = [option for name in command.split() for option in ("--allow-delete", name)]
+    write_faults(world.layout.clouds)
+
+    completed = ops(world, "up", "--stack", "prod", *arguments, answer="y\n")
     assert completed.returncode == 0, completed.stdout
-    remaining = resources(world)
-    assert [urn for urn in remaining if urn.endswith((f"::{NODE}", f"-{NODE}"))] == []
+    assert node_state(world) == []
     unprotected_kinds = {
         resource["type"].rsplit(":", 1)[-1]
-        for resource in remaining.values()
+        for resource in resources(world).values()
         if resource["custom"] and not resource["type"].startswith("pulumi:") and not resource.get("protect")
     }
     assert unprotected_kinds == {"Job", "SshKey"}
-    again = ops(world, "up", "--stack", "prod", "--yes", *confirmed)
-    assert again.returncode == 1
-    assert f"Server::{NODE} is in ALLOW_DELETE, but this plan does not delete it" in again.stdout
+    again = ops(world, "preview", "--stack", "prod", *arguments)
+    assert again.returncode == 0, again.stdout
+    assert "there is nothing to delete" in again.stdout
+
+
+def test_state_from_before_the_hook_is_not_deleted_until_an_up_has_recorded_it(world: World) -> None:
+    settings, stored = world.layout.config.read_text(), json.loads(state(world))
+    for resource in stored["checkpoint"]["latest"]["resources"]:
+        resource.pop("resourceHooks", None)
+    state_file(world).write_text(json.dumps(stored))
+    remove_node(world)
+    confirmed = [option for resource in NODE_RESOURCES for option in ("--allow-delete", resource)]
+    refused = ops(world, "preview", "--stack", "prod", *confirmed)
+    assert refused.returncode == 1
+    for resource in (f"Server::{NODE}", f"PrimaryIp::{NODE}"):
+        assert f"{resource} cannot be deleted yet" in refused.stdout
+    world.layout.config.write_text(settings)
+    world.pulumi("up", "--yes", "--skip-preview")
+    assert resources(world)[urn(world, f"Server::{NODE}")]["resourceHooks"] == {"BeforeDelete": ["hetzner-deletion"]}
+
+
+def test_nothing_is_deleted_without_the_hook_or_if_it_cannot_be_created_again(world: World) -> None:
+    before = cloud_files(world)
+    destroyed = world.pulumi(
+        *("destroy", "--yes", "--skip-preview", "--ignore-protect", "--target", urn(world, f"Server::{NODE}")),
+        check=False,
+    )
+    assert "the program is not running. Hooks: hetzner-deletion" in destroyed.stdout
+    assert destroyed.returncode != 0
+    world.set_config("honeydue:replacing", NODE)
+    world.set_config(f"honeydue:nodes.{NODE}.image", "ubuntu-99.04")
+    replaced = world.pulumi("up", "--yes", "--replace", f"**:Server::{NODE}", check=False)
+    assert replaced.returncode != 0
+    assert f"{NODE} was not deleted: there is no image ubuntu-99.04 for x86" in replaced.stdout
+    assert cloud_files(world) == before
+    world.set_config("honeydue:replacing", None)
 
 
 def test_the_origin_certificate_is_renewed_by_confirming_its_replacement(world: World) -> None:

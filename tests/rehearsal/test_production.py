@@ -81,13 +81,18 @@ def test_a_preview_leaves_no_temporary_file(production: World, tmp_path: Path) -
 
 def test_destroy_is_refused_even_without_its_preview(production: World) -> None:
     before = urns(production)
-    refused = production.pulumi("destroy", "--yes", check=False)
-    assert refused.returncode != 0
-    assert "protected" in refused.stdout + refused.stderr
-    assert urns(production) == before
+    for flags, reason in (
+        # The hook of the servers is part of the program.
+        (["--skip-preview"], "You must run with the `--run-program` flag"),
+        (["--run-program"], "because it is protected"),
+    ):
+        refused = production.pulumi("destroy", "--yes", *flags, check=False)
+        assert refused.returncode != 0
+        assert reason in refused.stdout + refused.stderr
+        assert urns(production) == before
 
     # Without a preview, the engine deletes every resource that is not protected itself. Only these two kinds may be.
-    assert production.pulumi("destroy", "--yes", "--skip-preview", check=False).returncode != 0
+    assert production.pulumi("destroy", "--yes", "--skip-preview", "--run-program", check=False).returncode != 0
     assert {urn.split("$")[-1].split("::")[0] for urn in before - urns(production)} <= {
         "kubernetes:batch/v1:Job",
         "hcloud:index/sshKey:SshKey",

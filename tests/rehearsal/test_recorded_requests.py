@@ -27,8 +27,9 @@ class Log:
         return changes(received(self._clouds, after=self._before, names=self._names))
 
 
-def up(world: World) -> None:
-    completed = ops(world, "up", "--stack", "prod", "--yes")
+def up(world: World, *, allow_delete: Sequence[str] = ()) -> None:
+    options = [option for resource in allow_delete for option in ("--allow-delete", resource)]
+    completed = ops(world, "up", "--stack", "prod", "--yes", *options)
     assert completed.returncode == 0, completed.stdout
 
 
@@ -104,6 +105,23 @@ def test_a_node_that_was_added(production: World) -> None:
     production.set_config("honeydue:nodes.hetzner4", {"hostname": "ubuntu-8gb-nbg1-4"})
     up(production)
     assert log.changes == changes(recorded("node-added"))
+
+
+def test_a_node_that_was_removed(production: World) -> None:
+    # The node of the test above.
+    log = Log(production)
+    production.set_config("honeydue:nodes.hetzner4", None)
+    records = [f"DnsRecord::{host}-hetzner4" for host in ("api", "admin", "app", "apex")]
+    up(production, allow_delete=[*records, "Server::hetzner4", "PrimaryIp::hetzner4"])
+    assert log.changes == changes(recorded("node-removed-confirmed"))
+
+
+def test_a_node_that_was_replaced(production: World) -> None:
+    log = Log(production)
+    production.set_config("honeydue:replacing", "hetzner3")
+    production.pulumi("up", "--yes", "--skip-preview", "--replace", "**:Server::hetzner3")
+    production.set_config("honeydue:replacing", None)
+    assert log.changes == changes(recorded("node-replaced"))
 
 
 def test_an_adoption_and_its_first_up(brownfield_world: World) -> None:

@@ -182,6 +182,9 @@ class Hooks:
     def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
         """Does nothing: tests read the hooks of a resource from its request."""
 
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        """Does nothing, like `register_error_hook`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Capture:

@@ -20,9 +20,12 @@ PRICES = {
 
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
-"preview "*) cat "$ANSWERS/plan" ;;
-*) echo "$*" >> "$ANSWERS/calls" ; exit "$(cat "$ANSWERS/status")" ;;
+"preview "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/preview.allowed" ; cat "$ANSWERS/plan" ; exit ;;
+"up "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/up.allowed" ;;
+"stack export") cat "$ANSWERS/state" ;;
 esac
+echo "$*" >> "$ANSWERS/calls"
+case "$*" in "$(cat "$ANSWERS/failing")"*) exit 1 ;; esac
 """
 
 
@@ -50,13 +53,23 @@ def _step(op: str, name: str) -> Mapping[str, Any]:
 
 @contextmanager
 def fake_engine(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, *, plan: Mapping[str, Any], status: int = 0
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    plan: Mapping[str, Any],
+    failing: str = "none",
+    state: Mapping[str, Any] | None = None,
 ) -> Iterator[Path]:
-    """Installs the program while the block runs, and yields the file that contains its calls other than `preview`."""
+    """Installs the program while the block runs, and yields the file that contains its calls other than `preview`.
+
+    `failing` is the subcommand that fails. Next to the file, `preview.allowed` and `up.allowed` contain the confirmed
+    deletions that the program received.
+    """
     answers = folder / "answers"
     answers.mkdir(exist_ok=True)
     (answers / "plan").write_text(json.dumps(plan))
-    (answers / "status").write_text(str(status))
+    (answers / "failing").write_text(failing)
+    (answers / "state").write_text(json.dumps({"deployment": {"resources": [state] if state else []}}))
     (answers / "pulumi").write_text(SCRIPT)
     (answers / "pulumi").chmod(0o755)
     with monkeypatch.context() as patch:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.guardrails.rules import DEPLOYMENT, UNPROTECTED, check
+from infra.names import DELETION_HOOK
+from ops.guardrails.rules import DEPLOYMENT, UNPROTECTED, check, missing
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, PlanError, short_name
 from ops.resource_types import PRIMARY_IP, SERVER
@@ -122,13 +123,37 @@ def test_deleting_a_component_or_provider_is_allowed() -> None:
     assert check(plan(component, step("delete", "pulumi:providers:hcloud", "hetzner"))) == []
 
 
-def test_confirming_a_deletion_that_the_plan_does_not_make_is_refused() -> None:
-    planned = plan(step("delete", SERVER, "hetzner3"))
+@pytest.mark.parametrize("op", ["same", "update", "create"])
+def test_confirming_the_deletion_of_a_resource_that_the_plan_keeps_is_refused(op: str) -> None:
+    planned = plan(step("delete", SERVER, "hetzner3"), step(op, SERVER, "hetzner2"))
     assert violations(planned, allow_delete=["Server::hetzner2"]) == {
         ("check", "Server::hetzner2"),
         ("no_deletion", "Server::hetzner3"),
     }
-    assert violations(plan(), allow_delete=["Server::hetzner3"]) == {("check", "Server::hetzner3")}
+
+
+def test_a_confirmed_resource_that_was_already_deleted_is_no_mistake() -> None:
+    # The refresh of a server that no longer exists is a step, too.
+    planned = plan(step("delete", PRIMARY_IP, "hetzner3"), step("refresh", SERVER, "hetzner3"))
+    confirmed = ["PrimaryIp::hetzner3", "Server::hetzner3", "DnsRecord::api-hetzner3"]
+    assert violations(planned, allow_delete=confirmed) == set()
+    assert missing(planned, confirmed) == ["Server::hetzner3", "DnsRecord::api-hetzner3"]
+    assert violations(planned, allow_delete=confirmed[1:]) == {("no_deletion", "PrimaryIp::hetzner3")}
+
+
+@pytest.mark.parametrize(("kind", "op"), [(SERVER, "delete"), (SERVER, "replace"), (PRIMARY_IP, "delete")])
+def test_a_deletion_that_hetzner_would_refuse_cannot_be_confirmed(kind: str, op: str) -> None:
+    name = f"{kind.rpartition(':')[2]}::hetzner3"
+    protected: dict[str, Any]
+    for protected in ({"inputs": {"deleteProtection": True}}, {"outputs": {"deleteProtection": True}}):
+        for hooks in ({}, {"BeforeDelete": ["another"]}, {"AfterDelete": [DELETION_HOOK]}):
+            unprepared = step(op, kind, "hetzner3", old={**protected, "resourceHooks": hooks})
+            assert violations(plan(unprepared), allow_delete=[name]) == {("has_deletion_hook", name)}
+            assert ("has_deletion_hook", name) in violations(plan(unprepared, replacing="hetzner3"))
+        prepared = step(op, kind, "hetzner3", old={**protected, "resourceHooks": {"BeforeDelete": [DELETION_HOOK]}})
+        assert violations(plan(prepared), allow_delete=[name]) == set()
+    unlocked = step(op, kind, "hetzner3", old={"inputs": {"deleteProtection": False}})
+    assert violations(plan(unlocked), allow_delete=[name]) == set()
 
 
 def test_the_setting_replacing_allows_the_replacement_of_only_that_server() -> None:
@@ -262,6 +287,8 @@ def test_a_recorded_plan_is_parsed_and_checked() -> None:
     assert violations(recorded) == {
         ("no_deletion", "OriginCaCertificate::origin"),
         ("no_deletion", "Server::hetzner4"),
+        # Recorded before the program had the hook.
+        ("has_deletion_hook", "Server::hetzner4"),
     }
     assert len(recorded.warnings) == 1
 

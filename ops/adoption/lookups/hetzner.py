@@ -3,30 +3,21 @@
 import base64
 import binascii
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import hcloud
 import requests
 
+from infra import hetzner
 from infra.settings.secrets import SECRETS
 from infra.settings.topology import Node
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError
 
-API = "https://api.hetzner.cloud/v1"
-ENDPOINT = "HCLOUD_ENDPOINT"
-"""The environment variable with which Hetzner's own tools select another endpoint."""
-TIMEOUT_SECONDS = 30.0
 REJECTED_TOKEN = {"unauthorized", "forbidden", "token_readonly"}
 """Error codes of the API."""
-
-
-def endpoint() -> str:
-    """The URL of the API."""
-    return os.environ.get(ENDPOINT) or API
 
 
 class Hetzner:
@@ -36,7 +27,7 @@ class Hetzner:
     """
 
     def __init__(self, token: str, nodes: Mapping[str, Node]) -> None:
-        self._client = hcloud.Client(token=token, api_endpoint=endpoint(), timeout=TIMEOUT_SECONDS)
+        self._client = hetzner.client(token)
         self._nodes = nodes
 
     @property
@@ -128,7 +119,7 @@ class Hetzner:
             raise OpsError(f"Hetzner's API returned {error.message} ({error.code})") from None
         except requests.RequestException as error:
             raise OpsError(
-                f"Hetzner's API cannot be reached at {endpoint()} ({type(error).__name__}); try again"
+                f"Hetzner's API cannot be reached at {hetzner.endpoint()} ({type(error).__name__}); try again"
             ) from None
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.rehearsal.recordings import RECORDED
 from tests.unit.clouds.api import Api, account, requests, state
+from tests.unit.clouds.hetzner.requests import run_action
 from tests.unit.plugins.engine import Engine, Inputs, ProviderError, Resource, secret
 
 FIREWALL: Final = "hcloud:index/firewall:Firewall"
@@ -216,16 +217,25 @@ def test_a_manual_change_of_a_rule_is_reverted(hcloud: Engine, tmp_path: Path) -
     assert matches(actual, recorded_for("firewall-rule-changed-by-hand", "<id:firewall:honeydue>")[-3:])
 
 
-def test_a_protected_server_is_not_deleted(hcloud: Engine, tmp_path: Path) -> None:
+def test_a_server_is_deleted_after_the_program_lifted_its_protection(hcloud: Engine, tmp_path: Path) -> None:
     server = hcloud.create(
         SERVER, {"name": "ubuntu-8gb-nbg1-4", "serverType": "cx33", "image": "ubuntu-24.04", **PROTECTION}
     )
-
-    def operation() -> None:
-        with pytest.raises(ProviderError, match=r"server deletion is protected \(protected\)"):
-            hcloud.delete(server)
-
-    assert matches(sent(tmp_path, operation), recorded_for("node-removed-confirmed", "<id:server:ubuntu-8gb-nbg1-4>"))
+    with pytest.raises(ProviderError, match=r"server deletion is protected \(protected\)"):
+        hcloud.delete(server)
+    run_action(
+        Api("hetzner", tmp_path), f"/servers/{server.id}/actions/change_protection", {"delete": False, "rebuild": False}
+    )
+    actual = sent(tmp_path, lambda: hcloud.delete(server))
+    assert [(request["method"], request["status"]) for request in actual] == [("DELETE", 200)]
+    (expected,) = (
+        request
+        for request in recorded("node-removed-confirmed")
+        if request["method"] == "DELETE" and "/servers/" in request["path"]
+    )
+    assert expected["status"] == 200
+    *_, last = recorded_for("node-removed-confirmed", "<id:server:ubuntu-8gb-nbg1-4>")
+    assert last == expected
 
 
 def test_a_second_key_with_the_same_name_is_refused(hcloud: Engine) -> None:
