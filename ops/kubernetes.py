@@ -20,6 +20,8 @@ from ops.errors import ForbiddenError, OpsError
 
 Object = Mapping[str, Any]
 """A Kubernetes object as JSON."""
+Operation = Mapping[str, object]
+"""One operation of a JSON Patch."""
 
 TIMEOUT_SECONDS = 30.0
 JSON_PATCH = "application/json-patch+json"
@@ -67,10 +69,15 @@ class Cluster:
         """All objects of a kind in a namespace. Raises a ForbiddenError if the account may not list them."""
         with _readable_errors(self._server):
             try:
-                response = self._kind(api_version, kind).get(namespace=namespace, _request_timeout=TIMEOUT_SECONDS)
+                response = self._kind(api_version, kind).get(
+                    namespace=namespace,
+                    # The client would convert every value to an object of its own, and back.
+                    serialize=False,
+                    _request_timeout=TIMEOUT_SECONDS,
+                )
             except (exceptions.NotFoundError, exceptions.ResourceNotFoundError):
                 return ()
-        items: Sequence[Object] = self._json(response)["items"]
+        items: Sequence[Object] = json.loads(response.data)["items"]
         return items
 
     def log(self, namespace: str, pod: str, *, lines: int) -> str:
@@ -86,16 +93,22 @@ class Cluster:
         content: bytes = response.data
         return content.decode(errors="replace")
 
-    def patch(self, live: Object, operations: Sequence[Mapping[str, object]]) -> None:
-        """Apply JSON Patch operations to an object that was read before."""
+    def patch(self, live: Object, operations: Sequence[Operation], *, manager: str | None = None) -> Object:
+        """Apply JSON Patch operations to an object that was read before, and return the result.
+
+        `manager` becomes the field manager of the values that the operations set.
+        """
         metadata = live["metadata"]
-        self._kind(live["apiVersion"], live["kind"]).patch(
-            body=list(operations),
-            name=metadata["name"],
-            namespace=metadata.get("namespace"),
-            content_type=JSON_PATCH,
-            _request_timeout=TIMEOUT_SECONDS,
-        )
+        with _readable_errors(self._server):
+            response = self._kind(live["apiVersion"], live["kind"]).patch(
+                body=list(operations),
+                name=metadata["name"],
+                namespace=metadata.get("namespace"),
+                content_type=JSON_PATCH,
+                field_manager=manager,
+                _request_timeout=TIMEOUT_SECONDS,
+            )
+        return self._json(response)
 
     def _kind(self, api_version: str, kind: str) -> Any:  # noqa: ANN401  # the client has no types
         return self._client.resources.get(api_version=api_version, kind=kind)
@@ -104,6 +117,11 @@ class Cluster:
     def _json(response: Any) -> Object:  # noqa: ANN401  # the client has no types
         content: Object = response.to_dict()
         return content
+
+
+def unchanged(live: Object) -> Operation:
+    """The operation that ends a patch if the object changed since it was read."""
+    return {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
 
 
 def connect(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:

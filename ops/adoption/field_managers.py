@@ -6,12 +6,12 @@ restarts, and no `metadata.generation` changes.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ops.json_paths import dig
-from ops.kubernetes import Cluster, Object
+from ops.kubernetes import Cluster, Object, unchanged
 from ops.plan import State
 
 FORMER_MANAGERS = ("kubectl", "before-first-apply", "deploy@")
@@ -31,7 +31,7 @@ class OwnershipTransfer:
         cluster.patch(
             self.live,
             [
-                {"op": "test", "path": "/metadata/resourceVersion", "value": self.live["metadata"]["resourceVersion"]},
+                unchanged(self.live),
                 {"op": "replace", "path": "/metadata/managedFields", "value": list(self.managed_fields)},
             ],
         )
@@ -54,14 +54,25 @@ def ownership_transfers(cluster: Cluster, resources: Iterable[State]) -> Iterato
 _OBJECT_KEY = (("apiVersion",), ("kind",), ("metadata", "namespace"), ("metadata", "name"))
 
 
+def _is_former(entry: Mapping[str, Any]) -> bool:
+    return str(entry["manager"]).startswith(FORMER_MANAGERS)
+
+
 def transferred(
-    manager: str, api_version: str, managed_fields: Sequence[Mapping[str, Any]]
+    manager: str,
+    api_version: str,
+    managed_fields: Sequence[Mapping[str, Any]],
+    is_former: Callable[[Mapping[str, Any]], bool] = _is_former,
 ) -> Sequence[Mapping[str, Any]]:
     """The `managedFields` after `manager` took the fields of the former managers. Empty if they own none.
 
-    Status fields, and fields that were written through another API version, keep their manager.
+    Fields of subresources, and fields that were written through another API version, keep their manager.
     """
-    former = [entry for entry in managed_fields if _is_former(entry) and entry["apiVersion"] == api_version]
+    former = [
+        entry
+        for entry in managed_fields
+        if is_former(entry) and not entry.get("subresource") and entry["apiVersion"] == api_version
+    ]
     if not former:
         return []
     own = [
@@ -80,10 +91,6 @@ def transferred(
         FIELDS: fields,
     }
     return [merged, *(entry for entry in managed_fields if entry not in former and entry not in own)]
-
-
-def _is_former(entry: Mapping[str, Any]) -> bool:
-    return entry["manager"].startswith(FORMER_MANAGERS) and not entry.get("subresource")
 
 
 def _union(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,28 @@
 """The `drift` command. It compares production with the program and changes nothing, not even the state."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from ops import kubernetes
-from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.masking import Masking
-from ops.drift.report import DriftReport, markdown, table, unchecked_markdown
+from ops.drift.report import DriftReport, markdown, text, unchecked_markdown
 from ops.drift.rows import drift_rows, expected_changes
 from ops.drift.servers import power_on_instructions, stopped_servers
-from ops.drift.undeclared import undeclared_objects, undeclared_records
 from ops.engine.preview import make_complete_plan
-from ops.engine.stack import Settings, read_checkpoint, read_settings
+from ops.engine.stack import Checkpoint, read_checkpoint, read_settings
 from ops.errors import OpsError
 from ops.plain_text import KUBERNETES_SECRET
+from ops.plan import Plan, State
+
+if TYPE_CHECKING:
+    from ops.drift.current import Current
 
 NO_DRIFT, UNCHECKED, DRIFT = 0, 1, 2
 """Exit codes."""
@@ -55,49 +59,66 @@ def drift(stack: str, file: Path | None, without_secrets: bool) -> None:
     Exit codes: 0 no drift; 2 drift; 1 could not check, the message states the reason.
     """
     masking = Masking({})
+    flags = [f"--exclude=urn:pulumi:{stack}::**{KUBERNETES_SECRET}::*"] if without_secrets else []
+    started = datetime.now(UTC)
     try:
-        settings = read_settings(stack)
-        masking = Masking(settings)
-        excluded = [f"urn:pulumi:{stack}::**{KUBERNETES_SECRET}::*"] if without_secrets else []
-        with console.status(f"Checking every resource of stack {stack}"):
-            report = _check(stack, settings, excluded=excluded)
+        # At the same time, because the plan takes seconds.
+        with console.status(f"Checking every resource of stack {stack}"), ThreadPoolExecutor() as executor:
+            # Not with --expect-no-changes: its exit code is the same for a change and for a failure.
+            plan = executor.submit(make_complete_plan, stack, refresh=True, flags=flags)
+            checkpoint = executor.submit(read_checkpoint, stack, show_secrets=True)
+            settings = read_settings(stack)
+            masking = Masking(settings)
+            before = _usable(checkpoint.result(), stack)
+            resources = [
+                state for state in before.resources if not (without_secrets and state.type == KUBERNETES_SECRET)
+            ]
+            from ops.drift.current import read_current  # noqa: PLC0415  # its clients are slow to import
+
+            current = read_current(stack, settings, resources)
+            report = _report(plan.result(), before, resources, current)
+            after = read_checkpoint(stack)
+        if after.manifest != before.manifest or after.pending_operations or before.written > started:
+            raise OpsError(
+                f"an update changed stack {stack} during the check. Run the check again when the update completed"
+            )
     except OpsError as error:
         message = masking(str(error))
         console.print(Text.assemble(("drift: ", "red"), f"could not check stack {stack}. {message}"))
         _write(file, unchecked_markdown(message, stack=stack))
         sys.exit(UNCHECKED)
-    console.print(table(report, masking))
+    console.print(text(report, masking))
     _write(file, markdown(report, masking, stack=stack))
     sys.exit(DRIFT if report.rows else NO_DRIFT)
 
 
-def _check(stack: str, settings: Settings, *, excluded: Sequence[str]) -> DriftReport:
-    """Check the stack, without the resources whose URN matches one of the excluded patterns."""
-    before = read_checkpoint(stack)
-    if before.pending_operations:
+def _usable(checkpoint: Checkpoint, stack: str) -> Checkpoint:
+    if checkpoint.pending_operations:
         raise OpsError(
-            f"the state has {len(before.pending_operations)} pending operations. "
+            f"the state has {len(checkpoint.pending_operations)} pending operations. "
             "Wait until the running update completes. If none runs, one was killed; the next up continues it"
         )
-    resources, urns = before.resources, {state.urn for state in before.resources}
-    if not resources:
+    if not checkpoint.resources:
         raise OpsError(f"stack {stack} has no resources. Run make adopt or make up first")
-    # The fast checks first, so that a rejected token is reported before the slow refresh.
-    records = list(undeclared_records(Cloudflare(str(settings.get("cloudflareToken"))), resources))
-    with kubernetes.connect(stack, settings) as cluster:
-        objects = undeclared_objects(cluster, resources)
-    # Not with --expect-no-changes: its exit code is the same for a change and for a failure.
-    plan = make_complete_plan(stack, refresh=True, flags=[f"--exclude={pattern}" for pattern in excluded])
-    if read_checkpoint(stack) != before:
-        raise OpsError(
-            f"an update changed stack {stack} during the check. Run the check again when the update completed"
-        )
+    return checkpoint
+
+
+def _report(plan: Plan, checkpoint: Checkpoint, resources: Collection[State], current: "Current") -> DriftReport:
+    """The report on these resources of the checkpoint."""
+    from ops.drift.objects import merged_rows, object_drifts  # noqa: PLC0415  # its clients are slow to import
+
+    urns, checked = {state.urn for state in checkpoint.resources}, {state.urn for state in resources}
     stopped = list(stopped_servers(plan))
     return DriftReport(
-        rows=[*drift_rows(plan, urns), *stopped, *records, *objects.rows],
+        rows=[
+            *merged_rows(list(drift_rows(plan, urns)), object_drifts(plan, resources, current.live)),
+            *stopped,
+            *current.undeclared,
+        ],
         instructions=power_on_instructions(plan, stopped),
         expected_changes=expected_changes(plan, urns),
-        unlisted_kinds=objects.unlisted_kinds,
+        unlisted_kinds=current.unlisted_kinds,
+        skipped=[state.short for state in checkpoint.resources if state.urn not in checked],
     )
 
 

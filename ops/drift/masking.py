@@ -1,6 +1,7 @@
-"""Removes the stack's own secrets from any text."""
+"""Removes the stack's own secrets, and the user and password in URLs, from any text."""
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
@@ -10,6 +11,7 @@ from ops.plain_text import MASK
 
 MIN_SECRET_LENGTH, MIN_LINE_LENGTH = 6, 20
 """A shorter secret, or a shorter line of a secret, would also match unrelated text."""
+_USER_INFO = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
 
 
 class Masking:
@@ -24,7 +26,7 @@ class Masking:
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, MASK)
-        return text
+        return _USER_INFO.sub(MASK, text)
 
 
 def _texts(value: JsonValue) -> Iterator[str]:

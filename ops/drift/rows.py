@@ -79,7 +79,7 @@ def last_steps(plan: Plan) -> Sequence[Step]:
 
 
 def _property_rows(step: Step, actual: State, declared: State) -> Iterator[DriftRow]:
-    changed = [_without_indices(path) for path in step.changed if not is_internal(path)]
+    changed = [without_indices(path) for path in step.changed if not is_internal(path)]
     if step.changed and not changed:
         return
     names = {*declared.inputs, *actual.inputs, *map(top_level_key, changed)}
@@ -88,12 +88,12 @@ def _property_rows(step: Step, actual: State, declared: State) -> Iterator[Drift
         row
         for row in differences(step.short, "", declared_inputs, actual_inputs)
         # The provider decides what differs: it may treat two notations of a value as equal.
-        if not changed or any(_overlap(_without_indices(row.property), path) for path in changed)
+        if not changed or any(overlap(without_indices(row.property), path) for path in changed)
     ]
     # A value that is unknown before an `up` depends on another difference, which has its own row.
     yield from (row for row in rows if UNKNOWN not in json.dumps(row.declared))
-    covered = [_without_indices(row.property) for row in rows]
-    for path in dict.fromkeys(path for path in changed if not any(_overlap(path, other) for other in covered)):
+    covered = [without_indices(row.property) for row in rows]
+    for path in dict.fromkeys(path for path in changed if not any(overlap(path, other) for other in covered)):
         # The inputs are equal: both values are masked, or a computed property differs.
         key = top_level_key(path)
         hidden = MASK in json.dumps([declared_inputs.get(key), actual_inputs.get(key)])
@@ -110,7 +110,7 @@ def differences(resource: str, path: str, declared: JsonValue, actual: JsonValue
         return
     if isinstance(declared, dict) and isinstance(actual, dict):
         for key in sorted({*declared, *actual}):
-            yield from differences(resource, _joined(path, key), declared.get(key), actual.get(key))
+            yield from differences(resource, joined(path, key), declared.get(key), actual.get(key))
     elif isinstance(declared, list | None) and isinstance(actual, list | None):
         yield from _list_differences(resource, path, declared or [], actual or [])
     elif isinstance(declared, str) and isinstance(actual, str) and "\n" in declared + actual:
@@ -176,17 +176,18 @@ def _subtract(elements: Sequence[JsonValue], removed: Sequence[JsonValue]) -> li
     return remaining
 
 
-def _joined(path: str, key: str) -> str:
+def joined(path: str, key: str) -> str:
+    """The path of a key in a map, for example `metadata.labels["example.com/x"]`."""
     if "." in key:
         return f'{path}["{key}"]'
     return f"{path}.{key}" if path else key
 
 
-def _without_indices(path: str) -> str:
+def without_indices(path: str) -> str:
     """Reduce "rules[2].sourceIps[4]" to "rules.sourceIps": the two lists may number the same element differently."""
     return re.sub(r"\[[^\"\]]*\]", "", path)
 
 
-def _overlap(path: str, other: str) -> bool:
+def overlap(path: str, other: str) -> bool:
     """Whether the paths are equal or one contains the other."""
     return path == other or path.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{path}.", f"{path}["))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
@@ -19,7 +20,7 @@ class _Setting(EngineModel):
 
 
 class Checkpoint(EngineModel):
-    """The state at one moment, with encrypted secrets.
+    """The state at one moment.
 
     Attributes:
         manifest: when the state was written, among others.
@@ -32,6 +33,11 @@ class Checkpoint(EngineModel):
     resources: Sequence[State] = ()
     pending_operations: Sequence[JsonValue] = ()
 
+    @property
+    def written(self) -> datetime:
+        """When the state was written, according to the machine of that update."""
+        return datetime.fromisoformat(str(self.manifest["time"]))
+
 
 def read_settings(stack: str) -> Settings:
     """The stack's settings as stored. They are not validated."""
@@ -43,9 +49,9 @@ def read_settings(stack: str) -> Settings:
     }
 
 
-def read_checkpoint(stack: str) -> Checkpoint:
-    """The stack's current state."""
-    exported = json.loads(output_of("stack export", stack))
+def read_checkpoint(stack: str, *, show_secrets: bool = False) -> Checkpoint:
+    """The stack's current state. With `show_secrets`, its secrets are decrypted: never print it."""
+    exported = json.loads(output_of("stack export", stack, ["--show-secrets"] if show_secrets else []))
     try:
         return Checkpoint.model_validate(exported.get("deployment") or {})
     except ValidationError as error:

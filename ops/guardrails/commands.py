@@ -4,14 +4,14 @@ import sys
 from collections.abc import Collection
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from ops.engine.preview import make_plan, show_diff
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails.deletion import unprotected
 from ops.guardrails.rules import check, missing
-from ops.guardrails.summary import already_deleted, changes, refusal, way_on
+from ops.guardrails.summary import already_deleted, changes, put_back, refusal, undeclared, way_on
 from ops.plan import Plan
 from ops.resize.planned import Resize, resize_of
 
@@ -71,11 +71,15 @@ def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], r
         console.print(str(resize))
     if not yes:
         click.confirm(f"Apply these changes to stack {stack}?", abort=True)
+    if refresh:
+        _remove_undeclared(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
         status = _resized(stack, resize, refresh=refresh) if resize else 0
         status = status or apply(stack, refresh=refresh, allow_delete=allow_delete)
     if status != 0 and allow_delete:
         console.print(way_on(allow_delete, stack=stack))
+    if refresh and status == 0:
+        console.print(_put_back(plan))
     sys.exit(status)
 
 
@@ -95,12 +99,16 @@ def checked_plan(
     """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
     try:
         with console.status(f"Planning stack {stack}"):
-            plan = make_plan(stack, refresh=refresh)
+            plan = _plan(stack, refresh=refresh)
     except OpsError as error:
         raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))
     if deleted := missing(plan, allow_delete):
         console.print(already_deleted(deleted))
+    if refresh:
+        from ops.drift.removal import removals_of  # noqa: PLC0415  # the Kubernetes client is slow to import
+
+        console.print(undeclared(list(map(str, removals_of(plan)))))
     violations = check(plan, allow_delete=allow_delete, nodes_have=nodes_have)
     if violations:
         console.print(refusal(violations, stack=stack))
@@ -111,3 +119,26 @@ def checked_plan(
     if violations:
         sys.exit(1)
     return plan
+
+
+def _plan(stack: str, *, refresh: bool) -> Plan:
+    if not refresh:
+        return make_plan(stack)
+    from ops.drift.removal import refreshed_plan  # noqa: PLC0415  # the Kubernetes client is slow to import
+
+    return refreshed_plan(stack)
+
+
+def _remove_undeclared(stack: str, plan: Plan) -> None:
+    from ops.drift.removal import remove  # noqa: PLC0415  # the Kubernetes client is slow to import
+
+    try:
+        remove(stack, plan)
+    except OpsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _put_back(plan: Plan) -> RenderableType:
+    from ops.drift.removal import manual_changes  # noqa: PLC0415  # the Kubernetes client is slow to import
+
+    return put_back(manual_changes(plan))

@@ -63,6 +63,20 @@ def way_on(allow_delete: Collection[str], *, stack: str) -> RenderableType:
     )
 
 
+def undeclared(removals: Sequence[str]) -> RenderableType:
+    """What an `up` with a refresh removes from objects before it applies the program."""
+    if not removals:
+        return Group()
+    return Text("\n  ".join(["Removes what somebody added and the program does not declare:", *removals]))
+
+
+def put_back(manual_changes: Sequence[str]) -> RenderableType:
+    """The changes outside of the program that an `up` with a refresh reverted."""
+    if not manual_changes:
+        return Text("No change was put back: nothing was changed outside of the program.")
+    return Text("\n  ".join(["Put back, as the program declares it:", *manual_changes]))
+
+
 def refusal(violations: Sequence[Violation], *, stack: str) -> RenderableType:
     """Every violation: the resource, the reason, and how to fix or confirm it."""
     lines: list[RenderableType] = [Text(refusal_headline(violations), style="red")]

@@ -1,14 +1,16 @@
 """`make drift`: its report. Values are masked, shortened and safe inside a table."""
 
+import io
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from pydantic import JsonValue
+from rich.console import Console
 
 from ops.__main__ import cli
 from ops.drift.masking import Masking
-from ops.drift.report import MAX_VALUE_LENGTH, DriftReport, format_value, markdown
+from ops.drift.report import MAX_VALUE_LENGTH, DriftReport, format_value, markdown, text
 from ops.drift.rows import DriftRow, drift_rows
 from tests.unit.plans import CONFIG_MAP, DEPLOYMENT, SECRET, plan, step
 
@@ -89,6 +91,46 @@ def test_values_cannot_break_the_markdown_table() -> None:
         "- Undeclared objects of these kinds were not checked, because the account may not list them: Secret.",
     ]
     assert markdown(DriftReport(rows=[]), Masking({}), stack="prod") == "**No drift of stack prod**\n\n"
+
+
+SIDECAR = "spec.template.spec.containers[api].volumeMounts[/var/lib/application/data].subPathExpr"
+
+
+def test_resources_and_paths_are_whole_at_80_columns_and_open_doors_come_first() -> None:
+    report = DriftReport(
+        rows=[
+            DriftRow(resource="Deployment::api", property=SIDECAR, actual="long " * 40),
+            DriftRow(resource="DaemonSet manual", declared="not in the stack", actual="exists"),
+            DriftRow(resource="ValidatingAdmissionPolicyBinding::honeydue-pods", property="spec.x", actual="y"),
+            DriftRow(resource="NetworkPolicy::redis", property="spec.ingress", actual=[{}]),
+            DriftRow(resource="NetworkPolicy::redis", property="spec.egress", declared=["a"], actual=["b"]),
+        ],
+        skipped=["Secret::honeydue-secrets"],
+    )
+    console = Console(width=80, file=io.StringIO(), soft_wrap=True)
+    with console.capture() as capture:
+        console.print(text(report, Masking({})))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    assert lines[:15] == [
+        "Drift in 4 resources",
+        "",
+        "NetworkPolicy::redis",
+        "  spec.egress",
+        "    declared  a",
+        "    actual    b",
+        "  spec.ingress",
+        "    declared  -",
+        "    actual    {}",
+        "",
+        "ValidatingAdmissionPolicyBinding::honeydue-pods",
+        "  spec.x",
+        "    declared  -",
+        "    actual    y",
+        "",
+    ]
+    assert f"  {SIDECAR}" in lines
+    assert all(len(line) <= 80 for line in lines if SIDECAR not in line)
+    assert lines[-1] == "Not checked because of --without-secrets: Secret::honeydue-secrets."
 
 
 def test_a_usage_error_has_another_exit_code_than_drift() -> None:
