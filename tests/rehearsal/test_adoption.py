@@ -183,6 +183,10 @@ def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(
     assert [server["labels"] for server in resources["servers"].values()].count({"team": "web"}) == 1
     world.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     world.pulumi("preview", "--refresh", "--expect-no-changes")
+    # Only undeclared objects of the old cluster differ: "Service legacy" and not "Service::api".
+    drift = ops(world, "drift", "--stack", "prod").stdout
+    assert "PodDisruptionBudget api-pdb" in drift
+    assert "::" not in drift
     assert "Nothing to adopt" in world.adopt().stdout
 
 

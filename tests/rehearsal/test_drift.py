@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,14 @@ from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
+from tests.rehearsal.manual_changes import (
+    ANY_SOURCE,
+    CHANGES,
+    PASSWORD,
+    REPLACED_LABEL,
+    ManualChange,
+    changes_without_another_owner,
+)
 from tests.rehearsal.operator import ops
 from tests.retry import attempts
 
@@ -38,11 +46,12 @@ IMAGE = "spec.template.spec.containers[worker].image"
 
 @dataclass(frozen=True, kw_only=True)
 class DriftCheck:
-    """Exit code and output of a drift check, and the rows of its table by resource and property."""
+    """Exit code and output of a drift check, the rows of its table by resource and property, and their causes."""
 
     exit_code: int
     output: str
     rows: Mapping[tuple[str, str], tuple[str, str]]
+    changes: Sequence[ManualChange] = ()
 
 
 def check_drift(world: World, folder: Path, *more: str) -> DriftCheck:
@@ -66,6 +75,10 @@ def test_changes_by_controllers_are_no_drift(production: World, tmp_path: Path) 
     production.kubectl("scale", "-n", NAMESPACE, "deployment/api", "--replicas=5")
     production.kubectl("delete", "-n", NAMESPACE, "job", "--all")
     production.kubectl("delete", "-n", NAMESPACE, "pod", "-l", "app.kubernetes.io/name=web", "--wait=false")
+    production.kubectl("rollout", "restart", "-n", NAMESPACE, "deployment/web")
+    production.kubectl("cordon", "ubuntu-8gb-nbg1-2")
+    production.kubectl("drain", "ubuntu-8gb-nbg1-2", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s")
+    production.kubectl("uncordon", "ubuntu-8gb-nbg1-2")
     clouds = production.layout.clouds
     console.cloudflare_client(clouds).dns.records.create(
         zone_id=console.zone_id(clouds), name="myhoneydue.com", type="TXT", content='"v=spf1 -all"', ttl=1
@@ -82,8 +95,8 @@ def open_to_anybody(port: str) -> FirewallRule:
     return FirewallRule(direction="in", protocol="tcp", port=port, source_ips=["0.0.0.0/0"])
 
 
-def make_manual_changes(world: World) -> None:
-    """Makes all changes at once, as one drift check takes long."""
+def make_manual_changes(world: World) -> Sequence[ManualChange]:
+    """Makes all changes at once, as one drift check takes long. Returns those that the provider does not find."""
     clouds = world.layout.clouds
     hetzner, cloudflare, zone = console.hetzner(clouds), console.cloudflare_client(clouds), console.zone_id(clouds)
     server = hetzner.servers.get_by_name("ubuntu-8gb-nbg1-2")
@@ -125,6 +138,16 @@ def make_manual_changes(world: World) -> None:
     config_patch = {"data": {"DB_HOST": token(world)}}
     world.kubectl("patch", "-n", NAMESPACE, "configmap", "honeydue-config", "-p", json.dumps(config_patch))
 
+    changes = [*CHANGES, *changes_without_another_owner(world)]
+    for change in changes:
+        world.kubectl(*change.kubectl, stdin=change.stdin)
+    world.kubectl(*REPLACED_LABEL)
+    operation = {"op": "add", "path": "/spec/ipAllowList/sourceRange/-", "value": ANY_SOURCE}
+    world.kubectl(
+        "patch", "-n", NAMESPACE, "middleware", "cloudflare-only", "--type=json", "-p", json.dumps([operation])
+    )
+    return changes
+
 
 def image(tag: str) -> str:
     return f"gitea.treytartt.com/admin/honeydue-worker:{tag}"
@@ -136,17 +159,24 @@ def token(world: World) -> str:
 
 @pytest.fixture(scope="module")
 def drifted(production: World, tmp_path_factory: pytest.TempPathFactory) -> DriftCheck:
-    make_manual_changes(production)
+    changes = make_manual_changes(production)
     before = state(production)
     drift = check_drift(production, tmp_path_factory.mktemp("drift"))
     assert state(production) == before
-    return drift
+    return replace(drift, changes=changes)
 
 
 def test_every_manual_change_is_reported_and_nothing_else(drifted: DriftCheck) -> None:
     assert drifted.exit_code == 2, drifted.output
     nodes = "178.104.247.152/32, 178.104.249.189/32, 178.105.32.198/32"
-    assert drifted.rows == {
+    undeclared = {
+        (change.resource, property_): actual for change in drifted.changes for property_, actual in change.rows.items()
+    }
+    found = {key: drifted.rows.get(key, ("", "missing row")) for key in undeclared}
+    assert {key: actual[: len(undeclared[key])] for key, (_, actual) in found.items()} == undeclared
+    # Only who owns the fields is declared, by the provider.
+    assert {declared for (_, path), (declared, _) in found.items() if path != "metadata.managedFields"} == {"-"}
+    assert {key: row for key, row in drifted.rows.items() if key not in undeclared} == {
         ("DnsRecord::api-hetzner2", "proxied"): ("true", "false"),
         ("A record direct.myhoneydue.com → 178.104.247.152", ""): ("not in the stack", "exists"),
         ("Firewall::honeydue", "rules[etcd between nodes]"): (f"in tcp 2379-2380 from {nodes}", "-"),
@@ -156,7 +186,8 @@ def test_every_manual_change_is_reported_and_nothing_else(drifted: DriftCheck) -
         # The program uses Cloudflare's ranges in three resources.
         ("Firewall::honeydue", "rules[HTTPS from Cloudflare alone].sourceIps"): (ANOTHER_RANGE, "-"),
         ("HelmChartConfig::traefik", "spec.valuesContent"): (f"- {ANOTHER_RANGE}", "-"),
-        ("Middleware::cloudflare-only", "spec.ipAllowList.sourceRange"): (ANOTHER_RANGE, "-"),
+        ("Middleware::cloudflare-only", "spec.ipAllowList.sourceRange"): (ANOTHER_RANGE, ANY_SOURCE),
+        ("Namespace::honeydue", 'metadata.labels["pod-security.kubernetes.io/enforce"]'): ("restricted", "privileged"),
         ("Deployment::web", "spec.replicas"): ("3", "1"),
         ("Deployment::worker", IMAGE): (drifted.rows["Deployment::worker", IMAGE][0], image("manual")),
         ("NetworkPolicy::redis", ""): ("exists", "missing"),
@@ -173,6 +204,7 @@ def test_every_manual_change_is_reported_and_nothing_else(drifted: DriftCheck) -
 
 def test_no_secret_is_in_the_report(production: World, drifted: DriftCheck) -> None:
     assert SECRET_VALUE not in drifted.output
+    assert PASSWORD not in drifted.output
     assert token(production) not in drifted.output
 
 
@@ -186,9 +218,19 @@ def test_an_up_with_refresh_reverts_the_manual_changes(production: World, drifte
     (record,) = (r for r in cloudflare.dns.records.list(zone_id=zone) if r.name == "direct.myhoneydue.com")
     cloudflare.dns.records.delete(record.id, zone_id=zone)
     completed = ops(production, "up", "--stack", "prod", "--refresh", "--yes")
-    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert completed.returncode == 0, completed.stdout
+    plan, _, put_back = completed.stdout.partition("Put back, as the program declares it:")
+    for change in drifted.changes:
+        for property_ in change.rows:
+            for output in (plan, put_back):
+                assert any(change.resource in line and property_ in line for line in output.splitlines()), change
+    assert "Secret::honeydue-secrets" in put_back
     drift = check_drift(production, tmp_path)
     assert drift.exit_code == 0, drift.output
+    # The next update that changes these fields has no conflict with another manager.
+    policies = production.kubectl_json("get", "networkpolicies", "-n", NAMESPACE, "--show-managed-fields")["items"]
+    managers = {entry["manager"] for policy in policies for entry in policy["metadata"]["managedFields"]}
+    assert {manager for manager in managers if not manager.startswith("pulumi-kubernetes-")} == set()
 
 
 @pytest.fixture

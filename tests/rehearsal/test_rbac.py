@@ -91,7 +91,8 @@ def test_the_viewer_previews_a_release_and_detects_drift(production: World) -> N
         drifted = ops(production, "drift", "--stack", "prod", "--without-secrets")
     production.kubectl("scale", "deployment/admin", "--replicas=1", f"--namespace={NAMESPACE}")
     assert drifted.returncode == 2, drifted.stdout
-    assert re.search(r"Deployment::admin +spec\.replicas +1 +2", drifted.stdout)
+    assert re.search(r"Deployment::admin\s+spec\.replicas\s+declared +1\s+actual +2", drifted.stdout)
+    assert re.search(r"Not checked because of --without-secrets: .*Secret::honeydue-secrets", drifted.stdout)
 
 
 def test_the_viewer_cannot_apply_a_release(production: World) -> None:

@@ -22,6 +22,8 @@ def test_a_confirmed_release_replaces_the_pods(production: World) -> None:
     assert rolled(before, snapshot(production)) == {"api", "worker"}
     assert images(production, "api") == images(production, "worker") == {"released-1"}
     production.pulumi("preview", "--expect-no-changes")
+    drift = ops(production, "drift", "--stack", "prod")
+    assert drift.returncode == 0, drift.stdout
 
 
 @pytest.mark.parametrize(("answer", "node"), [("n\n", "unchanged"), ("y\n", "removed")], ids=["declined", "refused"])
