@@ -6,4 +6,4 @@ class OpsError(Exception):
 
 
 class ForbiddenError(OpsError):
-    """The Kubernetes account lacks a permission."""
+    """The Kubernetes account or an API token lacks a permission."""

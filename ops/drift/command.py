@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from ops.drift.choices import changed_choices, record_instructions
 from ops.drift.masking import Masking
 from ops.drift.report import DriftReport, markdown, text, unchecked_markdown
 from ops.drift.rows import drift_rows, expected_changes
@@ -108,16 +109,19 @@ def _report(plan: Plan, checkpoint: Checkpoint, resources: Collection[State], cu
     from ops.drift.objects import merged_rows, object_drifts  # noqa: PLC0415  # its clients are slow to import
 
     urns, checked = {state.urn for state in checkpoint.resources}, {state.urn for state in resources}
-    stopped = list(stopped_servers(plan))
+    rows, stopped = list(drift_rows(plan, urns)), list(stopped_servers(plan))
+    choices = list(changed_choices(plan, resources, rows))
     return DriftReport(
         rows=[
-            *merged_rows(list(drift_rows(plan, urns)), object_drifts(plan, resources, current.live)),
+            *merged_rows(rows, object_drifts(plan, resources, current.live)),
+            *choices,
             *stopped,
             *current.undeclared,
         ],
-        instructions=power_on_instructions(plan, stopped),
+        instructions=[*power_on_instructions(plan, stopped), *record_instructions(choices)],
         expected_changes=expected_changes(plan, urns),
         unlisted_kinds=current.unlisted_kinds,
+        unread=current.unread,
         skipped=[state.short for state in checkpoint.resources if state.urn not in checked],
     )
 

@@ -20,7 +20,8 @@ MAX_VALUE_LENGTH = 120
 """Characters of a value, enough to recognize it."""
 
 ACCESS_KINDS = {
-    *("Firewall", "Server", "DnsRecord", "A", "AAAA", "CNAME"),
+    *("Firewall", "Server", "DnsRecord", "A", "AAAA", "CNAME", "HTTPS", "SVCB"),
+    *("Zone", "ZoneSetting", "PageRule", "Ruleset", "WorkerRoute"),
     *("NetworkPolicy", "Ingress", "Service", "Middleware", "TLSOption", "HelmChartConfig"),
     *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"),
     *("Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
@@ -37,6 +38,7 @@ class DriftReport:
         expected_changes: changes that are no drift, as sentences.
         unlisted_kinds: kinds of objects that the account may not list.
         skipped: resources that were not compared, because of --without-secrets.
+        unread: what Cloudflare's token may not read.
     """
 
     rows: Sequence[DriftRow]
@@ -44,6 +46,7 @@ class DriftReport:
     expected_changes: Sequence[str] = ()
     unlisted_kinds: Sequence[str] = ()
     skipped: Sequence[str] = ()
+    unread: Sequence[str] = ()
 
 
 def text(report: DriftReport, masking: Masking) -> RenderableType:
@@ -145,6 +148,8 @@ def _notes(report: DriftReport) -> Iterator[str]:
             "Undeclared objects of these kinds were not checked, because the account may not list them: "
             f"{', '.join(report.unlisted_kinds)}."
         )
+    if report.unread:
+        yield f"Not checked, because the token in honeydue:cloudflareToken may not read it: {', '.join(report.unread)}."
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -26,6 +26,8 @@ UNMANAGED_KINDS = [
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 ADDRESS_TYPES = ("A", "AAAA", "CNAME")
 """Types of records that point to a server. Records for mail and verification are ignored."""
+SERVICE_TYPES = ("HTTPS", "SVCB")
+"""Types of records by which a browser may connect to another server than that of the address records (RFC 9460)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +61,9 @@ def undeclared_records(cloudflare: Cloudflare, resources: Sequence[State]) -> It
     names, addresses = ({dig(state.outputs, key) for state in declared} for key in ("name", "content"))
     for zone in sorted({str(dig(state.outputs, "zoneId")) for state in declared}):
         for record in cloudflare.records(zone):
-            if (
-                record.type in ADDRESS_TYPES
-                and record.id not in ids
-                and (record.name in names or record.content in addresses)
-            ):
+            named = record.type in (*ADDRESS_TYPES, *SERVICE_TYPES) and record.name in names
+            exposes = record.type in ADDRESS_TYPES and record.content in addresses
+            if record.id not in ids and (named or exposes):
                 yield _row(f"{record.type} record {record.name} → {record.content}")
 
 

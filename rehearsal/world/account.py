@@ -11,8 +11,12 @@ from rehearsal.layout import Layout
 from rehearsal.loopback import loopback_ranges
 from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 
-TOKEN_PERMISSIONS = ("Zone:Read", "DNS:Edit", "Zone Settings:Edit", "SSL and Certificates:Edit")
-"""The permission groups of Cloudflare that docs/adoption.md asks for."""
+TOKEN_PERMISSIONS = (
+    *("Zone:Read", "DNS:Edit", "Zone Settings:Edit", "SSL and Certificates:Edit", "Workers Routes:Read"),
+    *("Zone WAF:Read", "Config Rules:Read", "Single Redirect:Read", "Origin Rules:Read"),
+    *("Transform Rules:Read", "Cache Rules:Read"),
+)
+"""The permission groups of Cloudflare that docs/runbook.md asks for."""
 
 
 def write(layout: Layout, stack: StackSettings) -> None:

@@ -13,6 +13,7 @@ from hcloud.firewalls import FirewallResource, FirewallRule
 from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.world.world import World
+from tests.rehearsal import console_changes
 from tests.rehearsal.cluster import NAMESPACE
 from tests.rehearsal.manual_changes import (
     ANY_SOURCE,
@@ -160,6 +161,8 @@ def token(world: World) -> str:
 @pytest.fixture(scope="module")
 def drifted(production: World, tmp_path_factory: pytest.TempPathFactory) -> DriftCheck:
     changes = make_manual_changes(production)
+    console_changes.make_choices(production.layout.clouds)
+    console_changes.change_zone(production.layout.clouds)
     before = state(production)
     drift = check_drift(production, tmp_path_factory.mktemp("drift"))
     assert state(production) == before
@@ -198,7 +201,10 @@ def test_every_manual_change_is_reported_and_nothing_else(drifted: DriftCheck) -
         ),
         ("ConfigMap manual", ""): ("not in the stack", "exists"),
         ("DaemonSet manual", ""): ("not in the stack", "exists"),
+        **console_changes.KEPT,
+        **console_changes.UNDECLARED,
     }
+    assert "make up REFRESH=1 keeps them and records them" in drifted.output
     assert "hcloud server poweron ubuntu-8gb-nbg1-1" in drifted.output
 
 
@@ -217,6 +223,7 @@ def test_an_up_with_refresh_reverts_the_manual_changes(production: World, drifte
     cloudflare, zone = console.cloudflare_client(production.layout.clouds), console.zone_id(production.layout.clouds)
     (record,) = (r for r in cloudflare.dns.records.list(zone_id=zone) if r.name == "direct.myhoneydue.com")
     cloudflare.dns.records.delete(record.id, zone_id=zone)
+    console_changes.revert_zone(production.layout.clouds)
     completed = ops(production, "up", "--stack", "prod", "--refresh", "--yes")
     assert completed.returncode == 0, completed.stdout
     plan, _, put_back = completed.stdout.partition("Put back, as the program declares it:")

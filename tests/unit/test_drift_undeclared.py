@@ -13,7 +13,7 @@ from ops.drift.undeclared import undeclared_objects, undeclared_records
 from ops.errors import ForbiddenError, OpsError
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
-from tests.unit.clouds.api import CLOUDFLARE_TOKEN, account, served
+from tests.unit.clouds.api import CLOUDFLARE_TOKEN, Api, account, served
 from tests.unit.plans import CONFIG_MAP, DEPLOYMENT, JOB, RECORD, SECRET, state
 from tests.unit.plugins.engine import provision
 
@@ -104,9 +104,17 @@ def test_undeclared_records_with_names_or_addresses_of_the_stack_are_drift(cloud
 
     record(clouds, "api", "192.0.2.9")
     record(clouds, "direct", "192.0.2.1")
+    service = {
+        "name": f"api.{DOMAIN}",
+        "type": "HTTPS",
+        "data": {"priority": 1, "target": "x.example", "value": "alpn=h2"},
+    }
+    created = Api("cloudflare", clouds)("POST", f"/zones/{ZONE}/dns_records", {**service, "ttl": 1})
+    assert created.status == 200, created.json
     assert {item.resource for item in undeclared_records(cloudflare, declared)} == {
         f"A record api.{DOMAIN} → 192.0.2.9",
         f"A record direct.{DOMAIN} → 192.0.2.1",
+        f"HTTPS record api.{DOMAIN} → 1 x.example alpn=h2",
     }
     with pytest.raises(OpsError, match="rejects the token"):
         list(undeclared_records(Cloudflare("another"), declared))

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 
 import cloudflare
 from cloudflare.types.dns import RecordResponse
+from pydantic import JsonValue
 
 from infra.settings.secrets import SECRETS
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
-from ops.errors import OpsError
+from ops.errors import ForbiddenError, OpsError
+from ops.json_paths import dig
 
 API = "https://api.cloudflare.com/client/v4"
 ENDPOINT = "CLOUDFLARE_BASE_URL"
@@ -55,6 +57,21 @@ class Cloudflare:
         """All records of a zone, declared or not."""
         with self._readable_errors():
             return list(self._client.dns.records.list(zone_id=zone))
+
+    def read(self, path: str) -> JsonValue:
+        """The result of a GET request, or None if nothing exists at the path.
+
+        Raises a ForbiddenError if the token lacks the permission. The typed methods of the client are not used, because
+        importing the types of all rules takes longer than the requests.
+        """
+        with self._readable_errors():
+            try:
+                response = self._client.get(path, cast_to=object)
+            except cloudflare.NotFoundError:
+                return None
+            except cloudflare.PermissionDeniedError:
+                raise ForbiddenError(f"the token in honeydue:cloudflareToken may not read {path}") from None
+        return dig(response, "result")  # type: ignore[arg-type]  # the response is JSON
 
     def _in_zone(self, lookup: Callable[[Candidate, str], Finding]) -> Lookup:
         """Add the candidate's zone and readable errors to a lookup."""
@@ -108,7 +125,7 @@ class Cloudflare:
                 f"{SECRETS['cloudflareToken'].command}"
             ) from None
         except cloudflare.APIStatusError as error:
-            message = ", ".join(detail.message for detail in error.errors if detail.message) or error.message
+            message = ", ".join(detail.message for detail in error.errors or () if detail.message) or error.message
             raise OpsError(f"Cloudflare's API returned {error.status_code}: {message}") from None
         except cloudflare.APIConnectionError:
             raise OpsError(f"Cloudflare's API cannot be reached at {self._endpoint}; try again") from None

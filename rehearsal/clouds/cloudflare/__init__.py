@@ -9,7 +9,9 @@ from . import (
     dns_records,
     ips,
     origin_tls_client_auth,
+    page_rules,
     rulesets,
+    worker_routes,
     zone_settings,
     zones,
 )
@@ -21,7 +23,9 @@ RESOURCES: Final = (
     dns_records,
     ips,
     origin_tls_client_auth,
+    page_rules,
     rulesets,
+    worker_routes,
     zone_settings,
     zones,
 )

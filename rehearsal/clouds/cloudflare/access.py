@@ -30,6 +30,21 @@ _ZONES: Final = "zones"
 
 _UNAUTHORIZED: Final = error(HTTPStatus.FORBIDDEN, 9109, "Unauthorized to access requested resource")
 _AUTHENTICATION_ERROR: Final = error(HTTPStatus.FORBIDDEN, 10000, "Authentication error")
+
+# The rules of a phase need the group of its product: "API token permissions" of each page below
+# https://developers.cloudflare.com/rules/ and https://developers.cloudflare.com/waf/.
+_GROUPS_BY_PHASE: Final = {
+    "http_config_settings": "Config Rules",
+    "http_ratelimit": "Zone WAF",
+    "http_request_cache_settings": "Cache Rules",
+    "http_request_dynamic_redirect": "Single Redirect",
+    "http_request_firewall_custom": "Zone WAF",
+    "http_request_firewall_managed": "Zone WAF",
+    "http_request_late_transform": "Transform Rules",
+    "http_request_origin": "Origin Rules",
+    "http_request_transform": "Transform Rules",
+    "http_response_headers_transform": "Transform Rules",
+}
 # https://github.com/cloudflare/origin-ca-issuer/issues/66
 _NO_ORIGIN_CA: Final = error(HTTPStatus.FORBIDDEN, 1016, "User is not authorized to perform this action")
 
@@ -39,7 +54,13 @@ _RIGHTS: Final[Sequence[tuple[str, tuple[str, ...], Answer]]] = (
     (r"zones/[^/]+/settings(/.*)?", ("Zone Settings",), _UNAUTHORIZED),
     (r"zones/[^/]+/origin_tls_client_auth(/.*)?", ("SSL and Certificates",), _AUTHENTICATION_ERROR),
     (r"certificates(/.*)?", ("SSL and Certificates",), _NO_ORIGIN_CA),
-    (r"(zones|accounts)/[^/]+/rulesets(/.*)?", ("Zone WAF", "Cache Rules"), _AUTHENTICATION_ERROR),
+    *(
+        (rf"zones/[^/]+/rulesets/phases/{phase}(/.*)?", (group,), _AUTHENTICATION_ERROR)
+        for phase, group in _GROUPS_BY_PHASE.items()
+    ),
+    (r"(zones|accounts)/[^/]+/rulesets(/.*)?", tuple(_GROUPS_BY_PHASE.values()), _AUTHENTICATION_ERROR),
+    (r"zones/[^/]+/pagerules(/.*)?", ("Page Rules", "Zone"), _UNAUTHORIZED),
+    (r"zones/[^/]+/workers/routes(/.*)?", ("Workers Routes",), _AUTHENTICATION_ERROR),
     (r"zones(/[^/]+)?", ("Zone",), _UNAUTHORIZED),
 )
 

@@ -81,8 +81,8 @@ def unknown_path(request_: Request, status: int) -> Answer:
     return broken(HTTPStatus(status).phrase)
 
 
-def unknown_zone() -> Never:
-    """The answer to an id that is no zone of the account."""
+def unknown_object() -> Never:
+    """The answer to an id that is no zone of the account, or no object of the zone."""
     raise RefusedError(_not_routed(request))
 
 

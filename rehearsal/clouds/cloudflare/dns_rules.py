@@ -21,6 +21,7 @@ _TYPES: Final = frozenset(
     {*PROXIABLE, "MX", "NS", "OPENPGPKEY", "PTR", "TXT", "CAA", "CERT", "DNSKEY", "DS", "HTTPS", "LOC", "NAPTR"}
     | {"SMIMEA", "SRV", "SSHFP", "SVCB", "TLSA", "URI"}
 )
+_SERVICE_BINDINGS: Final = ("HTTPS", "SVCB")
 _AUTOMATIC_TTL: Final = 1
 # Of plans below Enterprise: https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/
 _TTLS: Final = (60, 86400)
@@ -44,9 +45,14 @@ def full_name(zone: Object, name: str) -> str:
 
 
 def normal_content(record: Object) -> Json:
-    """The content as Cloudflare keeps it: IPv6 addresses in their short form, host names in lower case."""
+    """The content as Cloudflare keeps it: IPv6 addresses in their short form, host names in lower case.
+
+    The content of a service binding is formatted from its `data` (API documentation of DNS records, `HTTPSRecord`).
+    """
     content = record.get("content")
     type_ = record.get("type")
+    if type_ in _SERVICE_BINDINGS and isinstance(data := record.get("data"), dict):
+        return " ".join(str(data[name]) for name in ("priority", "target", "value") if name in data)
     if type_ == "CNAME" and content:
         return str(content).rstrip(".").lower()
     if type_ == "AAAA" and _is_address(content, 6):

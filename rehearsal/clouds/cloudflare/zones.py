@@ -11,7 +11,7 @@ from ..cloud import current
 from ..store import Json, Object
 from ..vendor import Answer
 from . import access
-from .answers import blueprint, page, result, unknown_zone
+from .answers import blueprint, body, page, result, unknown_object
 from .filters import Condition, compare, matching, ordered, parameters
 
 ACCOUNT: Final = {"id": "01a7362d577a6c3019a474fd6f485823", "name": "honeyDue"}
@@ -37,7 +37,7 @@ def find_zone(zone_id: str) -> Object:
     """The zone with this id; refuses the request if the account has none."""
     zone = next((zone for zone in _zones() if zone["id"] == zone_id), None)
     if zone is None:
-        unknown_zone()
+        unknown_object()
     return zone
 
 
@@ -66,7 +66,16 @@ def get_zone(zone_id: str) -> Answer:
     return result(find_zone(zone_id))
 
 
+@blueprint.patch("/zones/<zone_id>")
+def edit_zone(zone_id: str) -> Answer:
+    """Pauses the proxy for all records of a zone, or resumes it. Other fields are not simulated."""
+    find_zone(zone_id)
+    current().of("zones")[zone_id] = {"paused": bool(body().get("paused"))}
+    return result(find_zone(zone_id))
+
+
 def _zone(id_: str, name: str) -> Object:
+    edited = current().of("zones").get(id_, {})
     return {
         "id": id_,
         "name": name,
@@ -90,6 +99,7 @@ def _zone(id_: str, name: str) -> Object:
         "tenant_unit": {"id": None},
         "permissions": [],
         "plan": _FREE_PLAN,
+        **edited,
     }
 
 

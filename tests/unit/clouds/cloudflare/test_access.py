@@ -67,6 +67,10 @@ def test_the_account_can_replace_the_ip_ranges(api: Api, tmp_path: Path) -> None
         ("GET", CLIENT_CERTIFICATES, "SSL and Certificates:Read", (403, 10000)),
         ("POST", "/certificates", "SSL and Certificates:Edit", (403, 1016)),
         ("GET", RULESETS, "Cache Rules:Read", (403, 10000)),
+        ("PUT", f"{RULESETS}/phases/http_request_origin/entrypoint", "Origin Rules:Edit", (403, 10000)),
+        ("GET", f"/zones/{ZONE_ID}/pagerules", "Page Rules:Read", (403, 9109)),
+        ("GET", f"/zones/{ZONE_ID}/pagerules", "Zone:Read", (403, 9109)),
+        ("GET", f"/zones/{ZONE_ID}/workers/routes", "Workers Routes:Read", (403, 10000)),
         ("POST", RULESETS, "Zone WAF:Edit", (403, 10000)),
     ],
 )
