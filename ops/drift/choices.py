@@ -12,12 +12,13 @@ from ops.drift.refreshed import comparable
 from ops.drift.rows import DriftRow, differences, last_steps
 from ops.json_paths import top_level_key
 from ops.plan import Plan, State
+from ops.resource_types import PRIMARY_IP, SERVER
 
 CHOICES: Mapping[str, Sequence[str]] = {
     "hcloud:index/network:Network": ("labels", "exposeRoutesToVswitch"),
     "hcloud:index/placementGroup:PlacementGroup": ("labels",),
-    "hcloud:index/primaryIp:PrimaryIp": ("labels",),
-    "hcloud:index/server:Server": ("backups", "labels", "networks"),
+    PRIMARY_IP: ("labels",),
+    SERVER: ("backups", "labels", "networks"),
     "hcloud:index/sshKey:SshKey": ("labels",),
     "cloudflare:index/dnsRecord:DnsRecord": ("comment", "tags"),
 }
