@@ -66,7 +66,7 @@ COMMANDS = [
     # the operators; `sshd -t` needs the directory.
     "mkdir -p /run/sshd; if sshd -t; then systemctl stop ssh.service; "
     "systemctl restart ssh.socket || systemctl restart ssh.service; fi",
-    ["systemctl", "enable", "--now", "metadata-guard.service"],
+    ["systemctl", "enable", "--now", "metadata-guard.service", "metadata-guard.timer"],
     # Do not wait for k3s: a node may wait for its cluster without a limit, and cloud-init must complete.
     ["systemctl", "enable", "k3s.service"],
     ["systemctl", "start", "--no-block", "k3s.service"],
@@ -78,7 +78,7 @@ def _files(node: NodeConfig, cluster: ClusterSettings, access: Access) -> Iterat
         yield _file(path, content)
     for name in ("k3s-install", "k3s-role"):
         yield _file(f"/usr/local/sbin/{name}", _package_file(f"{name}.sh"), mode="0755")
-    for unit in ("metadata-guard.service", "k3s.service"):
+    for unit in ("metadata-guard.service", "metadata-guard.timer", "k3s.service"):
         yield _file(f"/etc/systemd/system/{unit}", _package_file(unit))
     yield _file("/etc/honeydue/metadata-guard.nft", _package_file("metadata-guard.nft"))
     yield _file("/etc/honeydue/node.env", _environment(node, cluster), mode="0600")

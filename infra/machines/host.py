@@ -56,9 +56,13 @@ MaxStartups 10:30:60
 # Close the sessions of clients that have not responded for 15 minutes.
 ClientAliveInterval 300
 ClientAliveCountMax 3
-X11Forwarding no
 # Every root user of the node could use a forwarded agent.
 AllowAgentForwarding no
+# A stolen key could otherwise reach etcd, the kubelet and the pods through the node, past firewall and audit log.
+AllowTcpForwarding no
+AllowStreamLocalForwarding no
+PermitTunnel no
+X11Forwarding no
 """
 
 JAIL = """\

@@ -46,6 +46,8 @@ def _all_nodes(node: NodeConfig) -> Mapping[str, object]:
             "streaming-connection-idle-timeout=5m",
             f"pod-max-pids={PROCESSES_PER_POD}",
             f"tls-cipher-suites={','.join(TLS_CIPHERS)}",
+            # A pod that sets no seccomp profile gets the one of containerd, instead of none.
+            "seccomp-default=true",
         ],
         # As on the existing nodes: with two modes in one cluster, a Service behaves differently from node to node.
         "kube-proxy-arg": ["proxy-mode=ipvs"],
@@ -67,7 +69,8 @@ def _server(node: NodeConfig, cluster: ClusterSettings) -> Mapping[str, object]:
         # Otherwise other users than root could read it, on a node whose paths pods can mount.
         "write-kubeconfig-mode": "0600",
         "kube-apiserver-arg": [
-            "enable-admission-plugins=NodeRestriction,EventRateLimit",
+            # No Service of any namespace can claim an address with externalIPs, such as port 443 of a node.
+            "enable-admission-plugins=NodeRestriction,EventRateLimit,DenyServiceExternalIPs",
             f"admission-control-config-file={ADMISSION_CONFIG}",
             f"audit-policy-file={AUDIT_POLICY}",
             f"audit-log-path={AUDIT_LOG}",

@@ -70,10 +70,16 @@ def write(data: str, server: Path) -> None:
         write_private(target, base64.b64decode(file["Content"]))
 
 
+def credentials(user: str, config: Config) -> str:
+    """The header with which a user of k3s authenticates. The password is that of the cluster token."""
+    return f"Basic {base64.b64encode(f'{user}:{config.password}'.encode()).decode()}"
+
+
 def fetch(address: str, config: Config) -> str:
     """Fetches the bootstrap data from another server, authenticated by the cluster token.
 
-    Raises OSError when the server cannot be reached, and RehearsalError when its CA is not the one of the token.
+    Raises OSError when the server cannot be reached, and RehearsalError when its CA is not the one of the token, or
+    when a critical option of this server has another value.
     """
     url = f"https://{address}:{SUPERVISOR_PORT}"
     # The CA is not known yet. Its hash in the token authenticates it.
@@ -84,16 +90,25 @@ def fetch(address: str, config: Config) -> str:
         ca = response.read()
     if config.ca_hash and hashlib.sha256(ca).hexdigest() != config.ca_hash:
         raise RehearsalError(f"token CA hash does not match the Cluster CA certificate hash: of {address}")
-    credentials = base64.b64encode(f"server:{config.password}".encode()).decode()
-    request = urllib.request.Request(  # noqa: S310  # always https
-        f"{url}/v1-k3s/server-bootstrap", headers={"Authorization": f"Basic {credentials}"}
-    )
     verified = ssl.create_default_context(cadata=ca.decode())
-    with urllib.request.urlopen(  # noqa: S310  # always https
-        request, context=verified, timeout=REQUEST_SECONDS
-    ) as response:
-        data: str = response.read().decode()
-    return data
+
+    def get(user: str, path: str) -> str:
+        headers = {"Authorization": credentials(user, config)}
+        request = urllib.request.Request(f"{url}/v1-k3s/{path}", headers=headers)  # noqa: S310  # always https
+        with urllib.request.urlopen(  # noqa: S310  # always https
+            request, context=verified, timeout=REQUEST_SECONDS
+        ) as response:
+            data: str = response.read().decode()
+        return data
+
+    compare_critical_options(config.critical, json.loads(get("node", "config")))
+    return get("server", "server-bootstrap")
+
+
+def compare_critical_options(own: Mapping[str, object], others: Mapping[str, object]) -> None:
+    """Raises RehearsalError when a server differs from the one that it joins (`compareConfig` in pkg/cluster)."""
+    if different := [name for name, value in own.items() if others.get(name) != value]:
+        raise RehearsalError(f"critical configuration value mismatch between servers: {', '.join(different)}")
 
 
 def save_to(etcd: Etcd, server: Path, password: str) -> None:

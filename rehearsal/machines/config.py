@@ -58,6 +58,19 @@ class Config:
         }
 
     @property
+    def critical(self) -> Mapping[str, object]:
+        """Options that all servers must share, by the name of their field in k3s' own configuration.
+
+        A part of `CriticalControlArgs` (pkg/daemons/config/types.go): those that the program sets or leaves to a node.
+        """
+        return {
+            "ClusterDNS": self.text("cluster-dns"),
+            "DisableServiceLB": "servicelb" in self.texts("disable"),
+            "EncryptSecrets": self.is_set("secrets-encryption"),
+            "FlannelBackend": self.text("flannel-backend"),
+        }
+
+    @property
     def password(self) -> str:
         """The secret part of the token, in its short or full form."""
         return self.text("token").strip().rpartition("::server:")[2]

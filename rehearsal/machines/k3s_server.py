@@ -196,7 +196,7 @@ class K3sServer:
         return peer
 
     def _listen(self, config: ControlPlaneConfig) -> None:
-        supervisor = Supervisor(self._folder, self._config.password)
+        supervisor = Supervisor(self._folder, self._config)
         supervisor.listen(
             config.address, SUPERVISOR_PORT, certificate=config.pki / "apiserver.crt", key=config.pki / "apiserver.key"
         )

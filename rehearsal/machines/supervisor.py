@@ -6,8 +6,8 @@ private address of the machine.
 """
 
 import asyncio
-import base64
 import hmac
+import json
 import ssl
 import threading
 from contextlib import suppress
@@ -16,16 +16,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rehearsal.machines import bootstrap
+from rehearsal.machines.config import Config
 
 CHUNK = 65536
 
 
 class Supervisor:
-    """Serves the CA and the bootstrap data until its process ends."""
+    """Serves the CA, the bootstrap data and the configuration until its process ends."""
 
-    def __init__(self, server: Path, password: str) -> None:
+    def __init__(self, server: Path, config: Config) -> None:
         self._server = server
-        self._credentials = f"Basic {base64.b64encode(f'server:{password}'.encode()).decode()}"
+        self._config = config
 
     def listen(self, address: str, port: int, *, certificate: Path, key: Path) -> None:
         """Starts to listen in a thread."""
@@ -44,19 +45,26 @@ class Supervisor:
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        """Answers one request. The bootstrap data requires the cluster token."""
+        """Answers one request. The bootstrap data and the configuration require the cluster token.
+
+        As in k3s (pkg/server/handlers/router.go), each is for one user: `server` for servers, `node` for all nodes.
+        """
         match request.path:
             case "/cacerts":
                 self._reply(request, (self._server / "tls/server-ca.crt").read_bytes())
             case "/ping":
                 self._reply(request, b"pong")
-            case "/v1-k3s/server-bootstrap":
-                if hmac.compare_digest(request.headers.get("Authorization", ""), self._credentials):
-                    self._reply(request, bootstrap.serialize(self._server).encode())
-                else:
-                    self._reply(request, b"Unauthorized", status=HTTPStatus.UNAUTHORIZED)
+            case "/v1-k3s/server-bootstrap" if self._is_user("server", request):
+                self._reply(request, bootstrap.serialize(self._server).encode())
+            case "/v1-k3s/config" if self._is_user("node", request):
+                self._reply(request, json.dumps(self._config.critical).encode())
+            case "/v1-k3s/server-bootstrap" | "/v1-k3s/config":
+                self._reply(request, b"Unauthorized", status=HTTPStatus.UNAUTHORIZED)
             case _:
                 self._reply(request, b"not found", status=HTTPStatus.NOT_FOUND)
+
+    def _is_user(self, name: str, request: BaseHTTPRequestHandler) -> bool:
+        return hmac.compare_digest(request.headers.get("Authorization", ""), bootstrap.credentials(name, self._config))
 
     @staticmethod
     def _reply(request: BaseHTTPRequestHandler, body: bytes, status: HTTPStatus = HTTPStatus.OK) -> None:

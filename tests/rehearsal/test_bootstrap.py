@@ -1,5 +1,6 @@
 """The program bootstraps a cluster in an empty account, and the cluster survives the loss of any server."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ from ops.plan import Plan
 from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.clouds.faults import Fault, write_faults
+from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT
+from rehearsal.machines.config import Config
 from rehearsal.world.world import World
 from tests.rehearsal.bootstrapped import HOSTNAMES, bootstrapped_world, cluster_attempts, machine, wait_for_cluster
 from tests.rehearsal.clouds import delete_server
@@ -101,6 +104,19 @@ def test_settings_that_existing_nodes_do_not_take_over_are_refused(world: World)
         "honeydue:nodes.hetzner2.image": "would change from ubuntu-24.04 to ubuntu-26.04, but hetzner2 would keep "
         "ubuntu-24.04",
     }
+
+
+def test_no_service_opens_a_port_of_a_node_outside_of_the_namespace_of_the_apps(world: World) -> None:
+    for alias in HOSTNAMES:
+        assert Config.read(machine(world, alias).root).texts("disable") == ["servicelb"]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "probe", "namespace": "default"},
+        "spec": {"ports": [{"port": 443}], "externalIPs": ["203.0.113.1"]},
+    }
+    with pytest.raises(RehearsalError, match="Use of external IPs is denied by admission control"):
+        world.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(service))
 
 
 @pytest.mark.parametrize("alias", ["hetzner1", "hetzner3"])

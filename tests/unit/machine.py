@@ -37,6 +37,8 @@ class K3s:
     password: str
     server: CertificateAuthority
     clients: CertificateAuthority
+    config: bytes = b'{"DisableServiceLB": true}'
+    """The configuration that the servers of the cluster share."""
 
     @classmethod
     def create(cls, folder: Path) -> "K3s":
@@ -55,13 +57,17 @@ class K3s:
 
     def respond(self, path: str, authorization: str | None) -> bytes | None:
         """The response of a server of this cluster, or None for 401."""
-        login = "Basic " + base64.b64encode(f"server:{self.password}".encode()).decode()
+        server, node = (
+            "Basic " + base64.b64encode(f"{user}:{self.password}".encode()).decode() for user in ("server", "node")
+        )
         match path:
             case "/cacerts":
                 return self.server.files.certificate.read_bytes()
             case "/ping":
                 return b"pong"
-            case "/v1-k3s/server-bootstrap" if authorization == login:
+            case "/v1-k3s/config" if authorization == node:
+                return self.config
+            case "/v1-k3s/server-bootstrap" if authorization == server:
                 files = {"ClientCA": self.clients.files.certificate, "ClientCAKey": self.clients.files.key}
                 content = {
                     name: {"Content": base64.b64encode(file.read_bytes()).decode()} for name, file in files.items()
@@ -224,8 +230,12 @@ def wait_for_message(machine: Machine, message: str) -> None:
     wait_for_text(lambda: machine.stderr, message)
 
 
-def assert_joined(node: Machine, *, through: str, token: str) -> None:
+SHARED_OPTIONS = {"disable": ["servicelb"]}
+"""The options of a server that follow from the configuration of the others."""
+
+
+def assert_joined(node: Machine, *, through: str, token: str, options: Mapping[str, object] = SHARED_OPTIONS) -> None:
     """Asserts that the script configured k3s to join through this address."""
-    assert node.settings == {"server": f"https://{through}:6443", "token": token, "flannel-iface": "enp7s0"}
+    assert node.settings == {"server": f"https://{through}:6443", "token": token, "flannel-iface": "enp7s0", **options}
     assert node.role.stat().st_mode & 0o777 == 0o600
     assert node.left_behind() == []

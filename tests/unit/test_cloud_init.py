@@ -35,6 +35,9 @@ sys.exit(any([main(["cloud-init", "schema", "--config-file", file]) for file in 
 """Runs `cloud-init schema` for several files in one process, to start Python only once."""
 
 
+RULES = "/etc/honeydue/metadata-guard.nft"
+
+
 @pytest.fixture(scope="session")
 def init_node(tmp_path_factory: pytest.TempPathFactory) -> NodeConfig:
     """The init node, with CA files of realistic size."""
@@ -140,16 +143,56 @@ def test_the_metadata_service_is_blocked_before_pods_run(init_node: NodeConfig) 
     guard, k3s = unit(document, "metadata-guard.service"), unit(document, "k3s.service")
     assert "k3s.service" in guard["Unit"]["Before"].split()
     # cloud-init runs at each boot and needs the metadata service before the guard blocks it.
-    assert guard["Unit"]["After"].split() == ["cloud-init.service", "cloud-init-network.service"]
+    after = re.findall(r"^After=(.+)$", files(document)["/etc/systemd/system/metadata-guard.service"], re.M)
+    assert " ".join(after).split() == ["cloud-init.service", "cloud-init-network.service", "nftables.service"]
     for key in ("Requires", "After"):
         assert "metadata-guard.service" in k3s["Unit"][key]
     commands = document["runcmd"]
-    assert commands.index(["systemctl", "enable", "--now", "metadata-guard.service"]) < commands.index(
-        ["systemctl", "start", "--no-block", "k3s.service"]
-    )
-    rules = files(document)["/etc/honeydue/metadata-guard.nft"]
+    assert commands.index(
+        ["systemctl", "enable", "--now", "metadata-guard.service", "metadata-guard.timer"]
+    ) < commands.index(["systemctl", "start", "--no-block", "k3s.service"])
+    rules = files(document)[RULES]
     assert set(re.findall(r"type filter hook (\w+)", rules)) == {"output", "forward"}
     assert "ip daddr 169.254.169.254 counter reject" in rules
+
+
+def test_the_rules_of_the_metadata_guard_are_restored_after_a_flush() -> None:
+    """`nft flush ruleset` and a start of nftables.service delete all tables."""
+    document = cloud_config(server())
+    guard, timer = unit(document, "metadata-guard.service"), unit(document, "metadata-guard.timer")
+    # A start of a unit that is already active does nothing.
+    assert "RemainAfterExit" not in guard["Service"]
+    assert "nftables.service" in guard["Install"]["WantedBy"].split()
+    assert timer["Timer"]["OnUnitInactiveSec"] == "30s"
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    assert re.search(r"^table (\S+ \S+)\ndelete table \1\ntable \1 {$", files(document)[RULES], re.M)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is needed")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    for path, content in files(cloud_config(server())).items():
+        if path.startswith("/etc/systemd/system/metadata-guard"):
+            (tmp_path / Path(path).name).write_text(content.replace("/usr/sbin/nft", "/bin/true"))
+    command = ["systemd-analyze", "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_sshd_forwards_no_connections() -> None:
+    """A forwarded connection comes from the node, which every firewall and network policy allows."""
+    options = dict(
+        line.split(maxsplit=1)
+        for line in files(cloud_config(server()))["/etc/ssh/sshd_config.d/01-honeydue.conf"].splitlines()
+        if not line.startswith("#")
+    )
+    for option in (
+        "AllowTcpForwarding",
+        "AllowStreamLocalForwarding",
+        "AllowAgentForwarding",
+        "X11Forwarding",
+        "PermitTunnel",
+    ):
+        assert options[option] == "no"
 
 
 @pytest.mark.parametrize("role", ["server", "agent"])

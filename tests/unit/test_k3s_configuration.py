@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
@@ -69,10 +70,19 @@ def test_the_files_that_the_api_server_uses_are_written() -> None:
     arguments = dict(argument.split("=", 1) for argument in k3s_config(document)["kube-apiserver-arg"])
     plugins = yaml.safe_load(written[arguments["admission-control-config-file"]])["plugins"]
     assert {plugin["name"] for plugin in plugins} == {"PodSecurity", "EventRateLimit"}
-    assert "EventRateLimit" in arguments["enable-admission-plugins"].split(",")
+    assert arguments["enable-admission-plugins"].split(",") == [
+        "NodeRestriction",
+        "EventRateLimit",
+        "DenyServiceExternalIPs",
+    ]
     assert yaml.safe_load(written[arguments["audit-policy-file"]])["rules"][-1] == {"level": "Metadata"}
     # k3s does not create the folder of the audit log.
     assert f"d {Path(arguments['audit-log-path']).parent} 0700 root root\n" in written["/etc/tmpfiles.d/k3s.conf"]
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_pods_get_the_seccomp_profile_of_the_container_runtime(role: Literal["server", "agent"]) -> None:
+    assert "seccomp-default=true" in k3s_config(cloud_config(replace(server(), role=role)))["kubelet-arg"]
 
 
 def test_kernel_parameters_are_those_that_the_kubelet_requires() -> None:

@@ -10,7 +10,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.unit.machine import PEER_ADDRESSES, CreateNode, K3s, Peer, assert_joined, wait_for_message, wait_for_text
+from tests.unit.machine import (
+    PEER_ADDRESSES,
+    SHARED_OPTIONS,
+    CreateNode,
+    K3s,
+    Peer,
+    assert_joined,
+    wait_for_message,
+    wait_for_text,
+)
 
 OWN_DATA = {
     "server": "var/lib/rancher/k3s/server/db/etcd/member/wal",
@@ -26,7 +35,33 @@ def test_a_node_joins_through_the_peer_that_responds(
     node = create_node(role=role)
     with k3s_peers[1].serve(k3s_cluster):
         assert node.run("k3s-role") == 0
-    assert_joined(node, through=PEER_ADDRESSES[1], token=k3s_cluster.token)
+    # An agent has no options of servers.
+    options = SHARED_OPTIONS if role == "server" else {}
+    assert_joined(node, through=PEER_ADDRESSES[1], token=k3s_cluster.token, options=options)
+
+
+@pytest.mark.parametrize("config", [b'{"DisableServiceLB": false}', b'{"ClusterDomain": "cluster.local"}'])
+def test_a_server_joins_an_older_cluster_with_the_load_balancer_of_its_peers(
+    create_node: CreateNode, k3s_cluster: K3s, k3s_peers: Sequence[Peer], config: bytes
+) -> None:
+    """k3s refuses a server that differs from the others in this option."""
+    node = create_node()
+    with k3s_peers[0].serve(replace(k3s_cluster, config=config)):
+        assert node.run("k3s-role") == 0
+    assert_joined(node, through=PEER_ADDRESSES[0], token=k3s_cluster.token, options={})
+
+
+@pytest.mark.parametrize("config", [b"", b"<html>", b"[]"])
+def test_a_server_waits_while_its_peer_does_not_return_its_configuration(
+    create_node: CreateNode, k3s_cluster: K3s, k3s_peers: Sequence[Peer], config: bytes
+) -> None:
+    node = create_node()
+    with k3s_peers[0].serve(replace(k3s_cluster, config=config)):
+        process = node.start("k3s-role")
+        wait_for_message(node, "127.0.6.2 is a server of this cluster, but does not return its configuration")
+    process.terminate()
+    process.wait(30)
+    assert not node.role.exists()
 
 
 def test_an_init_node_joins_if_a_server_of_the_cluster_responds(
@@ -41,7 +76,12 @@ def test_an_init_node_joins_if_a_server_of_the_cluster_responds(
 def test_an_init_node_bootstraps_if_no_peer_responds(create_node: CreateNode, k3s_cluster: K3s) -> None:
     node = create_node(cluster_init=True)
     assert node.run("k3s-role") == 0
-    assert node.settings == {"cluster-init": True, "token": k3s_cluster.password, "flannel-iface": "enp7s0"}
+    assert node.settings == {
+        "cluster-init": True,
+        "token": k3s_cluster.password,
+        "disable": ["servicelb"],
+        "flannel-iface": "enp7s0",
+    }
     assert node.commands.count(f"https://{PEER_ADDRESSES[0]}:6443/cacerts") == 3
     assert "waits" not in node.stderr
     assert node.kubectl == ""

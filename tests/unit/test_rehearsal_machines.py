@@ -84,6 +84,14 @@ def test_bootstrap_data_of_a_server_is_written_by_the_next_server(tmp_path: Path
     assert (second / "tls/client-ca.key").stat().st_mode & 0o077 == 0
 
 
+def test_a_server_must_have_the_critical_options_of_the_server_that_it_joins() -> None:
+    values = {"cluster-dns": "10.43.0.10", "flannel-backend": "vxlan", "secrets-encryption": True}
+    plain, without_balancer = Config(values), Config({**values, "disable": ["servicelb"]})
+    bootstrap.compare_critical_options(plain.critical, plain.critical)
+    with pytest.raises(RehearsalError, match="critical configuration value mismatch between servers: DisableServiceLB"):
+        bootstrap.compare_critical_options(without_balancer.critical, plain.critical)
+
+
 def test_every_world_has_its_own_loopback_ranges() -> None:
     first, second = loopback_ranges(Path("/first")), loopback_ranges(Path("/second"))
     assert first == loopback_ranges(Path("/first")) != second

@@ -5,7 +5,7 @@
 # A node is not the init node forever. If the machine that replaces it ran `cluster-init`, it would create a second,
 # empty cluster in addition to the running one. A node without data therefore asks the other servers first.
 #
-# shellcheck disable=SC2016  # the single-quoted $parts, $file and $peer are variables of jq
+# shellcheck disable=SC2016  # the single-quoted $parts, $file, $user and $peer are variables of jq
 set -eu
 umask 077
 
@@ -89,6 +89,23 @@ is_member() {
     [ "$(request --cacert "$work/server-ca.crt" "https://$1:6443/ping" 2>/dev/null)" = pong ]
 }
 
+# Requests a path of k3s from a peer, as the user `server` or `node`. Both have the password of the token.
+request_with_token() {
+    with_token '"user = \("\($user):\($parts.password)" | @json)"' --arg user "$2" |
+        request --config - --cacert "$work/server-ca.crt" --output "$work/$3" "https://$1:6443/v1-k3s/$4"
+}
+
+# Reads whether the load balancer of k3s is disabled, in which a server must not differ from the others. With it, a
+# Service of type LoadBalancer opens its ports on every node. It is disabled when a cluster is bootstrapped. A server
+# that joins an older cluster follows the others.
+read_shared_options() {
+    [ "$NODE_ROLE" = server ] || return 0
+    reason='is a server of this cluster, but does not return its configuration'
+    request_with_token "$1" node config.json config || return 1
+    # `input` fails for an empty response.
+    servicelb_disabled=$(jq --null-input 'input | .DisableServiceLB == true' "$work/config.json")
+}
+
 # Extracts one CA file from the bootstrap data, which k3s servers send to each other.
 extract() {
     jq --exit-status --raw-output --arg name "$1" '.[$name].Content' "$work/bootstrap.json" | base64 -d >"$work/$2"
@@ -106,9 +123,7 @@ sign_certificate() {
 # which would count for the quorum, and the stored node password, without which the name cannot be used again.
 delete_predecessor() {
     reason='is a server of this cluster, but the Node of the predecessor could not be removed'
-    with_token '"user = \("server:\($parts.password)" | @json)"' |
-        request --config - --cacert "$work/server-ca.crt" --output "$work/bootstrap.json" \
-            "https://$1:6443/v1-k3s/server-bootstrap" || return 1
+    request_with_token "$1" server bootstrap.json server-bootstrap || return 1
     extract ClientCA client-ca.crt && extract ClientCAKey client-ca.key || return 1
     sign_certificate 2>"$work/openssl.log" || {
         cat "$work/openssl.log" >&2
@@ -143,14 +158,16 @@ if [ -z "$ca" ]; then
     exit 1
 fi
 
-cluster_exists=no failed_rounds=0
+cluster_exists=no failed_rounds=0 servicelb_disabled=false
+disable_servicelb='"disable: [servicelb]"'
 while :; do
     state=''
     for peer in $NODE_PEERS; do
         if is_member "$peer"; then
             cluster_exists=yes
-            if delete_predecessor "$peer"; then
+            if read_shared_options "$peer" && delete_predecessor "$peer"; then
                 join='"server: \("https://\($peer):6443" | @json)", "token: \($file | rtrimstr("\n") | @json)"'
+                [ "$servicelb_disabled" = false ] || join="$join, $disable_servicelb"
                 write "$role" "$(with_token "$join" --arg peer "$peer")"
                 log "joins the cluster through $peer"
                 exit 0
@@ -165,7 +182,8 @@ while :; do
         failed_rounds=$((failed_rounds + 1))
         log "asks again before it bootstraps the cluster$state"
     else
-        write "$role" "$(with_token '"cluster-init: true", "token: \($parts.password | @json)"')"
+        bootstrap='"cluster-init: true", "token: \($parts.password | @json)"'
+        write "$role" "$(with_token "$bootstrap, $disable_servicelb")"
         log "bootstraps the cluster$state"
         exit 0
     fi
