@@ -1,6 +1,6 @@
 """ValidatingAdmissionPolicies for the app namespace, which the API server enforces itself.
 
-They check pods and all objects that create pods. A mistake therefore fails `pulumi up`, instead of being an event of a
+For pods, they check all objects that create pods. A mistake therefore fails `pulumi up`, instead of being an event of a
 ReplicaSet. The API server needs a moment to activate a policy, and these exist long before the first object they check.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
@@ -23,6 +23,8 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from infra.cluster.guard_admission import GUARD_POLICY, guard_policy, network_policy_policy
+from infra.cluster.service_admission import service_policy
 from infra.component import Component
 from infra.names import NAMESPACE
 from infra.settings.apps import Images
@@ -159,7 +161,13 @@ class Admission(Component):
 
     def __init__(self, images: Images, *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Admission", "admission", provider=provider)
-        policies = {f"{NAMESPACE}-pods": pod_policy(images), f"{NAMESPACE}-ingresses": ingress_policy()}
+        policies = {
+            f"{NAMESPACE}-pods": pod_policy(images),
+            f"{NAMESPACE}-ingresses": ingress_policy(),
+            f"{NAMESPACE}-services": service_policy(),
+            f"{NAMESPACE}-network-policies": network_policy_policy(),
+            GUARD_POLICY: guard_policy(),
+        }
         self.bindings = [self._policy_with_binding(name, spec) for name, spec in policies.items()]
         self.register_outputs({})
 

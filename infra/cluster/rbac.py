@@ -98,12 +98,12 @@ def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
         optional["helm.cattle.io"] = ["helmcharts"]
     if upgrades and upgrades.k3s:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
-    # By name, because kube-system also has Secrets of k3s.
-    names = [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
-    secret_rules = (
-        [PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=names, verbs=["get"])] if names else []
-    )
-    return [*rules(RESTRICTIONS, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get"), *secret_rules]
+    return [*rules(RESTRICTIONS, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get")]
+
+
+def system_secrets(settings: Settings) -> Sequence[str]:
+    """The names of the program's Secrets in kube-system, where k3s has Secrets as well."""
+    return [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
 
 
 class Rbac(Component):
@@ -130,7 +130,7 @@ class Rbac(Component):
                 automount_service_account_token=False,
                 opts=child,
             )
-            subjects = [SubjectArgs(kind="ServiceAccount", name=name, namespace=KUBE_SYSTEM)]
+            subjects = _subjects(name)
             metadata = ObjectMetaArgs(name=name, namespace=namespace.name)
             role = Role(name, metadata=metadata, rules=permissions, opts=child)
             RoleBinding(name, metadata=metadata, role_ref=_role(role), subjects=subjects, opts=child)
@@ -141,7 +141,30 @@ class Rbac(Component):
                 subjects=subjects,
                 opts=child,
             )
+        if names := system_secrets(settings):
+            self._let_deployer_read(names)
         self.register_outputs({})
+
+    def _let_deployer_read(self, secrets: Sequence[str]) -> None:
+        """The viewer gets no such right: its refresh excludes Secrets."""
+        metadata = ObjectMetaArgs(name=DEPLOYER, namespace=KUBE_SYSTEM)
+        role = Role(
+            f"{KUBE_SYSTEM}-{DEPLOYER}",
+            metadata=metadata,
+            rules=[PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=secrets, verbs=["get"])],
+            opts=self.child_options(),
+        )
+        RoleBinding(
+            f"{KUBE_SYSTEM}-{DEPLOYER}",
+            metadata=metadata,
+            role_ref=_role(role),
+            subjects=_subjects(DEPLOYER),
+            opts=self.child_options(),
+        )
+
+
+def _subjects(account: str) -> list[SubjectArgs]:
+    return [SubjectArgs(kind="ServiceAccount", name=account, namespace=KUBE_SYSTEM)]
 
 
 def _role(role: Role | ClusterRole) -> RoleRefArgs:

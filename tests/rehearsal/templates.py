@@ -8,6 +8,7 @@ from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS
+from tests.unit.capture import COSIGN_KEY
 
 RATE_LIMIT_BURST = 10
 """Requests that one client may send at once. Low, so that even a slow machine exceeds the limit."""
@@ -33,8 +34,8 @@ def apply_for_ingress(world: World) -> None:
     apply(world)
 
 
-def apply_upgrades(world: World) -> None:
-    """Applies the program with upgrades and snapshots. The preview before it must pass, too."""
+def apply_every_option(world: World) -> None:
+    """Applies the program with upgrades, snapshots and image signatures. The preview before it must pass, too."""
     world.set_config(
         "honeydue:upgrades",
         {
@@ -46,6 +47,7 @@ def apply_upgrades(world: World) -> None:
     world.set_config("honeydue:snapshots", {"bucket": "honeyDueSnapshots"})
     for key in ("snapshotKeyId", "snapshotApplicationKey"):
         world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"rehearsal-{key}")
+    world.set_config("honeydue:cosignPublicKey", COSIGN_KEY)
     world.pulumi("preview")
     apply(world)
 
@@ -55,4 +57,4 @@ EMPTY = Template(name="empty", prepare=start, project=EXAMPLE)
 PRODUCTION = Template(name="production", prepare=apply, project=EXAMPLE)
 BROWNFIELD = Template(name="brownfield", prepare=brownfield.build, project=EXAMPLE)
 INGRESS = Template(name="ingress", prepare=apply_for_ingress, project=EXAMPLE)
-UPGRADES = Template(name="upgrades", prepare=apply_upgrades, project=EXAMPLE)
+EVERY_OPTION = Template(name="every-option", prepare=apply_every_option, project=EXAMPLE)

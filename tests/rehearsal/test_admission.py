@@ -165,6 +165,60 @@ def test_an_ingress_without_tls_for_every_host_is_refused(production: World) -> 
         assert "every host must stand under tls" in refusal(production, invalid)
 
 
+def service(**spec: object) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "probe", "namespace": NAMESPACE},
+        "spec": {"selector": {"app": "probe"}, "ports": [{"port": 8000}], **spec},
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"type": "LoadBalancer"}, "a Service needs the type ClusterIP, not LoadBalancer"),
+        ({"type": "NodePort"}, "a Service needs the type ClusterIP, not NodePort"),
+        ({"type": "ExternalName", "externalName": "169.254.169.254.nip.io"}, "ClusterIP, not ExternalName"),
+        ({"externalIPs": ["178.104.247.152"]}, "a Service must not have externalIPs: 178.104.247.152"),
+    ],
+)
+def test_a_service_that_takes_over_traffic_is_refused(production: World, spec: dict[str, object], message: str) -> None:
+    dry_run(production, service())
+    dry_run(production, service(clusterIP="None"))
+    assert message in refusal(production, service(**spec))
+
+
+def network_policy(**spec: object) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "probe", "namespace": NAMESPACE},
+        "spec": {"podSelector": {"matchLabels": {"app": "probe"}}, **spec},
+    }
+
+
+def internet(**block: object) -> list[dict[str, Any]]:
+    return [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", **block}}]}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]}, "needs matchLabels in its podSelector"),
+        ({"ingress": [{}]}, "every rule of a NetworkPolicy needs peers (from, to)"),
+        ({"egress": [{}]}, "every rule of a NetworkPolicy needs peers (from, to)"),
+        ({"egress": internet()}, "the metadata service, must except it"),
+        ({"egress": internet(**{"except": ["10.0.0.0/8"]})}, "the metadata service, must except it"),
+    ],
+)
+def test_a_network_policy_that_reverses_the_default_is_refused(
+    production: World, spec: dict[str, object], message: str
+) -> None:
+    dry_run(production, network_policy(egress=internet(**{"except": ["169.254.0.0/16"]})))
+    assert message in refusal(production, network_policy(**spec))
+
+
 def test_the_admission_policies_pass_the_type_check(production: World) -> None:
     for policy in production.kubectl_json("get", "validatingadmissionpolicies")["items"]:
         assert policy["status"]["observedGeneration"] == policy["metadata"]["generation"]

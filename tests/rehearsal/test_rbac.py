@@ -13,9 +13,17 @@ from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
 from tests.rehearsal.operator import ops
+from tests.rehearsal.templates import EVERY_OPTION
 
 NO_SECRETS = ("--exclude", "urn:pulumi:prod::honeydue::**kubernetes:core/v1:Secret::*")
 """The viewer has no right to read Secrets, so its refresh excludes them."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world with all optional settings, whose objects the accounts must not be able to change either."""
+    with EVERY_OPTION.clone(tmp_path_factory.mktemp("worlds") / "every-option") as world:
+        yield world
 
 
 def kubeconfig(world: World, account: str) -> str:
@@ -54,60 +62,60 @@ def may(world: World, account: str, *action: str) -> bool:
         return False
 
 
-def test_the_deployer_applies_the_program_and_releases(production: World) -> None:
-    with acting_as(production, "deployer"):
-        assert changes(production, "--refresh") == {}
-        production.pulumi("up", "--yes", "--skip-preview")
-        production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
-        before = snapshot(production)
-        production.set_config("honeydue:images.api", "released-by-ci")
-        production.set_config("honeydue:images.web", "released-by-ci")
-        production.set_config("honeydue:environment.EMAIL_PORT", "2525")
-        production.pulumi("up", "--yes", "--skip-preview")
-        after = snapshot(production)
+def test_the_deployer_applies_the_program_and_releases(world: World) -> None:
+    with acting_as(world, "deployer"):
+        assert changes(world, "--refresh") == {}
+        world.pulumi("up", "--yes", "--skip-preview")
+        world.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+        before = snapshot(world)
+        world.set_config("honeydue:images.api", "released-by-ci")
+        world.set_config("honeydue:images.web", "released-by-ci")
+        world.set_config("honeydue:environment.EMAIL_PORT", "2525")
+        world.pulumi("up", "--yes", "--skip-preview")
+        after = snapshot(world)
     assert rolled(before, after) == {"api", "worker", "web"}
     assert len(after.jobs - before.jobs) == 1
-    assert all(job["status"].get("succeeded") == 1 for job in items(production, "jobs"))
+    assert all(job["status"].get("succeeded") == 1 for job in items(world, "jobs"))
 
 
-def test_the_deployer_cannot_change_the_admission_policies(production: World) -> None:
-    with acting_as(production, "deployer"):
+def test_the_deployer_cannot_change_the_admission_policies(world: World) -> None:
+    with acting_as(world, "deployer"):
         # The admission policies name the repository of this image.
-        production.set_config("honeydue:images.redis", "valkey:8")
-        refused = production.pulumi("up", "--yes", "--skip-preview", check=False)
-        production.set_config("honeydue:images.redis", "redis:7-alpine")
+        world.set_config("honeydue:images.redis", "valkey:8")
+        refused = world.pulumi("up", "--yes", "--skip-preview", check=False)
+        world.set_config("honeydue:images.redis", "redis:7-alpine")
     assert refused.returncode != 0
     assert 'cannot patch resource "validatingadmissionpolicies"' in refused.stdout + refused.stderr
 
 
-def test_the_viewer_previews_a_release_and_detects_drift(production: World) -> None:
-    production.pulumi("up", "--yes", "--skip-preview")
-    with acting_as(production, "viewer"):
-        assert changes(production, "--refresh", *NO_SECRETS) == {}
-        production.set_config("honeydue:images.web", "previewed-by-the-viewer")
-        assert [urn.split("::")[-1] for urn in changes(production, *NO_SECRETS)] == ["web"]
-        production.set_config("honeydue:images.web", "released-by-ci")
-        production.kubectl("scale", "deployment/admin", "--replicas=2", f"--namespace={NAMESPACE}")
-        drifted = ops(production, "drift", "--stack", "prod", "--without-secrets")
-    production.kubectl("scale", "deployment/admin", "--replicas=1", f"--namespace={NAMESPACE}")
+def test_the_viewer_previews_a_release_and_detects_drift(world: World) -> None:
+    world.pulumi("up", "--yes", "--skip-preview")
+    with acting_as(world, "viewer"):
+        assert changes(world, "--refresh", *NO_SECRETS) == {}
+        world.set_config("honeydue:images.web", "previewed-by-the-viewer")
+        assert [urn.split("::")[-1] for urn in changes(world, *NO_SECRETS)] == ["web"]
+        world.set_config("honeydue:images.web", "released-by-ci")
+        world.kubectl("scale", "deployment/admin", "--replicas=2", f"--namespace={NAMESPACE}")
+        drifted = ops(world, "drift", "--stack", "prod", "--without-secrets")
+    world.kubectl("scale", "deployment/admin", "--replicas=1", f"--namespace={NAMESPACE}")
     assert drifted.returncode == 2, drifted.stdout
     assert re.search(r"Deployment::admin\s+spec\.replicas\s+declared +1\s+actual +2", drifted.stdout)
     assert re.search(r"Not checked because of --without-secrets: .*Secret::honeydue-secrets", drifted.stdout)
 
 
-def test_the_viewer_cannot_apply_a_release(production: World) -> None:
-    before = snapshot(production)
-    with acting_as(production, "viewer"):
-        production.set_config("honeydue:images.web", "refused-to-the-viewer")
-        refused = production.pulumi("up", "--yes", "--skip-preview", check=False)
-        production.set_config("honeydue:images.web", "released-by-ci")
+def test_the_viewer_cannot_apply_a_release(world: World) -> None:
+    before = snapshot(world)
+    with acting_as(world, "viewer"):
+        world.set_config("honeydue:images.web", "refused-to-the-viewer")
+        refused = world.pulumi("up", "--yes", "--skip-preview", check=False)
+        world.set_config("honeydue:images.web", "released-by-ci")
     assert refused.returncode != 0
     assert 'cannot patch resource "deployments"' in refused.stdout + refused.stderr
-    assert snapshot(production) == before
+    assert snapshot(world) == before
 
 
 @pytest.mark.parametrize("account", ["deployer", "viewer"])
-def test_deployer_and_viewer_cannot_escalate_their_rights(production: World, account: str) -> None:
+def test_deployer_and_viewer_cannot_escalate_their_rights(world: World, account: str) -> None:
     in_namespace = f"--namespace={NAMESPACE}"
     for refused in (
         ("create", "pods", in_namespace),
@@ -117,10 +125,60 @@ def test_deployer_and_viewer_cannot_escalate_their_rights(production: World, acc
         ("patch", "helmchartconfigs.helm.cattle.io", "--namespace=kube-system"),
         ("create", "deployments", "--namespace=kube-system"),
         ("get", "secrets", "--namespace=kube-system"),
+        ("get", "secrets/k3s-serving", "--namespace=kube-system"),
         ("delete", "validatingadmissionpolicybindings"),
         ("patch", "namespaces"),
         ("impersonate", "users"),
     ):
-        assert not may(production, account, *refused), refused
-    assert may(production, account, "get", "deployments", in_namespace)
-    assert may(production, account, "get", "secrets", in_namespace) == (account == "deployer")
+        assert not may(world, account, *refused), refused
+    assert may(world, account, "get", "deployments", in_namespace)
+    for secret in (
+        ("secrets", in_namespace),
+        ("secrets/connaisseur-registry", "--namespace=kube-system"),
+        ("secrets/k3s-etcd-snapshot-s3-config", "--namespace=kube-system"),
+    ):
+        assert may(world, account, "get", *secret) == (account == "deployer"), secret
+
+
+GUARDS = (
+    "networkpolicy/default-deny",
+    "middleware.traefik.io/cloudflare-only",
+    "secret/cloudflare-origin-pulls",
+    "serviceaccount/default",
+)
+"""Objects that restrict the deployer, of kinds that it may change."""
+
+
+def as_deployer(world: World, *arguments: str) -> str:
+    """The error of a dry run as the deployer, or an empty text if the API server accepts it."""
+    deployer = "--as=system:serviceaccount:kube-system:deployer"
+    try:
+        world.kubectl(*arguments, f"--namespace={NAMESPACE}", "--dry-run=server", deployer)
+    except RehearsalError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_only_the_administrator_may_change_or_delete_a_guard(world: World, guard: str) -> None:
+    patch = ("--type=merge", "--patch", '{"metadata": {"labels": {"changed": "manually"}}}')
+    for action in (("delete", guard), ("patch", guard, *patch)):
+        assert "only the administrator may change or delete" in as_deployer(world, *action)
+        world.kubectl(*action, f"--namespace={NAMESPACE}", "--dry-run=server")
+
+
+def test_a_guard_is_protected_when_its_collection_is_deleted(world: World) -> None:
+    """The deployer may not delete collections. An account with more rights than the deployer has no more here."""
+    binding = ("rolebinding", "collections", "--serviceaccount=kube-system:deployer", f"--namespace={NAMESPACE}")
+    world.kubectl("create", *binding, "--clusterrole=cluster-admin")
+    try:
+        error = as_deployer(world, "delete", "networkpolicies", "--all")
+    finally:
+        world.kubectl("delete", "rolebinding", "collections", f"--namespace={NAMESPACE}")
+    assert "only the administrator may change or delete networkpolicies/default-deny" in error
+
+
+@pytest.mark.parametrize("secret", ["honeydue-secrets", "admin-basic-auth"])
+def test_the_deployer_may_change_the_other_secrets(world: World, secret: str) -> None:
+    patch = ("--type=merge", "--patch", '{"metadata": {"labels": {"changed": "manually"}}}')
+    assert as_deployer(world, "patch", f"secret/{secret}", *patch) == ""

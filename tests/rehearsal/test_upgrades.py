@@ -12,7 +12,7 @@ import pytest
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import APP, NAMESPACE, items
-from tests.rehearsal.templates import UPGRADES
+from tests.rehearsal.templates import EVERY_OPTION
 from tests.retry import eventually
 
 DRAIN = ("--ignore-daemonsets", "--delete-emptydir-data")
@@ -23,7 +23,7 @@ MINIMUM_READY = 2
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with UPGRADES.clone(tmp_path_factory.mktemp("worlds") / "upgrades") as world:
+    with EVERY_OPTION.clone(tmp_path_factory.mktemp("worlds") / "upgrades") as world:
         yield world
 
 

@@ -1,0 +1,44 @@
+"""The admission policy of Services in the app namespace: they are reached inside the cluster, or through Traefik.
+
+With the rights to create a Service, an account could otherwise take over traffic. `externalIPs` redirects an address on
+every node: port 443 of a node, or the address of the database. The types NodePort and LoadBalancer open ports of the
+nodes. ExternalName makes a name of the cluster point to any host, such as the metadata service.
+"""
+
+from pulumi_kubernetes.admissionregistration.v1 import (
+    MatchResourcesArgs,
+    NamedRuleWithOperationsArgs,
+    ValidatingAdmissionPolicySpecArgs,
+    ValidationArgs,
+)
+
+
+def service_policy() -> ValidatingAdmissionPolicySpecArgs:
+    """Only the type ClusterIP, without external addresses."""
+    return ValidatingAdmissionPolicySpecArgs(
+        failure_policy="Fail",
+        match_constraints=MatchResourcesArgs(
+            resource_rules=[
+                NamedRuleWithOperationsArgs(
+                    api_groups=[""],
+                    api_versions=["*"],
+                    operations=["CREATE", "UPDATE"],
+                    resources=["services"],
+                    scope="Namespaced",
+                )
+            ]
+        ),
+        validations=[
+            ValidationArgs(
+                # The API server sets the default before it evaluates a policy.
+                expression="object.spec.type == 'ClusterIP'",
+                message_expression="'a Service needs the type ClusterIP, not ' + object.spec.type",
+                reason="Forbidden",
+            ),
+            ValidationArgs(
+                expression="!has(object.spec.externalIPs) || object.spec.externalIPs.size() == 0",
+                message_expression="'a Service must not have externalIPs: ' + object.spec.externalIPs.join(', ')",
+                reason="Forbidden",
+            ),
+        ],
+    )
