@@ -5,6 +5,7 @@ from infra.apps.api import api
 from infra.apps.config import AppConfig
 from infra.apps.ingress import Ingresses, Route
 from infra.apps.migration import Migration
+from infra.apps.quota import Quota
 from infra.apps.redis import redis
 from infra.apps.signatures import Signatures
 from infra.apps.web import web
@@ -14,6 +15,7 @@ __all__ = [
     "AppConfig",
     "Ingresses",
     "Migration",
+    "Quota",
     "Route",
     "Signatures",
     "admin",

@@ -14,7 +14,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.network_policy import pod_network_policy
-from infra.apps.pod import Pod, Resources, kube_score_annotation, labels, pod_spec
+from infra.apps.pod import Demand, Pod, Resources, kube_score_annotation, labels, pod_spec
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
@@ -100,13 +100,16 @@ class Migration(Component):
 
     Attributes:
         job: the Job, which is ready when it is complete. Pods that need the schema depend on it.
+        demand: the most pods at a time, for the quota of the namespace.
     """
 
     job: Job
+    demand: Demand
 
     def __init__(self, settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig) -> None:
         super().__init__("apps:Migration", NAME, provider=cluster.provider)
         pod = migration_pod(settings)
+        self.demand = Demand.of(pod.resources, replicas=1)
         selector = settings.adopted.selector(pod.name)
         deadline = settings.database.migration_deadline_seconds
         account = ServiceAccount(

@@ -43,6 +43,8 @@ UNPRIVILEGED = 10001
 """User and group of our images. The id is above all ids of a node's users."""
 DRAIN_SECONDS = 5
 """A terminating pod serves requests for this time, because endpoints are updated with a delay."""
+MAX_SURGE = 1
+"""Pods that a rolling update starts before it stops old ones."""
 HOSTNAME = "kubernetes.io/hostname"
 
 
@@ -71,6 +73,22 @@ class Resources:
             requests={"cpu": millicores(self.cpu), **fixed},
             limits={"cpu": millicores(self.cpu_limit), **fixed},
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """The most pods that an app has at a time, and the resources of each."""
+
+    pods: int
+    resources: Resources
+
+    @classmethod
+    def of(cls, resources: Resources, *, replicas: int) -> "Demand":
+        """Twice the replicas and the surge of a release.
+
+        The pods of the old release still count while they terminate, and so do those of a failed node.
+        """
+        return cls(pods=2 * replicas + MAX_SURGE, resources=resources)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
 from infra.apps.network_policy import pod_network_policy
-from infra.apps.pod import Pod, kube_score_annotation, labels, pod_spec
+from infra.apps.pod import MAX_SURGE, Demand, Pod, kube_score_annotation, labels, pod_spec
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
@@ -47,7 +47,7 @@ def strategy(pod: Pod) -> DeploymentStrategyArgs:
     if pod.singleton:
         return DeploymentStrategyArgs(type="Recreate")
     return DeploymentStrategyArgs(
-        type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
+        type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge=MAX_SURGE, max_unavailable=0)
     )
 
 
@@ -126,6 +126,7 @@ class Workload(Component):
         ready: the resource after which clients can connect: the Service, or the Deployment if there is none.
         url: URL inside the cluster; empty for an app without a port.
         name, port: of the Service.
+        demand: the most pods at a time, for the quota of the namespace.
     """
 
     deployment: Deployment
@@ -133,6 +134,7 @@ class Workload(Component):
     url: str
     name: str
     port: int | None
+    demand: Demand
 
     def __init__(
         self,
@@ -148,6 +150,7 @@ class Workload(Component):
         super().__init__("apps:Workload", pod.name, provider=cluster.provider)
         self.name = pod.name
         self.port = pod.port
+        self.demand = Demand.of(pod.resources, replicas=scale.max if isinstance(scale, Autoscaling) else scale)
         selector = adopted.selector(pod.name)
 
         def metadata(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace as NamespaceResource
-from pulumi_kubernetes.core.v1 import ServiceAccountPatch
+from pulumi_kubernetes.core.v1 import NamespacePatch, ServiceAccountPatch
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
@@ -15,6 +15,10 @@ from infra.component import Component
 from infra.names import KUBE_SYSTEM, NAMESPACE
 
 DENY_ALL = "default-deny"
+RESTRICTED: Mapping[str, str] = {
+    f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")
+}
+"""The labels for the Pod Security level "restricted"."""
 SIGNATURES_LABEL = "securesystemsengineering.connaisseur/webhook"
 """Connaisseur checks the images of namespaces with this label (infra/apps/signatures.py)."""
 
@@ -54,9 +58,7 @@ class Namespace(Component):
 
     def __init__(self, *, signed: bool, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:Namespace", "namespace", provider=provider)
-        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        if signed:
-            labels[SIGNATURES_LABEL] = "validate"
+        labels = {**RESTRICTED, **({SIGNATURES_LABEL: "validate"} if signed else {})}
         namespace = NamespaceResource(
             NAMESPACE,
             metadata=ObjectMetaArgs(name=NAMESPACE, labels=labels),
@@ -88,13 +90,20 @@ def system_policies(addresses: ClusterAddresses) -> Mapping[str, Mapping[str, Ne
 class SystemNamespaces(Component):
     """Policies in Kubernetes' own namespaces, and no token for their `default` accounts (CIS 5.1.5, 5.3.2).
 
-    kube-system stays exempt from Pod Security, because Traefik and other add-ons of k3s need the host network.
+    Pod Security is "restricted" in them. The configuration of k3s makes this the default, but not on nodes that were
+    installed by hand. kube-system stays exempt, because Traefik and other add-ons of k3s need the host network.
     """
 
     def __init__(self, addresses: ClusterAddresses, *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:SystemNamespaces", "system-namespaces", provider=provider)
         for namespace, policies in system_policies(addresses).items():
             disable_default_token(namespace, namespace, self.child_options())
+            if namespace != KUBE_SYSTEM:
+                NamespacePatch(
+                    namespace,
+                    metadata=ObjectMetaPatchArgs(name=namespace, labels=RESTRICTED),
+                    opts=self.child_options(),
+                )
             for name, spec in policies.items():
                 network_policy(namespace, name, spec, self.child_options())
         self.register_outputs({})

@@ -38,7 +38,7 @@ RESTRICTIONS_READER = "honeydue-guards"
 """The ClusterRole to read the objects that restrict the deployer."""
 
 APPS: Resources = {
-    "": ["configmaps", "persistentvolumeclaims", "serviceaccounts", "services"],
+    "": ["configmaps", "limitranges", "persistentvolumeclaims", "resourcequotas", "serviceaccounts", "services"],
     "apps": ["deployments"],
     "autoscaling": ["horizontalpodautoscalers"],
     "batch": ["jobs"],

@@ -13,6 +13,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
 from tests.rehearsal.operator import ops
+from tests.rehearsal.test_admission import manifest, pod
 from tests.rehearsal.templates import EVERY_OPTION
 
 NO_SECRETS = ("--exclude", "urn:pulumi:prod::honeydue::**kubernetes:core/v1:Secret::*")
@@ -76,6 +77,28 @@ def test_the_deployer_applies_the_program_and_releases(world: World) -> None:
     assert rolled(before, after) == {"api", "worker", "web"}
     assert len(after.jobs - before.jobs) == 1
     assert all(job["status"].get("succeeded") == 1 for job in items(world, "jobs"))
+
+
+def test_the_deployer_releases_at_the_maximum_of_the_autoscaler_within_the_quota(world: World) -> None:
+    with acting_as(world, "deployer"):
+        world.set_config("honeydue:scale.api.min", 8)
+        world.set_config("honeydue:scale.api.max", 8)
+        world.pulumi("up", "--yes", "--skip-preview")
+        world.kubectl("rollout", "status", "deployment/api", f"--namespace={NAMESPACE}", "--timeout=120s")
+        for app in ("api", "admin", "web"):
+            world.set_config(f"honeydue:images.{app}", "released-at-the-maximum")
+        world.pulumi("up", "--yes", "--skip-preview")
+    (api,) = (item for item in items(world, "deployments") if item["metadata"]["name"] == "api")
+    assert api["status"]["updatedReplicas"] == api["status"]["availableReplicas"] == 8
+    assert [event["message"] for event in items(world, "events") if "exceeded quota" in event["message"]] == []
+    with pytest.raises(RehearsalError, match="exceeded quota: honeydue, requested: limits.memory"):
+        probe = manifest("Pod", pod("redis:7-alpine"))
+        limits = {"cpu": "1", "memory": "512Mi"}
+        probe["spec"]["containers"] = [
+            {**probe["spec"]["containers"][0], "name": f"app{number}", "resources": {"limits": limits}}
+            for number in range(40)
+        ]
+        world.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(probe))
 
 
 def test_the_deployer_cannot_change_the_admission_policies(world: World) -> None:
