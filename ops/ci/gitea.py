@@ -26,11 +26,22 @@ ERRORS = {
 """What an HTTP status means here."""
 
 
+JOB_USER_ID = -2
+"""The user of every job's token, gitea-actions (models/user/user_system.go). Nobody can register with a negative id."""
+
+
+class User(BaseModel):
+    """The author of an issue or a comment."""
+
+    id: int
+
+
 class Comment(BaseModel):
     """A comment on an issue or pull request."""
 
     id: int
     body: str
+    user: User
 
 
 class Issue(BaseModel):
@@ -39,10 +50,15 @@ class Issue(BaseModel):
     number: int
     title: str
     body: str
+    user: User
 
 
 class Gitea:
-    """One repository. The token needs permission to write issues."""
+    """One repository. The token needs permission to write issues.
+
+    Only issues and comments of jobs are changed. Anybody can open an issue with the same title, or write a comment with
+    the marker, and could otherwise edit the report afterwards.
+    """
 
     def __init__(self, server: str, repository: str, token: str) -> None:
         self._repository_url = f"{server.rstrip('/')}/api/v1/repos/{repository}"
@@ -67,17 +83,20 @@ class Gitea:
         self._session.close()
 
     def upsert_comment(self, number: int, marker: str, text: str) -> None:
-        """Create or update the comment that starts with the marker."""
+        """Create or update the comment of a job that starts with the marker."""
         body = f"{marker}\n{text}"
         comments = TypeAdapter(list[Comment]).validate_python(self._request("GET", f"issues/{number}/comments"))
-        existing = next((comment for comment in comments if comment.body.startswith(marker)), None)
+        existing = next(
+            (comment for comment in comments if comment.user.id == JOB_USER_ID and comment.body.startswith(marker)),
+            None,
+        )
         if existing is None:
             self._request("POST", f"issues/{number}/comments", {"body": body})
         elif existing.body != body:
             self._request("PATCH", f"issues/comments/{existing.id}", {"body": body})
 
     def upsert_issue(self, title: str, text: str) -> None:
-        """Create or update the open issue with this title."""
+        """Create or update the open issue of a job with this title."""
         existing = self._open_issue(title)
         if existing is None:
             self._request("POST", "issues", {"title": title, "body": text})
@@ -85,12 +104,14 @@ class Gitea:
             self._request("PATCH", f"issues/{existing.number}", {"body": text})
 
     def close_issue(self, title: str) -> None:
-        """Close the open issue with this title, if there is one."""
+        """Close the open issue of a job with this title, if there is one."""
         if existing := self._open_issue(title):
             self._request("PATCH", f"issues/{existing.number}", {"state": "closed"})
 
     def _open_issue(self, title: str) -> Issue | None:
-        return next((issue for issue in self._open_issues() if issue.title == title), None)
+        return next(
+            (issue for issue in self._open_issues() if issue.user.id == JOB_USER_ID and issue.title == title), None
+        )
 
     def _open_issues(self) -> Iterator[Issue]:
         page = 1

@@ -13,8 +13,8 @@ from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
 from tests.rehearsal.operator import ops
-from tests.rehearsal.test_admission import manifest, pod
 from tests.rehearsal.templates import EVERY_OPTION
+from tests.rehearsal.test_admission import manifest, pod
 
 NO_SECRETS = ("--exclude", "urn:pulumi:prod::honeydue::**kubernetes:core/v1:Secret::*")
 """The viewer has no right to read Secrets, so its refresh excludes them."""
@@ -91,14 +91,15 @@ def test_the_deployer_releases_at_the_maximum_of_the_autoscaler_within_the_quota
     (api,) = (item for item in items(world, "deployments") if item["metadata"]["name"] == "api")
     assert api["status"]["updatedReplicas"] == api["status"]["availableReplicas"] == 8
     assert [event["message"] for event in items(world, "events") if "exceeded quota" in event["message"]] == []
-    with pytest.raises(RehearsalError, match="exceeded quota: honeydue, requested: limits.memory"):
-        probe = manifest("Pod", pod("redis:7-alpine"))
-        limits = {"cpu": "1", "memory": "512Mi"}
-        probe["spec"]["containers"] = [
-            {**probe["spec"]["containers"][0], "name": f"app{number}", "resources": {"limits": limits}}
-            for number in range(40)
-        ]
-        world.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(probe))
+    # As large as 40 pods of api.
+    large = manifest("Pod", pod("redis:7-alpine"))
+    (container,) = large["spec"]["containers"]
+    resources = {"limits": {"cpu": "1", "memory": "512Mi"}}
+    large["spec"]["containers"] = [
+        {**container, "name": f"app{number}", "resources": resources} for number in range(40)
+    ]
+    with pytest.raises(RehearsalError, match="exceeded quota: honeydue"):
+        world.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(large))
 
 
 def test_the_deployer_cannot_change_the_admission_policies(world: World) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 REPOSITORY = "admin/honeydue"
 TOKEN = "token-of-the-job"
 MAX_PAGE_SIZE = 50
+JOB_USER = {"id": -2, "login": "gitea-actions"}
+"""The user of a job's token (go-gitea/gitea, models/user/user_system.go)."""
+OTHER_USER = {"id": 7, "login": "somebody"}
 
 
 @dataclass(kw_only=True)
@@ -25,8 +28,9 @@ class FakeGitea:
     changes: list[str] = field(default_factory=list)
     failing: list[int] = field(default_factory=list)
 
-    def open(self, title: str, body: str = "", state: str = "open") -> None:
-        self.issues.append({"number": len(self.issues) + 1, "title": title, "body": body, "state": state})
+    def open(self, title: str, body: str = "", state: str = "open", user: Mapping[str, object] = JOB_USER) -> None:
+        number = len(self.issues) + 1
+        self.issues.append({"number": number, "title": title, "body": body, "state": state, "user": user})
 
     def respond(self, method: str, path: str, query: dict[str, list[str]], sent: dict[str, Any]) -> tuple[int, Any]:
         if method != "GET":
@@ -41,7 +45,7 @@ class FakeGitea:
                 return 201, self.issues[-1]
             case "POST", ["issues", number, "comments"]:
                 self.comments.setdefault(int(number), []).append(
-                    {"id": sum(map(len, self.comments.values())) + 1, "body": sent["body"]}
+                    {"id": sum(map(len, self.comments.values())) + 1, "body": sent["body"], "user": JOB_USER}
                 )
                 return 201, self.comments[int(number)][-1]
             case "PATCH", ["issues", *key]:

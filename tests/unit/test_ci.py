@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from ops.__main__ import cli
 from tests.unit import fake_gitea
 from tests.unit.fake_engine import fake_engine, plan
-from tests.unit.fake_gitea import REPOSITORY, TOKEN, FakeGitea
+from tests.unit.fake_gitea import JOB_USER, OTHER_USER, REPOSITORY, TOKEN, FakeGitea
 
 TITLE = "Drift of prod"
 
@@ -43,6 +43,17 @@ def test_the_issue_is_opened_edited_and_closed(gitea: FakeGitea, tmp_path: Path)
     assert [issue["state"] for issue in gitea.issues] == ["closed", "closed"]
     assert update_issue(tmp_path, 0).exit_code == 0
     assert len(gitea.changes) == 3
+
+
+def test_an_issue_of_another_author_is_not_taken_over(gitea: FakeGitea, tmp_path: Path) -> None:
+    """Its author could edit the report."""
+    gitea.open(TITLE, "no drift at all", user=OTHER_USER)
+    assert update_issue(tmp_path, 2, "drift").exit_code == 0
+    assert update_issue(tmp_path, 0).exit_code == 0
+    assert [(issue["body"], issue["state"], issue["user"]) for issue in gitea.issues] == [
+        ("no drift at all", "open", OTHER_USER),
+        ("drift", "closed", JOB_USER),
+    ]
 
 
 def test_the_issue_is_found_on_a_later_page(gitea: FakeGitea, tmp_path: Path) -> None:
@@ -94,7 +105,7 @@ def update_comment() -> Result:
 def test_the_preview_of_a_pull_request_is_one_comment_that_is_edited(
     gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gitea.comments[7] = [{"id": 1, "body": "Looks good to me"}]
+    gitea.comments[7] = [{"id": 1, "body": "Looks good to me", "user": OTHER_USER}]
     with fake_engine(tmp_path, monkeypatch, plan=plan("update")):
         assert update_comment().exit_code == 0
     with fake_engine(tmp_path, monkeypatch, plan=plan("create", "update")):
@@ -106,6 +117,17 @@ def test_the_preview_of_a_pull_request_is_one_comment_that_is_edited(
     assert "| update | `Service::api1` | spec.ports.port |" in preview["body"]
     # The plan has no servers, so that only the services cost.
     assert "Monthly cost: EUR 4.50 (prices of 2026-04-24)" in preview["body"]
+
+
+def test_a_comment_of_another_author_is_not_taken_over(
+    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "<!-- preview of prod -->\nNothing changes."
+    gitea.comments[7] = [{"id": 1, "body": body, "user": OTHER_USER}]
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update")):
+        assert update_comment().exit_code == 0
+    other, preview = gitea.comments[7]
+    assert (other["body"], preview["user"]) == (body, JOB_USER)
 
 
 def test_a_refused_plan_is_in_the_comment_and_fails_the_job(

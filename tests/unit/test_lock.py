@@ -44,6 +44,18 @@ def test_the_programs_own_lock_file_is_part_of_the_developers_one() -> None:
     assert locked("requirements.txt").items() <= locked("requirements-dev.txt").items()
 
 
+def test_the_policy_pack_has_the_versions_of_the_program_except_for_two_packages() -> None:
+    program, pack = locked("requirements-dev.txt"), locked("policy/requirements.txt")
+    different = {name for name, version in pack.items() if program.get(name, version) != version}
+    assert different == set(lock.OLDER_IN_POLICY)
+
+
+def test_the_constraints_of_the_policy_pack_are_those_of_the_lock_file() -> None:
+    expected = lock.policy_constraints((ROOT / "requirements-dev.txt").read_text())
+    assert (ROOT / lock.POLICY_CONSTRAINTS).read_text() == expected
+    assert "pydantic==" in expected
+
+
 @pytest.mark.parametrize("each", LOCKS, ids=lambda each: each.file)
 def test_the_header_of_a_lock_file_is_the_command_that_writes_it(each: Lock) -> None:
     written = [word for word in lock.command(Path("uv"), each, upgrade=False) if word != "--quiet"]

@@ -95,6 +95,27 @@ def test_a_pull_request_gets_no_secret_that_can_change_production() -> None:
     assert secrets(workflow("up")) == WRITE_SECRETS | {PASSPHRASE}
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_secrets_are_only_in_the_steps_that_run_the_engine(name: str) -> None:
+    """An action or a package that is installed could otherwise read them from its environment."""
+    assert secrets({key: value for key, value in workflow(name).items() if key != "jobs"}) == set()
+    for job in jobs(name).values():
+        assert secrets({key: value for key, value in job.items() if key != "steps"}) == set()
+        for step in job["steps"]:
+            engine = ".gitea/set-credentials" in step.get("run", "") or "-m ops" in step.get("run", "")
+            assert engine or secrets(step) == set(), step
+            assert ("github.token" in yaml.safe_dump(step)) <= ("-m ops" in step.get("run", "")), step
+
+
+def test_a_job_with_a_token_does_not_use_the_cache_of_the_rehearsals() -> None:
+    for name in FILES:
+        for job in jobs(name).values():
+            if job["runs-on"] == "honeydue-rehearsal":
+                for step in job["steps"]:
+                    if "github.token" in yaml.safe_dump(step):
+                        assert step["env"]["HONEYDUE_CACHE"].startswith("${{ runner.temp }}/"), name
+
+
 def test_a_preview_runs_after_its_rehearsal_and_not_for_forks() -> None:
     preview = jobs("preview")["preview"]
     assert preview["needs"] == "rehearse"
