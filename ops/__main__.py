@@ -12,6 +12,7 @@ MODULES = {
     "drift": "ops.drift.command",
     "issue": "ops.ci.issue",
     "preview": "ops.guardrails.commands",
+    "pulumi": "ops.engine.command",
     "release": "ops.release.command",
     "up": "ops.guardrails.commands",
 }

@@ -1,0 +1,23 @@
+"""The `pulumi` command: Pulumi itself, whose temporary files are removed afterwards."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ops.engine.cli import run_in_foreground
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def pulumi(arguments: Sequence[str]) -> None:
+    """Run a command of Pulumi, and remove the files that it leaves behind.
+
+    The Kubernetes provider writes the kubeconfig to the temporary folder in every preview and update, and does not
+    delete it. This command gives it a folder that is removed at the end.
+    """
+    try:
+        sys.exit(run_in_foreground(["pulumi", *arguments], env=os.environ))
+    except FileNotFoundError:
+        raise click.ClickException("The pulumi command is not on PATH. Run this with `python -m tools.run`") from None

@@ -1,0 +1,40 @@
+"""`python -m ops pulumi` runs Pulumi, and removes the copies of the kubeconfig that its provider leaves behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.recipes import ROOT
+from tests.unit.stubs import write_stub
+
+PULUMI = """
+umask 077
+echo "the administrator's key" > "$(mktemp "$TMPDIR/kubeconfigXXXXXX")"
+echo "$TMPDIR" "$@"
+exit 7
+"""
+
+
+def run(folder: Path, *arguments: str, path: str) -> "subprocess.CompletedProcess[str]":
+    temporary = folder / "temporary"
+    temporary.mkdir(exist_ok=True)
+    environment = {**os.environ, "PATH": path, "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "ops", "pulumi", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_pulumi_gets_its_arguments_and_its_kubeconfig_is_removed(tmp_path: Path) -> None:
+    write_stub(tmp_path / "bin", "pulumi", PULUMI)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    completed = run(tmp_path, "up", "--yes", "--replace", "**:Job::migrate", "--help", path=path)
+    folder, *arguments = completed.stdout.split()
+    assert (completed.returncode, arguments) == (7, ["up", "--yes", "--replace", "**:Job::migrate", "--help"])
+    assert Path(folder).parent == tmp_path / "temporary"
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_missing_pulumi_is_one_line(tmp_path: Path) -> None:
+    completed = run(tmp_path, "up", path=str(tmp_path))
+    assert completed.returncode == 1
+    assert completed.stderr == "Error: The pulumi command is not on PATH. Run this with `python -m tools.run`\n"
