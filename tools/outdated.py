@@ -1,5 +1,6 @@
-"""Lists pinned versions that have a newer release, as Markdown: Python packages, and the programs under tools/.
+"""Lists pinned versions that have a newer release, as Markdown: Python packages, programs under tools/, and images.
 
+An image is listed with the digest to set, if its registry returns one without a login.
 Pulumi's provider plugins have the versions of their Python packages. `python -m tools.outdated` exits with 0 if all
 versions are up to date, 2 if some are outdated, and 1 if it could not check.
 """
@@ -8,13 +9,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from pydantic import BaseModel, Field, TypeAdapter
 
 from tools.errors import ToolsError
+from tools.image_digests import RegistryError, digest_of
 from tools.program import HERE, Program
 from tools.programs import PROGRAMS
 from tools.source import require_go
@@ -98,6 +101,72 @@ def outdated_modules(programs: Sequence[Program]) -> Iterator[OutdatedVersion]:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageSetting:
+    """An image in the settings of a stack: the repository, the tag, and the digest if the settings contain one."""
+
+    key: str
+    repository: str
+    tag: str
+    digest: str
+    prefix: str
+    """What the value of the setting has before the tag: the repository, or nothing."""
+    file: str
+
+    def value(self, digest: str) -> str:
+        """The value of the setting with this digest."""
+        return f"{self.prefix}{self.tag}" + (f"@{digest}" if digest else "")
+
+
+def image_settings(checkout: Path) -> Iterator[ImageSetting]:
+    """The images of all stacks."""
+    for file in sorted(checkout.glob("Pulumi.*.yaml")):
+        images = yaml.safe_load(file.read_text())["config"]["honeydue:images"]
+        for key, value in images.items():
+            if key == "registry":
+                continue
+            reference, _, digest = str(value).partition("@")
+            prefix, colon, tag = reference.rpartition(":")
+            yield ImageSetting(
+                key=key,
+                repository=prefix or f"{images['registry']}/honeydue-{key}",
+                tag=tag,
+                digest=digest,
+                prefix=prefix + colon,
+                file=file.name,
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images without the current digest of their tag, and those whose registry returned none."""
+
+    outdated: Sequence[OutdatedVersion]
+    unknown: Sequence[str]
+
+
+def outdated_images(settings: Iterable[ImageSetting]) -> Images:
+    """Asks the registries. A digest of our own images only changes when somebody overwrites a tag."""
+    outdated: list[OutdatedVersion] = []
+    unknown: list[str] = []
+    for image in settings:
+        try:
+            digest = digest_of(image.repository, image.tag)
+        except RegistryError as error:
+            unknown.append(f"{image.repository}:{image.tag}: {error}")
+            continue
+        if digest != image.digest:
+            outdated.append(
+                OutdatedVersion(
+                    name=f"honeydue:images.{image.key}",
+                    pinned=image.value(image.digest),
+                    newest=image.value(digest),
+                    file=image.file,
+                )
+            )
+    return Images(outdated=outdated, unknown=unknown)
+
+
 def markdown_table(versions: Sequence[OutdatedVersion]) -> str:
     """A Markdown table, or one sentence if there are no outdated versions."""
     if not versions:
@@ -119,10 +188,15 @@ def main() -> int:
     """Prints the table. Returns the exit code."""
     try:
         versions = [*outdated_packages(CHECKOUT), *outdated_wheels(PROGRAMS), *outdated_modules(PROGRAMS)]
+        images = outdated_images(image_settings(CHECKOUT))
+        versions += images.outdated
     except ToolsError as error:
         print(error)
         return EXIT_FAILED
     print(markdown_table(versions))
+    if images.unknown:
+        print("\nThe registry returned no digest without a login:\n")
+        print("\n".join(f"- {image}" for image in images.unknown))
     return EXIT_OUTDATED if versions else EXIT_UP_TO_DATE
 
 

@@ -19,7 +19,7 @@ App = Literal[
 
 
 class Images(Model):
-    """The release: one image tag per app, and the redis image."""
+    """The release: one image tag per app, and the redis image. Each may have a digest: `TAG@sha256:…`."""
 
     registry: str
     api: Tag
@@ -31,7 +31,11 @@ class Images(Model):
     @property
     def other_repositories(self) -> tuple[str, ...]:
         """Repositories of the images that are not our own."""
-        return (self.redis.rpartition(":")[0],)
+        return (self.redis.partition(":")[0],)
+
+    def without_digests(self) -> "Images":
+        """The same tags. Images that are built elsewhere have other digests."""
+        return self.model_copy(update={name: value.partition("@")[0] for name, value in self.model_dump().items()})
 
     def reference(self, app: App) -> str:
         """The full image reference of an app."""

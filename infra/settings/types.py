@@ -41,9 +41,16 @@ Hostname = Annotated[
     str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of lowercase letters, digits and hyphens")
 ]
 Domain = Annotated[str, matching(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a full domain name in lowercase")]
-# A tag that moves would change what runs without a release.
-Tag = Annotated[str, matching(r"(?!latest$)\w[\w.-]{0,62}", 'an image tag other than "latest", such as a git commit,')]
-Image = Annotated[str, matching(r"[a-z0-9./_-]+:(?!latest$)\w[\w.-]{0,62}", 'an image with a tag other than "latest"')]
+# A tag that moves would change what runs without a release. With a digest, it cannot: the registry may not even serve
+# another image.
+_TAG = r"(?!latest(@|$))\w[\w.-]{0,62}(@sha256:[0-9a-f]{64})?"
+Tag = Annotated[
+    str, matching(_TAG, 'an image tag other than "latest", such as a git commit, with or without @sha256:<digest>,')
+]
+Image = Annotated[
+    str,
+    matching(rf"[a-z0-9./_-]+:{_TAG}", 'an image with a tag other than "latest", with or without @sha256:<digest>,'),
+]
 Quantity = Annotated[str, matching(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
 PublicKey = Annotated[
     str, matching(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")

@@ -29,7 +29,8 @@ console = Console(soft_wrap=True, highlight=False)
 @click.option(
     "--api",
     metavar="TAG",
-    help="Image tag of api, usually a commit. Also of worker, unless --worker is given: one repository builds both.",
+    help="Image tag of api, usually a commit, with or without @sha256:<digest>. The tag is also that of worker, unless "
+    "--worker is given: one repository builds both.",
 )
 @click.option("--worker", metavar="TAG", help="Image tag of worker.")
 @click.option("--admin", metavar="TAG", help="Image tag of admin.")
@@ -42,7 +43,9 @@ def release(stack: str, yes: bool, **tags: str | None) -> None:
 
     If the plan is refused or the release declined, the settings stay unchanged. If a migration fails, prints its log.
     """
-    new_tags = {app: tag for app, tag in (tags | {"worker": tags["worker"] or tags["api"]}).items() if tag}
+    # The digest is that of one image. The worker's has the same tag and another digest.
+    worker = tags["worker"] or (tags["api"] or "").partition("@")[0]
+    new_tags = {app: tag for app, tag in (tags | {"worker": worker}).items() if tag}
     if not new_tags:
         raise click.UsageError("nothing to release: name at least one image, for example make release API=<commit>")
     try:

@@ -27,6 +27,7 @@ from rehearsal.loopback import LoopbackRanges
 
 PROJECT = "honeydue"
 ADOPTED = f"{PROJECT}:adopted"
+IMAGES = f"{PROJECT}:images"
 ADDRESS_IF_UNKNOWN = "192.0.2.1"
 """An address for documentation. Used where the settings contain no address, because Hetzner chooses all of them."""
 _Value = TypeVar("_Value")
@@ -56,6 +57,7 @@ class StackSettings:
     """The cluster IP of the DNS Service."""
     domain: str
     images: apps.Images
+    """Without digests: the images of real nodes are stand-ins."""
     database: apps.Database
     bootstrapped: bool
     """Whether the Pulumi program bootstraps the cluster on servers that it creates."""
@@ -69,11 +71,14 @@ def settings_digest(file: Path) -> str:
         raise RehearsalError(f"{file} does not exist: run this command in the checkout") from error
 
 
-def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: LoopbackRanges) -> list[SecretSetting]:
+def copy_settings(
+    source: Path, target: Path, secrets: Path, *, loopback: LoopbackRanges, stand_in_images: bool = False
+) -> list[SecretSetting]:
     """Copies the settings without secrets, adds placeholders for missing plain values, and returns the secrets to set.
 
     Two things of an existing copy are kept: the encryption salt, because secrets in the state are encrypted with it,
-    and what was adopted in this world. `secrets` is the folder of generated placeholders.
+    and what was adopted in this world. `secrets` is the folder of generated placeholders. `stand_in_images` removes the
+    digests of images, which the images that real nodes run in their place cannot have.
     """
     document = load(source)
     for name in _ENCRYPTION:
@@ -85,6 +90,9 @@ def copy_settings(source: Path, target: Path, secrets: Path, *, loopback: Loopba
     bootstrapped = bool(config.get(f"{PROJECT}:cluster", {}).get("initNode"))
     if bootstrapped:
         _move_to_loopback(config, loopback)
+    if stand_in_images:
+        images = config.get(IMAGES, {})
+        images |= {name: str(value).partition("@")[0] for name, value in images.items() if "@" in str(value)}
     if adopted := (previous.get("config") or {}).get(ADOPTED):
         config.setdefault(ADOPTED, adopted)
     missing = [SecretSetting(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
@@ -175,7 +183,7 @@ def read_stack_settings(file: Path) -> StackSettings:
             context=cluster.context,
         ),
         cluster_dns=str(cluster.cluster_dns),
-        images=read("images", TypeAdapter(apps.Images)),
+        images=read("images", TypeAdapter(apps.Images)).without_digests(),
         database=read("database", TypeAdapter(apps.Database)),
         domain=read("domain", TypeAdapter(types.Domain)),
         bootstrapped=cluster.bootstrapped,

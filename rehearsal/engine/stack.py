@@ -12,14 +12,21 @@ from rehearsal.layout import Layout
 from rehearsal.loopback import loopback_ranges
 
 
-def prepare_stack(layout: Layout, *, settings_file: Path, kubeconfig: str | None) -> None:
+def prepare_stack(
+    layout: Layout, *, settings_file: Path, kubeconfig: str | None, stand_in_images: bool = False
+) -> None:
     """Copies the settings, and creates the stack if it does not exist.
 
-    `kubeconfig` is None when the Pulumi program bootstraps the cluster.
+    `kubeconfig` is None when the Pulumi program bootstraps the cluster. `stand_in_images` removes the digests of the
+    images.
     """
     layout.project.write_bytes((settings_file.parent / "Pulumi.yaml").read_bytes())
     secrets = configuration.copy_settings(
-        settings_file, layout.config, layout.pki, loopback=loopback_ranges(layout.folder)
+        settings_file,
+        layout.config,
+        layout.pki,
+        loopback=loopback_ranges(layout.folder),
+        stand_in_images=stand_in_images,
     )
     if not any(layout.backend.rglob(f"{STACK}.json*")):
         # In the world's folder: `stack init` writes the salt to the settings file beside Pulumi.yaml.

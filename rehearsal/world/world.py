@@ -282,7 +282,12 @@ class World(WorldCommands):
     def _prepare_stack(self, stack: StackSettings) -> None:
         account.write(self.layout, stack)
         kubeconfig = None if stack.bootstrapped else self.layout.kubeconfig.read_text()
-        prepare_stack(self.layout, settings_file=self.settings_file, kubeconfig=kubeconfig)
+        prepare_stack(
+            self.layout,
+            settings_file=self.settings_file,
+            kubeconfig=kubeconfig,
+            stand_in_images=self._use_real_nodes(self.layout.read_record()),
+        )
 
     def _use_real_nodes(self, record: Record | None) -> bool:
         return bool(record and record.real_nodes) if self._real_nodes is None else self._real_nodes

@@ -55,6 +55,22 @@ def test_missing_plain_values_are_added_and_the_text_is_kept(tmp_path: Path) -> 
     assert all(f"honeydue:{key}" in config for key, required in REQUIRED.items() if not required.secret)
 
 
+def test_the_digests_of_images_are_removed_for_real_nodes(tmp_path: Path) -> None:
+    """The images of real nodes are built here, and have other digests."""
+    digest = "@sha256:" + "0" * 64
+    (tmp_path / "source.yaml").write_text(
+        f"config:\n  honeydue:images: {{api: '12345{digest}', redis: 'redis:7{digest}', web: abc}}\n"
+    )
+    loopback = loopback_ranges(tmp_path)
+    for stand_in_images, expected in ((True, ""), (False, digest)):
+        copy = tmp_path / f"copy-{stand_in_images}.yaml"
+        configuration.copy_settings(
+            tmp_path / "source.yaml", copy, tmp_path, loopback=loopback, stand_in_images=stand_in_images
+        )
+        images = stackfile.load(copy)["config"]["honeydue:images"]
+        assert dict(images) == {"api": f"12345{expected}", "redis": f"redis:7{expected}", "web": "abc"}
+
+
 def test_the_salt_of_an_earlier_copy_is_kept(tmp_path: Path) -> None:
     (tmp_path / "copy.yaml").write_text("encryptionsalt: v1:salt-of-the-world\n")
     copy, _ = copy_source(tmp_path)

@@ -12,6 +12,7 @@ from ops.__main__ import cli
 from tests.recipes import EXAMPLE
 from tests.unit.fake_engine import fake_engine, plan
 
+DIGEST = "sha256:" + "0" * 64
 SETTINGS = (EXAMPLE / "Pulumi.prod.yaml").read_text()
 
 
@@ -50,6 +51,8 @@ def changed(file: Path) -> list[str]:
         (["--api", "0a1b2c3d4e"], ["api: 0a1b2c3d4e", "worker: 0a1b2c3d4e"]),
         (["--api", "0a1b2c3d4e", "--worker", "ffffffffff"], ["api: 0a1b2c3d4e", "worker: ffffffffff"]),
         (["--worker", "0a1b2c3d4e"], ["worker: 0a1b2c3d4e"]),
+        # The digest is that of the image of api.
+        (["--api", f"0a1b2c3d4e@{DIGEST}"], [f"api: 0a1b2c3d4e@{DIGEST}", "worker: 0a1b2c3d4e"]),
         (["--admin", "0a1b2c3d4e", "--web", "ffffffffff"], ["admin: 0a1b2c3d4e", "web: ffffffffff"]),
         # YAML would parse these commits as numbers.
         (["--web", "1234567890"], ["web: '1234567890'"]),
