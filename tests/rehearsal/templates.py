@@ -8,8 +8,8 @@ from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS
-from tests.unit.capture import COSIGN_KEY
 
+COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
 RATE_LIMIT_BURST = 10
 """Requests that one client may send at once. Low, so that even a slow machine exceeds the limit."""
 
