@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from rehearsal import brownfield
 from rehearsal.clouds.account import IpRanges, read_account, write_account
+from rehearsal.engine.placeholders import ADMIN_USERS
 from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
@@ -35,7 +36,7 @@ def apply_for_ingress(world: World) -> None:
 
 
 def apply_every_option(world: World) -> None:
-    """Applies the program with upgrades, snapshots and image signatures. The preview before it must pass, too."""
+    """Applies the program with all optional settings. The preview before it must pass, too."""
     world.set_config(
         "honeydue:upgrades",
         {
@@ -47,6 +48,7 @@ def apply_every_option(world: World) -> None:
     world.set_config("honeydue:snapshots", {"bucket": "honeyDueSnapshots"})
     for key in ("snapshotKeyId", "snapshotApplicationKey"):
         world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"rehearsal-{key}")
+    world.pulumi("config", "set", "--secret", "honeydue:adminBasicAuth", ADMIN_USERS)
     world.set_config("honeydue:cosignPublicKey", COSIGN_KEY)
     world.pulumi("preview")
     apply(world)

@@ -47,6 +47,7 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:snapshots": {"bucket": "honeyDueSnapshots"},
     "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
     "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
+    "honeydue:adminBasicAuth": ADMIN_USERS,
 }
 """Settings that the example leaves out."""
 

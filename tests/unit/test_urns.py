@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.unit.capture import Capture, example_settings, full_settings, run
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -18,7 +17,7 @@ RECORDED = Path(__file__).parent / "recorded"
 
 @pytest.fixture(scope="module")
 def every_setting() -> Capture:
-    return run({**full_settings(), "honeydue:adminBasicAuth": ADMIN_USERS})
+    return run(full_settings())
 
 
 @pytest.fixture(scope="module")
