@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
-
 from tests.unit.capture import Capture, Registration
 from tests.unit.registrations import pods
 
@@ -67,10 +65,3 @@ def test_a_container_of_an_app_is_within_the_limits_of_a_container(program: Capt
     assert limits["default"].keys() == limits["defaultRequest"].keys() == limits["max"].keys()
     for name, value in limits["defaultRequest"].items():
         assert amount(value) <= amount(limits["default"][name]) <= amount(limits["max"][name])
-
-
-@pytest.mark.parametrize("namespace", ["default", "kube-public", "kube-node-lease"])
-def test_pod_security_is_restricted_in_the_namespaces_of_kubernetes(program: Capture, namespace: str) -> None:
-    """Nodes that were installed by hand have no default for namespaces without a label."""
-    labels = program.resource("NamespacePatch", namespace).inputs["metadata"]["labels"]
-    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
