@@ -26,23 +26,29 @@ from infra.cluster import network_policies
 from infra.cluster.helm_chart import Chart, helm_chart
 from infra.cluster.namespace import disable_default_token, network_policy
 from infra.component import Component
+from infra.k3s_charts import K3S_CHARTS, minor
 from infra.settings.maintenance import Window
 from infra.settings.schema import Settings
 from infra.settings.topology import Node
 
 UPGRADE_NAMESPACE = "cattle-system"
 """The namespace of the controller and its plans, which is fixed in the templates of the chart."""
-CONTROLLER = Chart(
-    name="system-upgrade-controller",
-    repository="https://charts.rancher.io",
-    version="108.0.0",
-    namespace=UPGRADE_NAMESPACE,
-)  # controller 0.17.0, for Kubernetes below 1.35
+CONTROLLER = "system-upgrade-controller"
 GROUP = "upgrade.cattle.io"
 SERVERS = "k3s-servers"
 AGENTS = "k3s-agents"
 SETTLE_TIME = "5m"
 """The time that an upgraded node has to start its pods and to synchronize etcd before the next node is drained."""
+
+
+def controller_chart(k3s_version: str) -> Chart:
+    """The chart of the upgrade controller for the version of k3s to which it upgrades."""
+    return Chart(
+        name=CONTROLLER,
+        repository="https://charts.rancher.io",
+        version=K3S_CHARTS[minor(k3s_version)].upgrade_controller,
+        namespace=UPGRADE_NAMESPACE,
+    )
 
 
 def reboot_chart(window: Window, days: Iterable[str]) -> Chart:
@@ -117,7 +123,7 @@ def plan(
                 }
             ]
         },
-        "serviceAccountName": CONTROLLER.name,
+        "serviceAccountName": CONTROLLER,
         "window": {"days": list(days), "startTime": window.start, "endTime": window.end, "timeZone": window.time_zone},
         **({"prepare": {"image": "rancher/k3s-upgrade", "args": ["prepare", depends_on]}} if depends_on else {}),
         "cordon": True,
@@ -154,10 +160,12 @@ class Upgrades(Component):
         if upgrades and upgrades.reboots:
             helm_chart(reboot_chart(upgrades.window, upgrades.reboots), self.child_options())
         if upgrades and upgrades.k3s:
-            self._upgrade_k3s(plans(settings, upgrades.window, upgrades.k3s))
+            self._upgrade_k3s(
+                controller_chart(settings.cluster.k3s_version), plans(settings, upgrades.window, upgrades.k3s)
+            )
         self.register_outputs({})
 
-    def _upgrade_k3s(self, specs: Mapping[str, Mapping[str, object]]) -> None:
+    def _upgrade_k3s(self, chart: Chart, specs: Mapping[str, Mapping[str, object]]) -> None:
         namespace = Namespace(
             UPGRADE_NAMESPACE,
             # The controller's Jobs replace a binary on the host.
@@ -170,7 +178,7 @@ class Upgrades(Component):
         in_namespace = self.child_options(depends_on=[namespace])
         disable_default_token(UPGRADE_NAMESPACE, UPGRADE_NAMESPACE, in_namespace)
         policy = network_policy(UPGRADE_NAMESPACE, "intra-namespace", network_policies.inside_namespace(), in_namespace)
-        controller = helm_chart(CONTROLLER, self.child_options(depends_on=[policy]))
+        controller = helm_chart(chart, self.child_options(depends_on=[policy]))
         definition = CustomResourceDefinition(
             "plans",
             metadata=ObjectMetaArgs(name=f"plans.{GROUP}"),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
+from infra.k3s_charts import K3S_CHARTS, minor
 from infra.settings.model import Effect, Model
 from infra.settings.types import Hostname, K3sVersion, Sha256, not_empty
 
@@ -63,6 +64,16 @@ class ClusterSettings(Model):
     private_range: IPv4Network = IPv4Network("10.0.0.0/24")
     flannel_backend: Literal["vxlan", "wireguard-native"] = "wireguard-native"
     secrets_encryption: Annotated[bool, Effect.MANUAL] = True
+
+    @field_validator("k3s_version")
+    @classmethod
+    def _charts_are_known(cls, value: str) -> str:
+        if minor(value) not in K3S_CHARTS:
+            raise ValueError(
+                f"the charts of k3s {minor(value)} are not known; known are {', '.join(K3S_CHARTS)}. To add a minor "
+                "version, see docs/upgrades.md"
+            )
+        return value
 
     @property
     def bootstrapped(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.k3s_charts import K3S_CHARTS
 from infra.settings.loading import SettingsError
 from tests.unit.capture import OPTIONAL_SETTINGS, Capture, example_settings, full_settings, run
 
@@ -40,6 +41,15 @@ def test_upgrades_and_reboots_are_independent(left_out: str, charts: set[str]) -
     )
     assert {resource.name for resource in program.resources("HelmChart")} == charts
     assert ("Plan" in kinds(program)) == (left_out != "k3s")
+
+
+def test_the_controller_supports_the_minor_version_to_which_it_upgrades() -> None:
+    cluster = full_settings()["honeydue:cluster"]
+    assert isinstance(cluster, dict)
+    for minor, charts in K3S_CHARTS.items():
+        program = run({**full_settings(), "honeydue:cluster": {**cluster, "k3sVersion": f"v{minor}.99+k3s1"}})
+        chart = program.resource("HelmChart", "system-upgrade-controller")
+        assert chart.inputs["spec"]["version"] == charts.upgrade_controller
 
 
 def test_servers_are_upgraded_one_at_a_time_to_the_version_of_the_settings(full_example: Capture) -> None:
