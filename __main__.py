@@ -35,10 +35,10 @@ k3s = cluster.Cluster(
     nodes=[*addresses.ipv4.values(), *network.private.values()],
     depends_on=[servers],
 )
-cluster.Traefik(trusted=ranges.all, provider=k3s.provider)
 admission = cluster.Admission(settings.images, provider=k3s.provider)
 cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
 namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
+cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.provider)
 cluster.Rbac(settings, namespace=namespace, provider=k3s.provider)
 cluster.Upgrades(settings, provider=k3s.provider)  # of k3s, and reboots; disabled unless `upgrades` is set
 cluster.Snapshots(settings, secrets, provider=k3s.provider)  # of etcd, to a bucket; disabled unless `snapshots` is set

@@ -13,6 +13,12 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.names import KUBE_SYSTEM
 
+FAILURE_POLICY = "abort"
+"""What helm-controller does after a failed upgrade. By default, it uninstalls the chart and installs it again.
+
+With this value the pods of the last successful upgrade stay, and an operator decides (docs/upgrades.md).
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -37,6 +43,7 @@ def helm_chart(chart: Chart, opts: pulumi.ResourceOptions) -> CustomResource:
             "chart": chart.name,
             "version": chart.version,
             "targetNamespace": chart.namespace,
+            "failurePolicy": FAILURE_POLICY,
             # Sorted, because another order would be a diff.
             "valuesContent": yaml.safe_dump(dict(chart.values), sort_keys=True),
         },

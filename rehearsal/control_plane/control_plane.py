@@ -65,7 +65,6 @@ def create_certificates(config: ControlPlaneConfig) -> None:
     client.issue(folder, "admin", common_name="system:admin", organization="system:masters")
     client.issue(folder, "controller-manager", common_name="system:kube-controller-manager")
     client.issue(folder, "scheduler", common_name="system:kube-scheduler")
-    client.issue(folder, "traefik", common_name="rehearsal:traefik")
     client.issue(folder, KUBELET_CLIENT, common_name="rehearsal:kubelets")
     client.issue(folder, "apiserver-kubelet", common_name="kube-apiserver-kubelet-client")
     request_header = pki.CertificateAuthority.load_or_create(folder, "request-header-ca")
@@ -77,7 +76,7 @@ def create_certificates(config: ControlPlaneConfig) -> None:
 def write_kubeconfigs(config: ControlPlaneConfig, kubeconfig: Path) -> None:
     """Writes the operator's kubeconfig and one for each program, with the API server's current URL."""
     clients = {kubeconfig: "admin", config.pki / "kwok.kubeconfig": KUBELET_CLIENT} | {
-        config.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler", "traefik")
+        config.pki / f"{name}.kubeconfig": name for name in ("controller-manager", "scheduler")
     }
     for file, client in clients.items():
         content = pki.kubeconfig(

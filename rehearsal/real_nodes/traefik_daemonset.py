@@ -1,7 +1,6 @@
 """Traefik's DaemonSet, rendered from the HelmChartConfig in the cluster because k3s' helm-controller does not run.
 
-It follows `_podtemplate.tpl`, `daemonset.yaml` and `values.yaml` of github.com/traefik/traefik-helm-chart, commit
-00374755.
+It follows `_podtemplate.tpl`, `daemonset.yaml` and `values.yaml` of github.com/traefik/traefik-helm-chart, tag v39.0.7.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,13 +8,13 @@ from typing import Any
 
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.control_plane.nodes import Manifest
-from rehearsal.traefik.chart import Values, entry_points, flags
+from rehearsal.traefik import rbac
+from rehearsal.traefik.chart import NAME, Values, entry_points, flags
+from rehearsal.traefik.rbac import NAMESPACE
 from tools.programs import TRAEFIK
 
 IMAGE = f"rancher/mirrored-library-traefik:{TRAEFIK.version.removeprefix('v')}"
 """The image name that k3s' chart uses."""
-NAME = "traefik"
-NAMESPACE = "kube-system"
 READY_SECONDS = 120
 _LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": f"{NAME}-{NAMESPACE}"}
 _PORTS: Mapping[str, Mapping[str, Any]] = {
@@ -36,22 +35,12 @@ def install(kubectl: Kubectl, values: Values) -> None:
 
 
 def manifests(values: Values) -> Iterator[Manifest]:
-    """The ServiceAccount, its ClusterRoleBinding and the DaemonSet."""
-    account = {"name": NAME, "namespace": NAMESPACE}
-    group = "rbac.authorization.k8s.io"
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}
-    yield {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": f"{NAME}-{NAMESPACE}"},
-        # The ClusterRole is in rehearsal/control_plane/manifests/cluster.yaml.
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "rehearsal:traefik"},
-        "subjects": [{"kind": "ServiceAccount", **account}],
-    }
+    """The ServiceAccount with its permissions, and the DaemonSet."""
+    yield from rbac.manifests(values)
     yield {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
-        "metadata": {**account, "labels": _LABELS},
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": _LABELS},
         "spec": {
             "selector": {"matchLabels": _LABELS},
             "updateStrategy": values["updateStrategy"],

@@ -1,7 +1,7 @@
 """The command line that Traefik's chart renders from its values.
 
-It follows `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, commit 00374755, for the
-values that this program sets. An unknown value is an error. If it were ignored, the rehearsal would pass without
+It follows `traefik/templates/_podtemplate.tpl` of github.com/traefik/traefik-helm-chart, tag v39.0.7, for
+the values that this program sets. An unknown value is an error. If it were ignored, the rehearsal would pass without
 testing it.
 """
 
@@ -29,29 +29,28 @@ _DEFAULTS = (
     "--providers.kubernetesingress",
     "--providers.kubernetesingress.allowEmptyServices=true",
     "--entryPoints.websecure.http.tls=true",
+    "--log.level=INFO",
 )
 """The default flags of the chart."""
+_API: Mapping[str, Any] = {"dashboard": True}
+"""The default of the value `api`."""
 
 _FLAGS = (
     (
-        r"(global\.\w+|api\.dashboard|metrics\.prometheus\.\w+"
+        r"(global\.\w+|metrics\.prometheus\.\w+"
         r"|providers\.kubernetes(?:CRD|Ingress)\.(?:namespaces|allow\w+))",
         r"\1",
     ),
-    (r"ports\.(\w+\.forwardedHeaders\.trustedIPs)", r"entryPoints.\1"),
-    (r"logs\.general\.(format|level)", r"log.\1"),
-    (r"logs\.access\.enabled", r"accesslog"),
-    (r"logs\.access\.format", r"accesslog.format"),
-    (r"logs\.access\.fields\.(?:general\.)?(.+)", r"accesslog.fields.\1"),
+    (r"ports\.(\w+\.(?:asDefault|forwardedHeaders\.trustedIPs))", r"entryPoints.\1"),
 )
 """The path of a value, and the flag that the chart renders for it."""
 
 _NO_FLAG = re.compile(
-    r"(additionalArguments|deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext"
-    r"|service|updateStrategy|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web"
+    r"(additionalArguments|api|deployment|hostNetwork|podSecurityContext|priorityClassName|resources|securityContext"
+    r"|rbac|service|updateStrategy|ingressRoute|ports\.\w+\.(port|hostPort|hostIP)|ports\.web"
     r"|providers\.kubernetesIngress\.publishedService)(\..+)?"
 )
-"""Values that the chart does not render as flags.
+"""Values that the chart does not render as flags, or that another function here renders.
 
 They configure the pods and other objects, or the entry points (see `entry_points`), or are passed on unchanged.
 """
@@ -82,7 +81,13 @@ def flags(values: Values, *, addresses: Mapping[str, str]) -> list[str]:
     """
     entry_point_flags = [f"--entryPoints.{name}.address={address}" for name, address in addresses.items()]
     value_flags = [flag for path, value in _leaves(values) for flag in _flags(path, value)]
-    return [*_DEFAULTS, *entry_point_flags, *values.get("additionalArguments", ()), *value_flags]
+    return [*_DEFAULTS, *entry_point_flags, *_api_flags(values), *values.get("additionalArguments", ()), *value_flags]
+
+
+def _api_flags(values: Values) -> list[str]:
+    """The values of `api` except null. Any of these flags makes Traefik create its API, also --api.dashboard=false."""
+    api = {**_API, **values.get("api", {})}
+    return [f"--api.{name}={_flag_value(value)}" for name, value in api.items() if value is not None]
 
 
 def _leaves(values: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -98,7 +103,7 @@ def _flags(path: str, value: object) -> Iterator[str]:
         return
     for pattern, flag in _FLAGS:
         if match := re.fullmatch(pattern, path):
-            # The chart renders false only where the default is true. `--api.dashboard=false` would enable the API.
+            # The chart renders false only where the default is true.
             if value is not False or path == "global.checkNewVersion":
                 yield f"--{match.expand(flag)}={_flag_value(value)}"
             return

@@ -71,14 +71,14 @@ def machines(program: Capture) -> Iterator[str]:
 
 def ingress(program: Capture, objects: Sequence[Object]) -> Iterator[str]:
     """Traefik, and the app and the middlewares of each Ingress."""
-    (chart,) = of_kind(objects, "HelmChartConfig")
+    (chart,) = (item for item in of_kind(objects, "HelmChartConfig") if item["metadata"]["name"] == "traefik")
     (options,) = of_kind(objects, "TLSOption")
     ingresses = of_kind(objects, "Ingress")
     common = [
         name for name in _middlewares(ingresses[0]) if all(name in _middlewares(ingress) for ingress in ingresses)
     ]
     kind = yaml.safe_load(chart["spec"]["valuesContent"])["deployment"]["kind"]
-    client_certificate = {"RequireAndVerifyClientCert": "required", "VerifyClientCertIfGiven": "optional"}[
+    client_certificate = {"RequireAndVerifyClientCert": "required", "RequestClientCert": "requested"}[
         options["spec"]["clientAuth"]["clientAuthType"]
     ]
     routes = []

@@ -1,17 +1,25 @@
 """Invariants of every Ingress and middleware, and of the values of Traefik's chart."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
-from infra.cluster.traefik import METRICS_PORT
+from infra.cluster import traefik_values
+from infra.cluster.traefik_values import METRICS_PORT
+from infra.edge.origin_pulls import authority_id
+from infra.k3s_charts import K3S_CHARTS
 from rehearsal.engine.placeholders import ADMIN_USERS
 from rehearsal.errors import RehearsalError
-from rehearsal.traefik.chart import command_line, entry_points
+from rehearsal.traefik.chart import command_line, entry_points, flags
 from tests.unit.capture import RANGES, Capture, Registration, example_settings, run
 from tests.unit.registrations import dependencies_of, plain_strings
 
+RECORDED = Path(__file__).parent / "recorded"
 COMMON_MIDDLEWARES = ["cloudflare-only", "security-headers", "rate-limit", "retry"]
 
 
@@ -30,9 +38,15 @@ def middleware_names(ingress: Registration) -> list[str]:
 
 def values(program: Capture) -> dict[str, Any]:
     """The values of Traefik's chart."""
-    (config,) = program.resources("HelmChartConfig")
+    config = program.resource("HelmChartConfig", "traefik")
     loaded: dict[str, Any] = yaml.safe_load(config.inputs["spec"]["valuesContent"])
     return loaded
+
+
+def without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_null(item) for key, item in value.items() if item is not None}
+    return value
 
 
 def test_every_ingress_has_the_common_middlewares_and_tls(program: Capture, with_password: Capture) -> None:
@@ -75,10 +89,10 @@ def test_cloudflare_presents_its_client_certificate_before_traefik_requires_it(p
     options = program.resource("TLSOption", "default")
     assert options.inputs["spec"]["minVersion"] == "VersionTLS12"
     assert options.inputs["spec"]["sniStrict"] is True
-    optional = program.settings["honeydue:edge"].get("clientCertificate", "required") == "optional"
+    requested = program.settings["honeydue:edge"].get("clientCertificate", "required") == "requested"
     assert options.inputs["spec"]["clientAuth"] == {
         "secretNames": ["cloudflare-origin-pulls"],
-        "clientAuthType": "VerifyClientCertIfGiven" if optional else "RequireAndVerifyClientCert",
+        "clientAuthType": "RequestClientCert" if requested else "RequireAndVerifyClientCert",
     }
     (setting,) = program.resources("AuthenticatedOriginPullsSettings")
     (certificate,) = program.resources("AuthenticatedOriginPullsCertificate")
@@ -87,11 +101,19 @@ def test_cloudflare_presents_its_client_certificate_before_traefik_requires_it(p
     assert setting.inputs["enabled"] is True
 
 
-def test_the_client_certificate_can_be_optional() -> None:
+def test_a_requested_client_certificate_is_not_verified() -> None:
     settings: dict[str, Any] = example_settings()
-    settings["honeydue:edge"] = {**settings["honeydue:edge"], "clientCertificate": "optional"}
+    settings["honeydue:edge"] = {**settings["honeydue:edge"], "clientCertificate": "requested"}
     client_auth = run(settings).resource("TLSOption", "default").inputs["spec"]["clientAuth"]
-    assert client_auth["clientAuthType"] == "VerifyClientCertIfGiven"
+    assert client_auth["clientAuthType"] == "RequestClientCert"
+
+
+def test_the_client_certificate_names_its_authority(example: Capture) -> None:
+    request = example.resource("CertRequest", "origin-pulls-request")
+    authority = example.resource("SelfSignedCert", "origin-pulls-authority")
+    assert re.fullmatch("[0-9a-f]{16}", request.inputs["subject"]["serialNumber"])
+    assert authority.urn in dependencies_of(example, request)
+    assert authority_id("one") != authority_id("another")
 
 
 def test_only_the_published_cloudflare_ranges_are_allowed_and_trusted(program: Capture) -> None:
@@ -143,16 +165,74 @@ def test_traefik_has_one_capability_and_resource_limits(program: Capture) -> Non
 
 
 def test_a_rehearsal_starts_traefik_with_the_flags_of_the_chart(program: Capture) -> None:
-    flags = command_line(values(program), listen={"websecure": 1, "traefik": 2, "metrics": 3})
-    assert "--entryPoints.websecure.address=127.0.0.1:1" in flags
-    assert "--accesslog=true" in flags
-    assert "--accesslog.fields.headers.defaultmode=drop" in flags
-    assert "--global.checkNewVersion=false" in flags
-    assert "--providers.kubernetescrd.namespaces=honeydue" in {flag.replace("CRD", "crd") for flag in flags}
-    assert not any(flag.startswith("--api") for flag in flags)
+    command = command_line(values(program), listen={"websecure": 1, "traefik": 2, "metrics": 3})
+    assert "--entryPoints.websecure.address=127.0.0.1:1" in command
+    assert "--accesslog=true" in command
+    assert "--accesslog.fields.headers.defaultmode=drop" in command
+    # Not on the metrics port, which is plain HTTP, when a route names no entry point.
+    assert [flag for flag in command if "asDefault" in flag] == ["--entryPoints.websecure.asDefault=true"]
+    assert "--global.checkNewVersion=false" in command
+    assert "--providers.kubernetescrd.namespaces=honeydue" in {flag.replace("CRD", "crd") for flag in command}
+    assert not any(flag.startswith("--api") for flag in command)
     assert any(
-        flag.startswith("--entryPoints.websecure.forwardedHeaders.trustedIPs=103.21.244.0/22,") for flag in flags
+        flag.startswith("--entryPoints.websecure.forwardedHeaders.trustedIPs=103.21.244.0/22,") for flag in command
     )
+
+
+def test_every_flag_of_the_api_enables_it_so_the_chart_renders_none(program: Capture) -> None:
+    listen = dict.fromkeys(("websecure", "traefik", "metrics", "web"), 1)
+    assert "--api.dashboard=false" in command_line({"api": {"dashboard": False}}, listen=listen)
+    assert "--api.dashboard=true" in command_line({}, listen=listen)
+    assert values(program)["api"] == {"dashboard": None}
+
+
+def test_the_rehearsal_renders_the_arguments_of_the_real_charts() -> None:
+    # Recorded with Helm from k3s' chart 39.0.701. The vendor's charts 40.1.0, 40.3.0 and 41.3.0 render the same.
+    recorded = (RECORDED / "traefik-arguments.txt").read_text().lower().splitlines()
+    rendered = flags(
+        traefik_values.chart_values(trusted=["173.245.48.0/20", "2400:cb00::/32"]),
+        addresses={"websecure": ":443/tcp", "traefik": "127.0.0.1:8080/tcp", "metrics": f":{METRICS_PORT}/tcp"},
+    )
+    assert sorted(flag.lower() for flag in rendered) == sorted(recorded)
+
+
+@pytest.mark.parametrize("major", sorted({charts.traefik for charts in K3S_CHARTS.values()}))
+def test_every_bundled_chart_takes_the_values(program: Capture, major: int) -> None:
+    schema = json.loads((RECORDED / f"traefik-chart-{major}.json").read_text())
+    # Helm removes keys that are null before it validates the values.
+    jsonschema.validate(without_null(values(program)), schema)
+    # It refuses a value of the other chart.
+    unknown = "logs" if major >= 41 else "accessLog"
+    with pytest.raises(jsonschema.ValidationError, match=unknown):
+        jsonschema.validate({unknown: {}}, schema)
+
+
+def test_a_failed_upgrade_of_a_chart_uninstalls_nothing(full_example: Capture) -> None:
+    charts = [*full_example.resources("HelmChart"), *full_example.resources("HelmChartConfig")]
+    # traefik-crd: k3s' chart with the definitions of all middlewares.
+    assert {"traefik", "traefik-crd", "kured", "connaisseur"} <= {chart.name for chart in charts}
+    assert {chart.inputs["spec"]["failurePolicy"] for chart in charts} == {"abort"}
+
+
+def test_traefik_reads_secrets_in_the_app_namespace_only_from_before_the_chart_loses_its_rights(
+    program: Capture,
+) -> None:
+    config = program.resource("HelmChartConfig", "traefik")
+    assert values(program)["rbac"] == {"enabled": False}
+    bindings = {
+        binding.urn
+        for kind in ("RoleBinding", "ClusterRoleBinding")
+        for binding in program.resources(kind)
+        if {"kind": "ServiceAccount", "name": "traefik", "namespace": "kube-system"} in binding.inputs["subjects"]
+    }
+    assert len(bindings) == 2
+    assert bindings <= dependencies_of(program, config)
+    cluster_wide = program.resource("ClusterRole", "honeydue-traefik").inputs["rules"]
+    assert {name for rule in cluster_wide for name in rule["resources"]} == {"nodes", "ingressclasses"}
+    role = program.resource("Role", "traefik")
+    assert role.inputs["metadata"]["namespace"] == "honeydue"
+    for rule in (*cluster_wide, *role.inputs["rules"]):
+        assert rule["verbs"] == ["get", "list", "watch"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.capture import Capture
 from tests.unit.manifests import Object, manifests, of_kind
 
-GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer"}
+GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer", "traefik"}
 """Guardrails in the namespace of the product: a NetworkPolicy, the default ServiceAccount, the roles, the accounts."""
 WRITE_VERBS = {"create", "patch", "delete", "update", "deletecollection"}
 FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate", "update", "deletecollection"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cluster.traefik import chart_values
+from infra.cluster.traefik_values import chart_values
 from rehearsal.control_plane import nodes
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
