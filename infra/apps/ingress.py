@@ -19,6 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
 
 from infra.apps.workload import Workload
 from infra.cluster import Middlewares, Namespace
+from infra.cluster.ingress_admission import ENTRY_POINTS, MIDDLEWARES, TLS, WEBSECURE
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.edge import OriginCertificate
@@ -52,11 +53,11 @@ def ingress_spec(route: Route) -> IngressSpecArgs:
 
 
 def annotations(middlewares: Sequence[str]) -> Mapping[str, str]:
-    """Annotations for Traefik: port 443, TLS, and the middlewares in this order."""
+    """Annotations for Traefik: port 443, TLS, and the middlewares in this order. The admission policy requires them."""
     return {
-        "traefik.ingress.kubernetes.io/router.entrypoints": "websecure",
-        "traefik.ingress.kubernetes.io/router.tls": "true",
-        "traefik.ingress.kubernetes.io/router.middlewares": ",".join(middlewares),
+        ENTRY_POINTS: WEBSECURE,
+        TLS: "true",
+        MIDDLEWARES: ",".join(middlewares),
         # On the host network, Traefik writes no address to the status. The provider would wait for one and fail.
         "pulumi.com/skipAwait": "true",
     }

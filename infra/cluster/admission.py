@@ -23,6 +23,7 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from infra.cluster import ingress_admission
 from infra.cluster.guard_admission import GUARD_POLICY, guard_policy, network_policy_policy
 from infra.cluster.service_admission import service_policy
 from infra.component import Component
@@ -129,24 +130,11 @@ def pod_policy(images: Images) -> ValidatingAdmissionPolicySpecArgs:
 
 
 def ingress_policy() -> ValidatingAdmissionPolicySpecArgs:
-    """Every host needs TLS, because Cloudflare connects with TLS (Full (strict))."""
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=_rules({"networking.k8s.io": ["ingresses"]}),
-        variables=[
-            VariableArgs(
-                name="covered",
-                expression="has(object.spec.tls) ? object.spec.tls.filter(t, has(t.hosts)).map(t, t.hosts) : []",
-            )
-        ],
-        validations=[
-            ValidationArgs(
-                expression="has(object.spec.rules) && object.spec.rules.all(r, has(r.host)"
-                " && variables.covered.exists(hosts, r.host in hosts))",
-                message="every rule of an Ingress needs a host, and every host must stand under tls",
-                reason="Forbidden",
-            )
-        ],
+        variables=list(ingress_admission.VARIABLES),
+        validations=list(ingress_admission.validations()),
     )
 
 

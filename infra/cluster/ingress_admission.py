@@ -1,0 +1,60 @@
+"""The admission policy for Ingresses: a host is served only with TLS, on port 443, and through our middlewares.
+
+Annotations: https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/
+"""
+
+import json
+from collections.abc import Sequence
+
+from pulumi_kubernetes.admissionregistration.v1 import ValidationArgs, VariableArgs
+
+from infra.cluster.middlewares import DEFAULT, references
+
+PREFIX = "traefik.ingress.kubernetes.io/"
+ENTRY_POINTS, TLS, MIDDLEWARES = (f"{PREFIX}router.{name}" for name in ("entrypoints", "tls", "middlewares"))
+WEBSECURE = "websecure"
+"""Traefik's entry point for port 443 of the nodes."""
+
+VARIABLES = (
+    VariableArgs(
+        name="covered",
+        expression="has(object.spec.tls) ? object.spec.tls.filter(t, has(t.hosts)).map(t, t.hosts) : []",
+    ),
+    VariableArgs(name="annotations", expression="has(object.metadata.annotations) ? object.metadata.annotations : {}"),
+)
+
+
+def _annotation(name: str) -> str:
+    """CEL: the value of an annotation, or an empty string."""
+    return f"({name!r} in variables.annotations ? variables.annotations[{name!r}] : '')"
+
+
+def _validation(expression: str, message: str) -> ValidationArgs:
+    return ValidationArgs(expression=expression, message=message, reason="Forbidden")
+
+
+def validations() -> Sequence[ValidationArgs]:
+    """Cloudflare connects with TLS (Full (strict)), and nothing but the middlewares limits who may send requests."""
+    middlewares = ",".join(references(*DEFAULT))
+    known = json.dumps([ENTRY_POINTS, TLS, MIDDLEWARES])
+    return [
+        _validation(
+            "has(object.spec.rules) && object.spec.rules.all(r, has(r.host)"
+            " && variables.covered.exists(hosts, r.host in hosts))",
+            "every rule of an Ingress needs a host, and every host must stand under tls",
+        ),
+        _validation(
+            f"{_annotation(ENTRY_POINTS)} == '{WEBSECURE}' && {_annotation(TLS)} == 'true'",
+            f'an Ingress needs the annotations {ENTRY_POINTS}: {WEBSECURE} and {TLS}: "true": other entry points have'
+            " neither TLS nor a client certificate",
+        ),
+        _validation(
+            f"({_annotation(MIDDLEWARES)} + ',').startsWith('{middlewares},')",
+            f"the annotation {MIDDLEWARES} of an Ingress must begin with {middlewares}",
+        ),
+        # router.tls.options, for example, would select other TLS options than ours.
+        _validation(
+            f"variables.annotations.all(name, !name.startsWith('{PREFIX}') || name in {known})",
+            f"an Ingress may have no other annotation of Traefik than {ENTRY_POINTS}, {TLS} and {MIDDLEWARES}",
+        ),
+    ]
