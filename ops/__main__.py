@@ -14,6 +14,7 @@ MODULES = {
     "preview": "ops.guardrails.commands",
     "pulumi": "ops.engine.command",
     "release": "ops.release.command",
+    "require-client-certificate": "ops.client_certificate.command",
     "up": "ops.guardrails.commands",
 }
 """The module of each command."""
@@ -28,7 +29,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in MODULES:
             return None
-        command: click.Command = getattr(import_module(MODULES[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(MODULES[cmd_name]), cmd_name.replace("-", "_"))
         return command
 
 

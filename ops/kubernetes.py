@@ -80,12 +80,13 @@ class Cluster:
         items: Sequence[Object] = json.loads(response.data)["items"]
         return items
 
-    def log(self, namespace: str, pod: str, *, lines: int) -> str:
-        """The last lines of a pod's log."""
+    def log(self, namespace: str, pod: str, *, lines: int | None = None, since_seconds: int | None = None) -> str:
+        """A pod's log: its last lines, or its lines of the last seconds."""
+        options = {"tailLines": lines, "sinceSeconds": since_seconds}
         response = self._kind("v1", "Pod").log.get(
             name=pod,
             namespace=namespace,
-            query_params=[("tailLines", str(lines))],
+            query_params=[(name, str(value)) for name, value in options.items() if value is not None],
             # A log is not JSON.
             serialize=False,
             _request_timeout=TIMEOUT_SECONDS,

@@ -24,6 +24,8 @@ CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY, ADMIN_AUTH = (
     "retry",
     "admin-auth",
 )
+DEFAULT = (CLOUDFLARE_ONLY, SECURITY_HEADERS, RATE_LIMIT, RETRY)
+"""The middlewares of every Ingress, in their order."""
 ADMIN_USERS = "admin-basic-auth"
 CLIENT_CA = "cloudflare-origin-pulls"
 ONE_YEAR = 365 * 24 * 3600
@@ -86,7 +88,11 @@ def admin_auth() -> Spec:
 
 
 def tls_options(settings: EdgeSettings) -> Spec:
-    """TLS 1.2 or newer, only for the hostnames of the site, with a client certificate of our CA."""
+    """TLS 1.2 or newer, only for the hostnames of the site, with a client certificate of our CA.
+
+    A certificate that is only requested is not verified either. With VerifyClientCertIfGiven, Traefik would reject
+    Cloudflare while it still presents another certificate: the one that all its customers share, or one of an old CA.
+    """
     return {
         "minVersion": "VersionTLS12",
         # Otherwise Traefik accepts connections without or with another SNI, and presents its default certificate.
@@ -95,7 +101,7 @@ def tls_options(settings: EdgeSettings) -> Spec:
             "secretNames": [CLIENT_CA],
             "clientAuthType": "RequireAndVerifyClientCert"
             if settings.client_certificate == "required"
-            else "VerifyClientCertIfGiven",
+            else "RequestClientCert",
         },
     }
 
@@ -149,7 +155,7 @@ class Middlewares(Component):
             RATE_LIMIT: rate_limit(settings.rate_limit),
             RETRY: retry(),
         }
-        self.default = references(*specs)
+        self.default = references(*DEFAULT)
         middlewares = [custom_resource("Middleware", name, spec) for name, spec in specs.items()]
         self.admin = ()
         if admin_users is not None:

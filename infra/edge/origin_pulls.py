@@ -4,6 +4,8 @@ https://developers.cloudflare.com/ssl/origin-configuration/authenticated-origin-
 uploaded certificate, Cloudflare presents one that all of its customers share, which does not identify this zone.
 """
 
+import hashlib
+
 import pulumi
 import pulumi_tls as tls
 
@@ -13,6 +15,11 @@ from infra.settings.schema import EdgeSettings
 
 HOURS_PER_DAY = 24
 RSA_BITS = 2048
+
+
+def authority_id(ca_certificate: str) -> str:
+    """Identifies a CA in the subject of its client certificate, and so in Traefik's access log."""
+    return hashlib.sha256(ca_certificate.encode()).hexdigest()[:16]
 
 
 class OriginPulls(Component):
@@ -49,7 +56,11 @@ class OriginPulls(Component):
         request = tls.CertRequest(
             "origin-pulls-request",
             private_key_pem=key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(common_name=f"Cloudflare for {domain}", organization="honeyDue"),
+            subject=tls.CertRequestSubjectArgs(
+                common_name=f"Cloudflare for {domain}",
+                organization="honeyDue",
+                serial_number=ca.cert_pem.apply(authority_id),
+            ),
             opts=self.child_options(),
         )
         certificate = tls.LocallySignedCert(

@@ -21,7 +21,7 @@ from infra.settings.apps import (
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
 from infra.settings.topology import Access, ClusterSettings, Node, servers
-from infra.settings.types import Domain, Duration, Email, Hostname, PublicKey, PublicKeyPem, not_empty
+from infra.settings.types import Domain, Duration, Email, Hostname, PublicKey, PublicKeyPem, matching, not_empty
 
 
 class RateLimit(Model):
@@ -35,14 +35,24 @@ class RateLimit(Model):
 class EdgeSettings(Model):
     """Cloudflare. The validities are those that Cloudflare's Origin CA offers.
 
-    `client_certificate` is "optional" for the first `up` of a running site, because Cloudflare takes some minutes to
-    present a certificate that was just uploaded.
+    With the `client_certificate` "requested", Traefik logs the certificate of Cloudflare and verifies none. A running
+    site starts like this, because Cloudflare takes some minutes to present a certificate that was just uploaded.
+    `client_certificate_seen` is the authority of the certificate that was then in Traefik's access log.
+    `make require-client-certificate` writes it together with "required" (ops/client_certificate.py).
     """
 
     min_tls_version: Literal["1.2", "1.3"]
     origin_certificate_days: Literal[7, 30, 90, 365, 730, 1095, 5475]
-    client_certificate: Literal["required", "optional"] = "required"
+    client_certificate: Literal["required", "requested"] = "required"
+    client_certificate_seen: Annotated[str, matching(r"[0-9a-f]{16}", "16 hexadecimal digits")] | None = None
     rate_limit: RateLimit
+
+    @field_validator("client_certificate", mode="before")
+    @classmethod
+    def _renamed_value(cls, value: object) -> object:
+        if value in ("asked", "optional"):
+            raise ValueError("is now requested: Traefik requests a certificate and verifies none. Change the value")
+        return value
 
 
 class Prices(Model):

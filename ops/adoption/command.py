@@ -5,7 +5,7 @@ idempotent.
 """
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import click
 from rich.console import Console
@@ -16,6 +16,8 @@ from ops import kubernetes, stackfile
 from ops.adoption import report
 from ops.adoption.discovery import PRIMARY_IP, Discovery, DiscoveryResult, LookupSettings, import_files
 from ops.adoption.field_managers import ownership_transfers
+from ops.adoption.findings import Candidate
+from ops.adoption.lookups.cloudflare import CLIENT_CERTIFICATE
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
 from ops.engine.imports import import_resources, plan_imports
@@ -26,6 +28,8 @@ from ops.json_paths import dig
 from ops.plan import DELETING_OPERATIONS, short_name
 
 ADOPTED = "honeydue:adopted"
+CLIENT_CERTIFICATE_SETTING = "honeydue:edge.clientCertificate"
+REQUESTED = "requested"
 STEP = ("resourcePreEvent", "metadata")
 
 console = Console(soft_wrap=True, highlight=False)
@@ -63,28 +67,37 @@ def _adopt(stack: str, *, ask: bool) -> None:
             f"{result.ambiguous} ambiguous, as shown above. Nothing was changed. Resolve them and run the command again"
         )
     files = import_files(file, plan, result.ids)
-    settings_changed = result.adopted != lookup_settings.adopted
-    if not files and not transfers_pending and not settings_changed:
+    changes: dict[str, object] = {}
+    if result.adopted != lookup_settings.adopted:
+        changes[ADOPTED] = report.setting_value(result.adopted)
+    if _uploads_certificate(discovery.candidates) and dig(settings, "edge", "clientCertificate") != REQUESTED:
+        # With "required", the running site would reject Cloudflare for minutes after the upload of the certificate.
+        changes[CLIENT_CERTIFICATE_SETTING] = REQUESTED
+    if not files and not transfers_pending and not changes:
         console.print("Nothing to adopt: every existing resource is in the stack.")
         return
     settings_file = stackfile.settings_file(stack)
-    if settings_changed:
-        console.print(report.adopted_setting(result.adopted, settings_file.name))
+    if changes:
+        console.print(report.changed_settings(changes, settings_file.name))
     if ask:
         click.confirm(
             f"Import these {len(result.ids)} resources into stack {stack}? "
             "The resources stay unchanged, except for the owner of their fields (metadata.managedFields)",
             abort=True,
         )
-    if settings_changed:
-        # Before the import, so that no later plan has another selector or volume than the imported objects.
-        stackfile.set_value(settings_file, ADOPTED, report.setting_value(result.adopted))
+    # Before the import, so that no later plan has another selector or volume than the imported objects.
+    for path, value in changes.items():
+        stackfile.set_value(settings_file, path, value)
     if any(f"{PRIMARY_IP}::" in urn for urn in result.ids):
         console.print(report.PRIMARY_IP_WARNING)
     for import_file in files:
         import_resources(stack, import_file)
     _transfer_ownership(stack, settings)
     _report_next_up(stack, result)
+
+
+def _uploads_certificate(candidates: Sequence[Candidate]) -> bool:
+    return any(candidate.type == CLIENT_CERTIFICATE for candidate in candidates)
 
 
 def _transfer_ownership(stack: str, settings: Settings) -> None:

@@ -48,14 +48,11 @@ def _undeclared(names: Sequence[str]) -> Iterable[Text]:
         yield Text("Undeclared objects, which stay unchanged (docs/adoption.md): " + ", ".join(names))
 
 
-def adopted_setting(adopted: Adopted, file: str) -> RenderableType:
-    """The setting `honeydue:adopted`, as it will be written."""
+def changed_settings(changes: Mapping[str, object], file: str) -> RenderableType:
+    """The settings that will be written, by path."""
     text = io.StringIO()
-    YAML().dump({"honeydue:adopted": setting_value(adopted)}, text)
-    return Group(
-        Text(f"These immutable fields of existing objects will be written to {file}:"),
-        Text(text.getvalue(), style="cyan"),
-    )
+    YAML().dump(dict(changes), text)
+    return Group(Text(f"These settings will be written to {file}:"), Text(text.getvalue(), style="cyan"))
 
 
 def setting_value(adopted: Adopted) -> Mapping[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pydantic import JsonValue
 
 from infra.names import DELETION_HOOK
+from ops.guardrails.client_certificate import certificate_seen
 from ops.guardrails.firewall import nodes_stay_connected
 from ops.guardrails.node_facts import settings_match_nodes
 from ops.guardrails.violation import Rule, Violation
@@ -185,6 +186,7 @@ RULES: Sequence[Rule] = (
     migration_first,
     no_unavailable_pods,
     no_plaintext_secrets,
+    certificate_seen,
 )
 
 

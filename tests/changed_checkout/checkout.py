@@ -22,7 +22,7 @@ CHANGED = {
     "honeydue:access.sshPort": 2222,
     "honeydue:access.operators": ["203.0.113.0/24"],
     "honeydue:edge.minTlsVersion": "1.3",
-    "honeydue:edge.clientCertificate": "optional",
+    "honeydue:edge.clientCertificate": "requested",
     "honeydue:scale.web": 2,
     "honeydue:scale.api.max": 9,
     "honeydue:database.endpoint": "direct",

@@ -16,7 +16,7 @@ import pytest
 from rehearsal import pki
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.traefik.backend import CSP, CSP_PATH
-from rehearsal.traefik.chart import NAME, chart_values
+from rehearsal.traefik.chart import NAME
 from rehearsal.traefik.ingress import IngressController
 from rehearsal.world.world import World
 from tests.rehearsal.edge_client import (
@@ -73,7 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("ingress")
     with (
         INGRESS.clone(folder / "world") as world,
-        IngressController(world.layout, chart_values(world.kubectl_client())) as ingress,
+        IngressController(world.layout, world.kubectl_client()) as ingress,
     ):
         cloudflare = EdgeClient(
             port=ingress.ports["websecure"],

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.settings.topology import Node
 from ops.adoption.findings import Finding, Status
@@ -18,6 +19,8 @@ from ops.errors import OpsError
 from tests.unit.candidates import candidate
 from tests.unit.capture import Capture
 from tests.unit.clouds.api import CLOUDFLARE_TOKEN, HETZNER_TOKEN, Api, account, served, state
+from tests.unit.clouds.cloudflare.requests import CLIENT_CERTIFICATES, result
+from tests.unit.clouds.cloudflare.test_certificates import certificate_pem, key_pem
 from tests.unit.plugins.engine import provision
 from tests.unit.test_lookups_kubernetes import kubernetes
 
@@ -158,6 +161,13 @@ def test_settings_of_a_zone_always_exist(clouds: Path) -> None:
     assert (ssl.id, ssl.note) == (f"{ZONE}/ssl", "is flexible")
     pulls = cloudflare(ORIGIN_PULLS, {"enabled": True})
     assert (pulls.id, pulls.note) == (ZONE, "is off")
+
+
+def test_the_status_of_a_client_certificate_is_that_of_the_api(clouds: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    inputs = {"certificate": certificate_pem(key), "private_key": key_pem(key)}
+    id_ = result(Api("cloudflare", clouds)("POST", CLIENT_CERTIFICATES, inputs))["id"]
+    assert Cloudflare(CLOUDFLARE_TOKEN).client_certificate_status(ZONE, id_) == "pending_deployment"
 
 
 def test_a_refused_token_is_one_line_with_the_command_that_sets_it(clouds: Path) -> None:

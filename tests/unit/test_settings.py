@@ -72,6 +72,15 @@ def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ),
         ({"edge/clientCertificate": "maybe"}, "honeydue:edge.clientCertificate holds 'maybe'"),
         (
+            {"edge/clientCertificate": "optional"},
+            "honeydue:edge.clientCertificate holds 'optional': is now requested: Traefik requests a certificate and",
+        ),
+        ({"edge/clientCertificate": "asked"}, "honeydue:edge.clientCertificate holds 'asked': is now requested"),
+        (
+            {"cluster/k3sVersion": "v1.38.0+k3s1"},
+            "honeydue:cluster.k3sVersion holds 'v1.38.0+k3s1': the charts of k3s 1.38 are not known; known are 1.34, ",
+        ),
+        (
             {"adminBasicAuth": "admin:hunter2"},
             "honeydue:adminBasicAuth has another format than lines of USER:HASH with a bcrypt or apr1 hash",
         ),

@@ -73,6 +73,12 @@ class Cloudflare:
                 raise ForbiddenError(f"the token in honeydue:cloudflareToken may not read {path}") from None
         return dig(response, "result")  # type: ignore[arg-type]  # the response is JSON
 
+    def client_certificate_status(self, zone: str, certificate: str) -> str:
+        """The status of an uploaded client certificate: "active" when Cloudflare presents it everywhere."""
+        with self._readable_errors():
+            response = self._client.origin_tls_client_auth.zone_certificates.get(certificate, zone_id=zone)
+        return str(response.status) if response else "missing"
+
     def _in_zone(self, lookup: Callable[[Candidate, str], Finding]) -> Lookup:
         """Add the candidate's zone and readable errors to a lookup."""
 

@@ -1,0 +1,1 @@
+"""The `require-client-certificate` command, which reads Traefik's access log."""
