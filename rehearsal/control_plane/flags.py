@@ -12,6 +12,11 @@ STAGES = PACKAGE / "control_plane" / "kwok"
 """The folder of kwok's Stages: what kwok does with Nodes, Pods and PersistentVolumes."""
 
 
+def traefik_log(work_folder: Path) -> Path:
+    """The log of every pod of Traefik, in the format of a container runtime."""
+    return work_folder / "traefik-pods.log"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClusterNetwork:
     """The network of a cluster, from the stack settings."""
@@ -207,15 +212,21 @@ class Flags:
 
     def _kwok_config(self) -> Path:
         stages = [file.read_text() for file in sorted(STAGES.glob("*.yaml"))]
-        # All containers of all pods have the same log.
         logs = {
-            "apiVersion": "kwok.x-k8s.io/v1alpha1",
-            "kind": "ClusterLogs",
-            "metadata": {"name": "pods"},
-            "spec": {"logs": [{"logsFile": str(STAGES / "pod.log")}]},
+            # kwok takes the first that matches. Traefik runs outside of the cluster, and its pods have its log.
+            "traefik": {
+                "selector": {"matchNamespaces": ["kube-system"]},
+                "logs": [{"containers": ["traefik"], "logsFile": str(traefik_log(self._config.work_folder))}],
+            },
+            # All other containers of all pods have the same log.
+            "pods": {"logs": [{"logsFile": str(STAGES / "pod.log")}]},
         }
+        manifests = [
+            {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterLogs", "metadata": {"name": name}, "spec": spec}
+            for name, spec in logs.items()
+        ]
         config = self._config.work_folder / "kwok.yaml"
-        config.write_text("\n---\n".join([*stages, yaml.safe_dump(logs)]))
+        config.write_text("\n---\n".join([*stages, *map(yaml.safe_dump, manifests)]))
         return config
 
     def _extra(self, program: str) -> Mapping[str, object]:

@@ -8,12 +8,14 @@ import http.client
 import subprocess
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
 import yaml
 
+from rehearsal.control_plane.flags import traefik_log
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.layout import Layout
 from rehearsal.loopback import LOOPBACK
@@ -61,6 +63,15 @@ class IngressController:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+
+    def publish_log(self, *, since: int = 0) -> int:
+        """Makes the log from this offset on the log of Traefik's pods in the cluster. Returns the offset of its end."""
+        with self.log.open() as log:
+            log.seek(since)
+            now = datetime.now(UTC).isoformat()
+            lines = [f"{now} stdout F {line}" for line in log]
+            traefik_log(self._layout.folder).write_text("".join(lines))
+            return log.tell()
 
     def _start(self) -> None:
         kubeconfig = self._layout.pki / f"{NAME}.kubeconfig"

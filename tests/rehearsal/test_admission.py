@@ -46,7 +46,17 @@ def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "probe", "namespace": NAMESPACE}, "spec": content}
 
 
-def ingress(*hosts: str, tls: list[str], **spec: object) -> dict[str, Any]:
+ANNOTATION = "traefik.ingress.kubernetes.io/router"
+MIDDLEWARES = ",".join(
+    f"honeydue-{name}@kubernetescrd" for name in ("cloudflare-only", "security-headers", "rate-limit", "retry")
+)
+
+
+def ingress(
+    *hosts: str, tls: list[str], annotations: Mapping[str, str | None] | None = None, **spec: object
+) -> dict[str, Any]:
+    """An Ingress with the required annotations, changed by `annotations`. None removes one."""
+    required = {"entrypoints": "websecure", "tls": "true", "middlewares": MIDDLEWARES}
     backend = {"service": {"name": "api", "port": {"number": 8000}}}
     paths = {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
     tls_section = {"tls": [{"hosts": tls, "secretName": "cloudflare-origin-cert"}]} if tls else {}
@@ -54,7 +64,13 @@ def ingress(*hosts: str, tls: list[str], **spec: object) -> dict[str, Any]:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": {"name": "probe", "namespace": NAMESPACE},
+        "metadata": {
+            "name": "probe",
+            "namespace": NAMESPACE,
+            "annotations": {
+                f"{ANNOTATION}.{name}": value for name, value in {**required, **(annotations or {})}.items() if value
+            },
+        },
         "spec": {"ingressClassName": "traefik", **rules, **tls_section, **spec},
     }
 
@@ -217,6 +233,31 @@ def test_a_network_policy_that_reverses_the_default_is_refused(
 ) -> None:
     dry_run(production, network_policy(egress=internet(**{"except": ["169.254.0.0/16"]})))
     assert message in refusal(production, network_policy(**spec))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ({"entrypoints": None}, f"needs the annotations {ANNOTATION}.entrypoints: websecure and"),
+        ({"entrypoints": "metrics"}, f"needs the annotations {ANNOTATION}.entrypoints: websecure and"),
+        ({"entrypoints": "websecure,metrics"}, f"needs the annotations {ANNOTATION}.entrypoints: websecure and"),
+        ({"tls": "false"}, f'{ANNOTATION}.tls: "true"'),
+        ({"tls": None}, f'{ANNOTATION}.tls: "true"'),
+        ({"middlewares": None}, f"must begin with {MIDDLEWARES}"),
+        ({"middlewares": "honeydue-retry@kubernetescrd"}, f"must begin with {MIDDLEWARES}"),
+        ({"middlewares": f"{MIDDLEWARES}x"}, f"must begin with {MIDDLEWARES}"),
+        ({"tls.options": "honeydue-other@kubernetescrd"}, "may have no other annotation of Traefik"),
+    ],
+)
+def test_an_ingress_that_avoids_port_443_or_the_middlewares_is_refused(
+    production: World, annotations: Mapping[str, str | None], message: str
+) -> None:
+    host = "a.myhoneydue.com"
+    dry_run(
+        production,
+        ingress(host, tls=[host], annotations={"middlewares": f"{MIDDLEWARES},honeydue-admin-auth@kubernetescrd"}),
+    )
+    assert message in refusal(production, ingress(host, tls=[host], annotations=annotations))
 
 
 def test_the_admission_policies_pass_the_type_check(production: World) -> None:

@@ -105,6 +105,12 @@ def test_immutable_fields_are_recorded_in_the_settings(adopted: Adoption) -> Non
     assert recorded["volumes"]["redis"]["volume"] == claim["spec"]["volumeName"]
 
 
+def test_traefik_does_not_require_the_client_certificate_that_the_first_up_uploads(adopted: Adoption) -> None:
+    edge = stackfile.load(adopted.world.layout.config)["config"]["honeydue:edge"]
+    assert edge["clientCertificate"] == "requested"
+    assert "honeydue:edge.clientCertificate: requested" in adopted.output
+
+
 def test_no_secret_is_in_the_state_or_in_the_output(adopted: Adoption) -> None:
     world = adopted.world
     values = json.loads(world.pulumi("config", "--show-secrets", "--json").stdout)
@@ -143,6 +149,11 @@ def test_the_next_plan_replaces_nothing_and_passes_the_guard_rails(adopted: Adop
     assert {step.urn for step in planned.changes if step.op == "create"} & state_ids(adopted.world).keys() == set()
     preview = ops(adopted.world, "preview", "--stack", "prod")
     assert preview.returncode == 0, preview.stdout
+    adopted.world.set_config("honeydue:edge.clientCertificate", "required")
+    refused = ops(adopted.world, "preview", "--stack", "prod")
+    adopted.world.set_config("honeydue:edge.clientCertificate", "requested")
+    assert refused.returncode == 1
+    assert "TLSOption::default would require a client certificate that nobody has seen" in refused.stdout
 
 
 def test_keys_that_the_next_up_removes_are_listed(adopted: Adoption) -> None:

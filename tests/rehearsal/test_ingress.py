@@ -5,6 +5,7 @@ import http.client
 import itertools
 import json
 import ssl
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 
 from rehearsal import pki
 from rehearsal.engine.placeholders import placeholder
+from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.traefik.backend import CSP, CSP_PATH
-from rehearsal.traefik.chart import NAME
+from rehearsal.traefik.chart import NAME, chart_values
 from rehearsal.traefik.ingress import IngressController
 from rehearsal.world.world import World
 from tests.rehearsal.edge_client import (
@@ -27,6 +29,8 @@ from tests.rehearsal.edge_client import (
     origin_ca,
     uploaded_certificate,
 )
+from tests.rehearsal.operator import ops
+from tests.rehearsal.runbook import blocks, run
 from tests.rehearsal.templates import INGRESS
 from tests.rehearsal.templates import RATE_LIMIT_BURST as BURST
 from tests.retry import attempts, eventually
@@ -45,6 +49,36 @@ def new_client() -> str:
 def request(client: EdgeClient, host: str, path: str = "/", **headers: str) -> Response:
     """Sends a request of a new client."""
     return client.get(host, path, **{"CF_Connecting_IP": new_client(), **headers})
+
+
+def status_of(response: Response, expected: int) -> None:
+    assert response.status == expected
+
+
+def accepts(site: "Site", certificate: Path | None) -> bool:
+    """Whether Traefik serves a client that presents this certificate."""
+    try:
+        return request(replace(site.cloudflare, certificate=certificate), API).status == 200
+    except REFUSED:
+        return False
+
+
+def pem_file(folder: Path, pair: pki.KeyPair) -> Path:
+    """A certificate and its key in one file."""
+    file = folder / f"{pair.certificate.stem}.pem"
+    file.write_bytes(pair.certificate.read_bytes() + pair.key.read_bytes())
+    return file
+
+
+def requests_in_log(site: "Site", count: int) -> None:
+    """Checks the number of requests with Cloudflare's header, as Traefik writes an entry after the response."""
+    assert site.ingress.log.read_text().count('"request_Cf-Ray"') == count
+
+
+def urns(world: World, name: str) -> list[str]:
+    """The URNs of the resources with this short name."""
+    resources = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
+    return [resource["urn"] for resource in resources if resource["urn"].endswith(name)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,10 +184,8 @@ def test_only_the_uploaded_client_certificate_is_accepted(site: Site, version: s
     other = pki.CertificateAuthority.create(tmp_path, "other-ca").issue(
         tmp_path, "other", common_name="Cloudflare for myhoneydue.com"
     )
-    pem = tmp_path / "other.pem"
-    pem.write_bytes(other.certificate.read_bytes() + other.key.read_bytes())
     with pytest.raises(REFUSED):
-        request(replace(site.cloudflare, certificate=pem, versions=versions), API)
+        request(replace(site.cloudflare, certificate=pem_file(tmp_path, other), versions=versions), API)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
@@ -221,6 +253,37 @@ def test_metrics_have_their_own_port_and_the_api_of_traefik_is_disabled(site: Si
     assert request(site.cloudflare, API, "/metrics").received_request["url"] == f"http://{API}/metrics"
 
 
+def test_traefik_reads_secrets_in_the_app_namespace_only(site: Site) -> None:
+    # The tests of this module show that these permissions suffice: Traefik uses the token of its ServiceAccount.
+    def can(verb: str, resource: str, *options: str) -> str:
+        account = "--as=system:serviceaccount:kube-system:traefik"
+        command = site.world.kubectl_client().command("auth", "can-i", verb, resource, account, *options)
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    assert can("list", "secrets", "--namespace=honeydue") == "yes"
+    for namespace in ("kube-system", "default"):
+        assert can("get", "secrets", f"--namespace={namespace}") == "no"
+    assert can("list", "secrets", "--all-namespaces") == "no"
+    assert can("update", "secrets", "--namespace=honeydue") == "no"
+
+
+def test_an_ingress_without_an_entry_point_is_not_served_on_the_metrics_port(site: Site) -> None:
+    host = "open.myhoneydue.com"
+    policy = ("patch", "validatingadmissionpolicybinding", "honeydue-ingresses", "--type=merge", "--patch")
+    site.world.kubectl(*policy, json.dumps({"spec": {"validationActions": ["Audit"]}}))
+    try:
+        eventually(
+            lambda: site.world.kubectl("create", "ingress", "open", "--namespace=honeydue", f"--rule={host}/*=web:3000")
+        )
+        eventually(lambda: status_of(request(site.cloudflare, host), 200))
+        connection = http.client.HTTPConnection("127.0.0.1", site.ingress.ports["metrics"], timeout=10)
+        connection.request("GET", "/", headers={"Host": host})
+        assert connection.getresponse().status == 404
+    finally:
+        site.world.kubectl("delete", "ingress", "open", "--namespace=honeydue", "--ignore-not-found")
+        site.world.kubectl(*policy, json.dumps({"spec": {"validationActions": ["Deny"]}}))
+
+
 def test_traefik_listens_on_its_entry_points_only_and_is_a_process_of_the_world(site: Site) -> None:
     assert site.ingress.ports.keys() == {"websecure", "traefik", "metrics"}
     # `down` stops the processes that the world lists.
@@ -229,35 +292,6 @@ def test_traefik_listens_on_its_entry_points_only_and_is_a_process_of_the_world(
         connection.laddr for connection in process.net_connections() if connection.status == psutil.CONN_LISTEN
     }
     assert listening == {("127.0.0.1", port) for port in site.ingress.ports.values()}
-
-
-def test_an_optional_client_certificate_is_logged_and_can_be_required_later(site: Site) -> None:
-    without_certificate = replace(site.cloudflare, certificate=None)
-    site.world.set_config("honeydue:edge.clientCertificate", "optional")
-    site.world.pulumi("up", "--yes", "--skip-preview")
-
-    def is_accepted() -> bool:
-        try:
-            return request(without_certificate, API).status == 200
-        except REFUSED:
-            return False
-
-    def certificate_is_optional() -> None:
-        assert is_accepted()
-
-    def certificate_is_required() -> None:
-        assert not is_accepted()
-
-    eventually(certificate_is_optional)
-    request(without_certificate, API, "/without")
-    request(site.cloudflare, API, "/with")
-    assert "TLSClientSubject" not in site.access_log_entry("/without")
-    assert site.access_log_entry("/with")["TLSClientSubject"] == "CN=Cloudflare for myhoneydue.com,O=honeyDue"
-
-    site.world.set_config("honeydue:edge.clientCertificate", None)
-    site.world.pulumi("up", "--yes", "--skip-preview")
-
-    eventually(certificate_is_required)
 
 
 def test_admin_requires_the_password_that_is_configured(site: Site) -> None:
@@ -282,3 +316,47 @@ def test_admin_requires_the_password_that_is_configured(site: Site) -> None:
     assert "authorization" not in response.received_request["headers"]
     for host in (API, APEX, APP):
         assert request(site.cloudflare, host).status == 200
+
+
+# This test must be the last one with this world, because it replaces the client certificate.
+def test_the_client_certificate_is_renewed_without_an_outage(site: Site, tmp_path: Path) -> None:
+    world = site.world
+    traefik_pods = traefik_daemonset.manifests(chart_values(world.kubectl_client()))
+    world.kubectl_client().apply(traefik_pods)
+    foreign = pki.CertificateAuthority.create(tmp_path, "foreign-ca").issue(tmp_path, "foreign", common_name="foreign")
+    certificates: dict[str, Path | None] = {
+        "old": site.cloudflare.certificate,
+        "foreign": pem_file(tmp_path, foreign),
+        "none": None,
+    }
+
+    def only_these_are_accepted(*names: str) -> None:
+        assert {name for name, file in certificates.items() if accepts(site, file)} == set(names)
+
+    request_certificate, renew, require_certificate = blocks("runbook.md", "Renew the client certificate")
+    only_these_are_accepted("old")
+    # While it is required, it cannot be renewed.
+    world.pulumi("state", "taint", "--yes", *urns(world, "SelfSignedCert::origin-pulls-authority"))
+    refused = ops(world, "preview", "--stack", "prod")
+    assert "TLSOption::default requires the certificate of SelfSignedCert::origin-pulls-authority" in refused.stdout
+    world.pulumi("state", "untaint", "--yes", *urns(world, "SelfSignedCert::origin-pulls-authority"))
+
+    run(world, request_certificate)
+    eventually(lambda: only_these_are_accepted("old", "foreign", "none"))
+    run(world, renew)
+    certificates["new"] = uploaded_certificate(world, tmp_path)
+    eventually(lambda: only_these_are_accepted("old", "new", "foreign", "none"))
+
+    # Cloudflare still presents the old certificate.
+    request(site.cloudflare, API, CF_Ray="1-FRA")
+    eventually(lambda: requests_in_log(site, 1))
+    end = site.ingress.publish_log()
+    early = ops(world, "require-client-certificate", "--stack", "prod")
+    assert early.returncode == 1
+    assert "1 of 1 requests of Cloudflare in the last 10 minutes had another client certificate or none" in early.stdout
+
+    request(replace(site.cloudflare, certificate=certificates["new"]), API, CF_Ray="2-FRA")
+    eventually(lambda: requests_in_log(site, 2))
+    site.ingress.publish_log(since=end)
+    run(world, require_certificate)
+    eventually(lambda: only_these_are_accepted("new"))

@@ -122,4 +122,5 @@ def test_the_section_has_the_described_result(production: World, heading: str) -
 
 
 def test_every_section_has_a_test() -> None:
-    assert headings(PAGE) == list(SECTIONS)
+    # test_ingress.py renews the client certificate, because that needs Traefik.
+    assert [heading for heading in headings(PAGE) if heading != "Renew the client certificate"] == list(SECTIONS)
