@@ -1,5 +1,8 @@
 """The admission policy for Ingresses: a host is served only with TLS, on port 443, and through our middlewares.
 
+Annotations are not checked in an update that leaves them as they are. An adopted Ingress has others until the first
+`up` changes it, and before that the provider updates its field managers.
+
 Annotations: https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/
 """
 
@@ -21,6 +24,18 @@ VARIABLES = (
         expression="has(object.spec.tls) ? object.spec.tls.filter(t, has(t.hosts)).map(t, t.hosts) : []",
     ),
     VariableArgs(name="annotations", expression="has(object.metadata.annotations) ? object.metadata.annotations : {}"),
+    VariableArgs(
+        name="old",
+        expression="request.operation == 'UPDATE' && has(oldObject.metadata.annotations)"
+        " ? oldObject.metadata.annotations : {}",
+    ),
+    VariableArgs(
+        name="unchanged",
+        expression="request.operation == 'UPDATE' && object.spec == oldObject.spec"
+        f" && variables.annotations.all(name, !name.startsWith('{PREFIX}')"
+        " || (name in variables.old && variables.old[name] == variables.annotations[name]))"
+        f" && variables.old.all(name, !name.startsWith('{PREFIX}') || name in variables.annotations)",
+    ),
 )
 
 
@@ -31,6 +46,10 @@ def _annotation(name: str) -> str:
 
 def _validation(expression: str, message: str) -> ValidationArgs:
     return ValidationArgs(expression=expression, message=message, reason="Forbidden")
+
+
+def _unless_unchanged(expression: str) -> str:
+    return f"variables.unchanged || ({expression})"
 
 
 def validations() -> Sequence[ValidationArgs]:
@@ -44,17 +63,17 @@ def validations() -> Sequence[ValidationArgs]:
             "every rule of an Ingress needs a host, and every host must stand under tls",
         ),
         _validation(
-            f"{_annotation(ENTRY_POINTS)} == '{WEBSECURE}' && {_annotation(TLS)} == 'true'",
+            _unless_unchanged(f"{_annotation(ENTRY_POINTS)} == '{WEBSECURE}' && {_annotation(TLS)} == 'true'"),
             f'an Ingress needs the annotations {ENTRY_POINTS}: {WEBSECURE} and {TLS}: "true": other entry points have'
             " neither TLS nor a client certificate",
         ),
         _validation(
-            f"({_annotation(MIDDLEWARES)} + ',').startsWith('{middlewares},')",
+            _unless_unchanged(f"({_annotation(MIDDLEWARES)} + ',').startsWith('{middlewares},')"),
             f"the annotation {MIDDLEWARES} of an Ingress must begin with {middlewares}",
         ),
         # router.tls.options, for example, would select other TLS options than ours.
         _validation(
-            f"variables.annotations.all(name, !name.startsWith('{PREFIX}') || name in {known})",
+            _unless_unchanged(f"variables.annotations.all(name, !name.startsWith('{PREFIX}') || name in {known})"),
             f"an Ingress may have no other annotation of Traefik than {ENTRY_POINTS}, {TLS} and {MIDDLEWARES}",
         ),
     ]

@@ -35,6 +35,7 @@ from tests.rehearsal.templates import INGRESS
 from tests.rehearsal.templates import RATE_LIMIT_BURST as BURST
 from tests.retry import attempts, eventually
 
+ENTRY_POINTS = "traefik.ingress.kubernetes.io/router.entrypoints"
 API, APEX, ADMIN, APP = "api.myhoneydue.com", "myhoneydue.com", "admin.myhoneydue.com", "app.myhoneydue.com"
 REFUSED = (ssl.SSLError, ConnectionError)
 
@@ -273,12 +274,29 @@ def test_an_ingress_without_an_entry_point_is_not_served_on_the_metrics_port(sit
     site.world.kubectl(*policy, json.dumps({"spec": {"validationActions": ["Audit"]}}))
     try:
         eventually(
-            lambda: site.world.kubectl("create", "ingress", "open", "--namespace=honeydue", f"--rule={host}/*=web:3000")
+            lambda: site.world.kubectl(
+                "create",
+                "ingress",
+                "open",
+                "--namespace=honeydue",
+                f"--rule={host}/*=web:3000,tls=cloudflare-origin-cert",
+            )
         )
         eventually(lambda: status_of(request(site.cloudflare, host), 200))
         connection = http.client.HTTPConnection("127.0.0.1", site.ingress.ports["metrics"], timeout=10)
         connection.request("GET", "/", headers={"Host": host})
         assert connection.getresponse().status == 404
+        # An adopted Ingress like this one can be updated, but not to annotations that the policy forbids.
+        site.world.kubectl(*policy, json.dumps({"spec": {"validationActions": ["Deny"]}}))
+        annotate = ("annotate", "ingress", "open", "--namespace=honeydue", "--dry-run=server")
+
+        change = site.world.kubectl_client().command(*annotate, f"{ENTRY_POINTS}=metrics")
+
+        def change_is_refused() -> None:
+            assert "needs the annotations" in subprocess.run(change, capture_output=True, text=True, check=False).stderr
+
+        eventually(change_is_refused)
+        site.world.kubectl(*annotate, "example.com/other=annotation")
     finally:
         site.world.kubectl("delete", "ingress", "open", "--namespace=honeydue", "--ignore-not-found")
         site.world.kubectl(*policy, json.dumps({"spec": {"validationActions": ["Deny"]}}))
