@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from ops.guardrails.violation import Violation
 from ops.json_paths import dig
 from ops.plan import Plan, State
+from ops.resource_types import SERVER
 
-SERVER = "hcloud:index/server:Server"
 INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 TLS_OPTIONS = "TLSOption::default"
 CERTIFICATE_REQUEST = "CertRequest::origin-pulls-request"
