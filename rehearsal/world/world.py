@@ -130,9 +130,8 @@ class World(WorldCommands):
                 self._start(record, digest)
                 return
             self.enter_network()
-            if (
-                plugins := choose_plugins(self.plugins, record.real_plugins if record else None, log=self._log)
-            ) != record.real_plugins:
+            plugins = choose_plugins(self.plugins, record.real_plugins, log=self._log)
+            if plugins != record.real_plugins:
                 install(self.layout, plugins)
                 record = replace(record, real_plugins=plugins)
                 self.layout.write_record(record)
@@ -282,12 +281,8 @@ class World(WorldCommands):
     def _prepare_stack(self, stack: StackSettings) -> None:
         account.write(self.layout, stack)
         kubeconfig = None if stack.bootstrapped else self.layout.kubeconfig.read_text()
-        prepare_stack(
-            self.layout,
-            settings_file=self.settings_file,
-            kubeconfig=kubeconfig,
-            stand_in_images=self._use_real_nodes(self.layout.read_record()),
-        )
+        stand_ins = self._use_real_nodes(self.layout.read_record())
+        prepare_stack(self.layout, settings_file=self.settings_file, kubeconfig=kubeconfig, stand_in_images=stand_ins)
 
     def _use_real_nodes(self, record: Record | None) -> bool:
         return bool(record and record.real_nodes) if self._real_nodes is None else self._real_nodes

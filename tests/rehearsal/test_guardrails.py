@@ -12,6 +12,7 @@ import pytest
 from rehearsal.clouds.faults import Fault, write_faults
 from rehearsal.world.world import World
 from tests.rehearsal.operator import edit, editable_copy, ops
+from tests.rehearsal.stack_state import cloud_files, resources, state, state_file, urn
 from tests.rehearsal.templates import PRODUCTION
 
 NODE = "hetzner3"
@@ -43,15 +44,6 @@ def world(applied: World) -> Iterator[World]:
         applied.pulumi("up", "--yes", "--skip-preview")
 
 
-def state_file(world: World) -> Path:
-    (file,) = world.layout.backend.rglob("stacks/**/prod.json")
-    return file
-
-
-def state(world: World) -> str:
-    return state_file(world).read_text()
-
-
 @contextmanager
 def without_protection(world: World) -> Iterator[None]:
     """Removes the protection from all resources. Restores the state afterwards, so the block must apply nothing."""
@@ -61,22 +53,6 @@ def without_protection(world: World) -> Iterator[None]:
         yield
     finally:
         state_file(world).write_text(protected)
-
-
-def resources(world: World) -> Mapping[str, Mapping[str, Any]]:
-    exported = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
-    return {resource["urn"]: resource for resource in exported}
-
-
-def urn(world: World, short: str) -> str:
-    kind, _, name = short.partition("::")
-    (result,) = [urn for urn in resources(world) if urn.endswith(f":{kind}::{name}")]
-    return result
-
-
-def cloud_files(world: World) -> Mapping[str, str]:
-    """The contents of the simulated clouds, by file."""
-    return {file.name: file.read_text() for file in world.layout.clouds.glob("*.json")}
 
 
 def preview_without_ops(world: World) -> str:

@@ -2,14 +2,12 @@
 
 import base64
 import http.client
-import itertools
 import json
 import ssl
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -19,108 +17,35 @@ from rehearsal.engine.placeholders import placeholder
 from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.traefik.backend import CSP, CSP_PATH
 from rehearsal.traefik.chart import NAME, chart_values
-from rehearsal.traefik.ingress import IngressController
-from rehearsal.world.world import World
-from tests.rehearsal.edge_client import (
-    CLOUDFLARE_ADDRESS,
-    OTHER_ADDRESS,
-    EdgeClient,
-    Response,
-    origin_ca,
-    uploaded_certificate,
+from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS, OTHER_ADDRESS, uploaded_certificate
+from tests.rehearsal.edge_site import (
+    ADMIN,
+    APEX,
+    API,
+    APP,
+    REFUSED,
+    Site,
+    accepts,
+    new_client,
+    pem_file,
+    request,
+    requests_in_log,
+    serve_site,
+    status_of,
 )
 from tests.rehearsal.operator import ops
 from tests.rehearsal.runbook import blocks, run
-from tests.rehearsal.templates import INGRESS
+from tests.rehearsal.stack_state import urn
 from tests.rehearsal.templates import RATE_LIMIT_BURST as BURST
-from tests.retry import attempts, eventually
+from tests.retry import eventually
 
 ENTRY_POINTS = "traefik.ingress.kubernetes.io/router.entrypoints"
-API, APEX, ADMIN, APP = "api.myhoneydue.com", "myhoneydue.com", "admin.myhoneydue.com", "app.myhoneydue.com"
-REFUSED = (ssl.SSLError, ConnectionError)
-
-_client_addresses = (f"198.51.{number // 256}.{number % 256}" for number in itertools.count(1))
-
-
-def new_client() -> str:
-    """An unused client address. Each test has its own, so that they do not share a rate limit."""
-    return next(_client_addresses)
-
-
-def request(client: EdgeClient, host: str, path: str = "/", **headers: str) -> Response:
-    """Sends a request of a new client."""
-    return client.get(host, path, **{"CF_Connecting_IP": new_client(), **headers})
-
-
-def status_of(response: Response, expected: int) -> None:
-    assert response.status == expected
-
-
-def accepts(site: "Site", certificate: Path | None) -> bool:
-    """Whether Traefik serves a client that presents this certificate."""
-    try:
-        return request(replace(site.cloudflare, certificate=certificate), API).status == 200
-    except REFUSED:
-        return False
-
-
-def pem_file(folder: Path, pair: pki.KeyPair) -> Path:
-    """A certificate and its key in one file."""
-    file = folder / f"{pair.certificate.stem}.pem"
-    file.write_bytes(pair.certificate.read_bytes() + pair.key.read_bytes())
-    return file
-
-
-def requests_in_log(site: "Site", count: int) -> None:
-    """Checks the number of requests with Cloudflare's header, as Traefik writes an entry after the response."""
-    assert site.ingress.log.read_text().count('"request_Cf-Ray"') == count
-
-
-def urns(world: World, name: str) -> list[str]:
-    """The URNs of the resources with this short name."""
-    resources = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
-    return [resource["urn"] for resource in resources if resource["urn"].endswith(name)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """A world with the applied program, Traefik, and a client that connects as Cloudflare does."""
-
-    world: World
-    ingress: IngressController
-    cloudflare: EdgeClient
-
-    def access_log_entry(self, path: str) -> dict[str, Any]:
-        """The entry of the access log for a path. Retries, as Traefik writes it after the response."""
-
-        def read() -> dict[str, Any]:
-            entries = map(json.loads, self.ingress.log.read_text().splitlines())
-            (entry,) = (entry for entry in entries if entry.get("RequestPath") == path)
-            result: dict[str, Any] = entry
-            return result
-
-        # ValueError: the entry is missing or incomplete.
-        return attempts(errors=(ValueError,))(read)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("ingress")
-    with (
-        INGRESS.clone(folder / "world") as world,
-        IngressController(world.layout, world.kubectl_client()) as ingress,
-    ):
-        cloudflare = EdgeClient(
-            port=ingress.ports["websecure"],
-            trusted_ca=origin_ca(world),
-            certificate=uploaded_certificate(world, folder),
-        )
-
-        def all_hosts_are_served() -> None:
-            assert {request(cloudflare, host).status for host in (API, APEX, ADMIN, APP)} == {200}
-
-        eventually(all_hosts_are_served)
-        yield Site(world=world, ingress=ingress, cloudflare=cloudflare)
+    with serve_site(tmp_path_factory.mktemp("ingress")) as served:
+        yield served
 
 
 @pytest.mark.parametrize(
@@ -273,15 +198,8 @@ def test_an_ingress_without_an_entry_point_is_not_served_on_the_metrics_port(sit
     policy = ("patch", "validatingadmissionpolicybinding", "honeydue-ingresses", "--type=merge", "--patch")
     site.world.kubectl(*policy, json.dumps({"spec": {"validationActions": ["Audit"]}}))
     try:
-        eventually(
-            lambda: site.world.kubectl(
-                "create",
-                "ingress",
-                "open",
-                "--namespace=honeydue",
-                f"--rule={host}/*=web:3000,tls=cloudflare-origin-cert",
-            )
-        )
+        rule = f"--rule={host}/*=web:3000,tls=cloudflare-origin-cert"
+        eventually(lambda: site.world.kubectl("create", "ingress", "open", "--namespace=honeydue", rule))
         eventually(lambda: status_of(request(site.cloudflare, host), 200))
         connection = http.client.HTTPConnection("127.0.0.1", site.ingress.ports["metrics"], timeout=10)
         connection.request("GET", "/", headers={"Host": host})
@@ -354,10 +272,10 @@ def test_the_client_certificate_is_renewed_without_an_outage(site: Site, tmp_pat
     request_certificate, renew, require_certificate = blocks("runbook.md", "Renew the client certificate")
     only_these_are_accepted("old")
     # While it is required, it cannot be renewed.
-    world.pulumi("state", "taint", "--yes", *urns(world, "SelfSignedCert::origin-pulls-authority"))
+    world.pulumi("state", "taint", "--yes", urn(world, "SelfSignedCert::origin-pulls-authority"))
     refused = ops(world, "preview", "--stack", "prod")
     assert "TLSOption::default requires the certificate of SelfSignedCert::origin-pulls-authority" in refused.stdout
-    world.pulumi("state", "untaint", "--yes", *urns(world, "SelfSignedCert::origin-pulls-authority"))
+    world.pulumi("state", "untaint", "--yes", urn(world, "SelfSignedCert::origin-pulls-authority"))
 
     run(world, request_certificate)
     eventually(lambda: only_these_are_accepted("old", "foreign", "none"))
