@@ -4,11 +4,13 @@ The provider finds none of them but the label that the program sets.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
+from tests.retry import eventually
 
 IN_NAMESPACE = f"--namespace={NAMESPACE}"
 ANY_SOURCE = "0.0.0.0/0"
@@ -199,3 +201,22 @@ def changes_without_another_owner(world: World) -> Sequence[ManualChange]:
         rows={"spec.egress": "{}"},
     )
     return [patched, applied, disowned, opened]
+
+
+@contextmanager
+def only_audited(world: World) -> Iterator[None]:
+    """The admission policies, which would refuse some of the changes, only audit them meanwhile.
+
+    The API server reads changed bindings within a second or so.
+    """
+    bindings = [f"honeydue-{policy}" for policy in ("guards", "services", "ingresses", "network-policies")]
+
+    def set_action(action: str) -> None:
+        for binding in bindings:
+            patch = json.dumps({"spec": {"validationActions": [action]}})
+            world.kubectl("patch", "validatingadmissionpolicybinding", binding, "--type=merge", "--patch", patch)
+
+    set_action("Audit")
+    eventually(lambda: world.kubectl(*CHANGES[0].kubectl, "--dry-run=server"))
+    yield
+    set_action("Deny")

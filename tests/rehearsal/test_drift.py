@@ -22,6 +22,7 @@ from tests.rehearsal.manual_changes import (
     REPLACED_LABEL,
     ManualChange,
     changes_without_another_owner,
+    only_audited,
 )
 from tests.rehearsal.operator import ops
 from tests.retry import attempts
@@ -140,8 +141,9 @@ def make_manual_changes(world: World) -> Sequence[ManualChange]:
     world.kubectl("patch", "-n", NAMESPACE, "configmap", "honeydue-config", "-p", json.dumps(config_patch))
 
     changes = [*CHANGES, *changes_without_another_owner(world)]
-    for change in changes:
-        world.kubectl(*change.kubectl, stdin=change.stdin)
+    with only_audited(world):
+        for change in changes:
+            world.kubectl(*change.kubectl, stdin=change.stdin)
     world.kubectl(*REPLACED_LABEL)
     operation = {"op": "add", "path": "/spec/ipAllowList/sourceRange/-", "value": ANY_SOURCE}
     world.kubectl(

@@ -21,6 +21,9 @@ def test_a_cosign_key_installs_the_admission_controller_and_restarts_no_pod(prod
         ("create", "core/v1:Secret::connaisseur-registry"),
         ("create", "networking.k8s.io/v1:NetworkPolicy::connaisseur"),
         ("create", "helm.cattle.io/v1:HelmChart::connaisseur"),
+        # For the Secret with the registry's login, which the deployer applies.
+        ("create", "rbac.authorization.k8s.io/v1:Role::kube-system-deployer"),
+        ("create", "rbac.authorization.k8s.io/v1:RoleBinding::kube-system-deployer"),
         ("update", "core/v1:Namespace::honeydue"),
         ("update", "rbac.authorization.k8s.io/v1:ClusterRole::honeydue-guards"),
     }
