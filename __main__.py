@@ -68,7 +68,18 @@ routes = [
     apps.Route(name="honeydue-web", hosts=[zone.hosts["app"]], backend=web),
 ]
 apps.Ingresses(routes, certificate=certificate, middlewares=middlewares, namespace=namespace, provider=k3s.provider)
-apps.Quota([redis, migration, api, worker, admin, web], namespace=namespace, provider=k3s.provider)
+apps.Quota(
+    [
+        redis,
+        migration,
+        api,
+        worker,
+        admin,
+        web,
+    ],
+    namespace=namespace,
+    provider=k3s.provider,
+)
 
 export_outputs(
     settings,
