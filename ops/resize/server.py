@@ -8,14 +8,13 @@ import json
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import hcloud
-import requests
 from rich.console import Console
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra import hetzner
 from ops.engine.stack import read_settings
@@ -54,6 +53,10 @@ def resize_server(stack: str, resize: Resize, *, refresh: bool) -> int:
             "serverType in honeydue:nodes, or try again later."
         )
     return status
+
+
+class _NotYetError(Exception):
+    """The server or its node is not in service yet."""
 
 
 class _Kubectl:
@@ -128,37 +131,46 @@ def _return_to_service(client: hcloud.Client, kubectl: _Kubectl, resize: Resize)
     print(
         f"Waiting until node {resize.node} is Ready. After an interruption: kubectl uncordon {resize.node}", flush=True
     )
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        now = kubectl.ready_conditions().get(resize.node, {})
-        # The report is from before the power was cut until the kubelet has started again.
-        reported = now.get("lastHeartbeatTime") != before.get("lastHeartbeatTime")
-        if reported and now.get("status") == "True" and kubectl.run("uncordon", resize.node):
-            return
-        time.sleep(POLL_SECONDS)
-    raise OpsError(
-        f"server {resize.node} was powered on, but its node is not Ready after {READY_SECONDS / 60:.0f} minutes: "
-        f"docs/nodes.md explains how to inspect it. When it is Ready: kubectl uncordon {resize.node}"
-    )
+    try:
+        _retrying(READY_SECONDS)(_uncordon_when_ready, kubectl, resize, before)
+    except RetryError:
+        raise OpsError(
+            f"server {resize.node} was powered on, but its node is not Ready after {READY_SECONDS / 60:.0f} minutes: "
+            f"docs/nodes.md explains how to inspect it. When it is Ready: kubectl uncordon {resize.node}"
+        ) from None
+
+
+def _uncordon_when_ready(kubectl: _Kubectl, resize: Resize, before: Mapping[str, str]) -> None:
+    now = kubectl.ready_conditions().get(resize.node, {})
+    # The report is from before the power was cut until the kubelet has started again.
+    reported = now.get("lastHeartbeatTime") != before.get("lastHeartbeatTime")
+    if not (reported and now.get("status") == "True" and kubectl.run("uncordon", resize.node)):
+        raise _NotYetError
 
 
 def _power_on(client: hcloud.Client, resize: Resize) -> None:
     """Retried, because Hetzner refuses it while the type is still being changed, after an interruption."""
-    deadline = time.monotonic() + POWER_ON_SECONDS
-    reason = ""
-    while time.monotonic() < deadline:
-        try:
-            server = client.servers.get_by_id(resize.id)
-            if server.status == server.STATUS_RUNNING:
-                return
-            reason = f"its status is {server.status}"
-            if server.status == server.STATUS_OFF:
-                server.power_on().wait_until_finished()
-                continue
-        except (hcloud.HCloudException, requests.RequestException) as error:
-            reason = str(error)
-        time.sleep(POLL_SECONDS)
-    raise OpsError(
-        f"server {resize.node} does not run ({reason}). Power it on in Hetzner's console, or with "
-        f"hcloud server poweron {resize.node}. When the node is Ready: kubectl uncordon {resize.node}"
+    try:
+        _retrying(POWER_ON_SECONDS)(_ensure_running, client, resize)
+    except RetryError as error:
+        raise OpsError(
+            f"server {resize.node} does not run ({error.last_attempt.exception()}). Power it on in Hetzner's console, "
+            f"or with hcloud server poweron {resize.node}. When the node is Ready: kubectl uncordon {resize.node}"
+        ) from None
+
+
+def _ensure_running(client: hcloud.Client, resize: Resize) -> None:
+    server = client.servers.get_by_id(resize.id)
+    if server.status == server.STATUS_OFF:
+        server.power_on().wait_until_finished()
+        server = client.servers.get_by_id(resize.id)
+    if server.status != server.STATUS_RUNNING:
+        raise _NotYetError(f"its status is {server.status}")
+
+
+def _retrying(seconds: float) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type((_NotYetError, *hetzner.ERRORS)),
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(POLL_SECONDS),
     )
