@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ops import kubernetes, stackfile
 from ops.adoption import report
-from ops.adoption.discovery import PRIMARY_IP, Discovery, DiscoveryResult, LookupSettings, import_files
+from ops.adoption.discovery import Discovery, DiscoveryResult, LookupSettings, import_files
 from ops.adoption.field_managers import ownership_transfers
 from ops.adoption.findings import Candidate
 from ops.adoption.lookups.cloudflare import CLIENT_CERTIFICATE
@@ -26,6 +26,7 @@ from ops.engine.stack import Settings, read_settings, state_resources
 from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.plan import DELETING_OPERATIONS, short_name
+from ops.resource_types import PRIMARY_IP
 
 ADOPTED = "honeydue:adopted"
 CLIENT_CERTIFICATE_SETTING = "honeydue:edge.clientCertificate"

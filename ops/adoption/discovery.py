@@ -19,8 +19,7 @@ from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster
 from ops.plan import Plan
-
-PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
+from ops.resource_types import PRIMARY_IP
 
 
 @dataclass(frozen=True, kw_only=True)

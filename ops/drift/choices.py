@@ -12,15 +12,15 @@ from ops.drift.refreshed import comparable
 from ops.drift.rows import DriftRow, differences, last_steps
 from ops.json_paths import top_level_key
 from ops.plan import Plan, State
-from ops.resource_types import PRIMARY_IP, SERVER
+from ops.resource_types import NETWORK, PLACEMENT_GROUP, PRIMARY_IP, RECORD, SERVER, SSH_KEY
 
 CHOICES: Mapping[str, Sequence[str]] = {
-    "hcloud:index/network:Network": ("labels", "exposeRoutesToVswitch"),
-    "hcloud:index/placementGroup:PlacementGroup": ("labels",),
+    NETWORK: ("labels", "exposeRoutesToVswitch"),
+    PLACEMENT_GROUP: ("labels",),
     PRIMARY_IP: ("labels",),
     SERVER: ("backups", "labels", "networks"),
-    "hcloud:index/sshKey:SshKey": ("labels",),
-    "cloudflare:index/dnsRecord:DnsRecord": ("comment", "tags"),
+    SSH_KEY: ("labels",),
+    RECORD: ("comment", "tags"),
 }
 """Properties by type."""
 

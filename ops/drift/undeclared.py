@@ -14,6 +14,7 @@ from ops.errors import ForbiddenError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster
 from ops.plan import State
+from ops.resource_types import RECORD
 
 UNMANAGED_KINDS = [
     ("v1", "Pod"),
@@ -23,7 +24,6 @@ UNMANAGED_KINDS = [
     ("batch/v1", "CronJob"),
 ]
 """Kinds that run containers and that the program does not declare."""
-RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 ADDRESS_TYPES = ("A", "AAAA", "CNAME")
 """Types of records that point to a server. Records for mail and verification are ignored."""
 SERVICE_TYPES = ("HTTPS", "SVCB")

@@ -14,10 +14,10 @@ from pydantic import JsonValue
 
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.rows import NOT_DECLARED, DriftRow
-from ops.drift.undeclared import RECORD
 from ops.errors import ForbiddenError
 from ops.json_paths import dig
 from ops.plan import State
+from ops.resource_types import RECORD
 
 Hosts = Collection[str]
 MAX_REQUESTS = 8

@@ -16,27 +16,23 @@ from ops.guardrails.violation import Rule, Violation
 from ops.json_paths import dig, top_level_key
 from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
-from ops.resource_types import FIREWALL, PRIMARY_IP, SERVER
+from ops.resource_types import FIREWALL, ORIGIN_CERTIFICATE, PRIMARY_IP, RECORD, SERVER, SSH_KEY, ZONE_SETTING
 
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 MIGRATION = "Job::migrate"
 NEEDS_MIGRATION = frozenset({"api", "worker"})
 """Deployments that read the database schema."""
-UNPROTECTED = frozenset({"kubernetes:batch/v1:Job", "hcloud:index/sshKey:SshKey"})
+UNPROTECTED = frozenset({"kubernetes:batch/v1:Job", SSH_KEY})
 """Types that the program replaces in normal operation and does not protect: migration Jobs, operators' SSH keys."""
 
 CONSEQUENCES = {
     SERVER: "the server, its disk and its etcd member are lost permanently",
     PRIMARY_IP: ("Hetzner may assign the address to another customer, while DNS records still point to it"),
     FIREWALL: "every port of the nodes is open to the internet",
-    "cloudflare:index/dnsRecord:DnsRecord": (
-        "the name no longer resolves to this node, and without its last record to none"
-    ),
-    "cloudflare:index/originCaCertificate:OriginCaCertificate": (
-        "Cloudflare revokes it and returns HTTP 526 as long as Traefik still serves it"
-    ),
-    "cloudflare:index/zoneSetting:ZoneSetting": "Cloudflare keeps the value, which the program no longer manages",
+    RECORD: ("the name no longer resolves to this node, and without its last record to none"),
+    ORIGIN_CERTIFICATE: ("Cloudflare revokes it and returns HTTP 526 as long as Traefik still serves it"),
+    ZONE_SETTING: "Cloudflare keeps the value, which the program no longer manages",
     "tls:index/privateKey:PrivateKey": "the key is lost, and every certificate that was issued for it is useless",
     "kubernetes:core/v1:Namespace": "every object in it is deleted, including the redis volume",
     CLAIM: "its volume is deleted, with redis' cache and queued jobs on it",

@@ -13,6 +13,7 @@ from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import ForbiddenError, OpsError
 from ops.json_paths import dig
+from ops.resource_types import ORIGIN_CERTIFICATE, RECORD, ZONE_SETTING
 
 API = "https://api.cloudflare.com/client/v4"
 ENDPOINT = "CLOUDFLARE_BASE_URL"
@@ -44,12 +45,12 @@ class Cloudflare:
             return Finding.skipped(NO_PRIVATE_KEY)
 
         return {
-            "cloudflare:index/dnsRecord:DnsRecord": self._in_zone(self._record),
-            "cloudflare:index/zoneSetting:ZoneSetting": self._in_zone(self._setting),
+            RECORD: self._in_zone(self._record),
+            ZONE_SETTING: self._in_zone(self._setting),
             "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": self._in_zone(
                 self._origin_pulls
             ),
-            "cloudflare:index/originCaCertificate:OriginCaCertificate": origin_certificate,
+            ORIGIN_CERTIFICATE: origin_certificate,
             CLIENT_CERTIFICATE: client_certificate,
         }
 

@@ -15,6 +15,7 @@ from infra.settings.topology import Node
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError
+from ops.resource_types import FIREWALL, NETWORK, PLACEMENT_GROUP, PRIMARY_IP, SERVER, SSH_KEY
 
 REJECTED_TOKEN = {"unauthorized", "forbidden", "token_readonly"}
 """Error codes of the API."""
@@ -34,15 +35,13 @@ class Hetzner:
     def lookups(self) -> Mapping[str, Lookup]:
         client = self._client
         return {
-            "hcloud:index/primaryIp:PrimaryIp": self._with_readable_errors(self._primary_ip),
-            "hcloud:index/server:Server": self._with_readable_errors(self._server),
-            "hcloud:index/sshKey:SshKey": self._with_readable_errors(self._ssh_key),
-            "hcloud:index/firewall:Firewall": self._with_readable_errors(self._by_name(client.firewalls.get_all)),
-            "hcloud:index/network:Network": self._with_readable_errors(self._by_name(client.networks.get_all)),
+            PRIMARY_IP: self._with_readable_errors(self._primary_ip),
+            SERVER: self._with_readable_errors(self._server),
+            SSH_KEY: self._with_readable_errors(self._ssh_key),
+            FIREWALL: self._with_readable_errors(self._by_name(client.firewalls.get_all)),
+            NETWORK: self._with_readable_errors(self._by_name(client.networks.get_all)),
             "hcloud:index/networkSubnet:NetworkSubnet": self._with_readable_errors(self._subnet),
-            "hcloud:index/placementGroup:PlacementGroup": self._with_readable_errors(
-                self._by_name(client.placement_groups.get_all)
-            ),
+            PLACEMENT_GROUP: self._with_readable_errors(self._by_name(client.placement_groups.get_all)),
         }
 
     def _with_readable_errors(self, lookup: Lookup) -> Lookup:
