@@ -32,6 +32,30 @@ UNDECLARED: Mapping[tuple[str, str], tuple[str, str]] = {
 """Rows of what `up` does not change."""
 
 
+def _record_id(cloudflare: Cloudflare, zone: str, name: str, content: str) -> str:
+    (record,) = (
+        record
+        for record in cloudflare.dns.records.list(zone_id=zone)
+        if (record.name, record.content) == (name, content)
+    )
+    return record.id
+
+
+def stop_proxying(clouds: Path) -> None:
+    """Changes a record of api so that it shows the address of its node."""
+    cloudflare, zone = console.cloudflare_client(clouds), console.zone_id(clouds)
+    name, content = "api.myhoneydue.com", "178.105.32.198"
+    cloudflare.dns.records.edit(
+        _record_id(cloudflare, zone, name, content),
+        zone_id=zone,
+        name=name,
+        type="A",
+        content=content,
+        ttl=1,
+        proxied=False,
+    )
+
+
 def make_choices(clouds: Path) -> None:
     """Makes the changes of KEPT."""
     hetzner, cloudflare, zone = console.hetzner(clouds), console.cloudflare_client(clouds), console.zone_id(clouds)
@@ -39,12 +63,8 @@ def make_choices(clouds: Path) -> None:
     assert server is not None
     server.enable_backup().wait_until_finished()
     server.update(labels={**(server.labels or {}), "by": "hand"})
-    (record,) = (
-        record
-        for record in cloudflare.dns.records.list(zone_id=zone)
-        if (record.name, record.content) == (RECORD, "178.104.247.152")
-    )
-    cloudflare.patch(f"/zones/{zone}/dns_records/{record.id}", body={"comment": "by hand"}, cast_to=object)
+    record = _record_id(cloudflare, zone, RECORD, "178.104.247.152")
+    cloudflare.patch(f"/zones/{zone}/dns_records/{record}", body={"comment": "by hand"}, cast_to=object)
 
 
 def change_zone(clouds: Path) -> None:

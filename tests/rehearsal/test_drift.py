@@ -115,14 +115,7 @@ def make_manual_changes(world: World) -> Sequence[ManualChange]:
     other_server = hetzner.servers.get_by_name("ubuntu-8gb-nbg1-1")
     assert other_server is not None
     other_server.power_off().wait_until_finished()
-    (record,) = (
-        record
-        for record in cloudflare.dns.records.list(zone_id=zone)
-        if (record.name, record.content) == ("api.myhoneydue.com", "178.105.32.198")
-    )
-    cloudflare.dns.records.edit(
-        record.id, zone_id=zone, name="api.myhoneydue.com", type="A", content="178.105.32.198", ttl=1, proxied=False
-    )
+    console_changes.stop_proxying(clouds)
     cloudflare.dns.records.create(
         zone_id=zone, name="direct.myhoneydue.com", type="A", content="178.104.247.152", proxied=False, ttl=1
     )

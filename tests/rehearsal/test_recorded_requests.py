@@ -8,6 +8,7 @@ import pytest
 from rehearsal.clouds import console
 from rehearsal.clouds.account import read_account, write_account
 from rehearsal.world.world import World
+from tests.rehearsal import console_changes
 from tests.rehearsal.operator import ops
 from tests.rehearsal.recordings import Change, changes, count, placeholders_of, received, recorded
 
@@ -68,15 +69,7 @@ def test_a_rotated_ssh_key_keeps_its_name_and_replaces_no_server(production: Wor
 
 
 def test_a_record_that_was_changed_manually(production: World) -> None:
-    client, zone = console.cloudflare_client(production.layout.clouds), console.zone_id(production.layout.clouds)
-    (record,) = (
-        record
-        for record in client.dns.records.list(zone_id=zone)
-        if (record.name, record.content) == ("api.myhoneydue.com", "178.105.32.198")
-    )
-    client.dns.records.edit(
-        record.id, zone_id=zone, name="api.myhoneydue.com", type="A", content="178.105.32.198", ttl=1, proxied=False
-    )
+    console_changes.stop_proxying(production.layout.clouds)
     log = Log(production)
     production.pulumi("up", "--yes", "--skip-preview", "--refresh", "--run-program")
     assert log.changes == changes(recorded("record-changed-by-hand"))
