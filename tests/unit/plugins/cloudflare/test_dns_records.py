@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.clouds.api import ZONE, ZONE_ID, Api, edit
+from tests.unit.plugins.cloudflare.resources import INPUTS, RECORD
 from tests.unit.plugins.engine import UNKNOWN_MARK, Engine, Inputs, ProviderError
-
-RECORD = "cloudflare:index/dnsRecord:DnsRecord"
-INPUTS = {
-    "zoneId": ZONE_ID,
-    "name": f"api.{ZONE}",
-    "type": "A",
-    "ttl": 1,
-    "proxied": True,
-    "content": "178.104.247.152",
-}
 
 
 def test_a_record_is_created_changed_imported_and_deleted(cloudflare: Engine) -> None:

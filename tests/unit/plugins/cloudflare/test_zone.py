@@ -9,17 +9,8 @@ import pytest
 from rehearsal.clouds.account import Account, IpRanges, Token, write_account
 from rehearsal.clouds.cloudflare.zones import ACCOUNT
 from tests.unit.clouds.api import CLOUDFLARE_TOKEN, ZONE, ZONE_ID, account, state
+from tests.unit.plugins.cloudflare.resources import INPUTS, RECORD
 from tests.unit.plugins.engine import Engine, Inputs, ProviderError
-
-RECORD = "cloudflare:index/dnsRecord:DnsRecord"
-INPUTS = {
-    "zoneId": ZONE_ID,
-    "name": f"api.{ZONE}",
-    "type": "A",
-    "ttl": 1,
-    "proxied": True,
-    "content": "178.104.247.152",
-}
 
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 RULESET = "cloudflare:index/ruleset:Ruleset"
