@@ -191,3 +191,23 @@ def without_indices(path: str) -> str:
 def overlap(path: str, other: str) -> bool:
     """Whether the paths are equal or one contains the other."""
     return path == other or path.startswith((f"{other}.", f"{other}[")) or other.startswith((f"{path}.", f"{path}["))
+
+
+def manual_changes(plan: Plan) -> Sequence[str]:
+    """What this `up` puts back: resources and properties that somebody changed since the last update."""
+    stored = {step.urn: step.old for step in plan.steps if step.op == "refresh" and step.old}
+    return [
+        f"{step.short} {', '.join(step.changed)}".rstrip()
+        for step in last_steps(plan)
+        if step.changes_resource and step.urn in stored and _is_manual(step, stored[step.urn])
+    ]
+
+
+def _is_manual(step: Step, stored: State) -> bool:
+    """Whether the live resource differs from the state, or the program has not changed since the state was written.
+
+    The second is needed for secrets, which the plan masks.
+    """
+    if step.old is None or step.new is None:
+        return step.new is not None
+    return step.old.inputs != stored.inputs or step.new.inputs == stored.inputs

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Collection
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console
 
+from ops.drift.rows import manual_changes
 from ops.engine.preview import make_plan, show_diff
 from ops.engine.update import apply
 from ops.errors import OpsError
@@ -79,7 +80,7 @@ def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], r
     if status != 0 and allow_delete:
         console.print(way_on(allow_delete, stack=stack))
     if refresh and status == 0:
-        console.print(_put_back(plan))
+        console.print(put_back(manual_changes(plan)))
     sys.exit(status)
 
 
@@ -136,9 +137,3 @@ def _remove_undeclared(stack: str, plan: Plan) -> None:
         remove(stack, plan)
     except OpsError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _put_back(plan: Plan) -> RenderableType:
-    from ops.drift.removal import manual_changes  # noqa: PLC0415  # the Kubernetes client is slow to import
-
-    return put_back(manual_changes(plan))

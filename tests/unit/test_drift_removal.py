@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ops.drift.managed_fields import without
-from ops.drift.removal import Removal, manual_changes, removals_of, with_removals
+from ops.drift.removal import Removal, removals_of, with_removals
+from ops.drift.rows import manual_changes
 from ops.errors import OpsError
 from ops.guardrails.rules import check
 from ops.guardrails.summary import changed_properties
