@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.settings.apps import Images
 from infra.settings.types import Image, Tag
-from tests.recipes import EXAMPLE, ROOT
+from tests.recipes import EXAMPLE
 from tests.unit.capture import example_settings, run
 from tools import image_digests, outdated
 from tools.image_digests import RegistryError, digest_of, registry_and_name
@@ -151,7 +151,8 @@ def test_an_invalid_digest_is_refused(value: str) -> None:
 
 
 def test_the_repository_of_an_image_with_a_digest_is_that_without() -> None:
-    images = Images(registry="r", api="1", worker="1", admin="1", web="1", redis=f"redis:7-alpine@{DIGEST}")
+    tags = dict.fromkeys(Images.model_fields, "1")
+    images = Images.model_validate({**tags, "registry": "r", "redis": f"redis:7-alpine@{DIGEST}"})
     assert images.other_repositories == ("redis",)
 
 
@@ -166,10 +167,5 @@ def test_every_container_runs_the_digest_of_the_settings() -> None:
         assert container["image"].endswith(f"@{DIGEST}"), resource.name
 
 
-def test_the_settings_mark_every_image_whose_digest_is_not_known() -> None:
-    lines = (ROOT / "Pulumi.prod.yaml").read_text().splitlines()
-    for image in outdated.image_settings(ROOT):
-        if not image.digest:
-            (line,) = (line for line in lines if line.startswith(f"    {image.key}: {image.value('')} "))
-            assert "# digest not known yet" in line
-    assert {image.key for image in outdated.image_settings(EXAMPLE)} == {"api", "worker", "admin", "web", "redis"}
+def test_every_image_of_the_settings_is_looked_up() -> None:
+    assert {image.key for image in outdated.image_settings(EXAMPLE)} >= {"api", "worker", "admin", "web", "redis"}
