@@ -76,7 +76,7 @@ COMMANDS = [
 def _files(node: NodeConfig, cluster: ClusterSettings, access: Access) -> Iterator[Mapping[str, str]]:
     for path, content in host.files(access).items():
         yield _file(path, content)
-    for name in ("k3s-install", "k3s-role"):
+    for name in ("node-packages", "k3s-install", "k3s-role"):
         yield _file(f"/usr/local/sbin/{name}", _package_file(f"{name}.sh"), mode="0755")
     for unit in ("metadata-guard.service", "metadata-guard.timer", "k3s.service"):
         yield _file(f"/etc/systemd/system/{unit}", _package_file(unit))
@@ -97,13 +97,15 @@ def _file(path: str | PurePosixPath, content: str, *, mode: str = "0644") -> Map
 
 
 def _environment(node: NodeConfig, cluster: ClusterSettings) -> str:
-    """The variables of both scripts and of k3s.service."""
+    """The variables of the scripts and of k3s.service."""
     values = {
         "NODE_NAME": node.hostname,
         "NODE_ADDRESS": node.address,
         "NODE_ROLE": node.role,
         "NODE_PEERS": " ".join(node.peers),
         "NODE_CLUSTER_INIT": "yes" if node.cluster_init else "no",
+        "NODE_PACKAGES": " ".join(host.packages(cluster)),
+        "REQUIRED_PACKAGES": " ".join(host.REQUIRED_PACKAGES),
         "K3S_VERSION": cluster.k3s_version,
         "K3S_SHA256": cluster.k3s_sha256 or "",
     }
@@ -111,7 +113,9 @@ def _environment(node: NodeConfig, cluster: ClusterSettings) -> str:
 
 
 def _package_file(name: str) -> str:
-    return package_files("infra.machines").joinpath("files", name).read_text()
+    """A file without its comments, of which the user data has no room for all."""
+    lines = package_files("infra.machines").joinpath("files", name).read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith("#!") or not line.lstrip().startswith("#"))
 
 
 def _yaml(value: Mapping[str, object]) -> str:

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from infra.settings.topology import Access, ClusterSettings
 
+REQUIRED_PACKAGES = ("curl", "jq", "nftables", "openssl")
+"""The programs of the node's scripts and of metadata-guard. k3s does not start without them."""
 PACKAGES = (
-    "curl",
+    *REQUIRED_PACKAGES,
     "fail2ban",
     # For inspection of kube-proxy's rules: `ipvsadm -Ln`. k3s does not need it.
     "ipvsadm",
-    "jq",
     "needrestart",
-    "nftables",
-    "openssl",
     # fail2ban reads the journal with it. Ubuntu no longer writes auth.log.
     "python3-systemd",
     "unattended-upgrades",
@@ -82,8 +81,7 @@ bantime = 1h
 """
 
 APT = """\
-// The first boot installs jq and nft only once. A mirror that is unavailable for a moment must not leave a node
-// without.
+// A mirror that is unavailable for a moment must not fail the first boot.
 Acquire::Retries "10";
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";

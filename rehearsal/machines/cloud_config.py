@@ -37,6 +37,11 @@ def write_files(config: Mapping[str, Any], root: Path) -> None:
         target.chmod(int(str(file.get("permissions", DEFAULT_MODE)), 8))
 
 
+def packages(config: Mapping[str, Any]) -> Sequence[str]:
+    """The packages that the first boot installs."""
+    return [str(name) for name in config.get("packages", [])]
+
+
 def commands(config: Mapping[str, Any]) -> list[Sequence[str]]:
     """The commands of `runcmd`, which run at the end of the first boot."""
     return [

@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -88,7 +88,7 @@ class Machine:
         self.write_cloud_server(server)
         config = cloud_config.parse(user_data)
         cloud_config.write_files(config, self.root)
-        self._install_programs()
+        self._install_programs(cloud_config.packages(config))
         for program, *arguments in cloud_config.commands(config):
             # Other programs, for example sysctl, would change the host.
             if program == "systemctl":
@@ -158,7 +158,7 @@ class Machine:
             f"{self.root}{service}",
         ]
 
-    def _install_programs(self) -> None:
+    def _install_programs(self, packages: Sequence[str]) -> None:
         # Redirects requests to the k3s supervisor of any node to the port that it has here.
         (self.folder / ".curlrc").write_text(f'connect-to = ":6443::{SUPERVISOR_PORT}"\nnoproxy = "*"\n')
         python, world = shlex.quote(sys.executable), shlex.quote(str(self._layout.folder))
@@ -169,6 +169,12 @@ class Machine:
             self._programs / "ip",
             f"""for address; do :; done
 grep -qF "\\"$address\\"" {cloud} && echo '[{{"ifname": "eth1"}}]' || echo '[]'""",
+        )
+        # The mirror of the machine never fails, and the programs of the packages are those of this host.
+        installed = "|".join(packages) or "''"
+        _script(
+            self._programs / "dpkg-query",
+            f"for name; do :; done\ncase $name in {installed}) printf installed ;; *) exit 1 ;; esac",
         )
         _script(self._programs / "systemctl", f'exec {python} -m rehearsal.machines {world} systemctl {self.name} "$@"')
         # The release that the node's install script downloads, with its checksum.

@@ -178,6 +178,7 @@ class Machine:
             "CURL_HOME": str(self.tools),
             "POLL_SECONDS": "0.1",
             "PAUSE_SECONDS": "0",
+            "RETRY_SECONDS": "0",
             **self.environment,
         }
         with (self.tools / "stderr").open("a") as log:

@@ -57,6 +57,12 @@ def unit(document: CloudConfig, name: str) -> configparser.RawConfigParser:
     return parsed
 
 
+def service_steps(document: CloudConfig) -> list[str]:
+    """The commands of k3s.service, in their order."""
+    lines = files(document)["/etc/systemd/system/k3s.service"].splitlines()
+    return [line.partition("=")[2] for line in lines if line.startswith("ExecStart")]
+
+
 def cloud_init_schema(documents: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Checks each document against the schema of cloud-init, which prints one line for each."""
     for name, document in documents.items():
@@ -145,8 +151,12 @@ def test_the_metadata_service_is_blocked_before_pods_run(init_node: NodeConfig) 
     # cloud-init runs at each boot and needs the metadata service before the guard blocks it.
     after = re.findall(r"^After=(.+)$", files(document)["/etc/systemd/system/metadata-guard.service"], re.M)
     assert " ".join(after).split() == ["cloud-init.service", "cloud-init-network.service", "nftables.service"]
-    for key in ("Requires", "After"):
-        assert "metadata-guard.service" in k3s["Unit"][key]
+    assert "metadata-guard.service" in k3s["Unit"]["After"]
+    # Each failed ExecStartPre fails the start, and systemd repeats it. A failed dependency would not be repeated.
+    steps = service_steps(document)
+    assert steps.index("/usr/bin/systemctl start metadata-guard.service") < steps.index("/usr/local/sbin/k3s-role")
+    assert k3s["Service"]["Restart"] == "always"
+    assert "Requires" not in k3s["Unit"]
     commands = document["runcmd"]
     assert commands.index(
         ["systemctl", "enable", "--now", "metadata-guard.service", "metadata-guard.timer"]
@@ -200,14 +210,29 @@ def test_the_service_runs_install_and_role_scripts_and_then_k3s(role: Literal["s
     document = cloud_config(replace(server(), role=role))
     written = files(document)
     lines = written["/etc/systemd/system/k3s.service"].splitlines()
-    steps = [line.partition("=")[2] for line in lines if line.startswith("ExecStart")]
+    steps = service_steps(document)
     assert steps[-3:] == ["/usr/local/sbin/k3s-install", "/usr/local/sbin/k3s-role", "/usr/local/bin/k3s ${NODE_ROLE}"]
+    # metadata-guard needs nft, and the other scripts need curl, jq and openssl.
+    assert steps[1] == "/usr/local/sbin/node-packages"
     assert "EnvironmentFile=/etc/honeydue/node.env" in lines
     assert f"NODE_ROLE='{role}'\n" in written["/etc/honeydue/node.env"]
     # A node may wait for its cluster without a limit.
     assert "TimeoutStartSec=infinity" in lines
     programs = {file["path"] for file in document["write_files"] if file["permissions"] == "0755"}
-    assert programs == set(steps[-3:-1])
+    assert programs == {step for step in steps[:-1] if step.startswith("/usr/local/")}
+
+
+def test_the_files_of_the_package_are_written_without_comments() -> None:
+    """With them, the user data of an init node is larger than Hetzner accepts."""
+    written = {Path(path).name: content for path, content in files(cloud_config(server())).items()}
+    sources = sorted((ROOT / "infra/machines/files").iterdir())
+    assert sources
+    for source in sources:
+        lines = written[source.name.removesuffix(".sh")].splitlines()
+        assert [line for line in lines if line.lstrip().startswith("#")] == ["#!/bin/sh"] * (source.suffix == ".sh")
+        assert [line for line in source.read_text().splitlines() if not line.lstrip().startswith("#")] == [
+            line for line in lines if line != "#!/bin/sh"
+        ]
 
 
 def test_a_shell_reads_each_value_of_the_environment_file(init_node: NodeConfig, tmp_path: Path) -> None:
@@ -237,10 +262,17 @@ def test_wireguard_tools_are_installed_only_for_the_wireguard_backend(init_node:
     ]
 
 
+def test_k3s_starts_only_with_the_packages_that_its_scripts_need(init_node: NodeConfig) -> None:
+    document = cloud_config(init_node)
+    environment = dict(re.findall(r"^(\w+)='(.*)'$", files(document)["/etc/honeydue/node.env"], re.M))
+    assert environment["NODE_PACKAGES"].split() == document["packages"]
+    assert set(environment["REQUIRED_PACKAGES"].split()) < set(document["packages"])
+
+
 def test_the_scripts_pass_shellcheck() -> None:
     checker = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
     assert checker is not None, "install requirements-dev.txt, which contains shellcheck"
     scripts = sorted((ROOT / "infra/machines/files").glob("*.sh"))
-    assert len(scripts) == 2
+    assert len(scripts) == 3
     result = subprocess.run([checker, "--severity=style", *scripts], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout

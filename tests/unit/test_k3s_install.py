@@ -100,8 +100,10 @@ def test_an_installed_binary_is_kept_without_a_download(create_node: Callable[[s
 def test_a_failed_download_is_repeated_by_the_next_start(create_node: Callable[[str], Machine], releases: Site) -> None:
     del releases.files[f"{RELEASE}/k3s"]
     node = create_node(SHA256)
+    node.write("dev/console", "")
     assert node.run("k3s-install") != 0
     assert "404" in node.stderr
+    assert "/k3s could not be downloaded: curl: (22) " in (node.root / "dev/console").read_text()
     assert installed(node) == []
     releases.files[f"{RELEASE}/k3s"] = BINARY
     assert node.run("k3s-install") == 0

@@ -54,7 +54,9 @@ def test_a_wrong_password_is_logged_and_no_role_is_written(
 @pytest.mark.parametrize("token", ["", "secret", "K10::server:secret", "K10" + "a" * 64 + "::server:"])
 def test_a_token_in_another_format_is_refused_without_being_logged(create_node: CreateNode, token: str) -> None:
     node = create_node(cluster_init=True, token=token)
+    node.write("dev/console", "")
     assert node.run("k3s-role") == 1
+    assert "does not hold a token of the form" in (node.root / "dev/console").read_text()
     assert "does not hold a token of the form" in node.stderr
     assert "secret" not in node.stderr
     assert not node.role.exists()

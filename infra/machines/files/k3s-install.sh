@@ -11,12 +11,19 @@ bin=$root/usr/local/bin
 # shellcheck source=/dev/null  # written by cloud-init
 . "$root/etc/honeydue/node.env"
 
-log() { echo "k3s-install: $*" >&2; }
+# To the journal, and to the console, which Hetzner shows in the browser.
+log() {
+    echo "k3s-install: $1" >&2
+    [ ! -w "$root/dev/console" ] || echo "k3s-install: $1" >>"$root/dev/console"
+}
 
 # Times are in seconds. Redirects must stay on https.
 fetch() {
     curl --silent --show-error --fail --location --proto-redir '=https' --retry 5 --retry-connrefused \
-        --connect-timeout 10 --max-time 600 --output "$2" "$release/$1"
+        --connect-timeout 10 --max-time 600 --output "$2" "$release/$1" 2>"$work/error" || {
+        log "$release/$1 could not be downloaded: $(tail -n 1 "$work/error"); systemd tries again"
+        exit 1
+    }
 }
 
 if [ -x "$bin/k3s" ]; then

@@ -140,8 +140,7 @@ write_interface
 if has_data; then
     [ -f "$role" ] || {
         # Joining would remove a live member of etcd: this node itself.
-        log "has data of a cluster but no $role: restore that file, or remove $data to join again"
-        exit 1
+        fail "has data of a cluster but no $role: restore that file, or remove $data to join again"
     }
     log 'has data of its cluster and continues'
     exit 0
@@ -154,8 +153,7 @@ trap 'exit 143' HUP INT TERM
 
 ca=$(with_token '$parts.ca')
 if [ -z "$ca" ]; then
-    log "$token does not hold a token of the form K10<sha256>::server:<password>"
-    exit 1
+    fail "$token does not hold a token of the form K10<sha256>::server:<password>"
 fi
 
 cluster_exists=no failed_rounds=0 servicelb_disabled=false
