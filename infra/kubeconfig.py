@@ -1,9 +1,30 @@
-"""Writes a kubeconfig. Does not import Pulumi, so that commands can use it without loading the SDK."""
+"""Writes a kubeconfig for the first server that is ready.
+
+Does not import Pulumi, so that commands can use it without loading the SDK.
+"""
 
 import base64
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import yaml
+
+PORT = 6443
+REQUEST_TIMEOUT_SECONDS = 3
+REQUIRED_PATHS = ("/readyz", "/apis/traefik.io/v1alpha1")
+"""Paths that an API server must serve before anything is created.
+
+k3s installs the CRDs of Traefik with a Job, some time after its API is ready. A Middleware that is created earlier
+fails the `up`.
+"""
+
+
+class NotReadyError(Exception):
+    """No server is ready. The caller retries until one is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +58,47 @@ def inline_kubeconfig(credentials: Credentials, *, server: str, context: str) ->
         },
         sort_keys=False,
     )
+
+
+def credentials_of(kubeconfig: str) -> Credentials:
+    """The credentials of a kubeconfig that `inline_kubeconfig` wrote."""
+
+    def decode(data: str) -> str:
+        return base64.b64decode(data).decode()
+
+    document = yaml.safe_load(kubeconfig)
+    cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+    return Credentials(
+        ca_certificate=decode(cluster["certificate-authority-data"]),
+        client_certificate=decode(user["client-certificate-data"]),
+        client_key=decode(user["client-key-data"]),
+    )
+
+
+def first_ready(addresses: Mapping[str, str], credentials: Credentials) -> str:
+    """The first of the addresses (by alias) whose API server is ready. Raises NotReadyError when none is.
+
+    Not always the first address, because a preview must work while that node is down or being replaced.
+    """
+    for address in addresses.values():
+        if _is_ready(address, credentials):
+            return address
+    raise NotReadyError
+
+
+def _is_ready(address: str, credentials: Credentials) -> bool:
+    context = ssl.create_default_context(cadata=credentials.ca_certificate)
+    # Python only loads a client certificate from a file. Only this user can read the file, and it is deleted
+    # immediately.
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as client:
+        client.write(credentials.client_certificate + credentials.client_key)
+        client.flush()
+        context.load_cert_chain(client.name)
+    try:
+        for path in REQUIRED_PATHS:
+            url = f"https://{address}:{PORT}{path}"
+            with urllib.request.urlopen(url, context=context, timeout=REQUEST_TIMEOUT_SECONDS):
+                pass
+    except (urllib.error.URLError, OSError):
+        return False
+    return True

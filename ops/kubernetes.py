@@ -9,10 +9,10 @@ from typing import Any
 
 import urllib3
 import yaml
-from kubernetes import config
+from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient, exceptions
-from pydantic import TypeAdapter
 
+from infra.kubeconfig import PORT, NotReadyError, credentials_of, first_ready, inline_kubeconfig
 from infra.settings.secrets import SECRETS
 from infra.settings.topology import ClusterSettings
 from ops.engine.stack import Settings, read_output
@@ -23,6 +23,7 @@ Object = Mapping[str, Any]
 Operation = Mapping[str, object]
 """One operation of a JSON Patch."""
 
+DEFAULT_CONTEXT: str = ClusterSettings.model_fields["context"].default
 TIMEOUT_SECONDS = 30.0
 JSON_PATCH = "application/json-patch+json"
 
@@ -38,19 +39,10 @@ class Cluster:
     @contextmanager
     def connect(cls, kubeconfig: str, context: str) -> Iterator["Cluster"]:
         """Connect for the duration of the block. Raises an OpsError if it fails."""
-        try:
-            new_client: Any = config.new_client_from_config_dict
-            api = new_client(yaml.safe_load(kubeconfig), context=context, persist_config=False)
-        except (yaml.YAMLError, config.ConfigException, AttributeError, TypeError) as error:
-            # A YAML error quotes the kubeconfig, which is secret.
-            reason = error if isinstance(error, config.ConfigException) else "it is not a kubeconfig"
-            raise OpsError(
-                f"honeydue:kubeconfig has no usable context {context} ({reason}): {SECRETS['kubeconfig'].command}"
-            ) from None
-        # urllib3 would retry for a minute before it reports that no server listens.
-        api.configuration.retries = False
+        api = _api_client(kubeconfig, context)
         server = str(api.configuration.host)
         with tempfile.TemporaryDirectory(prefix="honeydue-") as folder, _readable_errors(server):
+            _request_version(api)
             # The client caches the API's resource types in a file. The default file may be from another cluster.
             dynamic: Any = DynamicClient
             yield cls(dynamic(api, cache_file=str(Path(folder) / "kinds.json")), server)
@@ -130,14 +122,62 @@ def connect(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:
     return Cluster.connect(*kubeconfig_and_context(stack, settings))
 
 
-def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
-    """The kubeconfig in the settings, or the output of a stack that bootstrapped its cluster, and its context.
+def check_responds(stack: str, settings: Settings) -> None:
+    """Raise an OpsError if the API server of the stack's cluster cannot be reached, or rejects the credentials."""
+    api = _api_client(*kubeconfig_and_context(stack, settings))
+    with _readable_errors(str(api.configuration.host)):
+        _request_version(api)
 
+
+def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
+    """The kubeconfig in the settings, or that of a stack that bootstrapped its cluster, and its context.
+
+    The latter has the address of the first server that is ready, because the server in the stack's output may be down.
     The kubeconfig is secret: never print it.
     """
-    kubeconfig = settings.get("kubeconfig") or read_output(stack, "kubeconfig")
-    cluster = TypeAdapter(ClusterSettings).validate_python(settings.get("cluster", {}))
-    return str(kubeconfig), cluster.context
+    cluster = settings.get("cluster")
+    # Not validated: an invalid setting is an error of the plan, together with all others.
+    context = str(cluster.get("context", DEFAULT_CONTEXT) if isinstance(cluster, Mapping) else DEFAULT_CONTEXT)
+    if kubeconfig := settings.get("kubeconfig"):
+        return str(kubeconfig), context
+    output = read_output(stack, "kubeconfig")
+    credentials = credentials_of(output)
+    try:
+        address = first_ready(json.loads(read_output(stack, "nodes")), credentials)
+    except NotReadyError:
+        return output, context
+    return inline_kubeconfig(credentials, server=f"https://{address}:{PORT}", context=context), context
+
+
+def _api_client(kubeconfig: str, context: str) -> Any:  # noqa: ANN401  # the client has no types
+    """A client that does not retry: urllib3 would repeat the timeout three times if no server responds."""
+    configuration: Any = client.Configuration()
+    configuration.retries = False
+    try:
+        load: Any = config.load_kube_config_from_dict
+        load(yaml.safe_load(kubeconfig), context=context, client_configuration=configuration, persist_config=False)
+    except (yaml.YAMLError, config.ConfigException, AttributeError, TypeError, ValueError) as error:
+        # A YAML error quotes the kubeconfig, which is secret.
+        reason = error if isinstance(error, config.ConfigException) else "it is not a kubeconfig"
+        raise OpsError(
+            f"honeydue:kubeconfig has no usable context {context} ({reason}): {SECRETS['kubeconfig'].command}"
+        ) from None
+    return client.ApiClient(configuration)
+
+
+def _request_version(api: Any) -> None:  # noqa: ANN401  # the client has no types
+    """Request the version, with a timeout: the requests of DynamicClient for the resource types have none."""
+    try:
+        client.VersionApi(api).get_code(_request_timeout=TIMEOUT_SECONDS)
+    except client.ApiException as error:
+        if not error.status:  # an error of TLS
+            reason = str(error.reason).splitlines()[-1]
+            raise OpsError(
+                f"no TLS connection to the API server at {api.configuration.host} with the certificates in "
+                f"honeydue:kubeconfig ({reason}): {SECRETS['kubeconfig'].command}"
+            ) from None
+        to_dynamic: Any = exceptions.api_exception
+        raise to_dynamic(error) from None
 
 
 @contextmanager

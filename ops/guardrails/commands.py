@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 from rich.console import Console
@@ -10,6 +11,7 @@ from ops.drift.rows import manual_changes
 from ops.engine.preview import make_plan, show_diff
 from ops.engine.update import apply
 from ops.errors import OpsError
+from ops.guardrails import cluster
 from ops.guardrails.deletion import unprotected
 from ops.guardrails.rules import check, missing
 from ops.guardrails.summary import already_deleted, changes, put_back, refusal, undeclared, way_on
@@ -99,8 +101,13 @@ def checked_plan(
 ) -> Plan:
     """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
     try:
-        with console.status(f"Planning stack {stack}"):
-            plan = _plan(stack, refresh=refresh)
+        # At the same time, because the plan takes seconds.
+        with console.status(f"Planning stack {stack}"), ThreadPoolExecutor() as executor:
+            planning = executor.submit(_plan, stack, refresh=refresh)
+            unreachable = cluster.unreachable(stack)
+            plan = planning.result()
+        if unreachable and not plan.errors and cluster.must_respond(plan):
+            raise unreachable
     except OpsError as error:
         raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from tests.unit.site import serve
 
 SERVICE = "kubernetes:core/v1:Service"
 PRICES = {
@@ -21,6 +24,7 @@ PRICES = {
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
 "preview "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/preview.allowed" ; cat "$ANSWERS/plan" ; exit ;;
+"config --stack") cat "$ANSWERS/settings"; exit ;;
 "up "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/up.allowed" ;;
 "stack export") cat "$ANSWERS/state" ;;
 esac
@@ -29,10 +33,29 @@ case "$*" in "$(cat "$ANSWERS/failing")"*) exit 1 ;; esac
 """
 
 
+VERSION = json.dumps(
+    dict.fromkeys(
+        ("buildDate", "compiler", "gitCommit", "gitTreeState", "gitVersion", "goVersion", "major", "minor", "platform"),
+        "",
+    )
+).encode()
+
+
+def kubeconfig_for(server: str) -> str:
+    """A kubeconfig with a token for an API server."""
+    name = {"name": "default"}
+    content = {
+        "clusters": [{**name, "cluster": {"server": server}}],
+        "users": [{**name, "user": {"token": "kubernetes-token"}}],
+        "contexts": [{**name, "context": {"cluster": "default", "user": "default"}}],
+    }
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **content})
+
+
 def plan(*ops: str, error: str = "") -> Mapping[str, Any]:
     """A plan with one Service for each operation."""
     return {
-        "config": {"honeydue:prices": json.dumps(PRICES)},
+        "config": {"honeydue:prices": json.dumps(PRICES), "honeydue:kubeconfig": "[secret]"},
         "steps": [_step(op, f"api{number}") for number, op in enumerate(ops)],
         "diagnostics": [{"message": error, "severity": "error"}] if error else [],
     }
@@ -59,9 +82,11 @@ def fake_engine(
     plan: Mapping[str, Any],
     failing: str = "none",
     state: Mapping[str, Any] | None = None,
+    kubeconfig: str | None = None,
 ) -> Iterator[Path]:
-    """Installs the program while the block runs, and yields the file that contains its calls other than `preview`.
+    """Installs the program while the block runs, and yields the file that contains its calls that may change something.
 
+    The kubeconfig of the settings is that of an API server that responds, unless another is given.
     `failing` is the subcommand that fails. Next to the file, `preview.allowed` and `up.allowed` contain the confirmed
     deletions that the program received.
     """
@@ -72,7 +97,9 @@ def fake_engine(
     (answers / "state").write_text(json.dumps({"deployment": {"resources": [state] if state else []}}))
     (answers / "pulumi").write_text(SCRIPT)
     (answers / "pulumi").chmod(0o755)
-    with monkeypatch.context() as patch:
+    with serve({"/version/": VERSION}) as api, monkeypatch.context() as patch:
+        settings = {"honeydue:kubeconfig": {"value": kubeconfig or kubeconfig_for(api.url)}}
+        (answers / "settings").write_text(json.dumps(settings))
         patch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("ANSWERS", str(answers))
         yield answers / "calls"

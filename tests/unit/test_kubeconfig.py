@@ -14,8 +14,16 @@ import pytest
 import yaml
 
 from infra.cluster import kubeconfig
-from infra.cluster.kubeconfig import NotReadyError, first_ready, kubeconfig_yaml, wait_for_server
-from infra.kubeconfig import Credentials
+from infra.cluster.kubeconfig import kubeconfig_yaml, wait_for_server
+from infra.kubeconfig import (
+    PORT,
+    REQUIRED_PATHS,
+    Credentials,
+    NotReadyError,
+    credentials_of,
+    first_ready,
+    inline_kubeconfig,
+)
 from rehearsal import pki
 
 _OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
@@ -27,7 +35,7 @@ class Ready(BaseHTTPRequestHandler):
     """An API server that is ready."""
 
     status = 200
-    served: Sequence[str] = kubeconfig.REQUIRED_PATHS
+    served: Sequence[str] = REQUIRED_PATHS
 
     def do_GET(self) -> None:
         self.send_response(self.status if self.path in self.served else 404)
@@ -69,7 +77,7 @@ def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=folder / "ca.crt")
     tls.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
     tls.verify_mode = ssl.CERT_REQUIRED
-    with ThreadingHTTPServer((address, kubeconfig.PORT), handler) as server:
+    with ThreadingHTTPServer((address, PORT), handler) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield
@@ -115,3 +123,8 @@ def test_up_waits_and_its_error_has_the_addresses_and_what_to_check(
 def test_a_preview_does_not_wait(administrator: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
     assert wait_for_server(NODES, administrator) == NODES["first"]
+
+
+def test_the_credentials_of_a_kubeconfig_are_those_that_were_written(administrator: Credentials) -> None:
+    kubeconfig = inline_kubeconfig(administrator, server="https://203.0.113.1:6443", context="default")
+    assert credentials_of(kubeconfig) == administrator

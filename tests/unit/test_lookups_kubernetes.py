@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import yaml
 
 from infra.settings.adopted import Adopted
 from ops.adoption.findings import Candidate, Status
@@ -13,23 +12,15 @@ from ops.adoption.lookups.kubernetes import Kubernetes
 from ops.errors import OpsError
 from ops.kubernetes import Cluster, Object
 from tests.unit.candidates import candidate
-
-
-def kubeconfig(server: str) -> str:
-    name = {"name": "default"}
-    content = {
-        "clusters": [{**name, "cluster": {"server": server}}],
-        "users": [{**name, "user": {"token": "kubernetes-token"}}],
-        "contexts": [{**name, "context": {"cluster": "default", "user": "default"}}],
-    }
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **content})
+from tests.unit.fake_engine import kubeconfig_for
+from tests.unit.site import serve
 
 
 @pytest.mark.parametrize(
     ("content", "context", "message"),
     [
-        (kubeconfig("https://127.0.0.1:1"), "default", r"API server at https://127\.0\.0\.1:1 cannot be reached"),
-        (kubeconfig("https://127.0.0.1:1"), "other", "has no usable context other"),
+        (kubeconfig_for("https://127.0.0.1:1"), "default", r"API server at https://127\.0\.0\.1:1 cannot be reached"),
+        (kubeconfig_for("https://127.0.0.1:1"), "other", "has no usable context other"),
         ("kubernetes-token", "default", "has no usable context default"),
         ("{kubernetes-token", "default", "has no usable context default"),
     ],
@@ -38,6 +29,17 @@ def test_an_unusable_kubeconfig_is_one_line_without_its_content(content: str, co
     with pytest.raises(OpsError, match=message) as error, Cluster.connect(content, context) as cluster:
         cluster.get("v1", "Secret", "honeydue", "x")
     assert "kubernetes-token" not in str(error.value)
+
+
+def test_an_invalid_certificate_in_a_kubeconfig_is_one_line() -> None:
+    with serve({}) as site:
+        server = site.url.replace("http:", "https:")
+        content = kubeconfig_for(server).replace("server:", "certificate-authority-data: Z2FyYmFnZQ==\n    server:")
+        with (
+            pytest.raises(OpsError, match=r"no TLS connection .* honeydue:kubeconfig \(.*no certificate or crl found"),
+            Cluster.connect(content, "default"),
+        ):
+            pass
 
 
 class FakeCluster(Cluster):

@@ -1,0 +1,35 @@
+"""The cluster's API must respond before a plan is used.
+
+The Kubernetes provider does not fail a preview if it cannot reach the cluster: the plan has no change of any object,
+and an `up` without changes stores the unusable kubeconfig.
+"""
+
+from ops.engine.stack import read_settings
+from ops.errors import OpsError
+from ops.plan import Plan
+from ops.resource_types import SERVER
+
+_OBJECT = "kubernetes:"
+
+
+def unreachable(stack: str) -> OpsError | None:
+    """Why the API does not respond to the kubeconfig of the settings, or of a stack that bootstrapped its cluster."""
+    from ops.kubernetes import check_responds  # noqa: PLC0415  # the Kubernetes client is slow to import
+
+    try:
+        check_responds(stack, read_settings(stack))
+    except OpsError as error:
+        return error
+    return None
+
+
+def must_respond(plan: Plan) -> bool:
+    """Whether the plan depends on an API that responds.
+
+    A kubeconfig in the settings is that of an existing cluster. A cluster that the program bootstraps has no API before
+    its first objects exist, and may have none while a server is created again (docs/restore.md).
+    """
+    if "honeydue:kubeconfig" in plan.config:
+        return True
+    creates_server = any(step.state.type == SERVER and step.op != "update" for step in plan.changes)
+    return not creates_server and any(step.old and step.state.type.startswith(_OBJECT) for step in plan.steps)
