@@ -1,11 +1,16 @@
-"""The NetworkPolicy of an app's pods."""
+"""The NetworkPolicies of an app's pods.
 
+Policies are additive. One is applied before a rollout and one after it, so that a connection that a change removes
+stays allowed until no pod uses it, also if the rollout fails.
+"""
+
+import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from infra.apps.pod import Pod, labels
 from infra.cluster import Cluster, Namespace
-from infra.cluster.network_policies import app_policy
+from infra.cluster.network_policies import app_policy, running_pods_policy
 from infra.component import Component
 from infra.settings.adopted import Adopted
 
@@ -29,4 +34,19 @@ def pod_network_policy(
             adopted=adopted,
         ),
         opts=parent.child_options(),
+    )
+
+
+def declare_running_pods_policy(
+    pod: Pod, *, adopted: Adopted, cluster: Cluster, namespace: Namespace, parent: Component, rollout: pulumi.Resource
+) -> None:
+    """The policy that is applied after the rollout, for an app with destinations on the internet."""
+    if all(destination.app for destination in pod.egress):
+        return
+    name = f"{pod.name}-running"
+    NetworkPolicy(
+        name,
+        metadata=ObjectMetaArgs(name=name, namespace=namespace.name, labels=labels(pod, adopted.selector(pod.name))),
+        spec=running_pods_policy(pod.name, egress=pod.egress, addresses=cluster.addresses, adopted=adopted),
+        opts=parent.child_options(depends_on=[rollout]),
     )

@@ -30,7 +30,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
-from infra.apps.network_policy import pod_network_policy
+from infra.apps.network_policy import declare_running_pods_policy, pod_network_policy
 from infra.apps.pod import MAX_SURGE, Demand, Pod, kube_score_annotation, labels, pod_spec
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
@@ -180,6 +180,9 @@ class Workload(Component):
                 ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
             ),
+        )
+        declare_running_pods_policy(
+            pod, adopted=adopted, cluster=cluster, namespace=namespace, parent=self, rollout=self.deployment
         )
         if isinstance(scale, Autoscaling):
             HorizontalPodAutoscaler(

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from pulumi_kubernetes.admissionregistration.v1 import (
     MatchConditionArgs,
-    MatchResourcesArgs,
-    NamedRuleWithOperationsArgs,
     ValidatingAdmissionPolicySpecArgs,
     ValidationArgs,
     VariableArgs,
 )
 
+from infra.cluster.admission_requests import NOT_BEING_DELETED, SPEC_CHANGES, requests_for
 from infra.cluster.middlewares import CLIENT_CA, CLOUDFLARE_ONLY
 from infra.cluster.namespace import DENY_ALL
 
@@ -36,26 +35,20 @@ the token of the default account.
 def guard_policy() -> ValidatingAdmissionPolicySpecArgs:
     """Only the administrator changes or deletes a guard: an account that may delete this policy.
 
+    Any change, even of the metadata alone: with an `ownerReference`, the garbage collector would delete the guard.
+
     An `up` of the deployer applies no guard that did not change. The namespace controller deletes the guards when the
     administrator deletes the namespace.
     """
     names = {resource: list(guards) for group in GUARDS.values() for resource, guards in group.items()}
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
-        match_constraints=MatchResourcesArgs(
-            resource_rules=[
-                NamedRuleWithOperationsArgs(
-                    api_groups=[group],
-                    api_versions=["*"],
-                    operations=["UPDATE", "DELETE"],
-                    resources=list(resources),
-                    scope="Namespaced",
-                )
-                for group, resources in GUARDS.items()
-            ]
+        match_constraints=requests_for(
+            {group: list(resources) for group, resources in GUARDS.items()}, operations=["UPDATE", "DELETE"]
         ),
         # Not `resourceNames` of the rules: the request that deletes a collection has no name.
         match_conditions=[
+            NOT_BEING_DELETED,
             MatchConditionArgs(
                 name="named-guard",
                 expression=f"oldObject.metadata.name in {json.dumps(names)}[request.resource.resource]",
@@ -84,17 +77,8 @@ def network_policy_policy() -> ValidatingAdmissionPolicySpecArgs:
     """
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
-        match_constraints=MatchResourcesArgs(
-            resource_rules=[
-                NamedRuleWithOperationsArgs(
-                    api_groups=["networking.k8s.io"],
-                    api_versions=["*"],
-                    operations=["CREATE", "UPDATE"],
-                    resources=["networkpolicies"],
-                    scope="Namespaced",
-                )
-            ]
-        ),
+        match_constraints=requests_for({"networking.k8s.io": ["networkpolicies"]}),
+        match_conditions=[NOT_BEING_DELETED, SPEC_CHANGES],
         variables=[
             VariableArgs(name="ingress", expression="has(object.spec.ingress) ? object.spec.ingress : []"),
             VariableArgs(name="egress", expression="has(object.spec.egress) ? object.spec.egress : []"),

@@ -1,7 +1,7 @@
 """The admission policy for Ingresses: a host is served only with TLS, on port 443, and through our middlewares.
 
-Annotations are not checked in an update that leaves them as they are. An adopted Ingress has others until the first
-`up` changes it, and before that the provider updates its field managers.
+An update that leaves the spec and the annotations of Traefik as they are is not checked. An adopted Ingress has others
+until the first `up` changes it, and before that the provider updates its field managers.
 
 Annotations: https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingress/
 """
@@ -9,8 +9,13 @@ Annotations: https://doc.traefik.io/traefik/reference/routing-configuration/kube
 import json
 from collections.abc import Sequence
 
-from pulumi_kubernetes.admissionregistration.v1 import ValidationArgs, VariableArgs
+from pulumi_kubernetes.admissionregistration.v1 import (
+    ValidatingAdmissionPolicySpecArgs,
+    ValidationArgs,
+    VariableArgs,
+)
 
+from infra.cluster.admission_requests import NOT_BEING_DELETED, requests_for
 from infra.cluster.middlewares import DEFAULT, references
 
 PREFIX = "traefik.ingress.kubernetes.io/"
@@ -45,11 +50,7 @@ def _annotation(name: str) -> str:
 
 
 def _validation(expression: str, message: str) -> ValidationArgs:
-    return ValidationArgs(expression=expression, message=message, reason="Forbidden")
-
-
-def _unless_unchanged(expression: str) -> str:
-    return f"variables.unchanged || ({expression})"
+    return ValidationArgs(expression=f"variables.unchanged || ({expression})", message=message, reason="Forbidden")
 
 
 def validations() -> Sequence[ValidationArgs]:
@@ -63,17 +64,28 @@ def validations() -> Sequence[ValidationArgs]:
             "every rule of an Ingress needs a host, and every host must stand under tls",
         ),
         _validation(
-            _unless_unchanged(f"{_annotation(ENTRY_POINTS)} == '{WEBSECURE}' && {_annotation(TLS)} == 'true'"),
+            f"{_annotation(ENTRY_POINTS)} == '{WEBSECURE}' && {_annotation(TLS)} == 'true'",
             f'an Ingress needs the annotations {ENTRY_POINTS}: {WEBSECURE} and {TLS}: "true": other entry points have'
             " neither TLS nor a client certificate",
         ),
         _validation(
-            _unless_unchanged(f"({_annotation(MIDDLEWARES)} + ',').startsWith('{middlewares},')"),
+            f"({_annotation(MIDDLEWARES)} + ',').startsWith('{middlewares},')",
             f"the annotation {MIDDLEWARES} of an Ingress must begin with {middlewares}",
         ),
         # router.tls.options, for example, would select other TLS options than ours.
         _validation(
-            _unless_unchanged(f"variables.annotations.all(name, !name.startsWith('{PREFIX}') || name in {known})"),
+            f"variables.annotations.all(name, !name.startsWith('{PREFIX}') || name in {known})",
             f"an Ingress may have no other annotation of Traefik than {ENTRY_POINTS}, {TLS} and {MIDDLEWARES}",
         ),
     ]
+
+
+def ingress_policy() -> ValidatingAdmissionPolicySpecArgs:
+    """For Ingresses."""
+    return ValidatingAdmissionPolicySpecArgs(
+        failure_policy="Fail",
+        match_constraints=requests_for({"networking.k8s.io": ["ingresses"]}),
+        match_conditions=[NOT_BEING_DELETED],
+        variables=list(VARIABLES),
+        validations=list(validations()),
+    )

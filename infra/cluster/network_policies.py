@@ -144,6 +144,23 @@ def app_policy(
     )
 
 
+def running_pods_policy(
+    app: str, *, egress: Sequence[Destination], addresses: ClusterAddresses, adopted: Adopted
+) -> NetworkPolicySpecArgs:
+    """The same egress to the internet as in `app_policy`, which is applied before the pods are replaced.
+
+    This one is applied afterwards. Until then, the pods that still run keep the destinations that they were started
+    with, for example the former port of the database.
+    """
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=adopted.selector(app)),
+        policy_types=["Egress"],
+        egress=[
+            _to(destination, addresses=addresses, adopted=adopted) for destination in egress if not destination.app
+        ],
+    )
+
+
 def deny_all() -> NetworkPolicySpecArgs:
     """Denies all traffic of the namespace's pods. Policies are additive: others allow what is needed."""
     return NetworkPolicySpecArgs(

@@ -5,29 +5,17 @@ every node: port 443 of a node, or the address of the database. The types NodePo
 nodes. ExternalName makes a name of the cluster point to any host, such as the metadata service.
 """
 
-from pulumi_kubernetes.admissionregistration.v1 import (
-    MatchResourcesArgs,
-    NamedRuleWithOperationsArgs,
-    ValidatingAdmissionPolicySpecArgs,
-    ValidationArgs,
-)
+from pulumi_kubernetes.admissionregistration.v1 import ValidatingAdmissionPolicySpecArgs, ValidationArgs
+
+from infra.cluster.admission_requests import NOT_BEING_DELETED, SPEC_CHANGES, requests_for
 
 
 def service_policy() -> ValidatingAdmissionPolicySpecArgs:
     """Only the type ClusterIP, without external addresses."""
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
-        match_constraints=MatchResourcesArgs(
-            resource_rules=[
-                NamedRuleWithOperationsArgs(
-                    api_groups=[""],
-                    api_versions=["*"],
-                    operations=["CREATE", "UPDATE"],
-                    resources=["services"],
-                    scope="Namespaced",
-                )
-            ]
-        ),
+        match_constraints=requests_for({"": ["services"]}),
+        match_conditions=[NOT_BEING_DELETED, SPEC_CHANGES],
         validations=[
             ValidationArgs(
                 # The API server sets the default before it evaluates a policy.

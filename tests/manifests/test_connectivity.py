@@ -85,7 +85,7 @@ def test_every_connection_between_apps_has_an_egress_and_an_ingress_rule(objects
         if (app := app_of(policy)) is None:
             continue
         for direction, end in (("egress", "to"), ("ingress", "from")):
-            for rule in policy["spec"][direction]:
+            for rule in policy["spec"].get(direction, []):
                 peers = [peer["podSelector"]["matchLabels"][APP] for peer in rule[end] if APP in str(peer)]
                 pairs = [(app, peer) if direction == "egress" else (peer, app) for peer in peers]
                 connections[direction] |= {(*pair, port["port"]) for pair in pairs for port in rule["ports"]}

@@ -88,7 +88,7 @@ def test_only_adopted_objects_and_their_clients_change(adopted: Capture, example
     assert before.keys() == after.keys()
     changed = {name for (kind, name), inputs in after.items() if inputs != before[kind, name]}
     # web and admin connect to api. redis mounts the claim.
-    assert changed == {"api", "redis", "redis-data", "web", "admin"}
+    assert changed == {"api", "api-running", "redis", "redis-data", "web", "admin"}
 
 
 def objects(program: Capture) -> Mapping[tuple[str, str], object]:

@@ -1,0 +1,148 @@
+"""The admission policy of pods and of all objects that create pods: which images run, and no access to the host.
+
+The images of a pod are judged when somebody sets them: in the Deployment, the Job or another owner. The pods that a
+controller creates for this owner later are not judged again. Otherwise a change of the allowed images, such as another
+registry, would also refuse the pods that replace those that run. With a failed rollout, the old pods could not restart.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from pulumi_kubernetes.admissionregistration.v1 import (
+    ValidatingAdmissionPolicySpecArgs,
+    ValidationArgs,
+    VariableArgs,
+)
+
+from infra.cluster.admission_requests import NOT_BEING_DELETED, requests_for
+from infra.settings.apps import Images
+
+POD_TEMPLATES: Mapping[str, Sequence[str]] = {
+    "": ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"],
+    "apps": ["deployments", "statefulsets", "daemonsets", "replicasets", "replicasets/scale"],
+    "batch": ["jobs", "cronjobs"],
+}
+DEPLOYMENT_CONTROLLER = "system:serviceaccount:kube-system:deployment-controller"
+CONTROLLERS = (
+    DEPLOYMENT_CONTROLLER,
+    "system:serviceaccount:kube-system:replicaset-controller",
+    "system:serviceaccount:kube-system:job-controller",
+)
+"""Kubernetes' controllers of the kinds that the program declares.
+
+k3s gives each controller its own account (`use-service-account-credentials`).
+"""
+
+
+def _pod(name: str) -> str:
+    """CEL: the pod spec of an object.
+
+    dyn(): the API server type-checks the expression against one kind at a time, and no kind has all of these fields.
+    """
+    return f"""
+  object.kind == 'Pod' ? dyn({name}.spec) :
+  object.kind == 'PodTemplate' ? dyn({name}).template.spec :
+  object.kind == 'CronJob' ? dyn({name}).spec.jobTemplate.spec.template.spec :
+  object.kind == 'Scale' ? dyn({{'containers': []}}) :
+  dyn({name}).spec.template.spec
+""".strip()
+
+
+def _replicas(name: str) -> str:
+    """CEL: the replicas of a ReplicaSet or of its scale, which leaves 0 out."""
+    return f"(has(dyn({name}).spec.replicas) ? dyn({name}).spec.replicas : 0)"
+
+
+def _containers(pod: str) -> str:
+    """CEL: all containers of a pod spec."""
+    return f"""
+  {pod}.containers
+  + (has({pod}.initContainers) ? {pod}.initContainers : [])
+  + (has({pod}.ephemeralContainers) ? {pod}.ephemeralContainers : [])
+""".strip()
+
+
+VARIABLES: Mapping[str, str] = {
+    "pod": _pod("object"),
+    # The API server evaluates a variable when it is used: this one only for an update.
+    "oldPod": _pod("oldObject"),
+    "unchanged": "request.operation == 'UPDATE' && variables.pod == variables.oldPod",
+    "containers": _containers("variables.pod"),
+    "oldImages": f"request.operation == 'UPDATE' ? ({_containers('variables.oldPod')}).map(c, c.image) : []",
+    # The containers whose images this request sets. Updates by controllers are judged: an annotation makes the one of
+    # Deployments restore an old revision.
+    "judged": f"request.operation == 'CREATE' && request.userInfo.username in {json.dumps(CONTROLLERS)}"
+    " ? [] : variables.containers.filter(c, !(c.image in variables.oldImages))",
+}
+
+
+def from_known_registries(images: Images) -> ValidationArgs:
+    """Our registry, and other images by repository. The rule has no tags, so that a release does not change it."""
+    own, others = f"{images.registry}/", images.other_repositories
+    # No slash after the name: redis:5000/app would be an image in a registry named redis.
+    pattern = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
+    allowed = f"c.image.matches({json.dumps(pattern)})"
+    return ValidationArgs(
+        expression=f"variables.judged.all(c, {allowed})",
+        message_expression="'only images from "
+        + f"{own} or of {', '.join(others)} run here, not '"
+        + f" + variables.judged.filter(c, !({allowed})).map(c, c.image).join(', ')",
+        reason="Forbidden",
+    )
+
+
+def pinned() -> ValidationArgs:
+    """An explicit tag other than latest, or a digest."""
+    pinned_image = "c.image.matches('(:[^/:@]+|@sha256:[0-9a-f]{64})$') && !c.image.matches(':latest(@|$)')"
+    return ValidationArgs(
+        expression=f"variables.judged.all(c, {pinned_image})",
+        message_expression="'an image needs a tag other than latest, or a digest: '"
+        + f" + variables.judged.filter(c, !({pinned_image})).map(c, c.image).join(', ')",
+        reason="Forbidden",
+    )
+
+
+def no_old_revision() -> ValidationArgs:
+    """Only the Deployment's controller scales a ReplicaSet up.
+
+    A Deployment keeps the ReplicaSets of its last revisions, without pods. Their images may be from a registry that is
+    no longer allowed, and their pods would not be judged.
+    """
+    return ValidationArgs(
+        expression="request.operation == 'CREATE' || !(object.kind in ['ReplicaSet', 'Scale'])"
+        f" || {_replicas('object')} <= {_replicas('oldObject')}"
+        f" || request.userInfo.username == '{DEPLOYMENT_CONTROLLER}'",
+        message="scale the Deployment: a ReplicaSet that is scaled up would start the images of an old revision",
+        reason="Forbidden",
+    )
+
+
+def no_host_access() -> Sequence[ValidationArgs]:
+    """No access to the host. Pod Security only checks pods; these rules also check the objects that create pods."""
+    refused = {
+        "!has(variables.pod.volumes) || variables.pod.volumes.all(v, !has(v.hostPath))": (
+            "no volume may be a path of the node (hostPath)"
+        ),
+        **{
+            f"!has(variables.pod.{name}) || !variables.pod.{name}": f"no pod may use a namespace of the node ({name})"
+            for name in ("hostNetwork", "hostPID", "hostIPC")
+        },
+        "variables.containers.all(c, !has(c.securityContext) || !has(c.securityContext.privileged)"
+        " || !c.securityContext.privileged)": "no container may be privileged",
+    }
+    return [
+        ValidationArgs(expression=f"variables.unchanged || ({expression})", message=message, reason="Forbidden")
+        for expression, message in refused.items()
+    ]
+
+
+def pod_policy(images: Images) -> ValidatingAdmissionPolicySpecArgs:
+    """For pods and all objects that create pods."""
+    return ValidatingAdmissionPolicySpecArgs(
+        failure_policy="Fail",
+        match_constraints=requests_for(POD_TEMPLATES),
+        match_conditions=[NOT_BEING_DELETED],
+        variables=[VariableArgs(name=name, expression=expression) for name, expression in VARIABLES.items()],
+        validations=[from_known_registries(images), pinned(), no_old_revision(), *no_host_access()],
+    )
