@@ -31,20 +31,26 @@ def test_without_a_key_connaisseur_is_not_installed(example: Capture) -> None:
     assert LABEL not in namespace_labels(example)
 
 
-def test_with_a_key_images_of_the_registry_are_verified_and_unknown_images_denied(signed: Capture) -> None:
+def test_with_a_key_every_image_but_redis_is_verified(signed: Capture) -> None:
     (chart,) = of_kind(manifests(signed), "HelmChart")
     assert chart["spec"]["version"] == "2.7.1"
     application = yaml.safe_load(chart["spec"]["valuesContent"])["application"]
     validators = {validator["name"]: validator for validator in application["validators"]}
     assert {rule["pattern"]: validators[rule["validator"]]["type"] for rule in application["policy"]} == {
-        "*:*": "static",
-        "gitea.treytartt.com/admin/*:*": "cosign",
+        "*:*": "cosign",
         "docker.io/library/redis:*": "static",
     }
     assert validators["ours"]["trustRoots"] == [{"name": "default", "key": COSIGN_KEY}]
-    assert application["policy"][0] == {"pattern": "*:*", "validator": "deny"}
-    assert validators["deny"]["approve"] is False
+    assert validators["allow"]["approve"] is True
     assert namespace_labels(signed)[LABEL] == "validate"
+
+
+def test_another_registry_does_not_change_the_chart(signed: Capture) -> None:
+    """helm-controller would apply the change with a delay. Until then, new pods would be refused."""
+    images = {**signed.settings["honeydue:images"], "registry": "docker.io/honeydue"}
+    changed = run({**signed.settings, "honeydue:images": images})
+    chart, other = (capture.resource("HelmChart", "connaisseur") for capture in (signed, changed))
+    assert other.inputs == chart.inputs
 
 
 def test_the_chart_depends_on_the_registry_login_which_is_secret(signed: Capture) -> None:
