@@ -31,8 +31,8 @@ help: ## list all targets
 rehearse: .venv/ready ## preview and apply production on this machine; NODES=real runs real kubelets (Linux, root), PLUGINS=real the vendors' provider plugins
 	@$(REHEARSAL) run $(if $(NODES),--nodes $(NODES)) $(if $(PLUGINS),--plugins $(PLUGINS))
 
-rehearse-down: .venv/ready ## stop the rehearsal and delete its world; NODES=real: the world with real nodes
-	@$(REHEARSAL) down
+rehearse-down: .venv/ready ## stop the rehearsal, with simulated and with real nodes, and delete every world of this checkout
+	@$(VENV)/python -m rehearsal down --all
 
 # Tests that take seconds run before those that take minutes.
 test: lint unit policy test-tools manifests workflows changed-checkout rehearsal-tests ## run all tests except those with real nodes

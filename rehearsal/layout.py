@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -120,6 +121,11 @@ class Layout:
         return self.folder / "Pulumi.prod.yaml"
 
     @property
+    def copied_config(self) -> Path:
+        """The world's copy as it was made. The difference is what was set in the world since."""
+        return self.folder / "Pulumi.prod.copied.yaml"
+
+    @property
     def lock(self) -> Path:
         """The lock file is beside the folder, because `down` removes the folder."""
         return self.folder.with_name(f".{self.name}.lock")
@@ -156,6 +162,12 @@ class Layout:
     def is_world_folder(self) -> bool:
         """Whether the folder may be removed. It is empty, or it contains files that only a world has."""
         return self.has_record() or self.pki.is_dir() or not any(self.folder.iterdir())
+
+
+def worlds() -> Sequence["Layout"]:
+    """The worlds of this checkout, by name."""
+    folders = sorted(WORLDS.iterdir()) if WORLDS.is_dir() else []
+    return [layout for folder in folders if folder.is_dir() and (layout := Layout(folder)).is_world_folder()]
 
 
 def world_version() -> str:

@@ -1,5 +1,6 @@
 """The commands of `python -m rehearsal`."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ from ops.errors import OpsError
 from rehearsal import brownfield, layout
 from rehearsal.cli import summary
 from rehearsal.cli.run import Rehearsal
-from rehearsal.cli.status import read_status
+from rehearsal.cli.status import read_status, world_states
 from rehearsal.engine import pulumi
-from rehearsal.engine.environment import STACK, environment, shell_exports
+from rehearsal.engine.environment import STACK, environment, shell_command, shell_exports
 from rehearsal.engine.plugins import Plugins
 from rehearsal.errors import RehearsalError
+from rehearsal.loopback import exclude_from_proxies
+from rehearsal.processes.processes import SHELL_VARIABLE
 from rehearsal.real_nodes.machine import Machine
 from rehearsal.world.world import World
 from tools.errors import ToolsError
@@ -40,6 +43,11 @@ class Cli(click.Group):
         except (OpsError, ToolsError) as error:
             errors.print(Text.assemble(("rehearsal: ", "red"), str(error)))
             sys.exit(1)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            errors.print(Text.assemble(("rehearsal: ", "red"), f"the disk is full: {error.filename or layout.WORLDS}"))
+            sys.exit(1)
         except (KeyboardInterrupt, click.Abort):
             errors.print(Text.assemble(("rehearsal: ", "red"), "interrupted. Run the same command again to continue."))
             sys.exit(130)
@@ -58,7 +66,8 @@ def cli(context: click.Context, name: str | None) -> None:
 
     A world contains the real Pulumi engine, a real Kubernetes control plane and simulated clouds.
     """
-    shell_world = os.environ.get("HONEYDUE_WORLD") if name is None else None
+    exclude_from_proxies(os.environ)
+    shell_world = os.environ.get(SHELL_VARIABLE) if name is None else None
     folder = Path(shell_world) if shell_world else layout.world_layout(name or DEFAULT_WORLD).folder
     context.obj = World(folder, log=_log)
 
@@ -189,17 +198,20 @@ def ops(world: World, arguments: tuple[str, ...]) -> None:
 
 @cli.command()
 @click.option("--keep", is_flag=True, help="Keep the files. The next `up` continues with them.")
+@click.option("--all", "every", is_flag=True, help="Every world of this checkout.")
 @click.pass_obj
-def down(world: World, keep: bool) -> None:
+def down(world: World, keep: bool, every: bool) -> None:
     """End the world and remove its files."""
-    existed = world.down(keep=keep)
-    console.print(f"World {world.layout.name} {'is down' if existed else 'does not exist'}.", highlight=False)
+    for ended in [World(existing.folder) for existing in layout.worlds()] if every else [world]:
+        existed = ended.down(keep=keep)
+        console.print(f"World {ended.layout.name} {'is down' if existed else 'does not exist'}.", highlight=False)
 
 
 @cli.command()
 @click.pass_obj
 def status(world: World) -> None:
-    """Show programs, nodes, workloads and Jobs."""
+    """List the worlds of this checkout, and show programs, nodes, workloads and Jobs of one."""
+    console.print(summary.world_table(world_states()), highlight=False)
     world_status = read_status(_running(world))
     programs = ", ".join(f"{name} ({pid})" for name, pid in sorted(world.programs().items()))
     console.print(
@@ -241,15 +253,20 @@ def kubectl(world: World, arguments: tuple[str, ...]) -> None:
 def env(world: World) -> None:
     """Print shell variables for pulumi and kubectl.
 
-    In the shell that runs eval "$(python -m rehearsal env)", both act in the world.
+    In the shell that runs eval "$(.venv/bin/python -m rehearsal env)", both act in the world.
     """
-    _running(world).up()
-    if world.has_real_nodes():
-        raise RehearsalError(
-            "a world with real nodes has its own network, which a running shell cannot enter."
-            f" Start a new shell: {layout.COMMAND}{_world_option(world)} shell"
-        )
+    # Also after an error: otherwise eval would succeed, and the next kubectl would act on production.
     click.echo(shell_exports(world.layout))
+    try:
+        _running(world).up()
+        if world.has_real_nodes():
+            raise RehearsalError(
+                "a world with real nodes has its own network, which a running shell cannot enter."
+                f" Start a new shell: {layout.COMMAND}{_world_option(world)} shell"
+            )
+    except OpsError:
+        click.echo("false")
+        raise
 
 
 @cli.command()
@@ -265,9 +282,8 @@ def shell(world: World, node: str | None) -> None:
         raise RehearsalError(
             "the nodes of this world are simulated and have no shell. Only real nodes have one (NODES=real)"
         )
-    command = (
-        Machine(layout=world.layout, hostname=node).command("bash") if node else [os.environ.get("SHELL", "/bin/sh")]
-    )
+    errors.print(f"Shell of {node or 'world ' + world.layout.name}. Leave it with exit.", style="dim")
+    command = Machine(layout=world.layout, hostname=node).command("bash") if node else shell_command(world.layout)
     os.execvpe(command[0], command, environment(world.layout))  # noqa: S606  # the shell replaces this process
 
 

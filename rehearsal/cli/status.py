@@ -8,12 +8,22 @@ from typing import Any
 
 from ops.engine.sentinels import SIGNATURE_KEY
 from rehearsal.engine.configuration import read_stack_settings
+from rehearsal.layout import worlds as layouts
 from rehearsal.world.world import World
 
 Object = Mapping[str, Any]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 RESOURCES = "nodes,jobs,horizontalpodautoscalers,deployments,statefulsets,daemonsets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldState:
+    """A world of this checkout, and whether it runs."""
+
+    name: str
+    real_nodes: bool
+    up: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,12 @@ class WorldStatus:
     jobs: Sequence[JobStatus]
     outputs: Mapping[str, Any]
     resources: int
+
+
+def world_states() -> Sequence[WorldState]:
+    """All worlds of this checkout."""
+    worlds = [World(layout.folder) for layout in layouts()]
+    return [WorldState(name=world.layout.name, real_nodes=world.has_real_nodes(), up=world.is_up()) for world in worlds]
 
 
 def read_status(world: World) -> WorldStatus:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rehearsal.cli.status import JobStatus, NodeStatus, WorkloadStatus, WorldStatus
+from rehearsal.cli.status import JobStatus, NodeStatus, WorkloadStatus, WorldState, WorldStatus
 from rehearsal.layout import COMMAND
 
 _NUMERIC_COLUMNS = frozenset({"ready", "seconds", "duration"})
@@ -47,6 +47,14 @@ def summary(
         step_table(steps, resources=status.resources),
         next_commands(world_option, real_nodes=real_nodes),
     )
+
+
+def world_table(worlds: Iterable[WorldState]) -> Table:
+    table = _table("Worlds", "name", "nodes", "state")
+    for world in worlds:
+        nodes, state = "real" if world.real_nodes else "kwok", _colored("up" if world.up else "down", good=world.up)
+        table.add_row(world.name, nodes, state)
+    return table
 
 
 def node_table(nodes: Iterable[NodeStatus]) -> Table:

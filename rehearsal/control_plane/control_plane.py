@@ -2,7 +2,6 @@
 
 import ssl
 import subprocess
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +10,7 @@ from rehearsal import pki
 from rehearsal.control_plane import flags
 from rehearsal.control_plane.flags import ControlPlaneConfig
 from rehearsal.control_plane.nodes import KWOK_HOST
-from rehearsal.loopback import LOOPBACK
+from rehearsal.loopback import LOOPBACK, probe
 from rehearsal.processes.readiness import ProgramEndedError, wait_until_ready
 from tools import programs
 from tools.cache import executable
@@ -186,7 +185,6 @@ class ControlPlane:
         context.load_cert_chain(self._config.pki / f"{client}.crt", self._config.pki / f"{client}.key")
 
         def get() -> None:
-            with urllib.request.urlopen(url, context=context, timeout=5):  # noqa: S310  # always https
-                pass
+            probe(url, tls=context, timeout=5)
 
         return get

@@ -8,7 +8,7 @@ The copy preserves the text of every value. If it were parsed and printed again,
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
@@ -23,6 +23,7 @@ from rehearsal.control_plane.flags import ClusterNetwork
 from rehearsal.control_plane.nodes import LocalVolume, Node
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
+from rehearsal.layout import Layout
 from rehearsal.loopback import LoopbackRanges
 
 PROJECT = "honeydue"
@@ -107,6 +108,25 @@ def copy_settings(
             config[path] = placeholder(key, secrets)
     store(document, target)
     return missing
+
+
+def changed_in_copy(layout: Layout) -> Sequence[str]:
+    """The paths of the values that were set in the world since its copy was made. Secrets are left out."""
+    if not (layout.config.exists() and layout.copied_config.exists()):
+        return []
+    current, copied = (
+        dict(_plain_values(load(file).get("config") or {})) for file in (layout.config, layout.copied_config)
+    )
+    return sorted(path for path in current | copied if current.get(path) != copied.get(path))
+
+
+def _plain_values(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, nested in value.items():
+            if key not in {"secure", ADOPTED}:
+                yield from _plain_values(nested, f"{path}.{key}" if path else key)
+    else:
+        yield path, value
 
 
 def _move_to_loopback(config: Document, loopback: LoopbackRanges) -> None:

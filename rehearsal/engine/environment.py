@@ -3,12 +3,13 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rehearsal.clouds import endpoints
 from rehearsal.layout import Layout
-from rehearsal.processes.processes import world_environment
+from rehearsal.loopback import PROXY_VARIABLES
+from rehearsal.processes.processes import SHELL_VARIABLE, world_environment
 
 STACK = "prod"
 PASSPHRASE = "rehearsal"  # noqa: S105  # protects placeholders only
@@ -31,7 +32,7 @@ def world_variables(layout: Layout) -> Mapping[str, str]:
         # Use the providers in PULUMI_HOME: never those on the operator's PATH, and never download one.
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "HONEYDUE_WORLD": str(layout.folder),
+        SHELL_VARIABLE: str(layout.folder),
         "KUBECONFIG": str(layout.kubeconfig),
         **endpoints.environment(layout.clouds),
     }
@@ -47,8 +48,30 @@ def environment(layout: Layout) -> dict[str, str]:
 
 
 def shell_exports(layout: Layout) -> str:
-    """Shell commands that make `pulumi` and `kubectl` of the current shell act in this world."""
-    variables = dict(world_variables(layout))
+    """Shell commands that make `pulumi` and `kubectl` of the current shell act in this world.
+
+    They also mark the prompt, and remove the proxies, because this shell sends its requests to the world.
+    """
+    variables = {**world_variables(layout), "TMPDIR": str(layout.temporary)}
     path = variables.pop("PATH")
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    return "\n".join([f'export PATH={shlex.quote(path)}:"$PATH"', *lines])
+    mark = f"(rehearsal {layout.name}) "
+    proxies = sorted(PROXY_VARIABLES | {name.upper() for name in PROXY_VARIABLES})
+    return "\n".join(
+        [
+            f'export PATH={shlex.quote(path)}:"$PATH"',
+            *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+            f"unset {' '.join(proxies)}",
+            f'case "${{PS1-}}" in *"{mark}"*) ;; *) PS1="{mark}${{PS1-}}" ;; esac',
+        ]
+    )
+
+
+def shell_command(layout: Layout) -> Sequence[str]:
+    """The operator's shell, with a marked prompt if it is Bash, which needs a file for it."""
+    shell = os.environ.get("SHELL", "/bin/sh")
+    if Path(shell).name != "bash":
+        return [shell]
+    file = layout.folder / "bashrc"
+    # The variables last: the operator's own file may set some of them.
+    file.write_text(f"[ ! -f ~/.bashrc ] || . ~/.bashrc\n{shell_exports(layout)}\n")
+    return [shell, "--rcfile", str(file)]

@@ -28,6 +28,7 @@ def prepare_stack(
         loopback=loopback_ranges(layout.folder),
         stand_in_images=stand_in_images,
     )
+    layout.copied_config.write_bytes(layout.config.read_bytes())
     if not any(layout.backend.rglob(f"{STACK}.json*")):
         # In the world's folder: `stack init` writes the salt to the settings file beside Pulumi.yaml.
         _run(layout, ["stack", "init", STACK, "--secrets-provider=passphrase"])

@@ -7,7 +7,7 @@ other process is ever signalled.
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,19 +16,27 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
+from rehearsal.loopback import without_proxies
 from rehearsal.processes import cgroups
 
 WORLD_VARIABLE = "HONEYDUE_WORLD_PROCESS"
 """The environment variable of every process of a world. Its value is the world's folder.
 
-Not HONEYDUE_WORLD: the operator's shell may have that one, and must not be killed.
+Not SHELL_VARIABLE: the operator's shell must not be killed.
 """
+SHELL_VARIABLE = "HONEYDUE_WORLD"
+"""The environment variable of a shell in a world, with the same value."""
+ENGINE_PROGRAMS = ("pulumi", "launcher.py")
 END_SECONDS = 10.0
 
 
 def world_environment(layout: Layout, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Adds the world's variable to an environment, by default the current one. The processes end with the world."""
-    return {**(os.environ if environment is None else environment), WORLD_VARIABLE: str(layout.folder)}
+    """An environment, by default the current one, without proxies and with the world's variable.
+
+    The processes end with the world.
+    """
+    inherited = without_proxies(os.environ if environment is None else environment)
+    return {**inherited, WORLD_VARIABLE: str(layout.folder)}
 
 
 def start(
@@ -65,6 +73,18 @@ def running(layout: Layout) -> list[psutil.Process]:
     return find(WORLD_VARIABLE, str(layout.folder))
 
 
+def _engine_processes(layout: Layout) -> list[psutil.Process]:
+    """The processes of the engine that were started in a shell of the world, for example by a killed `pulumi up`."""
+    return [process for process in find(SHELL_VARIABLE, str(layout.folder)) if _is_of_engine(process)]
+
+
+def _is_of_engine(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        # The engine, its language host and plugins, the program, and the launcher of a simulated plugin.
+        return any(Path(argument).name.startswith(ENGINE_PROGRAMS) for argument in process.cmdline()[:4])
+    return False
+
+
 def find(variable: str, value: str) -> list[psutil.Process]:
     """All running processes whose environment contains `variable=value`, except this process and its parents."""
     excluded = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
@@ -83,24 +103,26 @@ def _has_variable(process: psutil.Process, variable: str, value: str) -> bool:
 
 def stop(layout: Layout) -> int:
     """Kills every process of the world and removes its control groups. Returns the number of processes."""
-    count = kill(WORLD_VARIABLE, str(layout.folder))
+    count = _kill(lambda: [*running(layout), *_engine_processes(layout)])
     cgroups.remove(layout)
     return count
 
 
 def kill(variable: str, value: str) -> int:
     """Kills all processes that `find` returns, and returns their number."""
+    return _kill(lambda: find(variable, value))
+
+
+def _kill(find_processes: Callable[[], Sequence[psutil.Process]]) -> int:
     pids: set[int] = set()
     # Repeat until there are none: a process may have started another one in the meantime.
-    while processes := find(variable, value):
+    while processes := find_processes():
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 # SIGKILL loses nothing that a process has written. With SIGTERM, the API server takes 10 s to end.
                 process.kill()
         if not _wait_until_ended(processes):
-            raise RehearsalError(
-                f"process {processes[0].pid} with {variable}={value} did not end within {END_SECONDS:.0f} s of SIGKILL"
-            )
+            raise RehearsalError(f"process {processes[0].pid} did not end within {END_SECONDS:.0f} s of SIGKILL")
         pids.update(process.pid for process in processes)
     return len(pids)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from rehearsal.errors import RehearsalError
+from rehearsal.processes.disk import full_disk
 
 PAUSE_SECONDS = 0.05
 LOG_LINE_LENGTH = 300
@@ -22,7 +23,8 @@ class ProgramEndedError(RehearsalError):
     def __init__(self, name: str, log: Path) -> None:
         self.output = log.read_text(errors="replace") if log.exists() else ""
         lines = [line for line in self.output.splitlines() if line.strip()] or ["(the log is empty)"]
-        super().__init__(f"{name} ended while it started: {lines[-1][:LOG_LINE_LENGTH]} (log: {log})")
+        reason = f"{name} ended while it started: {lines[-1][:LOG_LINE_LENGTH]} (log: {log})"
+        super().__init__(reason + full_disk(log.parent))
 
 
 def wait_until_ready(
@@ -51,4 +53,6 @@ def wait_until_ready(
     try:
         retrying(attempt)
     except RetryError as error:
-        raise RehearsalError(f"{name} is not ready after {timeout:.0f} s (log: {log})") from error
+        raise RehearsalError(
+            f"{name} is not ready after {timeout:.0f} s (log: {log}){full_disk(log.parent)}"
+        ) from error

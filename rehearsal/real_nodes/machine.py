@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import psutil
 
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
+from rehearsal.loopback import probe
 from rehearsal.processes import cgroups, processes
 from rehearsal.processes.readiness import wait_until_ready
 
@@ -147,12 +147,7 @@ class Machine:
 
     def wait_for_http(self, url: str, process: subprocess.Popen[bytes], name: str) -> None:
         """Returns when the URL answers with status 200."""
-
-        def request() -> None:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  # always http
-                pass
-
-        self._wait(name, process, request)
+        self._wait(name, process, lambda: probe(url, timeout=1))
 
     def _wait(self, name: str, process: subprocess.Popen[bytes], probe: Callable[[], object]) -> None:
         wait_until_ready(

@@ -23,6 +23,11 @@ class WorldCommands:
         self.layout = layout
         self.project = project
 
+    @property
+    def settings_file(self) -> Path:
+        """Production's settings file, which the world copies."""
+        return self.project / f"Pulumi.{STACK}.yaml"
+
     def pulumi(
         self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> subprocess.CompletedProcess[str]:

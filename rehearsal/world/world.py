@@ -10,13 +10,13 @@ from typing import Self
 from rehearsal.control_plane import control_plane
 from rehearsal.engine import configuration
 from rehearsal.engine.configuration import StackSettings
-from rehearsal.engine.environment import STACK
 from rehearsal.engine.installation import install
 from rehearsal.engine.plugins import Plugins, choose_plugins
 from rehearsal.engine.stack import prepare_stack, replace_server_url
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout, Record, world_version
 from rehearsal.processes import processes
+from rehearsal.processes.disk import require_space
 from rehearsal.real_nodes import cluster as real_cluster
 from rehearsal.real_nodes import network
 from rehearsal.real_nodes.cluster_config import cluster_config
@@ -77,11 +77,6 @@ class World(WorldCommands):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.down()
-
-    @property
-    def settings_file(self) -> Path:
-        """Production's settings file, which the world copies."""
-        return self.project / f"Pulumi.{STACK}.yaml"
 
     def choose_nodes(self, *, real_nodes: bool) -> None:
         """Chooses the kind of nodes for the next `up`. Raises a RehearsalError when real nodes cannot run here."""
@@ -190,6 +185,7 @@ class World(WorldCommands):
             self._remove()
             record = None
         self.layout.make_folders()
+        require_space(self.layout.folder)
         plugins = choose_plugins(self.plugins, record.real_plugins if record else None, log=self._log)
         install(self.layout, plugins)
         # Keep changes of the copied settings, unless production's settings have changed since.
@@ -279,6 +275,8 @@ class World(WorldCommands):
         )
 
     def _prepare_stack(self, stack: StackSettings) -> None:
+        if changed := configuration.changed_in_copy(self.layout):
+            self._log(f"the settings file has changed, and replaces what was set in the world: {', '.join(changed)}")
         account.write(self.layout, stack)
         kubeconfig = None if stack.bootstrapped else self.layout.kubeconfig.read_text()
         stand_ins = self._use_real_nodes(self.layout.read_record())
