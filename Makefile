@@ -120,6 +120,9 @@ test-tools: .venv/ready
 .venv/ready: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		"Python %d.%d is too old: install Python 3.11 or newer, or select it with PYTHON=..." % sys.version_info[:2])'
+	@# Debian and Ubuntu have a package of its own for it.
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
+		{ echo "This Python cannot create virtual environments: apt install python3-venv"; exit 1; }
 	@echo "Installing Python packages from requirements-dev.txt into .venv, once"
 	@$(PYTHON) -m venv .venv
 	@$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -19,28 +20,48 @@ SYMBOLS = {
     "replace": "[red]±[/]",
     "import": "[blue]=[/]",
 }
+MEASURED_WIDTH = 10_000
 SHOWN_PATHS = 4
 """Property paths in one row. `preview --diff` shows all of them, with their values."""
 
 
 def changes(plan: Plan) -> RenderableType:
     """The program's warnings, one row for each changed resource, and the monthly cost."""
+    if plan.errors and not plan.changes:
+        return Group()  # "No changes." above the errors would be wrong
     warnings = [Text(warning, style="yellow") for warning in plan.warnings]
     price = [Text(f"Monthly cost: {text}")] if (text := cost(plan)) else []
     if not plan.changes:
         return Group(*warnings, Text("No changes."), *price)
-    table = Table(box=None, pad_edge=False)
-    table.add_column()
-    table.add_column("resource", no_wrap=True)
-    table.add_column("changed properties", overflow="fold")
-    for step in plan.changes:
-        table.add_row(SYMBOLS.get(step.op, step.op), step.short, changed_properties(step))
-    return Group(*warnings, table, *price)
+    return Group(*warnings, _Changes(plan.changes), *price)
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """A table, or a list in a terminal that is too narrow for it: a path that is broken in two cannot be read."""
+
+    steps: Sequence[Step]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(box=None, pad_edge=False)
+        table.add_column()
+        table.add_column("resource", no_wrap=True)
+        table.add_column("changed properties", no_wrap=True)
+        for step in self.steps:
+            table.add_row(SYMBOLS.get(step.op, step.op), step.short, changed_properties(step))
+        if console.measure(table, options=options.update(max_width=MEASURED_WIDTH)).maximum <= options.max_width:
+            yield table
+            return
+        for step in self.steps:
+            yield Text.from_markup(f"{SYMBOLS.get(step.op, step.op)} {step.short}", overflow="ignore")
+            properties = changed_properties(step)
+            yield from (Text(f"    {path}", overflow="ignore") for path in properties.split(", ") if path)
 
 
 def changed_properties(step: Step) -> str:
-    """The properties that change, and whether the pods of a Deployment roll for it."""
+    """The properties that change, and whether the pods of a Deployment roll for it. Metadata is last."""
     paths = list(dict.fromkeys(re.sub(r"\[\d+\]", "", path) for path in step.changed))
+    paths.sort(key=lambda path: path.startswith("metadata"))
     more = f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else ""
     rolls = (
         step.state.type == DEPLOYMENT

@@ -88,7 +88,7 @@ class Store:
         if content.get("version") != VERSION:
             raise BrokenStateError(
                 f"{self.path} has version {content.get('version')} of the format, version {VERSION} was expected: an "
-                "older checkout wrote it. Remove the world with `python -m rehearsal down` and start it again."
+                "older checkout wrote it. Remove the world with `make rehearse-down` and start it again."
             )
         return State(collections=content["collections"], private=content["private"])
 

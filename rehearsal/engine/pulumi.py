@@ -56,5 +56,5 @@ def run_in_terminal(layout: Layout, arguments: Sequence[str], *, project: Path) 
 def _executable(layout: Layout) -> str:
     executable = shutil.which("pulumi", path=environment(layout)["PATH"])
     if executable is None:
-        raise RehearsalError("pulumi is not installed: run python -m tools.install")
+        raise RehearsalError("pulumi is not installed: run make tools")
     return executable
