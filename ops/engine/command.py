@@ -20,4 +20,6 @@ def pulumi(arguments: Sequence[str]) -> None:
     try:
         sys.exit(run_in_foreground(["pulumi", *arguments], env=os.environ))
     except FileNotFoundError:
-        raise click.ClickException("The pulumi command is not on PATH. Run make tools, which installs it") from None
+        raise click.ClickException(
+            "The pulumi command is not on PATH. Run it with `.venv/bin/python -m tools.run`"
+        ) from None

@@ -37,4 +37,4 @@ def test_pulumi_gets_its_arguments_and_its_kubeconfig_is_removed(tmp_path: Path)
 def test_a_missing_pulumi_is_one_line(tmp_path: Path) -> None:
     completed = run(tmp_path, "up", path=str(tmp_path))
     assert completed.returncode == 1
-    assert completed.stderr == "Error: The pulumi command is not on PATH. Run this with `python -m tools.run`\n"
+    assert completed.stderr == "Error: The pulumi command is not on PATH. Run it with `.venv/bin/python -m tools.run`\n"
