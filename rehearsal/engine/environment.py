@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from rehearsal.clouds import endpoints
@@ -66,7 +66,7 @@ def shell_exports(layout: Layout) -> str:
     )
 
 
-def shell_command(layout: Layout) -> Sequence[str]:
+def shell_command(layout: Layout) -> list[str]:
     """The operator's shell, with a marked prompt if it is Bash, which needs a file for it."""
     shell = os.environ.get("SHELL", "/bin/sh")
     if Path(shell).name != "bash":

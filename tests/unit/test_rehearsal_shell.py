@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,14 +53,14 @@ def test_the_processes_of_an_engine_that_was_killed_in_the_shell_end_with_the_wo
     program = tmp_path / "pulumi-language-python-exec"
     program.write_text("import sys; print('on', flush=True); sys.stdin.read()")
     shell = {"PATH": os.defpath, SHELL_VARIABLE: str(layout.folder)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    start = partial(subprocess.Popen, env=shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with (
-        subprocess.Popen([sys.executable, str(program)], env=shell, **pipes) as orphan,
-        subprocess.Popen([sys.executable, "-c", program.read_text()], env=shell, **pipes) as editor,
+        start([sys.executable, str(program)]) as orphan,
+        start([sys.executable, "-c", program.read_text()]) as editor,
     ):
         for process in (orphan, editor):
             assert process.stdout is not None
-            assert process.stdout.readline() == b"on\n"
+            assert process.stdout.readline() == "on\n"
         assert processes.stop(layout) == 1
         assert orphan.wait() != 0
         assert editor.poll() is None
