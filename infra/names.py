@@ -1,9 +1,14 @@
 """Names that ops/, rehearsal/ and bench/ look up as well. This module does not load an SDK."""
 
+from collections.abc import Mapping
+
 NAMESPACE = "honeydue"
 """The namespace of the apps."""
 KUBE_SYSTEM = "kube-system"
 """The namespace of k3s' own add-ons and charts."""
+LABELS: Mapping[str, str] = {"cluster": "honeydue"}
+"""The labels of everything that the program creates at Hetzner. After an interrupted `up`, they show that a resource
+that is not in the state belongs to the stack (ops/recovery)."""
 DELETION_HOOK = "hetzner-deletion"
 """The hook that lifts Hetzner's delete protection. Never change its name: the state of every stack contains it, and the
 engine deletes none of these resources if the program registers no hook of that name."""

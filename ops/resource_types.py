@@ -5,9 +5,17 @@ PRIMARY_IP = "hcloud:index/primaryIp:PrimaryIp"
 FIREWALL = "hcloud:index/firewall:Firewall"
 SSH_KEY = "hcloud:index/sshKey:SshKey"
 NETWORK = "hcloud:index/network:Network"
+SUBNET = "hcloud:index/networkSubnet:NetworkSubnet"
 PLACEMENT_GROUP = "hcloud:index/placementGroup:PlacementGroup"
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 ZONE_SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 ORIGIN_CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
+CLIENT_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 SERVERS = "honeydue:machines:Servers"
 """The component of all servers. Its inputs are the facts of existing nodes (infra/settings/node_facts.py)."""
+UNIQUE = frozenset(
+    {PRIMARY_IP, SERVER, FIREWALL, SSH_KEY, NETWORK, SUBNET, PLACEMENT_GROUP, RECORD, CLIENT_CERTIFICATE}
+)
+"""Types of which the vendor refuses a duplicate: a second one of the same name, a subnet of the same range, a record of
+the same name, type and content, an equal client certificate. Kubernetes objects are not among them: the provider
+creates them with server-side apply, which accepts an object that exists already."""

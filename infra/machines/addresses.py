@@ -8,7 +8,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from infra.component import Component
-from infra.names import primary_ip_name
+from infra.names import LABELS, primary_ip_name
 from infra.settings.topology import Node
 
 
@@ -48,6 +48,7 @@ class NodeAddresses(Component):
                 # of another customer.
                 auto_delete=False,
                 delete_protection=True,
+                labels=LABELS,
                 # Labels of the console stay. The provider would remove those that the program does not declare.
                 opts=self.child_options(hooks=hooks, ignore_changes=["labels"]),
             )

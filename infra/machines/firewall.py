@@ -11,6 +11,7 @@ from infra import host_ports
 from infra.component import Component
 from infra.edge import CloudflareRanges
 from infra.host_ports import HostPort
+from infra.names import LABELS
 from infra.settings.schema import Settings
 from infra.settings.topology import Access
 
@@ -120,7 +121,9 @@ class Firewall(Component):
                 )
                 for rule in firewall_rules
             ],
-            opts=self.child_options(),
+            labels=LABELS,
+            # Labels of the console stay. The provider would remove those that the program does not declare.
+            opts=self.child_options(ignore_changes=["labels"]),
         )
         self.id = firewall.id.apply(int)
         self.register_outputs({"id": self.id})

@@ -7,6 +7,7 @@ import pulumi_hcloud as hcloud
 
 from infra.component import Component
 from infra.machines.addresses import NodeAddresses
+from infra.names import LABELS
 from infra.settings.schema import Settings
 
 NETWORK_ZONES: Mapping[str, str] = {
@@ -58,6 +59,7 @@ class NodeNetwork(Component):
             name="honeydue",
             ip_range=str(settings.cluster.private_range),
             delete_protection=True,
+            labels=LABELS,
             # Choices of the console stay. The provider would reset those that the program does not declare.
             opts=self.child_options(hooks=hooks, ignore_changes=["labels", "exposeRoutesToVswitch"]),
         )

@@ -13,11 +13,11 @@ from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
 from infra.machines.node_config import NodeConfig
+from infra.names import LABELS
 from infra.settings.node_facts import node_facts
 from infra.settings.schema import Settings
 from infra.settings.topology import Node, servers
 
-LABELS = {"cluster": "honeydue"}
 # A difference in any of these would replace the server. An adopted server always differs: the API does not return what
 # was entered in the console. `placementGroupId` requires a server that is powered off, so only new servers join the
 # group. For a change of `publicNets` the provider powers the server off and deletes an address that it did not assign

@@ -17,7 +17,6 @@ from ops.adoption import report
 from ops.adoption.discovery import Discovery, DiscoveryResult, LookupSettings, import_files
 from ops.adoption.field_managers import ownership_transfers
 from ops.adoption.findings import Candidate
-from ops.adoption.lookups.cloudflare import CLIENT_CERTIFICATE
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
 from ops.engine.imports import import_resources, plan_imports
@@ -26,7 +25,7 @@ from ops.engine.stack import Settings, read_settings, state_resources
 from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.plan import DELETING_OPERATIONS, short_name
-from ops.resource_types import PRIMARY_IP
+from ops.resource_types import CLIENT_CERTIFICATE, PRIMARY_IP
 
 ADOPTED = "honeydue:adopted"
 CLIENT_CERTIFICATE_SETTING = "honeydue:edge.clientCertificate"

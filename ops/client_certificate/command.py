@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from ops import kubernetes, stackfile
-from ops.adoption.lookups.cloudflare import CLIENT_CERTIFICATE, Cloudflare
+from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.client_certificate.access_log import count_requests
 from ops.engine.stack import Settings, read_settings, state_resources
 from ops.errors import OpsError
@@ -16,6 +16,7 @@ from ops.guardrails.client_certificate import CERTIFICATE_REQUEST, TLS_OPTIONS, 
 from ops.guardrails.commands import stack_option
 from ops.kubernetes import Cluster
 from ops.plan import State
+from ops.resource_types import CLIENT_CERTIFICATE
 
 EDGE = "honeydue:edge"
 NAMESPACE = "kube-system"

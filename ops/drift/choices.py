@@ -12,9 +12,10 @@ from ops.drift.refreshed import comparable
 from ops.drift.rows import DriftRow, differences, last_steps
 from ops.json_paths import top_level_key
 from ops.plan import Plan, State
-from ops.resource_types import NETWORK, PLACEMENT_GROUP, PRIMARY_IP, RECORD, SERVER, SSH_KEY
+from ops.resource_types import FIREWALL, NETWORK, PLACEMENT_GROUP, PRIMARY_IP, RECORD, SERVER, SSH_KEY
 
 CHOICES: Mapping[str, Sequence[str]] = {
+    FIREWALL: ("labels",),
     NETWORK: ("labels", "exposeRoutesToVswitch"),
     PLACEMENT_GROUP: ("labels",),
     PRIMARY_IP: ("labels",),

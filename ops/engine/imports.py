@@ -58,15 +58,23 @@ class ImportFile(EngineModel):
     resources: Sequence[Entry] = ()
 
 
+def planned_imports(stack: str, *flags: str) -> tuple[Plan, ImportFile]:
+    """What an `up` would create, and the import file for all of it."""
+    with tempfile.TemporaryDirectory(prefix="honeydue-") as folder:
+        file = Path(folder) / "import.json"
+        plan = make_complete_plan(stack, flags=["--import-file", str(file), *flags])
+        return plan, ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
+
+
 def plan_imports(stack: str, settings: Settings) -> tuple[Plan, ImportFile]:
-    """What an `up` would create, and the import file for all of it.
+    """The planned imports of an adoption.
 
     The plan uses a kubeconfig without permissions. With permissions, the Kubernetes provider sends each create to the
     API server as a dry run, which merges it with the existing object and often rejects the result.
     """
     kubeconfig, context = settings.get("kubeconfig"), dig(settings, "cluster", "context")
     with tempfile.TemporaryDirectory(prefix="honeydue-") as folder:
-        copy, file = Path(folder) / f"Pulumi.{stack}.yaml", Path(folder) / "import.json"
+        copy = Path(folder) / f"Pulumi.{stack}.yaml"
         shutil.copyfile(settings_file(stack), copy)
         if isinstance(kubeconfig, str) and isinstance(context, str) and kubeconfig:
             output_of(
@@ -75,8 +83,7 @@ def plan_imports(stack: str, settings: Settings) -> tuple[Plan, ImportFile]:
                 ["--secret", "honeydue:kubeconfig", "--config-file", str(copy)],
                 stdin=without_permissions(kubeconfig, context),
             )
-        plan = make_complete_plan(stack, flags=["--import-file", str(file), "--config-file", str(copy)])
-        import_file = ImportFile.model_validate_json(file.read_text()) if file.exists() else ImportFile()
+        plan, import_file = planned_imports(stack, "--config-file", str(copy))
     entries = [_with_kubeconfig(entry, kubeconfig) for entry in import_file.resources]
     return plan, import_file.model_copy(update={"resources": entries})
 

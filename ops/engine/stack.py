@@ -19,6 +19,14 @@ class _Setting(EngineModel):
     object_value: JsonValue = None
 
 
+class PendingOperation(EngineModel):
+    """An operation that started and did not complete. `type` is "creating", "updating", "deleting" or another."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+
+
 class Checkpoint(EngineModel):
     """The state at one moment.
 
@@ -31,7 +39,7 @@ class Checkpoint(EngineModel):
 
     manifest: Mapping[str, JsonValue] = Field(default_factory=dict)
     resources: Sequence[State] = ()
-    pending_operations: Sequence[JsonValue] = ()
+    pending_operations: Sequence[PendingOperation] = ()
 
     @property
     def written(self) -> datetime:

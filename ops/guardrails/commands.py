@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import click
 from rich.console import Console
@@ -16,6 +17,8 @@ from ops.guardrails.deletion import unprotected
 from ops.guardrails.rules import check, missing
 from ops.guardrails.summary import already_deleted, changes, put_back, refusal, undeclared, way_on
 from ops.plan import Plan
+from ops.recovery.continuation import existing_resources, with_imports
+from ops.recovery.pending import clear_pending_creations
 from ops.resize.planned import Resize, resize_of
 
 console = Console(soft_wrap=True, highlight=False)
@@ -51,7 +54,7 @@ def preview(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ..
 
     Exits with 1 if the engine cannot compute a plan, or if the plan breaks a guard rail.
     """
-    checked_plan(stack, allow_delete, nodes_have, refresh=refresh)
+    existing_resources(stack, checked_plan(stack, allow_delete, nodes_have, refresh=refresh))
     if diff:
         sys.exit(show_diff(stack, refresh=refresh))
 
@@ -66,14 +69,21 @@ def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], r
     """Apply the program.
 
     Computes a plan, checks it against the guard rails and asks for confirmation first. The node of a server that is
-    resized is drained before, and its server is powered on again afterwards.
+    resized is drained before, and its server is powered on again afterwards. What an interrupted `up` created without
+    storing it in the state is imported first.
     """
-    plan = checked_plan(stack, allow_delete, nodes_have, refresh=refresh)
+
+    planned = partial(checked_plan, stack, allow_delete, nodes_have, refresh=refresh)
+    plan = with_imports(stack, planned, ask=not yes)
     resize = resize_of(plan)
     if resize:
         console.print(str(resize))
     if not yes:
         click.confirm(f"Apply these changes to stack {stack}?", abort=True)
+    try:
+        clear_pending_creations(stack)
+    except OpsError as error:
+        raise click.ClickException(str(error)) from None
     if refresh:
         _remove_undeclared(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):

@@ -14,6 +14,8 @@ from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails.commands import checked_plan, stack_option
 from ops.plan import short_name
+from ops.recovery.continuation import existing_resources
+from ops.recovery.pending import clear_pending_creations
 from ops.resize.planned import resize_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def release(stack: str, yes: bool, **tags: str | None) -> None:
         raise click.UsageError("nothing to release: name at least one image, for example make release API=<commit>")
     try:
         old_tags = confirm_images(stack, new_tags, ask=not yes)
+        clear_pending_creations(stack)
         status = apply(stack)
         if status != 0:
             _explain_failure(stack, old_tags)
@@ -72,6 +75,8 @@ def confirm_images(stack: str, tags: Mapping[str, str], *, ask: bool) -> Mapping
                 f"the plan also resizes {short_name(resize.urn)}, for which make up drains its node. "
                 f"Run make up STACK={stack} first, then release"
             )
+        if existing_resources(stack, plan):
+            raise OpsError(f"an earlier up was interrupted. Run make up STACK={stack} first, then release")
         if ask:
             click.confirm(f"Release this to {stack}?", abort=True)
     return old_tags

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from rehearsal.world.world import World
+from tests.rehearsal.clouds import cloud_resources
 from tests.rehearsal.cluster import items
 from tests.rehearsal.operator import ops
+from tests.rehearsal.stack_state import resources, state, state_file, urn
 from tests.rehearsal.templates import EMPTY
 from tests.retry import attempts
 
@@ -175,3 +177,22 @@ def test_the_next_up_completes_an_interrupted_one(empty: World) -> None:
     assert engine.wait(timeout=60) != 0
     empty.pulumi("up", "--yes", "--skip-preview")
     empty.pulumi("preview", "--refresh", "--expect-no-changes")
+
+
+def test_an_up_imports_what_a_killed_one_created(production: World) -> None:
+    """This test must be the last one of the module's world, because it adds a node."""
+    before = json.loads(state(production))
+    production.set_config("honeydue:nodes.hetzner4.hostname", "ubuntu-8gb-nbg1-4")
+    production.pulumi("up", "--yes", "--skip-preview")
+    created = cloud_resources(production)
+    started = resources(production)[urn(production, "PrimaryIp::hetzner4")]
+    # What a killed engine leaves: the state of its last completed step, and the creation that it had started.
+    before["checkpoint"]["latest"]["pending_operations"] = [{"resource": started, "type": "creating"}]
+    state_file(production).write_text(json.dumps(before))
+    failed = production.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert "uniqueness_error" in failed.stdout + failed.stderr
+    completed = ops(production, "up", "--stack", "prod", "--yes")
+    assert completed.returncode == 0, completed.stdout
+    assert cloud_resources(production) == created
+    assert not json.loads(state(production))["checkpoint"]["latest"].get("pending_operations")
+    production.pulumi("preview", "--refresh", "--expect-no-changes")

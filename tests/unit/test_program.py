@@ -76,9 +76,7 @@ def test_ignored_properties_are_inputs_of_their_resource(program: Capture) -> No
     ignoring = [resource for resource in program.registrations if resource.request.ignoreChanges]
     assert ignoring
     undeclared = {
-        ("PrimaryIp", "labels"),
         ("DnsRecord", "comment"),
-        ("Network", "labels"),
         ("Network", "exposeRoutesToVswitch"),
     }
     assert {

@@ -21,6 +21,7 @@ def test_a_confirmed_deletion_is_unprotected_and_applied(tmp_path: Path, monkeyp
         result = up("--allow-delete", "Service::api0")
     assert result.exit_code == 0, result.output
     assert calls.read_text().splitlines() == [
+        "stack export --stack prod --non-interactive",
         f"state unprotect --stack prod --non-interactive --yes {URN}",
         # A resource that no longer exists leaves the state, because some providers fail to delete it again.
         f"refresh --stack prod --non-interactive --yes --skip-preview --target {URN}",
@@ -38,7 +39,7 @@ def test_an_up_that_stops_protects_the_rest_again_and_prints_the_way_on(
     assert result.exit_code == 1
     assert "nothing to delete: Service::gone" in result.output
     assert 'To continue: make up STACK=prod ALLOW_DELETE="Service::api0 Service::gone"' in result.output
-    assert calls.read_text().splitlines()[2:] == [
+    assert calls.read_text().splitlines()[3:] == [
         "up --stack prod --yes --skip-preview",
         "stack export --stack prod --non-interactive",
         f"state protect --stack prod --non-interactive --yes {URN}",
@@ -62,7 +63,7 @@ def test_a_failure_to_unprotect_ends_the_command_with_a_message(
     assert result.exit_code == 1
     assert "Could not lift the protection. Nothing was changed." in result.output
     assert isinstance(result.exception, SystemExit)
-    assert len(calls.read_text().splitlines()) == 1
+    assert [call.split(" --")[0] for call in calls.read_text().splitlines()] == ["stack export", "state unprotect"]
 
 
 def test_a_deletion_does_not_start_if_its_resources_cannot_be_read(
@@ -74,6 +75,7 @@ def test_a_deletion_does_not_start_if_its_resources_cannot_be_read(
     assert result.exit_code == 1
     assert "Could not read the resources that would be deleted. Nothing was changed." in result.output
     assert [call.split(" --")[0] for call in calls.read_text().splitlines()] == [
+        "stack export",
         "state unprotect",
         "refresh",
         "stack export",

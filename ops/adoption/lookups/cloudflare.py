@@ -13,13 +13,12 @@ from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import ForbiddenError, OpsError
 from ops.json_paths import dig
-from ops.resource_types import ORIGIN_CERTIFICATE, RECORD, ZONE_SETTING
+from ops.resource_types import CLIENT_CERTIFICATE, ORIGIN_CERTIFICATE, RECORD, ZONE_SETTING
 
 API = "https://api.cloudflare.com/client/v4"
 ENDPOINT = "CLOUDFLARE_BASE_URL"
 """The environment variable with which Cloudflare's own clients select another endpoint."""
 TIMEOUT_SECONDS = 30.0
-CLIENT_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 
 NO_PRIVATE_KEY = "its private key cannot be read back, so the program creates a new one"
 
@@ -79,6 +78,15 @@ class Cloudflare:
         with self._readable_errors():
             response = self._client.origin_tls_client_auth.zone_certificates.get(certificate, zone_id=zone)
         return str(response.status) if response else "missing"
+
+    def uploaded_client_certificate(self, candidate: Candidate) -> str | None:
+        """The id of a client certificate that is equal to the declared one, or None."""
+        zone, declared = candidate.text("zoneId"), candidate.text("certificate")
+        if zone is None or declared is None:
+            return None
+        with self._readable_errors():
+            uploaded = list(self._client.origin_tls_client_auth.zone_certificates.list(zone_id=zone))
+        return next((entry.id for entry in uploaded if (entry.certificate or "").strip() == declared.strip()), None)
 
     def _in_zone(self, lookup: Callable[[Candidate, str], Finding]) -> Lookup:
         """Add the candidate's zone and readable errors to a lookup."""

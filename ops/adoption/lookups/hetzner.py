@@ -5,6 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import hcloud
 import requests
@@ -15,7 +16,7 @@ from infra.settings.topology import Node
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError
-from ops.resource_types import FIREWALL, NETWORK, PLACEMENT_GROUP, PRIMARY_IP, SERVER, SSH_KEY
+from ops.resource_types import FIREWALL, NETWORK, PLACEMENT_GROUP, PRIMARY_IP, SERVER, SSH_KEY, SUBNET
 
 REJECTED_TOKEN = {"unauthorized", "forbidden", "token_readonly"}
 """Error codes of the API."""
@@ -40,7 +41,7 @@ class Hetzner:
             SSH_KEY: self._with_readable_errors(self._ssh_key),
             FIREWALL: self._with_readable_errors(self._by_name(client.firewalls.get_all)),
             NETWORK: self._with_readable_errors(self._by_name(client.networks.get_all)),
-            "hcloud:index/networkSubnet:NetworkSubnet": self._with_readable_errors(self._subnet),
+            SUBNET: self._with_readable_errors(self._subnet),
             PLACEMENT_GROUP: self._with_readable_errors(self._by_name(client.placement_groups.get_all)),
         }
 
@@ -59,6 +60,30 @@ class Hetzner:
             return Finding.of_matches(matches, f"are named {name}")
 
         return look_up
+
+    def labels(self, type_: str, id_: str) -> Mapping[str, str]:
+        """The labels of an existing resource. A subnet has none, so they are those of its network."""
+        client = self._client
+        get: Mapping[str, Callable[[int], Any]] = {
+            PRIMARY_IP: client.primary_ips.get_by_id,
+            SERVER: client.servers.get_by_id,
+            SSH_KEY: client.ssh_keys.get_by_id,
+            FIREWALL: client.firewalls.get_by_id,
+            NETWORK: client.networks.get_by_id,
+            SUBNET: client.networks.get_by_id,
+            PLACEMENT_GROUP: client.placement_groups.get_by_id,
+        }
+        with self._readable_errors():
+            return get[type_](int(id_.partition("-")[0])).labels or {}
+
+    def is_attached(self, server: str) -> bool:
+        """Whether a server is attached to a private network."""
+        with self._readable_errors():
+            return bool(self._client.servers.get_by_id(int(server)).private_net)
+
+    def has_expected_address(self, candidate: Candidate) -> bool:
+        """Whether the settings contain the address of this primary IP, by which it was then looked up."""
+        return candidate.type == PRIMARY_IP and self._expected_address(candidate) is not None
 
     def _expected_address(self, candidate: Candidate) -> str | None:
         node = self._nodes.get(candidate.name)
