@@ -14,6 +14,8 @@ ALLOW_DELETE_OPTIONS = $(foreach resource,$(ALLOW_DELETE),--allow-delete $(resou
 # Settings whose new value every node already has, because an operator has changed the nodes by hand:
 # NODES_HAVE="honeydue:cluster.k3sVersion".
 NODES_HAVE_OPTIONS = $(foreach setting,$(NODES_HAVE),--nodes-have $(setting))
+# Resources to replace even if nothing about them changes: REPLACE="Job::migrate".
+REPLACE_OPTIONS = $(foreach resource,$(REPLACE),--replace $(resource))
 # REFRESH=1 refreshes the state from Hetzner, Cloudflare and the cluster first, so that `up` reverts manual changes.
 REFRESH_OPTION = $(if $(REFRESH),--refresh)
 # kwok simulates the nodes. NODES=real runs real kubelets, in a separate world named "real".
@@ -85,10 +87,11 @@ adopt: .venv/ready ## import the existing production without changing it; asks f
 	@$(OPS) adopt --stack $(STACK)
 
 preview: .venv/ready ## show what `make up` would change, checked against the guard rails; DIFF=1 shows all values
-	@$(OPS) preview --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REFRESH_OPTION) $(if $(DIFF),--diff)
+	@$(OPS) preview --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REPLACE_OPTIONS) $(REFRESH_OPTION) \
+		$(if $(DIFF),--diff)
 
 up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan that breaks a guard rail
-	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REFRESH_OPTION)
+	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REPLACE_OPTIONS) $(REFRESH_OPTION)
 
 release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
 	@$(OPS) release --stack $(STACK) $(TAGS)

@@ -43,5 +43,5 @@ def wait_for_server(addresses: Mapping[str, str], credentials: Credentials) -> s
             "The servers exist; nothing in the cluster was changed. "
             "Check that honeydue:access.operators allows your address to reach port 6443. "
             "On a server, check `cloud-init status --long` and `journalctl -u k3s`, "
-            "and for Traefik `k3s kubectl -n kube-system get jobs` (docs/nodes.md). Then run `pulumi up` again."
+            "and for Traefik `k3s kubectl -n kube-system get jobs` (docs/nodes.md). Then run `make up` again."
         ) from None

@@ -65,6 +65,8 @@ RESTRICTIONS: Resources = {
     "traefik.io": ["tlsoptions"],
 }
 """Objects that only the administrator may change, in other namespaces or cluster-wide."""
+NODES: Resources = {"": ["nodes"]}
+"""Before a server stops, `make up` reads whether the other nodes are Ready."""
 SIGNATURE_LOGIN = "connaisseur-registry"
 """The pull Secret for image signatures, in kube-system."""
 STORAGE_CLASSES: Resources = {"storage.k8s.io": ["storageclasses"]}
@@ -98,7 +100,12 @@ def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
         optional["helm.cattle.io"] = ["helmcharts"]
     if upgrades and upgrades.k3s:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
-    return [*rules(RESTRICTIONS, "get"), *rules(STORAGE_CLASSES, "get"), *rules(optional, "get")]
+    return [
+        *rules(RESTRICTIONS, "get"),
+        *rules(STORAGE_CLASSES, "get"),
+        *rules(NODES, "list"),
+        *rules(optional, "get"),
+    ]
 
 
 def system_secrets(settings: Settings) -> Sequence[str]:

@@ -52,6 +52,18 @@ def read_existing_servers(settings: Settings, provider: hcloud.Provider) -> Sequ
     return [server.name for server in result.servers]
 
 
+def quorum_warning(settings: Settings) -> str | None:
+    """Why the number of servers is worse than the next lower one, or None."""
+    count = len(servers(settings.nodes))
+    if count % 2:
+        return None
+    return (
+        f"honeydue:nodes has {count} servers. etcd needs {count // 2 + 1} of them, so the cluster survives the loss of "
+        f"{count // 2 - 1 or 'none'}, the same number as with {count - 1}, and one of more servers is lost more often. "
+        f"Use {count - 1} or {count + 1}, and the role agent for a node that only runs pods."
+    )
+
+
 class Servers(Component):
     """The SSH keys, the servers, and the placement group that puts new servers on different hosts.
 
@@ -80,6 +92,8 @@ class Servers(Component):
             inputs={"facts": asdict(node_facts(settings))},
             opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="honeydue:machines:Machines")]),
         )
+        if warning := quorum_warning(settings):
+            pulumi.log.warn(warning, self)
         self._settings, self._addresses, self._network, self._ca, self._hooks = settings, addresses, network, ca, hooks
         keys: Sequence[hcloud.SshKey] = [
             # A changed public key replaces the resource. Existing servers keep the key that they were created with.

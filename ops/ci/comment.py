@@ -10,6 +10,7 @@ from ops.cost import cost
 from ops.engine.preview import make_plan
 from ops.errors import OpsError
 from ops.guardrails.commands import stack_option
+from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check
 
 
@@ -38,5 +39,5 @@ def preview_markdown(stack: str) -> tuple[str, bool]:
         return markdown.failure(str(error)), False
     if plan.errors:
         return markdown.failure("\n".join(plan.errors)), False
-    violations = check(plan)
+    violations = [*check(plan), *lost_quorum(stack, plan)]
     return markdown.preview(plan, violations, cost=cost(plan)), not violations

@@ -112,11 +112,11 @@ class Removal:
             yield {"op": "remove", "path": "".join(f"/{_escaped(key)}" for key in pointer)}
 
 
-def refreshed_plan(stack: str) -> Plan:
+def refreshed_plan(stack: str, flags: Sequence[str] = ()) -> Plan:
     """What an `up` with a refresh would change, including the removals. Changes nothing."""
     with ThreadPoolExecutor() as executor:
         # At the same time, because each of them runs the engine.
-        refreshed = executor.submit(make_plan, stack, refresh=True)
+        refreshed = executor.submit(make_plan, stack, refresh=True, flags=flags)
         checkpoint = executor.submit(read_checkpoint, stack, show_secrets=True)
         settings, resources = read_settings(stack), checkpoint.result().resources
         try:

@@ -7,7 +7,7 @@ show.
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -73,18 +73,23 @@ def preview_events(stack: str) -> Iterator[JsonValue]:
     yield from events
 
 
-def show_diff(stack: str, *, refresh: bool = False) -> int:
+def show_diff(stack: str, *, refresh: bool = False, replace: Collection[str] = ()) -> int:
     """Show Pulumi's diff of every property in the terminal, and return the exit code."""
     return run_in_terminal(
         "preview",
         stack,
-        ["--diff", "--ignore-protect", *refresh_flags(refresh=refresh)],
+        ["--diff", "--ignore-protect", *refresh_flags(refresh=refresh), *replace_flags(replace)],
         variables={**refresh_variables(refresh=refresh), **ALLOW_ANY_DELETION},
     )
 
 
 def refresh_flags(*, refresh: bool) -> Sequence[str]:
     return REFRESH if refresh else ()
+
+
+def replace_flags(resources: Collection[str]) -> Sequence[str]:
+    """Flags that replace resources, named like "Job::migrate", even if nothing about them changes."""
+    return [f"--replace=**:{resource}" for resource in resources]
 
 
 def refresh_variables(*, refresh: bool) -> Mapping[str, str]:

@@ -4,21 +4,28 @@ from collections.abc import Collection, Sequence
 
 from infra.names import ALLOW_DELETE
 from ops.engine.cli import output_of, run_in_terminal
-from ops.engine.preview import refresh_flags, refresh_variables
+from ops.engine.preview import refresh_flags, refresh_variables, replace_flags
 from ops.engine.stack import state_resources
 
 
-def apply(stack: str, *, refresh: bool = False, allow_delete: Collection[str] = (), only: str | None = None) -> int:
+def apply(
+    stack: str,
+    *,
+    refresh: bool = False,
+    allow_delete: Collection[str] = (),
+    replace: Collection[str] = (),
+    only: str | None = None,
+) -> int:
     """Run `pulumi up` in the operator's terminal, with protection in force, and return its exit code.
 
-    For the resources of `allow_delete`, the program lifts Hetzner's delete protection as well. `only` is the URN of the
-    only resource to change.
+    For the resources of `allow_delete`, the program lifts Hetzner's delete protection as well. The resources of
+    `replace` are replaced even if nothing about them changes. `only` is the URN of the only resource to change.
     """
     target = ["--target", only] if only else []
     return run_in_terminal(
         "up",
         stack,
-        ["--yes", "--skip-preview", *refresh_flags(refresh=refresh), *target],
+        ["--yes", "--skip-preview", *refresh_flags(refresh=refresh), *replace_flags(replace), *target],
         variables={**refresh_variables(refresh=refresh), ALLOW_DELETE: " ".join(allow_delete)},
     )
 

@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 
 from ops.drift.rows import manual_changes
-from ops.engine.preview import make_plan, show_diff
+from ops.engine.preview import make_plan, replace_flags, show_diff
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails import cluster
 from ops.guardrails.deletion import unprotected
+from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
 from ops.guardrails.summary import already_deleted, changes, put_back, refusal, undeclared, way_on
 from ops.plan import Plan
@@ -36,6 +37,12 @@ nodes_have_option = click.option(
     help="A changed setting whose new value all nodes already have, for example honeydue:cluster.k3sVersion. "
     "Repeat for each.",
 )
+replace_option = click.option(
+    "--replace",
+    metavar="RESOURCE",
+    multiple=True,
+    help="A resource to replace even if nothing about it changes, for example Job::migrate. Repeat for each.",
+)
 refresh_option = click.option(
     "--refresh",
     is_flag=True,
@@ -47,39 +54,45 @@ refresh_option = click.option(
 @stack_option
 @allow_delete_option
 @nodes_have_option
+@replace_option
 @refresh_option
 @click.option("--diff", is_flag=True, help="Also show Pulumi's diff of every property.")
-def preview(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], refresh: bool, diff: bool) -> None:
+def preview(stack: str, refresh: bool, diff: bool, **names: tuple[str, ...]) -> None:
     """Show what `up` would change. Changes nothing.
 
     Exits with 1 if the engine cannot compute a plan, or if the plan breaks a guard rail.
     """
-    existing_resources(stack, checked_plan(stack, allow_delete, nodes_have, refresh=refresh))
+    existing_resources(stack, checked_plan(stack, **names, refresh=refresh))
     if diff:
-        sys.exit(show_diff(stack, refresh=refresh))
+        sys.exit(show_diff(stack, refresh=refresh, replace=names["replace"]))
 
 
 @click.command()
 @stack_option
 @allow_delete_option
 @nodes_have_option
+@replace_option
 @refresh_option
 @click.option("--yes", is_flag=True, help="Apply without asking for confirmation.")
-def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], refresh: bool, yes: bool) -> None:
+def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
     """Apply the program.
 
     Computes a plan, checks it against the guard rails and asks for confirmation first. The node of a server that is
     resized is drained before, and its server is powered on again afterwards. What an interrupted `up` created without
     storing it in the state is imported first.
     """
-
-    planned = partial(checked_plan, stack, allow_delete, nodes_have, refresh=refresh)
+    allow_delete, replace = names["allow_delete"], names["replace"]
+    planned = partial(checked_plan, stack, **names, refresh=refresh)
     plan = with_imports(stack, planned, ask=not yes)
     resize = resize_of(plan)
     if resize:
         console.print(str(resize))
     if not yes:
         click.confirm(f"Apply these changes to stack {stack}?", abort=True)
+        # A node may have been lost while the operator read the plan.
+        if violations := lost_quorum(stack, plan):
+            console.print(refusal(violations, stack=stack))
+            sys.exit(1)
     try:
         clear_pending_creations(stack)
     except OpsError as error:
@@ -88,7 +101,7 @@ def up(stack: str, allow_delete: tuple[str, ...], nodes_have: tuple[str, ...], r
         _remove_undeclared(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
         status = _resized(stack, resize, refresh=refresh) if resize else 0
-        status = status or apply(stack, refresh=refresh, allow_delete=allow_delete)
+        status = status or apply(stack, refresh=refresh, allow_delete=allow_delete, replace=replace)
     if status != 0 and allow_delete:
         console.print(way_on(allow_delete, stack=stack))
     if refresh and status == 0:
@@ -107,13 +120,18 @@ def _resized(stack: str, resize: Resize, *, refresh: bool) -> int:
 
 
 def checked_plan(
-    stack: str, allow_delete: Collection[str] = (), nodes_have: Collection[str] = (), *, refresh: bool = False
+    stack: str,
+    *,
+    allow_delete: Collection[str] = (),
+    nodes_have: Collection[str] = (),
+    replace: Collection[str] = (),
+    refresh: bool = False,
 ) -> Plan:
     """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
     try:
         # At the same time, because the plan takes seconds.
         with console.status(f"Planning stack {stack}"), ThreadPoolExecutor() as executor:
-            planning = executor.submit(_plan, stack, refresh=refresh)
+            planning = executor.submit(_plan, stack, refresh=refresh, replace=replace)
             unreachable = cluster.unreachable(stack)
             plan = planning.result()
         if unreachable and not plan.errors and cluster.must_respond(plan):
@@ -127,7 +145,7 @@ def checked_plan(
         from ops.drift.removal import removals_of  # noqa: PLC0415  # the Kubernetes client is slow to import
 
         console.print(undeclared(list(map(str, removals_of(plan)))))
-    violations = check(plan, allow_delete=allow_delete, nodes_have=nodes_have)
+    violations = [*check(plan, allow_delete=allow_delete, nodes_have=nodes_have), *lost_quorum(stack, plan)]
     if violations:
         console.print(refusal(violations, stack=stack))
     if plan.errors:
@@ -139,12 +157,12 @@ def checked_plan(
     return plan
 
 
-def _plan(stack: str, *, refresh: bool) -> Plan:
+def _plan(stack: str, *, refresh: bool, replace: Collection[str]) -> Plan:
     if not refresh:
-        return make_plan(stack)
+        return make_plan(stack, flags=replace_flags(replace))
     from ops.drift.removal import refreshed_plan  # noqa: PLC0415  # the Kubernetes client is slow to import
 
-    return refreshed_plan(stack)
+    return refreshed_plan(stack, replace_flags(replace))
 
 
 def _remove_undeclared(stack: str, plan: Plan) -> None:

@@ -43,7 +43,10 @@ def settings_match_nodes(plan: Plan) -> Iterator[Violation]:
                     if (change.key, change.new) not in created:
                         aliases[change].append(alias)
             for change, nodes in aliases.items():
-                replacing = f"pulumi config set honeydue:replacing {nodes[0]} --stack {plan.stack}, then make up"
+                replacing = (
+                    f"pulumi config set honeydue:replacing {nodes[0]} --stack {plan.stack}, "
+                    f'then make up REPLACE="Server::{nodes[0]}"'
+                )
                 several = "one node after the other, " if len(nodes) > 1 else ""
                 fix = f"{_set_back(change)}, or replace {several}{nodes[0]} first: {replacing}. {_manual(change, plan)}"
                 yield _violation(change, nodes, fix=fix, manual=True)

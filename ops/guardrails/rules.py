@@ -12,8 +12,9 @@ from infra.names import DELETION_HOOK
 from ops.guardrails.client_certificate import certificate_seen
 from ops.guardrails.firewall import nodes_stay_connected
 from ops.guardrails.node_facts import settings_match_nodes
+from ops.guardrails.servers import stopped_servers
 from ops.guardrails.violation import Rule, Violation
-from ops.json_paths import dig, top_level_key
+from ops.json_paths import dig
 from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
 from ops.resource_types import FIREWALL, ORIGIN_CERTIFICATE, PRIMARY_IP, RECORD, SERVER, SSH_KEY, ZONE_SETTING
@@ -39,8 +40,6 @@ CONSEQUENCES = {
     DEPLOYMENT: "its pods stop",
 }
 """What happens when a resource of this type is deleted."""
-POWER_OFF_PROPERTIES = frozenset({"serverType", "publicNets", "placementGroupId"})
-"""Server properties that Hetzner changes only while the server is off (https://docs.hetzner.cloud/#server-actions)."""
 
 
 def no_deletion(plan: Plan) -> Iterator[Violation]:
@@ -103,11 +102,7 @@ def has_deletion_hook(plan: Plan) -> Iterator[Violation]:
 
 def one_server_at_a_time(plan: Plan) -> Iterator[Violation]:
     """Guard rail: a plan stops at most one server, because etcd needs two of the three. This cannot be confirmed."""
-    stopped = [
-        step
-        for step in plan.changes
-        if step.state.type == SERVER and (step.deletes or POWER_OFF_PROPERTIES & set(map(top_level_key, step.changed)))
-    ]
+    stopped = stopped_servers(plan)
     if len(stopped) > 1:
         for step in stopped:
             others = ", ".join(other.short for other in stopped if other is not step)
@@ -251,7 +246,8 @@ def _deletion_fix(step: Step, plan: Plan) -> str:
         return f"restore it in the settings or the program. To confirm the deletion: {_allow_delete(plan, step.short)}"
     if step.state.type == SERVER:
         command = f"pulumi config set honeydue:replacing {step.state.name} --stack {plan.stack}"
-        return f"revert that change. To replace this one node: {command}, then make up"
+        up = f'make up STACK={plan.stack} REPLACE="{step.short}"'
+        return f"revert that change. To replace this one node: {command}, then {up}"
     if step.state.type == PRIMARY_IP:
         return (
             "revert that change. Hetzner cannot move an address, and its name is in use. For a node in another "

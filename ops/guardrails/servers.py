@@ -1,9 +1,23 @@
-"""Which servers a plan keeps, and which it creates."""
+"""Which servers a plan keeps, which it creates, and which it stops."""
 
 from collections.abc import Sequence
 
-from ops.plan import Plan
+from ops.json_paths import top_level_key
+from ops.plan import Plan, Step
 from ops.resource_types import SERVER
+
+POWER_OFF_PROPERTIES = frozenset({"serverType", "publicNets", "placementGroupId"})
+"""Server properties that Hetzner changes only while the server is off (https://docs.hetzner.cloud/#server-actions)."""
+
+
+def stopped_servers(plan: Plan) -> Sequence[Step]:
+    """The steps that stop a server: it is deleted, replaced, or powered off for a change."""
+    stopped = {
+        step.urn: step
+        for step in plan.changes
+        if step.state.type == SERVER and (step.deletes or POWER_OFF_PROPERTIES & set(map(top_level_key, step.changed)))
+    }
+    return list(stopped.values())
 
 
 def surviving_servers(plan: Plan) -> Sequence[str]:

@@ -44,7 +44,7 @@ def existing_resources(stack: str, plan: Plan) -> "Mapping[str, Finding]":
 def with_imports(stack: str, make_plan: Callable[[], Plan], *, ask: bool) -> Plan:
     """A plan, after everything was imported that it would create although it exists."""
     plan, imported = make_plan(), set[str]()
-    # More than once: a record can only be looked up when its address is in the state.
+    # Again, because an import may add values to the plan that a lookup needs.
     while existing := existing_resources(stack, plan):
         if repeated := imported & existing.keys():
             raise click.ClickException(f"The import of {', '.join(map(short_name, repeated))} had no effect")

@@ -14,7 +14,7 @@ from ops.adoption.lookups.hetzner import Hetzner
 from ops.engine.imports import PROVIDER, import_resources, planned_imports
 from ops.engine.stack import Settings
 from ops.errors import OpsError
-from ops.resource_types import CLIENT_CERTIFICATE, RECORD, SERVER
+from ops.resource_types import CLIENT_CERTIFICATE, PRIMARY_IP, RECORD, SERVER
 
 KUBERNETES_PROVIDER = f"{PROVIDER}kubernetes"
 RENEWAL = "docs/runbook.md, Renew the client certificate"
@@ -32,11 +32,13 @@ def find_existing(candidates: Sequence[Candidate], settings: Settings) -> Mappin
     """
     lookup_settings = LookupSettings.of(settings)
     hetzner = Hetzner(lookup_settings.hetzner_token, lookup_settings.nodes)
-    cloudflare = Cloudflare(lookup_settings.cloudflare_token)
+    # Records contain addresses that the plan does not know if their primary IPs are not in the state either.
+    addresses: dict[str, str] = {}
+    cloudflare = Cloudflare(lookup_settings.cloudflare_token, addresses.get)
     lookups = {**hetzner.lookups, **cloudflare.lookups}
     existing: dict[str, Finding] = {}
     refused: list[str] = []
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=lambda candidate: candidate.type != PRIMARY_IP):
         if candidate.type == CLIENT_CERTIFICATE and (id_ := cloudflare.uploaded_client_certificate(candidate)):
             refused.append(
                 f"{candidate.short} exists at Cloudflare (id {id_}). It cannot be imported, because its private key "
@@ -50,6 +52,8 @@ def find_existing(candidates: Sequence[Candidate], settings: Settings) -> Mappin
                 refused.append(f"{candidate.short} exists at Hetzner, {finding.note} (id {finding.id}), {problem}")
             else:
                 existing[candidate.urn] = finding
+                if candidate.type == PRIMARY_IP:
+                    addresses[candidate.urn] = hetzner.address(finding.id)
     if refused:
         raise OpsError("The plan creates resources that exist already. Nothing was changed.\n" + "\n".join(refused))
     return existing

@@ -50,8 +50,11 @@ def run(world: World, block: Block, environment: Mapping[str, str] | None = None
 def _run_as_operator(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """In the checkout, with the environment of `python -m rehearsal env` and without confirmations."""
     options = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
-    # The .venv of the tests exists already. Without --old-file, make may create it again.
-    make = 'make() { command make --old-file=.venv/ready "$@"; }\n'
+    # The program of the world may be a copy without the Makefile and the .venv. Without --old-file, make would create
+    # the latter again.
+    options |= {"PYTHONPATH": str(CHECKOUT)}
+    variables = f"--file='{CHECKOUT}/Makefile' --old-file=.venv/ready VENV='{CHECKOUT}/.venv/bin'"
+    make = f'make() {{ command make {variables} "$@"; }}\n'
     return _shell(
         make + block.text, world.project, {**environment_of(world.layout), **options, **environment}, answers="y\n"
     )

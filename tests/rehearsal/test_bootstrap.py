@@ -1,6 +1,7 @@
 """The program bootstraps a cluster in an empty account, and the cluster survives the loss of any server."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -41,10 +42,16 @@ def cluster_id(world: World) -> str:
     return uid
 
 
+def up(world: World, *options: str) -> "subprocess.CompletedProcess[str]":
+    # The project of this world contains only the program.
+    return ops(world, "up", "--stack", "prod", "--yes", *options, extra={"PYTHONPATH": str(CHECKOUT)})
+
+
 def replace_server(world: World, alias: str) -> None:
     """Replaces a server with the operator's commands."""
     world.set_config("honeydue:replacing", alias)
-    world.pulumi(*UP, "--replace", f"**:Server::{alias}")
+    replaced = up(world, "--replace", f"Server::{alias}")
+    assert replaced.returncode == 0, replaced.stdout
     world.set_config("honeydue:replacing", None)
 
 
@@ -144,15 +151,13 @@ def test_a_server_is_resized_or_runs_on_if_hetzner_refuses(world: World) -> None
     world.set_config("honeydue:nodes.hetzner1.serverType", "cx43")
     world.set_config("honeydue:prices.servers.cx43", 11.99)
     wait_for_cluster(world)
-    # The project of this world contains only the program.
-    command, path = ("up", "--stack", "prod", "--yes"), {"PYTHONPATH": str(CHECKOUT)}
-    refused = ops(world, *command, extra=path)
+    refused = up(world)
     assert refused.returncode == 1, refused.stdout
     assert "resource_unavailable" in refused.stdout
     assert "Nothing else was applied" in refused.stdout
     wait_for_cluster(world)
     write_account(world.layout.clouds, account)
-    resized = ops(world, *command, extra=path)
+    resized = up(world)
     assert resized.returncode == 0, resized.stdout
     wait_for_cluster(world)
     server = console.hetzner(world.layout.clouds).servers.get_by_name(HOSTNAMES["hetzner1"])
@@ -177,6 +182,11 @@ def test_a_replaced_init_node_waits_for_its_peers_and_bootstraps_no_second_clust
     file_of_old_machine = machine(world, "hetzner1").folder / "old-machine"
     file_of_old_machine.touch()
     world.set_config("honeydue:replacing", "hetzner1")
+    refused = up(world, "--replace", "Server::hetzner1")
+    assert refused.returncode == 1
+    assert "Server::hetzner1 would stop" in refused.stdout
+    assert file_of_old_machine.exists()
+    # What happens without the guard rail.
     engine = world.start_pulumi(*UP, "--replace", "**:Server::hetzner1")
     log = machine(world, "hetzner1").logs / "k3s.log"
     for attempt in cluster_attempts():

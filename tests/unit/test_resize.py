@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from ops import kubernetes
 from ops.__main__ import cli
 from ops.resize import server as resize
 from rehearsal.clouds.account import Account, write_account
@@ -67,14 +69,18 @@ class Site:
         return server
 
     @property
-    def calls(self) -> list[str]:
+    def calls(self) -> Sequence[str]:
         file = self.answers / "calls"
         return file.read_text().splitlines() if file.exists() else []
+
+    def list(self, *_: str) -> Any:
+        """The Nodes, as the Kubernetes client returns them."""
+        return json.loads((self.answers / "nodes").read_text())["items"]
 
     def write_nodes(self, *, other_ready: bool = True) -> None:
         nodes = [
             {
-                "metadata": {"name": name},
+                "metadata": {"name": name, "labels": {"node-role.kubernetes.io/etcd": "true"}},
                 "status": {"conditions": [{"type": "Ready", "status": str(ready), "lastHeartbeatTime": "REPORT"}]},
             }
             for name, ready in ((NODE, True), (OTHER, other_ready))
@@ -105,6 +111,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         "detailedDiff": {"serverType": {"kind": "update"}},
     }
     (answers / "plan").write_text(json.dumps({"steps": [step]}))
+    monkeypatch.setattr(kubernetes, "connect", lambda *_: nullcontext(site))
     monkeypatch.setattr(resize, "POLL_SECONDS", 0.02)
     monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("ANSWERS", str(answers))

@@ -76,6 +76,11 @@ class Hetzner:
         with self._readable_errors():
             return get[type_](int(id_.partition("-")[0])).labels or {}
 
+    def address(self, primary_ip: str) -> str:
+        """The address of an existing primary IP."""
+        with self._readable_errors():
+            return str(self._client.primary_ips.get_by_id(int(primary_ip)).ip)
+
     def is_attached(self, server: str) -> bool:
         """Whether a server is attached to a private network."""
         with self._readable_errors():

@@ -1,0 +1,117 @@
+"""The guard rail for the state of the other servers: a server only stops while etcd keeps its quorum without it.
+
+A plan does not contain this state. It is read from the cluster: the condition Ready of each Node, and EtcdIsVoter, with
+which k3s reports whether a server is a voting member of etcd (pkg/etcd/etcd.go).
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ops.engine.stack import read_settings
+from ops.errors import OpsError
+from ops.guardrails.servers import stopped_servers, surviving_servers
+from ops.guardrails.violation import Violation
+from ops.json_paths import dig
+from ops.plan import Plan, Step
+
+SERVER_LABELS = frozenset({"node-role.kubernetes.io/etcd", "node-role.kubernetes.io/control-plane"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A Node with a control plane. A learner of etcd has no vote yet, and does not count for the quorum."""
+
+    hostname: str
+    ready: bool
+    votes: bool
+
+    @classmethod
+    def of(cls, node: Mapping[str, Any]) -> Self | None:
+        """None for an agent."""
+        if not SERVER_LABELS & node["metadata"].get("labels", {}).keys():
+            return None
+        conditions = {entry["type"]: entry["status"] for entry in node["status"].get("conditions") or []}
+        votes = conditions.get("EtcdIsVoter", "True") == "True"
+        return cls(hostname=node["metadata"]["name"], ready=votes and conditions.get("Ready") == "True", votes=votes)
+
+
+def lost_quorum(stack: str, plan: Plan) -> Sequence[Violation]:
+    """The violations of a plan that stops a server, according to the cluster's present state."""
+    steps = stopped_servers(plan)
+    if not steps:
+        return ()
+    # Imported here, because the Kubernetes client is slow to import and hardly any plan stops a server.
+    from ops import kubernetes  # noqa: PLC0415
+
+    try:
+        with kubernetes.connect(stack, read_settings(stack)) as cluster:
+            nodes = cluster.list("v1", "Node")
+    except OpsError as error:
+        return [
+            _violation(step, f"would stop, but the state of the other servers could not be read: {error}", _UNREAD)
+            for step in steps
+        ]
+    return list(quorum_survives(plan, nodes))
+
+
+def quorum_survives(plan: Plan, nodes: Sequence[Mapping[str, Any]]) -> Iterator[Violation]:
+    """Guard rail: no server stops while etcd would lose its quorum. This cannot be confirmed.
+
+    Of two servers, one may be resized or removed while the other is Ready: etcd responds again when the server is back,
+    or when its member is removed. One server may always stop.
+    """
+    servers = [server for node in nodes if (server := Server.of(node))]
+    for step in stopped_servers(plan):
+        hostname = _hostname(step)
+        members = [server for server in servers if server.votes]
+        if hostname not in {member.hostname for member in members}:
+            continue  # an agent, or a server that is no member of etcd
+        others = [server for server in servers if server.hostname != hostname]
+        missing = _declared(plan) - {hostname, *(server.hostname for server in others)}
+        lost = sorted({server.hostname for server in others if not server.ready} | missing)
+        ready, needed = sum(server.ready for server in others), len(members) // 2 + 1
+        if ready >= needed:
+            continue
+        if lost:
+            yield _violation(
+                step,
+                f"would stop while {', '.join(lost)} is not Ready: etcd has {len(members)} members and needs {needed}, "
+                f"and would have {ready}",
+                f"repair {lost[0]} first (docs/nodes.md#inspect-a-node). Run the command again when "
+                "`kubectl get nodes` shows it Ready",
+            )
+        elif len(members) > 1 and step.op not in ("update", "delete"):
+            yield _violation(
+                step,
+                f"would be replaced, but etcd has {len(members)} members and needs {needed}: without this one, it "
+                "accepts no new member",
+                "add another server first (docs/architecture.md#add-a-node), wait until it is Ready, then replace this "
+                "one",
+            )
+
+
+_UNREAD = (
+    "make the cluster respond to the kubeconfig of this stack. If its API is down, docs/restore.md has the way back"
+)
+
+
+def _violation(step: Step, reason: str, fix: str) -> Violation:
+    return Violation(resource=step.short, rule=quorum_survives.__name__, reason=reason, fix=fix)
+
+
+def _hostname(step: Step) -> str:
+    state = step.old or step.state
+    return str(state.inputs.get("name"))
+
+
+def _declared(plan: Plan) -> Collection[str]:
+    """Hostnames of the servers that exist, survive the plan and have a control plane according to the settings."""
+    nodes = json.loads(plan.config.get("honeydue:nodes") or "{}")
+    survivors = set(surviving_servers(plan))
+    return {
+        str(dig(node, "hostname"))
+        for alias, node in nodes.items()
+        if alias in survivors and dig(node, "role") in (None, "server")
+    }
