@@ -57,8 +57,15 @@ class Cluster:
             return None
         return self._json(response)
 
-    def list(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]:
-        """All objects of a kind, in one namespace or all. Raises a ForbiddenError if the account may not list them."""
+    def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
+        """All objects of a kind in a namespace. Raises a ForbiddenError if the account may not list them."""
+        return self._items(api_version, kind, namespace)
+
+    def nodes(self) -> Sequence[Object]:
+        """All Nodes. Raises a ForbiddenError if the account may not list them."""
+        return self._items("v1", "Node", None)
+
+    def _items(self, api_version: str, kind: str, namespace: str | None) -> Sequence[Object]:
         with _readable_errors(self._server):
             try:
                 response = self._kind(api_version, kind).get(

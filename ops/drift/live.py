@@ -22,7 +22,7 @@ class CachedCluster(Cluster):
         self._cluster = cluster
         self._lists: dict[tuple[str, str, str], Sequence[Object] | ForbiddenError] = {}
 
-    def list(self, api_version: str, kind: str, namespace: str | None = None) -> Sequence[Object]:
+    def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
         key = (api_version, kind, namespace)
         if key not in self._lists:
             self._lists[key] = self._list(*key)

@@ -5,7 +5,8 @@ which k3s reports whether a server is a voting member of etcd (pkg/etcd/etcd.go)
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -47,7 +48,7 @@ def lost_quorum(stack: str, plan: Plan) -> Sequence[Violation]:
 
     try:
         with kubernetes.connect(stack, read_settings(stack)) as cluster:
-            nodes = cluster.list("v1", "Node")
+            nodes = cluster.nodes()
     except OpsError as error:
         return [
             _violation(step, f"would stop, but the state of the other servers could not be read: {error}", _UNREAD)
@@ -106,7 +107,7 @@ def _hostname(step: Step) -> str:
     return str(state.inputs.get("name"))
 
 
-def _declared(plan: Plan) -> Collection[str]:
+def _declared(plan: Plan) -> AbstractSet[str]:
     """Hostnames of the servers that exist, survive the plan and have a control plane according to the settings."""
     nodes = json.loads(plan.config.get("honeydue:nodes") or "{}")
     survivors = set(surviving_servers(plan))

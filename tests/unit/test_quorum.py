@@ -121,7 +121,7 @@ class FakeCluster:
     answers: list[list[dict[str, Any]]]
     error: OpsError | None = None
 
-    def list(self, *_: str) -> list[dict[str, Any]]:
+    def nodes(self) -> list[dict[str, Any]]:
         if self.error:
             raise self.error
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

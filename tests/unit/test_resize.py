@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +69,11 @@ class Site:
         return server
 
     @property
-    def calls(self) -> Sequence[str]:
+    def calls(self) -> list[str]:
         file = self.answers / "calls"
         return file.read_text().splitlines() if file.exists() else []
 
-    def list(self, *_: str) -> Any:
+    def nodes(self) -> Any:
         """The Nodes, as the Kubernetes client returns them."""
         return json.loads((self.answers / "nodes").read_text())["items"]
 
