@@ -26,8 +26,9 @@ from tests.unit.flips import example
 from tests.unit.plans import plan, step
 
 LABELS = {"node-role.kubernetes.io/control-plane": "true", "node-role.kubernetes.io/etcd": "true"}
-RESIZED = {"op": "update", "changed": ("serverType",)}
-REPLACED, REMOVED = {"op": "replace"}, {"op": "delete"}
+RESIZED: dict[str, Any] = {"op": "update", "changed": ("serverType",)}
+REPLACED: dict[str, Any] = {"op": "replace"}
+REMOVED: dict[str, Any] = {"op": "delete"}
 
 
 def node(name: str, *, ready: bool = True, server: bool = True, voter: bool | None = None) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def test_a_resource_without_our_labels_is_shown_and_not_imported(type_: str, sit
         assert completed.exit_code == 1
         assert f"(id {id_}), but without the label cluster=honeydue" in completed.output
         assert "make adopt imports it" in completed.output
-    assert site.imported == site.calls == []
+    assert (site.imported, site.calls) == ([], [])
 
 
 def test_a_subnet_belongs_to_the_stack_if_its_network_does(site: Site) -> None:
@@ -179,7 +179,7 @@ def test_a_preview_reports_what_an_up_would_import_and_changes_nothing(site: Sit
     completed = run("preview")
     assert completed.exit_code == 0, completed.output
     assert "  PrimaryIp::new, new-ipv4" in completed.output
-    assert site.imported == site.calls == []
+    assert (site.imported, site.calls) == ([], [])
 
 
 def test_a_declined_import_changes_nothing(site: Site) -> None:
@@ -187,7 +187,7 @@ def test_a_declined_import_changes_nothing(site: Site) -> None:
     site.plan_creation(PRIMARY_IP, INPUTS[PRIMARY_IP])
     completed = CliRunner().invoke(cli, ["up", "--stack", "prod"], input="n\n")
     assert completed.exit_code == 1
-    assert site.imported == site.calls == []
+    assert (site.imported, site.calls) == ([], [])
 
 
 def test_a_release_leaves_the_import_to_an_up(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_a_release_leaves_the_import_to_an_up(site: Site, tmp_path: Path, monkey
     completed = run("release", "--api", "0a1b2c3d4e", "--yes")
     assert completed.exit_code == 1
     assert "Run make up STACK=prod first, then release" in completed.output
-    assert site.imported == site.calls == []
+    assert (site.imported, site.calls) == ([], [])
 
 
 def test_what_does_not_exist_is_created(site: Site) -> None:
