@@ -13,7 +13,7 @@ from rehearsal.cli.status import JobStatus, NodeStatus, WorkloadStatus, WorldSta
 from rehearsal.layout import COMMAND
 
 _NUMERIC_COLUMNS = frozenset({"ready", "seconds", "duration"})
-_OUTPUTS_IN_OTHER_TABLES = frozenset({"nodes", "urls", "images"})
+_OUTPUTS_IN_OTHER_TABLES = frozenset({"nodes", "images"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +91,14 @@ def plugin_table(real_plugins: Collection[str], not_simulated: Sequence[str]) ->
 
 
 def output_table(outputs: Mapping[str, Any]) -> Table:
-    """The stack's outputs: the URLs, and all others shortened to one line."""
+    """The stack's outputs by their names: one line for each URL, and all others shortened to one line."""
     table = _table("Outputs", "name", "value")
-    urls = outputs.get("urls") or {}
-    for name, url in urls.items() if isinstance(urls, Mapping) else enumerate(urls, start=1):
-        table.add_row(str(name), Text(str(url), style="cyan"))
     for name, value in outputs.items():
-        if name not in _OUTPUTS_IN_OTHER_TABLES:
+        if name == "urls" and isinstance(value, Mapping):
+            width = max(map(len, value), default=0)
+            lines = [f"{host.ljust(width)}  {url}" for host, url in value.items()]
+            table.add_row(name, Text("\n".join(lines), style="cyan"))
+        elif name not in _OUTPUTS_IN_OTHER_TABLES:
             table.add_row(name, Text(_shorten(value)))
     return table
 

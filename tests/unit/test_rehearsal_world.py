@@ -1,5 +1,6 @@
 """The parts of a world that need no process: certificates, ports, folders, its status, the command line."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -181,7 +182,7 @@ def test_the_summary_has_nodes_workloads_outputs_and_the_next_command() -> None:
             status.JobStatus(namespace="honeydue", name="migrate-1", state="complete", duration=timedelta(seconds=2))
         ],
         outputs={
-            "urls": {"api": "https://api.myhoneydue.com"},
+            "urls": {"api": "https://api.myhoneydue.com", "apex": "https://myhoneydue.com"},
             "kubeconfig": "[secret]",
             "cloudflareRanges": ["a", "b"],
         },
@@ -203,6 +204,9 @@ def test_the_summary_has_nodes_workloads_outputs_and_the_next_command() -> None:
         "make rehearse-down",
     ):
         assert part in text
+    # `pulumi stack output urls` has both: the engine knows no output `apex`.
+    assert re.search(r"^ *urls +api +https://api\.myhoneydue\.com *$", text, re.M)
+    assert re.search(r"^ +apex +https://myhoneydue\.com *$", text, re.M)
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["pulumi", "preview"], ["kubectl", "get", "pods"], ["shell"]])
