@@ -1,8 +1,11 @@
 """The brownfield cluster matches the deployment book, and an `up` without adoption fails before it changes the apps."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from ops import stackfile
 from rehearsal import brownfield
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
+from tests.rehearsal import runbook
 from tests.rehearsal.clouds import addresses, cloud_resources
 from tests.rehearsal.cluster import NAMESPACE, all_objects, items
 from tests.rehearsal.edge_client import origin_ca
@@ -206,3 +210,31 @@ def test_an_up_without_adoption_fails_before_it_changes_the_apps(brownfield_worl
         "origin_tls_client_auth",
         "origin_tls_client_auth_settings",
     }
+
+
+def test_a_stateful_set_stops_the_adoption_until_the_documented_commands_have_replaced_it(
+    brownfield_world: World, tmp_path: Path
+) -> None:
+    world = brownfield_world
+    deployment = world.kubectl_json("get", "-n", NAMESPACE, "deployment", "web", "-o", "json")
+    stateful_set = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "web", "namespace": NAMESPACE},
+        "spec": {key: deployment["spec"][key] for key in ("replicas", "selector", "template")} | {"serviceName": "web"},
+    }
+    world.kubectl("delete", "-n", NAMESPACE, "deployment", "web")
+    world.kubectl("apply", "-f", "-", stdin=json.dumps(stateful_set))
+    world.kubectl("rollout", "status", "-n", NAMESPACE, "statefulset", "web", "--timeout=60s")
+    stopped = world.adopt(check=False, env={"COLUMNS": "400"})
+    assert stopped.returncode != 0
+    assert "Deployment::web ambiguous exists as a StatefulSet" in " ".join(stopped.stdout.split())
+
+    (block,) = runbook.blocks("adoption.md", "Replace a StatefulSet")
+    lines = [line for line in block.text.splitlines() if not line.endswith("# only if it has a volume")]
+    assert (lines[0], lines[-1]) == ("app=redis", "make adopt")
+    commands = "\n".join([f"cd {tmp_path}", "app=web", *lines[1:-1]])
+    with RolloutWatch(world, service="web") as watch:
+        runbook.run(world, replace(block, text=commands))
+    assert watch.minimum_ready == 3
+    assert "Deployment::web found" in " ".join(world.adopt(env={"COLUMNS": "400"}).stdout.split())

@@ -105,6 +105,14 @@ def test_another_workload_kind_or_selector_expression_is_ambiguous(existing: dic
     assert message in finding.note
 
 
+def test_a_deployment_beside_a_stateful_set_of_the_same_name_is_ambiguous() -> None:
+    """Its pods would keep running beside those of the adopted Deployment."""
+    cluster = kubernetes(live_object("StatefulSet", "api"), live_object("Deployment", "api", selector=SELECTOR))
+    finding = look_up(planned_object("Deployment", "api", selector=SELECTOR), cluster.lookups)
+    assert finding.status is Status.AMBIGUOUS
+    assert "docs/adoption.md" in finding.note
+
+
 def test_the_cluster_ip_of_a_service_is_recorded() -> None:
     cluster = kubernetes(live_object("Service", "api", clusterIP="10.43.167.83"))
     assert look_up(planned_object("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"

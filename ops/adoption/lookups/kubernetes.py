@@ -64,13 +64,14 @@ class Kubernetes:
         return Finding.found("/".join(filter(None, [metadata.get("namespace"), metadata["name"]])), note)
 
     def _deployment(self, candidate: Candidate) -> Finding:
+        for kind in OTHER_WORKLOADS:
+            if self._live(candidate, kind=kind):
+                return Finding.ambiguous(
+                    f"exists as a {kind}, but the program declares a Deployment. Both would run: replace the {kind} as "
+                    "described in docs/adoption.md"
+                )
         live = self._live(candidate)
         if live is None:
-            for kind in OTHER_WORKLOADS:
-                if self._live(candidate, kind=kind):
-                    return Finding.ambiguous(
-                        f"exists as a {kind}, but the program declares a Deployment. Both would run: delete the {kind}"
-                    )
             return Finding.missing()
         selector = live["spec"]["selector"]
         if selector.get("matchExpressions"):
