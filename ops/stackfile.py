@@ -7,6 +7,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from ops.errors import OpsError
 
@@ -49,6 +50,9 @@ def set_value(file: Path, path: str, value: object) -> None:
         mapping = mapping.setdefault(parent, {})
     if value is None:
         mapping.pop(last, None)
+    elif isinstance(value, str) and value[:1].isdecimal():
+        # YAML parsers disagree on what is a number. The engine reads 1e1_0 and 0X12 as numbers, and this one does not.
+        mapping[last] = DoubleQuotedScalarString(value)
     else:
         mapping[last] = value
     store(document, file)

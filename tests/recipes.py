@@ -68,9 +68,9 @@ def checkout_with(name: str, folder: Path) -> Path:
 def _changes(command: Sequence[str]) -> tuple[str, Mapping[str, str | None]]:
     """The file that a `pulumi config` command changes, and the new values by path. None removes a value."""
     match command:
-        case ["set", "--path", path, value]:
+        case ["set", "--type", "string", "--path", path, value]:
             return SETTINGS, {path: value}
-        case ["set", "--config-file", file, "--path", path, value]:
+        case ["set", "--config-file", file, "--type", "string", "--path", path, value]:
             return file, {path: value}
         case ["set-all", "--path", *pairs] if set(pairs[::2]) == {"--plaintext"}:
             return SETTINGS, dict(pair.split("=", 1) for pair in pairs[1::2])

@@ -89,7 +89,7 @@ def log_next_steps(failure: pulumi.ErrorHookArgs) -> bool:
     pulumi.log.error(
         "The migration did not complete. No new pod of api or worker was started; the old pods continue to serve.\n"
         f"Its log: kubectl -n {NAMESPACE} logs job/{job}\n"
-        "Fix the migration, set honeydue:images.api to an image that contains the fix, and run `make up`. A new Job "
+        "Fix the migration, and release an image that contains the fix: make release API=<its commit>. A new Job "
         "starts then."
     )
     return False

@@ -27,6 +27,21 @@ def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:
     return {"ssl": "strict", "always_use_https": "on", "min_tls_version": settings.min_tls_version, "tls_1_3": "on"}
 
 
+def _zone_id(domain: str, provider: cloudflare.Provider) -> str:
+    """The id of an existing zone. Raises a RunError if the token's account does not have it."""
+    try:
+        return cloudflare.get_zone(
+            filter=cloudflare.GetZoneFilterArgs(name=domain, match="all"), opts=pulumi.InvokeOptions(provider=provider)
+        ).zone_id
+    except Exception as error:  # the SDK raises no narrower type for a failed invoke
+        reason = " ".join(str(error).split())
+        raise pulumi.RunError(
+            f"honeydue:domain holds {domain!r}, and Cloudflare returned no such zone: {reason}. A zone that "
+            "honeydue:cloudflareToken may read was expected. Correct the domain (pulumi config set honeydue:domain "
+            "DOMAIN), or give the token Zone: Read for this zone."
+        ) from error
+
+
 class Zone(Component):
     """DNS records (round robin over the nodes) and TLS settings of an existing zone.
 
@@ -47,9 +62,7 @@ class Zone(Component):
         provider: cloudflare.Provider,
     ) -> None:
         super().__init__("edge:Zone", "zone", provider=provider)
-        self.id = cloudflare.get_zone(
-            filter=cloudflare.GetZoneFilterArgs(name=domain, match="all"), opts=pulumi.InvokeOptions(provider=provider)
-        ).zone_id
+        self.id = _zone_id(domain, provider)
         self.hosts = hostnames(domain)
         records = [
             cloudflare.DnsRecord(

@@ -7,25 +7,26 @@ program created.
 from collections.abc import Mapping
 
 from infra.settings.model import Model
+from infra.settings.types import Text
 
-Labels = Mapping[str, str]
+Labels = Mapping[Text, str]
 
 
 class Volume(Model):
     """The PersistentVolumeClaim of an adopted app, and the name of its volume if the claim is bound."""
 
-    claim: str
-    storage_class: str
-    storage: str
-    volume: str | None = None
+    claim: Text
+    storage_class: Text
+    storage: Text
+    volume: Text | None = None
 
 
 class Adopted(Model):
     """Selectors of Deployments, cluster IPs of Services and volumes, by the name of the app."""
 
-    selectors: Mapping[str, Labels] = {}
-    cluster_ips: Mapping[str, str] = {}
-    volumes: Mapping[str, Volume] = {}
+    selectors: Mapping[Text, Labels] = {}
+    cluster_ips: Mapping[Text, Text] = {}
+    volumes: Mapping[Text, Volume] = {}
 
     def selector(self, app: str) -> Labels:
         """The labels by which Deployments, Services, disruption budgets and policies select the pods of an app.

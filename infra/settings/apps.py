@@ -5,9 +5,20 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from infra.settings.model import Model
-from infra.settings.types import Domain, Hostname, Image, Quantity, Tag
-
-Replicas = Annotated[int, Field(ge=1)]
+from infra.settings.types import (
+    Count,
+    Domain,
+    DurationOrZero,
+    Hostname,
+    Image,
+    NotNegative,
+    Number,
+    Port,
+    Quantity,
+    Registry,
+    Tag,
+    Text,
+)
 
 App = Literal[
     "api",
@@ -21,7 +32,7 @@ App = Literal[
 class Images(Model):
     """The release: one image tag per app, and the redis image. Each may have a digest: `TAG@sha256:…`."""
 
-    registry: str
+    registry: Registry
     api: Tag
     worker: Tag
     admin: Tag
@@ -45,9 +56,9 @@ class Images(Model):
 class Autoscaling(Model):
     """The bounds of a HorizontalPodAutoscaler, and its target CPU utilization in percent of the request."""
 
-    min: Replicas
-    max: Replicas
-    cpu_percent: Annotated[int, Field(ge=1, le=100)]
+    min: Count
+    max: Count
+    cpu_percent: Annotated[Number, Field(ge=1, le=100)]
 
     @field_validator("max")
     @classmethod
@@ -61,8 +72,8 @@ class Scale(Model):
     """The replicas of the apps. worker and redis are not configurable: two replicas would do harm."""
 
     api: Autoscaling
-    admin: Replicas
-    web: Replicas
+    admin: Count
+    web: Count
 
 
 class Database(Model):
@@ -70,14 +81,14 @@ class Database(Model):
 
     pooler_host: Domain
     endpoint: Literal["pooler", "direct"] = "pooler"
-    port: int = 5432
-    name: str
-    user: str
+    port: Port = 5432
+    name: Text
+    user: Text
     ssl_mode: Literal["require", "verify-full"] = "require"
-    max_idle_connections: int
-    max_lifetime: str
-    max_idle_time: str
-    migration_deadline_seconds: Annotated[int, Field(ge=10, le=3600)]
+    max_idle_connections: NotNegative
+    max_lifetime: DurationOrZero
+    max_idle_time: DurationOrZero
+    migration_deadline_seconds: Annotated[Number, Field(ge=10, le=3600)]
 
     @field_validator("pooler_host")
     @classmethod
@@ -104,7 +115,7 @@ class RedisSettings(Model):
 
     node: Hostname
     storage: Quantity
-    memory_mi: Annotated[int, Field(ge=64)]
+    memory_mi: Annotated[Number, Field(ge=64)]
 
 
 DERIVED_VARIABLES = {

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from infra.settings.model import Model
-from infra.settings.types import BucketName, TimeOfDay, TimeZone, not_empty
+from infra.settings.types import BucketName, Count, Text, TimeOfDay, TimeZone, not_empty
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Days = Annotated[tuple[Day, ...], AfterValidator(not_empty)]
@@ -60,5 +60,5 @@ class SnapshotSettings(Model):
     """
 
     bucket: BucketName
-    folder: Annotated[str, Field(min_length=1)] = "etcd"
-    keep: Annotated[int, Field(ge=1)] = 84
+    folder: Text = "etcd"
+    keep: Count = 84

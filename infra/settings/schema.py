@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 
 from infra.settings.adopted import Adopted
 from infra.settings.apps import (
@@ -21,14 +21,29 @@ from infra.settings.apps import (
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
 from infra.settings.topology import Access, ClusterSettings, Node, servers
-from infra.settings.types import Domain, Duration, Email, Hostname, PublicKey, PublicKeyPem, matching, not_empty
+from infra.settings.types import (
+    PORTS,
+    Count,
+    Date,
+    Domain,
+    Duration,
+    Email,
+    Hostname,
+    Price,
+    PublicKey,
+    PublicKeyPem,
+    Text,
+    VariableName,
+    matching,
+    not_empty,
+)
 
 
 class RateLimit(Model):
     """The requests that one client may send to one node: `average` per `period`, with bursts up to `burst`."""
 
-    average: Annotated[int, Field(ge=1)]
-    burst: Annotated[int, Field(ge=1)]
+    average: Count
+    burst: Count
     period: Duration
 
 
@@ -58,11 +73,11 @@ class EdgeSettings(Model):
 class Prices(Model):
     """List prices per month, net. `servers` is by server type, `as_of` the date of the list."""
 
-    as_of: str
-    currency: str
-    servers: Mapping[str, float]
-    primary_ipv4: float
-    services: Mapping[str, float]
+    as_of: Date
+    currency: Text
+    servers: Mapping[Text, Price]
+    primary_ipv4: Price
+    services: Mapping[Text, Price]
 
     def month(self, server_types: Iterable[str]) -> float:
         """The price of one month: these servers with one address each, and the services."""
@@ -76,7 +91,7 @@ class Settings(Model):
     domain: Domain
     nodes: Annotated[Mapping[Hostname, Node], AfterValidator(not_empty)]
     access: Access
-    ssh_keys: Annotated[Mapping[str, PublicKey], AfterValidator(not_empty)]
+    ssh_keys: Annotated[Mapping[Text, PublicKey], AfterValidator(not_empty)]
     cluster: ClusterSettings
     edge: EdgeSettings
     images: Images
@@ -84,14 +99,14 @@ class Settings(Model):
     database: Database
     replacing: Hostname | None = None
     redis: RedisSettings
-    environment: Mapping[str, str]
+    environment: Mapping[VariableName, str]
     upgrades: UpgradeSettings | None = None
     snapshots: SnapshotSettings | None = None
     prices: Prices
     admin_email: Email
     email_user: Email
-    registry_username: str
-    cosign_public_key: PublicKeyPem | Literal[""] = ""
+    registry_username: Text
+    cosign_public_key: PublicKeyPem = ""
     adopted: Adopted = Adopted()
 
     @property
@@ -166,7 +181,8 @@ class Settings(Model):
     @field_validator("environment")
     @classmethod
     def _environment_has_a_mail_port(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        if not value.get(MAIL_PORT, "").isdecimal():
+        port = value.get(MAIL_PORT, "")
+        if not port.isdecimal() or int(port) not in PORTS:
             raise ValueError(f"{MAIL_PORT} must be a port number: the network policies open this port for mail")
         return value
 

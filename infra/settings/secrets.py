@@ -1,6 +1,8 @@
 """The secrets of a stack, and the keys that only the operator can set."""
 
-from collections.abc import Mapping
+import re
+from base64 import b64decode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated, get_args, get_type_hints
@@ -8,7 +10,7 @@ from typing import Annotated, get_args, get_type_hints
 import pulumi
 from pydantic.alias_generators import to_camel
 
-PROJECT = "honeydue"
+from infra.settings.messages import PROJECT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +96,46 @@ REQUIRED: Mapping[str, OperatorKey] = {
 """Keys without a value in the repository. The operator sets them once; a rehearsal uses placeholders."""
 
 _HTPASSWD_LINE = r"[^:\s]+:(\$2[aby]\$\d\d\$[./\w]{53}|\$apr1\$[./\w]{1,8}\$[./\w]{22})"
-FORMATS: Mapping[str, tuple[str, str]] = {
+_P8_FILE = r"-----BEGIN PRIVATE KEY-----\s([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----"
+_P256 = bytes.fromhex("06082a8648ce3d030107")
+"""The curve of Apple's keys, as an ASN.1 object identifier."""
+
+
+def _is_p8(text: str) -> bool:
+    """Whether the text contains an Apple push key: PKCS #8 in PEM, complete."""
+    block = re.search(_P8_FILE, text)
+    if block is None:
+        return False
+    try:
+        der = b64decode("".join(block[1].split()), validate=True)
+    except ValueError:
+        return False
+    # A sequence whose length is in the third byte.
+    return der[:2] == b"\x30\x81" and len(der) == der[2] + 3 and _P256 in der
+
+
+def _pattern(pattern: str) -> Callable[[str], bool]:
+    return lambda text: re.fullmatch(pattern, text) is not None
+
+
+FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
+    **{
+        # A line break would end a line of an environment variable, a header or a configuration file.
+        key: (_pattern(r"[^\x00-\x1f\x7f]+"), "one line without control characters")
+        for key in SECRETS
+        if key != "kubeconfig"
+    },
+    "apnsKey": (_is_p8, "the complete .p8 file of an Apple push key, with its first and last line"),
     "joinToken": (
-        r"K10[0-9a-f]{64}::server:\S+\n?",
+        _pattern(r"K10[0-9a-f]{64}::server:\S+\n?"),
         "the full join token of a server, K10…::server:…, which contains the hash of the cluster's CA",
     ),
     "adminBasicAuth": (
-        rf"{_HTPASSWD_LINE}(\n{_HTPASSWD_LINE})*\n*",
+        _pattern(rf"{_HTPASSWD_LINE}(\n{_HTPASSWD_LINE})*\n*"),
         "lines of USER:HASH with a bcrypt or apr1 hash, as htpasswd -nB USER prints them",
     ),
 }
-"""Patterns of secrets and their descriptions. A malformed value would otherwise be noticed only when it is used."""
+"""Checks of secrets, and what each expects. A malformed value would otherwise be noticed only when it is used."""
 
 
 def required(*, bootstrapped: bool, snapshots: bool) -> Mapping[str, OperatorKey]:

@@ -1,14 +1,14 @@
 """Settings of the servers, of who may reach them, and of the k3s that runs on them."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from infra.k3s_charts import K3S_CHARTS, minor
 from infra.settings.model import Effect, Model
-from infra.settings.types import Hostname, K3sVersion, Sha256, not_empty
+from infra.settings.types import Address, Hostname, Ipv4Network, K3sVersion, Network, Port, Sha256, Text, not_empty
 
 
 class Node(Model):
@@ -20,11 +20,11 @@ class Node(Model):
 
     hostname: Hostname
     role: Annotated[Literal["server", "agent"], Effect.NEW_NODES] = "server"
-    ipv4: Annotated[IPv4Address | None, Effect.ALWAYS] = None
-    private_ipv4: Annotated[IPv4Address | None, Effect.NEW_NODES] = None
-    server_type: Annotated[str, Effect.ALWAYS] = "cx33"
-    location: Annotated[str, Effect.NEW_NODES] = "nbg1"
-    image: Annotated[str, Effect.NEW_NODES] = "ubuntu-24.04"
+    ipv4: Annotated[Address | None, Effect.ALWAYS] = None
+    private_ipv4: Annotated[Address | None, Effect.NEW_NODES] = None
+    server_type: Annotated[Text, Effect.ALWAYS] = "cx33"
+    location: Annotated[Text, Effect.NEW_NODES] = "nbg1"
+    image: Annotated[Text, Effect.NEW_NODES] = "ubuntu-24.04"
 
 
 def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -35,8 +35,8 @@ def servers(nodes: Mapping[str, Node]) -> Mapping[str, Node]:
 class Access(Model):
     """Who may reach SSH and the Kubernetes API. Other SSH ports than 22 get fewer automated login attempts."""
 
-    ssh_port: Annotated[int, Field(ge=1, le=65535)] = 2222
-    operators: Annotated[tuple[IPvAnyNetwork, ...], AfterValidator(not_empty), Effect.ALWAYS]
+    ssh_port: Port = 2222
+    operators: Annotated[tuple[Network, ...], AfterValidator(not_empty), Effect.ALWAYS]
 
     @property
     def open_to_the_world(self) -> bool:
@@ -51,17 +51,17 @@ class ClusterSettings(Model):
     None for a cluster that existed before this program.
     """
 
-    context: Annotated[str, Effect.ALWAYS] = "default"
+    context: Annotated[Text, Effect.ALWAYS] = "default"
     init_node: Hostname | None = None
     # `to_camel` would make "k3SVersion" of it.
     k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion"), Effect.NEW_NODES]
     # Only read while k3s is installed. A running node needs no change.
     k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256"), Effect.ALWAYS] = None
-    pod_cidr: IPv4Network
-    service_cidr: IPv4Network
-    cluster_dns: IPv4Address
+    pod_cidr: Ipv4Network
+    service_cidr: Ipv4Network
+    cluster_dns: Address
     network: Literal["public", "private"] = "private"
-    private_range: IPv4Network = IPv4Network("10.0.0.0/24")
+    private_range: Ipv4Network = IPv4Network("10.0.0.0/24")
     flannel_backend: Literal["vxlan", "wireguard-native"] = "wireguard-native"
     secrets_encryption: Annotated[bool, Effect.MANUAL] = True
 
@@ -90,7 +90,7 @@ class ClusterSettings(Model):
 
     @field_validator("cluster_dns")
     @classmethod
-    def _in_service_cidr(cls, value: IPv4Address, info: ValidationInfo) -> IPv4Address:
+    def _in_service_cidr(cls, value: Address, info: ValidationInfo) -> Address:
         services = info.data.get("service_cidr")
         if services is not None and value not in services:
             raise ValueError(f"must be in serviceCidr {services}")

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sized
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 
 def matching(pattern: str, expected: str) -> AfterValidator:
@@ -36,6 +37,61 @@ def existing_time_zone(value: str) -> str:
     return value
 
 
+def _address(value: object) -> IPv4Address:
+    # IPv4Address would also accept a number, as which YAML reads an address without dots.
+    try:
+        return IPv4Address(str(value))
+    except AddressValueError as error:
+        raise ValueError('an IPv4 address such as "203.0.113.7" was expected') from error
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        network = ip_network(str(value), strict=False)
+    except ValueError as error:
+        raise ValueError('a network such as "203.0.113.0/24" was expected') from error
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        raise ValueError(f"is an address of a network. The network was expected: {network}") from error
+
+
+def _ipv4_network(value: object) -> IPv4Network:
+    network = _network(value)
+    if isinstance(network, IPv6Network):
+        raise ValueError('an IPv4 network such as "10.42.0.0/16" was expected')
+    return network
+
+
+def _not_boolean(value: object) -> object:
+    """Rejects true and false, which Python would convert to 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number was expected")
+    return value
+
+
+Address = Annotated[IPv4Address, BeforeValidator(_address)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Ipv4Network = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
+Text = Annotated[str, matching(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*", "one line of text")]
+Number = Annotated[int, BeforeValidator(_not_boolean)]
+Count = Annotated[Number, Field(ge=1)]
+NotNegative = Annotated[Number, Field(ge=0)]
+PORTS = range(1, 65536)
+Port = Annotated[Number, Field(ge=PORTS.start, le=PORTS[-1])]
+Price = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
+Date = Annotated[str, matching(r"\d{4}-\d{2}-\d{2}", 'a date such as "2026-04-24", in quotes,')]
+VariableName = Annotated[
+    str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and underscores that begins with no digit")
+]
+Registry = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
+        "a registry and the owner of the images, without https:// and without a slash at the end, such as "
+        '"docker.io/honeydue",',
+    ),
+]
 Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 Hostname = Annotated[
     str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of lowercase letters, digits and hyphens")
@@ -63,6 +119,7 @@ PublicKeyPem = Annotated[
     ),
 ]
 Duration = Annotated[str, matching(r"[1-9][0-9]*(ms|s|m|h)", 'a duration such as "1s"')]
+DurationOrZero = Annotated[str, matching(r"0|([0-9]+(ms|s|m|h))+", 'a duration such as "30m", or "0",')]
 K3sVersion = Annotated[str, matching(r"v1\.\d+\.\d+\+k3s\d+", 'a release of k3s such as "v1.34.6+k3s1"')]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 checksum in hexadecimal digits")]
 TimeOfDay = Annotated[str, matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day such as "02:00", in quotes,')]

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.settings import apps, topology, types
 from infra.settings.adopted import Adopted
+from infra.settings.messages import PROJECT, message
 from ops.stackfile import Document, load, store
 from rehearsal.control_plane.flags import ClusterNetwork
 from rehearsal.control_plane.nodes import LocalVolume, Node
@@ -26,7 +27,6 @@ from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.loopback import LoopbackRanges
 
-PROJECT = "honeydue"
 ADOPTED = f"{PROJECT}:adopted"
 IMAGES = f"{PROJECT}:images"
 ADDRESS_IF_UNKNOWN = "192.0.2.1"
@@ -172,8 +172,8 @@ def read_stack_settings(file: Path) -> StackSettings:
             return adapter.validate_python(value)
         except ValidationError as error:
             first = error.errors()[0]
-            path = ".".join([key, *(str(part) for part in first["loc"])])
-            raise RehearsalError(f"{PROJECT}:{path} in {file.name}: {first['msg']}") from error
+            first["loc"] = (key, *first["loc"])
+            raise RehearsalError(f"{file.name}: {message(first)}") from error
 
     nodes = read("nodes", TypeAdapter(dict[str, topology.Node]))
     cluster = read("cluster", TypeAdapter(topology.ClusterSettings))

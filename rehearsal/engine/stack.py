@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.settings.messages import PROJECT
 from rehearsal.engine import configuration, pulumi
-from rehearsal.engine.configuration import PROJECT, SecretSetting
+from rehearsal.engine.configuration import SecretSetting
 from rehearsal.engine.environment import STACK
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError

@@ -21,6 +21,8 @@ from unittest.mock import patch
 
 import pulumi
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
@@ -36,6 +38,10 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
 PLACEHOLDER = "placeholder-of-"
 TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}joinToken"
+APNS_KEY = f"{PLACEHOLDER}apnsKey\n" + (
+    ec.derive_private_key(1, ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+)
+"""With text before the key, which PEM permits, so that tests can search for a leak."""
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
 OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
@@ -119,7 +125,7 @@ def _decrypted(value: Any, key: str) -> Any:
 
 def _placeholder(key: str) -> str:
     """A value in the format that the settings require. It contains its key, so that tests can search for a leak."""
-    return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS}.get(key, PLACEHOLDER + key)
+    return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS, "apnsKey": APNS_KEY}.get(key, PLACEHOLDER + key)
 
 
 class CloudMocks(mocks.Mocks):
@@ -128,7 +134,7 @@ class CloudMocks(mocks.Mocks):
     def __init__(
         self, settings: Mapping[str, object], *, ranges: Mapping[str, object], servers: Collection[str]
     ) -> None:
-        nodes = settings["honeydue:nodes"]
+        nodes = settings.get("honeydue:nodes")
         self._addresses = {alias: node.get("ipv4") for alias, node in nodes.items()} if isinstance(nodes, dict) else {}
         self._ranges = ranges
         self._servers = servers

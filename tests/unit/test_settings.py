@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from infra.sdk import cloudflare
 from infra.settings.apps import Autoscaling
 from infra.settings.loading import SettingsError
 from infra.settings.maintenance import UpgradeSettings, Window
@@ -101,6 +102,34 @@ def test_all_errors_are_reported_together() -> None:
     assert errors.startswith("5 configuration errors")
     for key in ("nodes.hetzner1.ipv4", "images.web", "domian", "postgresPassword", "prices"):
         assert f"honeydue:{key}" in errors
+
+
+def test_a_misspelled_required_key_does_not_hide_other_errors() -> None:
+    domain = example_settings()["honeydue:domain"]
+    errors = errors_of({"domian": domain, "images/web": "latest", "scale": ["a"]}, without=("domain",))
+    assert errors.startswith("4 configuration errors")
+    for expected in ("honeydue:domian is not a setting: did you mean domain?", "honeydue:domain is missing: "):
+        assert expected in errors
+
+
+def test_an_empty_file_lists_all_required_keys() -> None:
+    with pytest.raises(SettingsError) as error:
+        run({})
+    lines = str(error.value).splitlines()[1:]
+    required = {field.alias for field in Settings.model_fields.values() if field.is_required()} | REQUIRED.keys()
+    assert sorted(line.split()[0] for line in lines) == sorted(f"honeydue:{key}" for key in required)
+
+
+def test_a_domain_that_cloudflare_does_not_have_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise Exception("invoke of cloudflare:index/getZone:getZone failed:\nfailed to find exactly one result")
+
+    monkeypatch.setattr(cloudflare, "get_zone", fail)
+    with pytest.raises(pulumi.RunError) as error:
+        run(example_settings())
+    assert re.match(r"honeydue:domain holds '[\w.-]+', and Cloudflare returned no such zone: ", str(error.value))
+    assert "failed to find exactly one result" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_redis_node_is_reported_with_other_errors() -> None:
