@@ -1,13 +1,14 @@
 """Reads and edits a stack's settings file. An edit keeps comments, quotes and the format of all other values."""
 
 import os
+import re
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from ops.errors import OpsError
 
@@ -17,6 +18,10 @@ _yaml = YAML()
 _yaml.preserve_quotes = True
 # Never fold a long line: it would split an image digest or a key.
 _yaml.width = 1_000_000
+
+
+_LIKE_A_NUMBER = re.compile(r"[0-9][0-9_.eExXoObB-]*|0[xX][0-9a-fA-F_]+")
+"""YAML parsers disagree on what is a number. The engine reads 1e1_0, 0X12 and 2026-1-1 as others than text."""
 
 
 def settings_file(stack: str) -> Path:
@@ -50,9 +55,8 @@ def set_value(file: Path, path: str, value: object) -> None:
         mapping = mapping.setdefault(parent, {})
     if value is None:
         mapping.pop(last, None)
-    elif isinstance(value, str) and value[:1].isdecimal():
-        # YAML parsers disagree on what is a number. The engine reads 1e1_0 and 0X12 as numbers, and this one does not.
-        mapping[last] = DoubleQuotedScalarString(value)
+    elif isinstance(value, str) and _LIKE_A_NUMBER.fullmatch(value):
+        mapping[last] = SingleQuotedScalarString(value)
     else:
         mapping[last] = value
     store(document, file)
