@@ -25,7 +25,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
 .PHONY: help rehearse rehearse-down test lint unit policy manifests workflows changed-checkout connectivity diagram \
-	rehearsal-tests real bench adopt preview up release require-client-certificate drift outputs outdated lock tools test-tools
+	rehearsal-tests real bench adopt preview up release new-volume require-client-certificate drift outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan tha
 
 release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
 	@$(OPS) release --stack $(STACK) $(TAGS)
+
+new-volume: .venv/ready ## give an app a new, empty volume when the disk with its data is lost (APP=redis); asks for confirmation, and refuses while the data exists
+	@$(OPS) new-volume --stack $(STACK) $(APP) $(if $(DISCARD_DATA),--discard-data)
 
 require-client-certificate: .venv/ready ## require Cloudflare's client certificate from the next `make up` on, if it is in Traefik's access log
 	@$(OPS) require-client-certificate --stack $(STACK)

@@ -11,6 +11,7 @@ MODULES = {
     "comment": "ops.ci.comment",
     "drift": "ops.drift.command",
     "issue": "ops.ci.issue",
+    "new-volume": "ops.volume.command",
     "preview": "ops.guardrails.commands",
     "pulumi": "ops.engine.command",
     "release": "ops.release.command",

@@ -110,6 +110,20 @@ class Cluster:
             )
         return self._json(response)
 
+    def delete(self, live: Object) -> None:
+        """Delete an object that was read before, unless it has been replaced or deleted since."""
+        metadata = live["metadata"]
+        with _readable_errors(self._server):
+            try:
+                self._kind(live["apiVersion"], live["kind"]).delete(
+                    name=metadata["name"],
+                    namespace=metadata.get("namespace"),
+                    body={"preconditions": {"uid": metadata["uid"]}},
+                    _request_timeout=TIMEOUT_SECONDS,
+                )
+            except (exceptions.NotFoundError, exceptions.ConflictError):
+                return
+
     def _kind(self, api_version: str, kind: str) -> Any:  # noqa: ANN401  # the client has no types
         return self._client.resources.get(api_version=api_version, kind=kind)
 

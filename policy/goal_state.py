@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pulumi_policy import PolicyResource, ReportViolation, StackValidationArgs, StackValidationPolicy
 from pydantic import JsonValue
 
-from ops.guardrails.rules import DEPLOYMENT, migration_first, no_unavailable_pods, stays_protected
+from ops.guardrails.rules import migration_first, no_unavailable_pods, stays_protected
 from ops.guardrails.violation import Rule
 from ops.plan import Plan, State, Step
+from ops.resource_types import DEPLOYMENT
 
 RULES: Sequence[Rule] = (stays_protected, migration_first, no_unavailable_pods)
 COMPONENT_PREFIX = "honeydue:"

@@ -25,6 +25,12 @@ NAME = "connaisseur"
 CHART_VERSION = "2.7.1"
 REPOSITORY = "https://sse-secure-systems.github.io/connaisseur/charts"
 WEBHOOK_PORT = 5000
+KEY_ONLY = {"verifyInTransparencyLog": False, "verifySCT": False}
+"""Verifies with our key alone.
+
+By default, Connaisseur also requires an entry in sigstore's public transparency log, which would publish the names of
+our images, and no pod would start while sigstore's servers are down.
+"""
 
 
 def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
@@ -45,7 +51,7 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
                 },
             ],
             "policy": [
-                {"pattern": "*:*", "validator": "ours"},
+                {"pattern": "*:*", "validator": "ours", "with": KEY_ONLY},
                 *({"pattern": f"{_on_docker_hub(name)}:*", "validator": "allow"} for name in images.other_repositories),
             ],
             "features": {

@@ -11,7 +11,7 @@ from ops.adoption.findings import Candidate, Finding, Status
 from ops.adoption.lookups import GENERATED, Lookup, look_up
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner
-from ops.adoption.lookups.kubernetes import DEPLOYMENT, Kubernetes
+from ops.adoption.lookups.kubernetes import Kubernetes
 from ops.adoption.undeclared import undeclared_objects
 from ops.engine.imports import PROVIDER, Entry, ImportFile
 from ops.engine.stack import Settings
@@ -19,7 +19,7 @@ from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster
 from ops.plan import Plan
-from ops.resource_types import PRIMARY_IP
+from ops.resource_types import DEPLOYMENT, PRIMARY_IP
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,18 @@ from ops.guardrails.violation import Rule, Violation
 from ops.json_paths import dig
 from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
-from ops.resource_types import FIREWALL, ORIGIN_CERTIFICATE, PRIMARY_IP, RECORD, SERVER, SSH_KEY, ZONE_SETTING
+from ops.resource_types import (
+    CLAIM,
+    DEPLOYMENT,
+    FIREWALL,
+    ORIGIN_CERTIFICATE,
+    PRIMARY_IP,
+    RECORD,
+    SERVER,
+    SSH_KEY,
+    ZONE_SETTING,
+)
 
-CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 MIGRATION = "Job::migrate"
 NEEDS_MIGRATION = frozenset({"api", "worker"})
 """Deployments that read the database schema."""
@@ -255,8 +263,8 @@ def _deletion_fix(step: Step, plan: Plan) -> str:
         )
     if step.state.type == CLAIM:
         return (
-            "revert that change. Kubernetes cannot replace a claim that is in use: "
-            "for another volume, rename CLAIM in infra/apps/redis.py"
+            "revert that change. Kubernetes cannot replace a claim that is in use. For a new, empty volume, or one on "
+            "another node: make new-volume (docs/runbook.md#give-redis-a-new-volume)"
         )
     return f"revert that change. To confirm the replacement: {_allow_delete(plan, step.short)}"
 

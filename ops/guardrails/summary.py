@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.cost import cost
-from ops.guardrails.rules import DEPLOYMENT
 from ops.guardrails.violation import Violation
 from ops.plan import Plan, Step
+from ops.resource_types import DEPLOYMENT
 
 SYMBOLS = {
     "create": "[green]+[/]",

@@ -290,11 +290,12 @@ def shell(world: World, node: str | None) -> None:
 @cli.command()
 @click.argument("node")
 @click.argument("state", type=click.Choice(["on", "off"]))
+@click.option("--new-disk", is_flag=True, help="Boot a new machine with the same name and an empty disk.")
 @click.pass_obj
-def power(world: World, node: str, state: str) -> None:
+def power(world: World, node: str, state: str, new_disk: bool) -> None:
     """Cut the power of a real NODE, or boot it again.
 
-    Its disk remains.
+    Its disk remains, unless --new-disk replaces it.
     """
-    _running(world).power(node, on=state == "on")
+    _running(world).power(node, on=state == "on", new_disk=new_disk)
     console.print(f"{node} is {state}.", highlight=False)

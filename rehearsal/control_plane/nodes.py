@@ -66,21 +66,20 @@ def kwok_manifests(
     """The Nodes and volumes of nodes that kwok simulates. They include the status, which a kubelet would set."""
     for node in nodes:
         yield {**_node(node), "status": _status(node, kubelet_version)}
-    for volume in _all_volumes(nodes, volumes):
-        yield _volume(volume, {"local": {"path": _path(volume)}})
+    yield from _volumes(nodes, volumes)
 
 
 def real_node_manifests(nodes: Iterable[Node], *, volumes: Iterable[LocalVolume] = ()) -> Iterator[Manifest]:
-    """The Nodes and volumes of real nodes. A kubelet may not set the labels and the podCIDR of its own Node.
-
-    The volumes are of type hostPath, like those of k3s' local-path provisioner: the kubelet does not change their owner
-    to the pod's fsGroup.
-    """
+    """The Nodes and volumes of real nodes. A kubelet may not set the labels and the podCIDR of its own Node."""
     for node in nodes:
         # kube-proxy and the network policy controller need the address when they start. The kubelet may set it later.
         yield {**_node(node), "status": {"addresses": [{"type": "InternalIP", "address": node.ipv4}]}}
-    for volume in _all_volumes(nodes, volumes):
-        yield _volume(volume, {"hostPath": {"path": _path(volume), "type": "Directory"}})
+    yield from _volumes(nodes, volumes)
+
+
+def _volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Iterator[Manifest]:
+    for volume in _all_volumes(nodes, adopted):
+        yield _volume(volume)
 
 
 def _all_volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Iterator[LocalVolume]:
@@ -91,9 +90,9 @@ def _all_volumes(nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> Itera
     yield from adopted
 
 
-def volume_paths(hostname: str, nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> list[str]:
-    """The folders of the volumes on the disk of the node `hostname`."""
-    return [_path(volume) for volume in _all_volumes(nodes, adopted) if volume.hostname == hostname]
+def volume_paths(hostname: str, nodes: Iterable[Node], adopted: Iterable[LocalVolume]) -> dict[str, str]:
+    """The folder of each volume on the disk of the node `hostname`, by the name of the volume."""
+    return {volume.name: _path(volume) for volume in _all_volumes(nodes, adopted) if volume.hostname == hostname}
 
 
 def _path(volume: LocalVolume) -> str:
@@ -158,8 +157,12 @@ def _status(node: Node, kubelet_version: str) -> Manifest:
     }
 
 
-def _volume(volume: LocalVolume, source: Manifest) -> Manifest:
-    """A volume that exists before its claim. Kubernetes binds a claim to it without a provisioner."""
+def _volume(volume: LocalVolume) -> Manifest:
+    """A volume that exists before its claim. Kubernetes binds a claim to it without a provisioner.
+
+    It is of type `local`, because the annotation `defaultVolumeType` of k3s' storage class selects this type. For a
+    `hostPath` volume the kubelet would create a missing folder. For a `local` volume it does not, and the pod waits.
+    """
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -168,9 +171,9 @@ def _volume(volume: LocalVolume, source: Manifest) -> Manifest:
             "storageClassName": volume.storage_class,
             "capacity": {"storage": volume.size},
             "accessModes": ["ReadWriteOnce"],
-            # With Delete, the volume becomes Failed, because no provisioner deletes it. kwok/volumes.yaml recycles it.
+            # With Delete, the volume becomes Failed, because no provisioner deletes it. kwok/volumes.yaml deletes it.
             "persistentVolumeReclaimPolicy": "Retain",
-            **source,
+            "local": {"path": _path(volume)},
             "nodeAffinity": {
                 "required": {
                     "nodeSelectorTerms": [

@@ -3,7 +3,7 @@
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -200,6 +200,18 @@ class RealNodes:
         self._power_on(hostname)
         self._join(hostname, config)
 
+    def erase(self, hostname: str) -> None:
+        """Cuts the power of a node, if it is on, and removes its disk."""
+        machine = self._machine(hostname)
+        if not machine.is_off():
+            self.power_off(hostname)
+        shutil.rmtree(machine.root)
+
+    def set_up(self, hostname: str, config: ControlPlaneConfig, *, bound_volumes: Collection[str]) -> None:
+        """Boots a node without a disk, and joins it. Its Node must exist. `bound_volumes` get no folder."""
+        self._power_on(hostname, bound_volumes=bound_volumes)
+        self._join(hostname, config)
+
     def _machine(self, hostname: str) -> Machine:
         if hostname not in self._machines:
             raise RehearsalError(f"no node is named {hostname}; the nodes are {', '.join(self._machines)}")
@@ -225,17 +237,14 @@ class RealNodes:
         # Probe the kubelet itself: after a restart, the Node's status may still be Ready from before.
         machine.wait_for_http(node_config.health_url(node, "kubelet"), kubelet, "kubelet")
 
-    def _power_on(self, hostname: str) -> None:
+    def _power_on(self, hostname: str, bound_volumes: Collection[str] = ()) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]
         number, root = self._number(hostname), debian.root_filesystem("node")
+        new = not machine.root.exists()
         machine.prepare_disk(root)
         machine.write(node_config.files(node))
-        for path in volume_paths(hostname, self._config.nodes, self._config.volumes):
-            folder = machine.root / path.lstrip("/")
-            folder.mkdir(parents=True, exist_ok=True)
-            # The mode that k3s' local-path provisioner sets: a pod's user must be able to write although the kubelet
-            # does not change the owner of a hostPath volume.
-            folder.chmod(0o777)
+        if new:
+            self._make_volume_folders(machine, bound_volumes)
         boot = machine.power_on(
             root, {name: install_folder(programs.by_name(name)) for name in ("kubelet", "kube-router")}
         )
@@ -249,3 +258,15 @@ class RealNodes:
         machine.wait_for_file(node_config.CONTAINERD, containerd, "containerd")
         for archive in self._config.images:
             machine.import_images(archive)
+
+    def _make_volume_folders(self, machine: Machine, bound_volumes: Collection[str]) -> None:
+        """Creates the folders of volumes without a claim, as k3s' provisioner does when a claim gets a new volume.
+
+        Nothing creates the folder of a bound volume again when the disk of its node was lost.
+        """
+        for name, path in volume_paths(machine.hostname, self._config.nodes, self._config.volumes).items():
+            if name not in bound_volumes:
+                folder = machine.root / path.lstrip("/")
+                folder.mkdir(parents=True)
+                # The mode that the provisioner sets, so that a pod's user can write.
+                folder.chmod(0o777)

@@ -95,13 +95,15 @@ class ExistingCluster:
         self._install_base_manifests()
         Kubectl(self._layout.kubeconfig).await_ready()
 
-    def power(self, hostname: str, *, on: bool, ports: Mapping[str, int]) -> None:
-        """Cuts the power of a real node, or boots it again."""
+    def power(self, hostname: str, *, on: bool, new_disk: bool = False, ports: Mapping[str, int]) -> None:
+        """Cuts the power of a real node, or boots it again. With `new_disk`, it is a new machine of the same name."""
         if self._real_nodes is None:
             raise RehearsalError(
                 "the nodes of this world are simulated and always on. Only real nodes (NODES=real) can be powered off"
             )
-        if on:
+        if new_disk:
+            self._rebuild(self._real_nodes, hostname, self._control_plane_config(ports))
+        elif on:
             self._real_nodes.power_on(hostname, self._control_plane_config(ports))
         else:
             self._real_nodes.power_off(hostname)
@@ -110,6 +112,23 @@ class ExistingCluster:
         """Waits for programs that were killed. Otherwise they stay zombies until this process ends."""
         if self._control_plane:
             self._control_plane.reap()
+
+    def _rebuild(self, real_nodes: RealNodes, hostname: str, config: ControlPlaneConfig) -> None:
+        kubectl = Kubectl(self._layout.kubeconfig)
+        bound = [
+            volume["metadata"]["name"]
+            for volume in kubectl.run_json("get", "persistentvolumes")["items"]
+            if volume["status"]["phase"] == "Bound"
+        ]
+        real_nodes.erase(hostname)
+        # As k3s-role on a server that joins: it removes the Node that has its name.
+        kubectl.run("delete", "node", hostname)
+        kubectl.apply(
+            manifest
+            for manifest in real_nodes.manifests()
+            if (manifest["kind"], manifest["metadata"]["name"]) == ("Node", hostname)
+        )
+        real_nodes.set_up(hostname, config, bound_volumes=bound)
 
     def _install_base_manifests(self) -> None:
         manifests = (

@@ -155,16 +155,14 @@ class World(WorldCommands):
                 self._remove()
         return bool(count) or folder_exists
 
-    def power(self, hostname: str, *, on: bool) -> None:
-        """Cuts the power of a real node, or boots it with its disk so that it joins the cluster again."""
+    def power(self, hostname: str, *, on: bool, new_disk: bool = False) -> None:
+        """Cuts the power of a real node, or boots it with its disk or a new one so that it joins the cluster again."""
         stack = configuration.read_stack_settings(self.settings_file)
-        self._existing_cluster(stack, real_nodes=self.has_real_nodes()).power(hostname, on=on, ports=self.ports())
+        cluster = self._existing_cluster(stack, real_nodes=self.has_real_nodes())
+        cluster.power(hostname, on=on, new_disk=new_disk, ports=self.ports())
 
     def clone(self, folder: Path, *, project: Path | None = None) -> "World":
-        """Copies this stopped world to another folder. The copy gets its own ports when it starts.
-
-        `project` replaces the project of the copy.
-        """
+        """Copies this stopped world, with another project if given. The copy gets its own ports when it starts."""
         copy_world(self.layout, Layout(folder.absolute()))
         return World(folder, project=project or self.project)
 

@@ -1,5 +1,7 @@
 """The node of Redis loses its power: the site keeps answering, pods are replaced, and Redis keeps its data.
 
+Afterwards the node is rebuilt with an empty disk, and Redis gets a new volume.
+
 The tests take minutes: Kubernetes marks the node NotReady after one minute, and evicts its pods after another minute.
 """
 
@@ -17,6 +19,8 @@ from tests.real.load import LoadGenerator
 from tests.real.test_redis import cli
 from tests.rehearsal.cluster import items
 from tests.rehearsal.edge_client import EdgeClient
+from tests.rehearsal.runbook import blocks
+from tests.rehearsal.runbook import run as run_block
 from tests.retry import eventually
 
 ALWAYS_AVAILABLE = {API: "/api/tasks/", APEX: "/", APP: "/"}
@@ -124,3 +128,30 @@ def test_redis_keeps_its_data_after_a_node_loss(
         assert len(nodes_with_ready_pods(production, "worker")) == 1
 
     eventually(redis_and_worker_are_ready, seconds=BACK_OFF_SECONDS)
+
+
+def mount_failures(world: World) -> list[str]:
+    """The kubelet's messages about the volume of the pod of Redis that exists now."""
+    (pod,) = items(world, "pods", "redis")
+    return [
+        event["message"]
+        for event in items(world, "events")
+        if (event["reason"], event["involvedObject"].get("uid")) == ("FailedMount", pod["metadata"]["uid"])
+    ]
+
+
+def test_redis_begins_empty_on_a_rebuilt_node_as_the_runbook_describes(production: World, loss: NodeLoss) -> None:
+    production.power(loss.hostname, on=True, new_disk=True)
+
+    def the_folder_is_missing() -> None:
+        assert any("does not exist" in message for message in mount_failures(production))
+
+    eventually(the_folder_is_missing, seconds=DETECTION_SECONDS)
+    production.pulumi("preview", "--expect-no-changes")
+    _, *recovery = blocks("runbook.md", "Give redis a new volume")
+    for block in recovery:
+        run_block(production, block)
+    assert nodes_with_ready_pods(production, "redis") == [loss.hostname]
+    assert not cli(production, "redis-cli get survives")
+    assert cli(production, "redis-cli set survives again") == "OK"
+    production.pulumi("preview", "--expect-no-changes")

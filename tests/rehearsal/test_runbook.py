@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ops.volume.loss import node_of
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import Snapshot, items, rolled, snapshot, untouched
 from tests.rehearsal.runbook import blocks, headings, run
@@ -105,6 +106,24 @@ def rotate_secret(world: World, heading: str) -> None:
     assert_rolled(world, before, BACKEND | {"redis"})
 
 
+def give_redis_a_new_volume(world: World, heading: str) -> None:
+    """The server is lost for good. `tests/real/test_node_loss.py` gives redis a new volume on a rebuilt node."""
+    (pod,) = items(world, "pods", "redis")
+    lost = pod["spec"]["nodeName"]
+    nodes = [node["metadata"]["name"] for node in world.kubectl_json("get", "nodes")["items"]]
+    other = next(name for name in nodes if name != lost)
+    # The controller manager deletes the pods of a deleted Node after a minute.
+    world.kubectl("cordon", lost)
+    world.kubectl("delete", "pods", "-A", f"--field-selector=spec.nodeName={lost}", "--force", "--grace-period=0")
+    run_section(world, heading, LOST=lost, NODE=other)
+    (claim,) = items(world, "persistentvolumeclaims")
+    volume = world.kubectl_json("get", "persistentvolume", claim["spec"]["volumeName"])
+    assert node_of(volume) == other
+    (pod,) = items(world, "pods", "redis")
+    assert (pod["spec"]["nodeName"], pod["status"]["phase"]) == (other, "Running")
+    assert json.loads(world.pulumi("preview", "--json", "--expect-no-changes").stdout)["steps"]
+
+
 SECTIONS: dict[str, Section] = {
     "Inspect the cluster": inspect_cluster,
     "Check the database connection pool": check_pool,
@@ -114,6 +133,8 @@ SECTIONS: dict[str, Section] = {
     "Recover from a failed migration": recover_from_failed_migration,
     "Renew the origin certificate": renew_origin_certificate,
     "Rotate a secret": rotate_secret,
+    # Last, because a Node is missing afterwards.
+    "Give redis a new volume": give_redis_a_new_volume,
 }
 
 

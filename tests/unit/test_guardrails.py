@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from infra.names import DELETION_HOOK
-from ops.guardrails.rules import DEPLOYMENT, UNPROTECTED, check, missing
+from ops.guardrails.rules import UNPROTECTED, check, missing
 from ops.guardrails.summary import refusal
 from ops.plan import Plan, short_name
-from ops.resource_types import PRIMARY_IP, SERVER
+from ops.resource_types import DEPLOYMENT, PRIMARY_IP, SERVER
 from tests.unit.capture import Capture, Registration
 from tests.unit.plans import CONFIG_MAP, JOB, SECRET, plan, step, urn
 from tests.unit.registrations import masked

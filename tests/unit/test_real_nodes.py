@@ -68,13 +68,14 @@ def test_every_node_has_its_own_pod_range() -> None:
     assert ranges == ["10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24"]
 
 
-def test_volumes_of_real_nodes_are_host_paths() -> None:
+def test_volumes_of_real_nodes_are_local_as_those_of_k3s() -> None:
     node = nodes.Node(hostname="first", ipv4="192.0.2.1", server_type="cx33", location="nbg1", pod_cidr="10.42.0.0/24")
     machine, *volumes = nodes.real_node_manifests([node])
     assert machine["spec"]["podCIDR"] == "10.42.0.0/24"
     assert "capacity" not in machine["status"]
-    assert [volume["spec"]["hostPath"]["path"] for volume in volumes] == nodes.volume_paths("first", [node], [])
-    assert not any("local" in volume["spec"] for volume in volumes)
+    paths = {volume["metadata"]["name"]: volume["spec"]["local"]["path"] for volume in volumes}
+    assert paths == nodes.volume_paths("first", [node], [])
+    assert not any("hostPath" in volume["spec"] for volume in volumes)
 
 
 def test_coredns_resolves_external_hosts_without_forwarding() -> None:

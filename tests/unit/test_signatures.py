@@ -40,6 +40,8 @@ def test_with_a_key_every_image_but_redis_is_verified(signed: Capture) -> None:
         "*:*": "cosign",
         "docker.io/library/redis:*": "static",
     }
+    (ours,) = (rule for rule in application["policy"] if rule["validator"] == "ours")
+    assert ours["with"] == {"verifyInTransparencyLog": False, "verifySCT": False}
     assert validators["ours"]["trustRoots"] == [{"name": "default", "key": COSIGN_KEY}]
     assert validators["allow"]["approve"] is True
     assert namespace_labels(signed)[LABEL] == "validate"

@@ -8,9 +8,8 @@ from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
+from ops.resource_types import CLAIM, DEPLOYMENT
 
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 SERVICE = "kubernetes:core/v1:Service"
 AUTONAMED = "pulumi.com/autonamed"
 OTHER_WORKLOADS = ("StatefulSet", "DaemonSet")

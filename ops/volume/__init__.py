@@ -1,0 +1,1 @@
+"""Gives an app a new, empty volume when the disk with its data is lost."""
