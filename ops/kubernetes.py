@@ -110,12 +110,15 @@ class Cluster:
             )
         return self._json(response)
 
-    def delete(self, live: Object) -> None:
-        """Delete an object that was read before, unless it has been replaced or deleted since."""
+    def delete(self, api_version: str, kind: str, live: Object) -> None:
+        """Delete an object that was read before, unless it has been replaced or deleted since.
+
+        The API server returns the items of a list without their version and kind.
+        """
         metadata = live["metadata"]
         with _readable_errors(self._server):
             try:
-                self._kind(live["apiVersion"], live["kind"]).delete(
+                self._kind(api_version, kind).delete(
                     name=metadata["name"],
                     namespace=metadata.get("namespace"),
                     body={"preconditions": {"uid": metadata["uid"]}},

@@ -114,9 +114,9 @@ def delete_claim(cluster: Cluster, name: str) -> None:
     The API server keeps a claim while a pod uses it. Pods that are created in the meantime wait for the new claim.
     """
     if claim := cluster.get("v1", "PersistentVolumeClaim", NAMESPACE, name):
-        cluster.delete(claim)
+        cluster.delete("v1", "PersistentVolumeClaim", claim)
     for pod in _pods(cluster, name):
-        cluster.delete(pod)
+        cluster.delete("v1", "Pod", pod)
     try:
         Retrying(retry=retry_if_result(bool), stop=stop_after_delay(DELETION_SECONDS), wait=wait_fixed(POLL_SECONDS))(
             cluster.get, "v1", "PersistentVolumeClaim", NAMESPACE, name

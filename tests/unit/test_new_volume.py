@@ -114,11 +114,13 @@ class FakeCluster(kubernetes.Cluster):
         return next((item for item in self.objects if (item["kind"], item["metadata"]["name"]) == (kind, name)), None)
 
     def list(self, api_version: str, kind: str, namespace: str) -> Sequence[kubernetes.Object]:  # noqa: ARG002
-        return [item for item in self.objects if item["kind"] == kind]
+        listed = [item for item in self.objects if item["kind"] == kind]
+        # As the API server returns the items of a list.
+        return [{key: item[key] for key in item if key not in {"apiVersion", "kind"}} for item in listed]
 
-    def delete(self, live: kubernetes.Object) -> None:
-        self.deleted.append(f"{live['kind']} {live['metadata']['name']}")
-        terminating = {"PersistentVolumeClaim", "Pod"} if live["kind"] == "Pod" else set()
+    def delete(self, api_version: str, kind: str, live: kubernetes.Object) -> None:  # noqa: ARG002
+        self.deleted.append(f"{kind} {live['metadata']['name']}")
+        terminating = {"PersistentVolumeClaim", "Pod"} if kind == "Pod" else set()
         self.objects = [item for item in self.objects if item["kind"] not in terminating]
 
 
@@ -241,7 +243,7 @@ def test_a_claim_that_stays_in_use_is_an_error_with_the_pods(
     calls: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = FakeCluster(BOUND, volume(), pod())
-    monkeypatch.setattr(cluster, "delete", lambda live: None)  # noqa: ARG005
+    monkeypatch.setattr(cluster, "delete", lambda *_: None)
     monkeypatch.setattr(command, "DELETION_SECONDS", 0.0)
     result = run(cluster, monkeypatch)
     assert result.exit_code == 1
