@@ -1,11 +1,14 @@
 """Image signatures are checked if the settings contain a public key."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from infra.settings.loading import SettingsError
+from rehearsal.layout import CHECKOUT
 from tests.unit.capture import COSIGN_KEY, Capture, example_settings, run
 from tests.unit.manifests import manifests, of_kind
 from tests.unit.registrations import SECRET_SIGNATURE
@@ -59,6 +62,17 @@ def test_the_chart_depends_on_the_registry_login_which_is_secret(signed: Capture
     login = signed.resource("Secret", "connaisseur-registry")
     assert login.urn in signed.resource("HelmChart", "connaisseur").request.dependencies
     assert SECRET_SIGNATURE in str(login.request.object.fields["stringData"])
+
+
+def test_the_documented_command_stores_the_signature_where_the_verifier_looks_for_it() -> None:
+    recorded = json.loads((Path(__file__).parent / "recorded" / "cosign-signature.json").read_text())
+    documented = " ".join((CHECKOUT / "docs" / "architecture.md").read_text().replace("\\\n", "").split())
+    assert documented.count("cosign sign ") == documented.count(f"{recorded['command']} ") == 1
+    assert f"cosign {recorded['cosign']}" in documented
+    # Connaisseur requests this tag and reads layers of this type.
+    assert recorded["digest"].replace(":", "-") + ".sig" in recorded["tags"]
+    media_types = {layer["mediaType"] for layer in recorded["manifest"]["layers"]}
+    assert media_types == {"application/vnd.dev.cosign.simplesigning.v1+json"}
 
 
 def test_an_invalid_public_key_is_an_error_with_its_key() -> None:
