@@ -293,9 +293,6 @@ def shell(world: World, node: str | None) -> None:
 @click.option("--new-disk", is_flag=True, help="Boot a new machine with the same name and an empty disk.")
 @click.pass_obj
 def power(world: World, node: str, state: str, new_disk: bool) -> None:
-    """Cut the power of a real NODE, or boot it again.
-
-    Its disk remains, unless --new-disk replaces it.
-    """
+    """Cut the power of a real NODE, or boot it with its disk, or with an empty one (--new-disk)."""
     _running(world).power(node, on=state == "on", new_disk=new_disk)
     console.print(f"{node} is {state}.", highlight=False)
