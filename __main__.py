@@ -5,6 +5,7 @@ import pulumi_hcloud
 from infra import apps, cluster, edge, machines, sdk
 from infra.outputs import export_outputs
 from infra.settings.loading import load_settings
+from infra.settings.other_workloads import admitted_repositories
 
 settings, secrets = load_settings()  # reports all errors at once, before anything is contacted
 
@@ -35,9 +36,11 @@ k3s = cluster.Cluster(
     nodes=[*addresses.ipv4.values(), *network.private.values()],
     depends_on=[servers],
 )
-admission = cluster.Admission(settings.images, provider=k3s.provider)
+others = admitted_repositories(settings.other_workloads.values())
+admission = cluster.Admission(settings.images, others=others, provider=k3s.provider)
 cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
 namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
+cluster.OtherWorkloads(settings.other_workloads, cluster=k3s, namespace=namespace)  # policies for what it does not run
 cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.provider)
 cluster.Rbac(settings, namespace=namespace, provider=k3s.provider)
 cluster.Upgrades(settings, provider=k3s.provider)  # of k3s, and reboots; disabled unless `upgrades` is set
@@ -77,6 +80,7 @@ apps.Quota(
         admin,
         web,
     ],
+    others=settings.other_workloads.values(),
     namespace=namespace,
     provider=k3s.provider,
 )

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import urllib3
 import yaml
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient, exceptions
+from kubernetes.utils.quantity import parse_quantity
 
 from infra.kubeconfig import PORT, NotReadyError, credentials_of, first_ready, inline_kubeconfig
 from infra.settings.secrets import SECRETS
@@ -64,6 +66,10 @@ class Cluster:
     def nodes(self) -> Sequence[Object]:
         """All Nodes. Raises a ForbiddenError if the account may not list them."""
         return self._items("v1", "Node", None)
+
+    def list_everywhere(self, api_version: str, kind: str) -> Sequence[Object]:
+        """All objects of a kind in all namespaces. Raises a ForbiddenError if the account may not list them."""
+        return self._items(api_version, kind, None)
 
     def _items(self, api_version: str, kind: str, namespace: str | None) -> Sequence[Object]:
         with _readable_errors(self._server):
@@ -134,6 +140,13 @@ class Cluster:
     def _json(response: Any) -> Object:  # noqa: ANN401  # the client has no types
         content: Object = response.to_dict()
         return content
+
+
+def amount(quantity: str) -> Decimal:
+    """A quantity such as "500m" or "128Mi" as a number."""
+    parse: Any = parse_quantity
+    value: Decimal = parse(quantity)
+    return value
 
 
 def unchanged(live: Object) -> Operation:

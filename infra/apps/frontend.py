@@ -7,13 +7,19 @@ from pulumi_kubernetes.core.v1 import EnvVarArgs
 
 from infra.apps.pod import Pod, Probes, Resources
 from infra.apps.workload import Workload
+from infra.cluster.network_policies import HTTPS, Destination
 from infra.settings.schema import Settings
 
 
 def frontend(
-    name: Literal["admin", "web"], settings: Settings, *, api: Workload, exemptions: Mapping[str, str] | None = None
+    name: Literal["admin", "web"],
+    settings: Settings,
+    *,
+    api: Workload,
+    uses_api_url: bool = True,
+    exemptions: Mapping[str, str] | None = None,
 ) -> Pod:
-    """Browsers use the public name of api. The Next.js server uses its Service."""
+    """Browsers use the public name of api. The Next.js server uses its Service if the image reads `API_URL`."""
     return Pod(
         name=name,
         image=settings.images.reference(name),
@@ -27,7 +33,7 @@ def frontend(
         empty_dirs=["/tmp", "/app/.next/cache"],  # noqa: S108  # mounts inside the container
         exemptions=exemptions or {},
         exposed=True,
-        # No egress to port 443: the server has API_URL. An image whose server still uses the public name of api fails.
-        egress=[api.destination],
+        # A server that calls api by its public name connects to Cloudflare. Its probes stay green without port 443.
+        egress=[api.destination, *([] if uses_api_url else [Destination(port=HTTPS)])],
         resources=Resources(cpu=100, cpu_limit=500, memory=256),
     )

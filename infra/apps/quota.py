@@ -4,7 +4,7 @@ They stop a mistake, such as a Deployment with a hundred replicas, before it tak
 deployer may change them, because they follow from the settings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import (
@@ -21,6 +21,8 @@ from infra.apps.pod import Demand, Resources, mebibytes, millicores
 from infra.apps.workload import Workload
 from infra.cluster import Namespace
 from infra.component import Component
+from infra.names import NAMESPACE
+from infra.settings.other_workloads import OtherWorkload
 
 NAME = "honeydue"
 
@@ -41,11 +43,12 @@ def hard_limits(demands: Sequence[Demand]) -> Mapping[str, str]:
     }
 
 
-def container_limits(resources: Sequence[Resources]) -> LimitRangeItemArgs:
-    """No container is larger than the largest one of the apps.
+def container_limits(resources: Sequence[Resources], others: Sequence[Resources] = ()) -> LimitRangeItemArgs:
+    """No container is larger than the largest one of the apps and of the other workloads.
 
-    A container without resources gets the smallest ones, because the quota refuses a pod without.
+    A container without resources gets the smallest ones of the apps, because the quota refuses a pod without.
     """
+    largest = [*resources, *others]
     smallest = {
         "memory": mebibytes(min(values.memory for values in resources)),
         "ephemeral-storage": mebibytes(min(values.disk for values in resources)),
@@ -55,32 +58,60 @@ def container_limits(resources: Sequence[Resources]) -> LimitRangeItemArgs:
         default_request={"cpu": millicores(min(values.cpu for values in resources)), **smallest},
         default={"cpu": millicores(min(values.cpu_limit for values in resources)), **smallest},
         max={
-            "cpu": millicores(max(values.cpu_limit for values in resources)),
-            "memory": mebibytes(max(values.memory for values in resources)),
-            "ephemeral-storage": mebibytes(max(values.disk for values in resources)),
+            "cpu": millicores(max(values.cpu_limit for values in largest)),
+            "memory": mebibytes(max(values.memory for values in largest)),
+            "ephemeral-storage": mebibytes(max(values.disk for values in largest)),
         },
     )
 
 
+def other_demands(workloads: Iterable[OtherWorkload]) -> Sequence[Demand]:
+    """What the other workloads of the namespace use."""
+    return [
+        Demand(
+            pods=workload.pods,
+            resources=Resources(
+                cpu=workload.resources.cpu,
+                cpu_limit=workload.resources.cpu_limit,
+                memory=workload.resources.memory,
+                disk=workload.resources.disk,
+            ),
+        )
+        for workload in workloads
+        if workload.namespace == NAMESPACE
+    ]
+
+
 class Quota(Component):
-    """The ResourceQuota and the LimitRange of the app namespace."""
+    """The ResourceQuota and the LimitRange of the app namespace. `others` are workloads beside the apps."""
 
     def __init__(
-        self, apps: Sequence[Workload | Migration], *, namespace: Namespace, provider: kubernetes.Provider
+        self,
+        apps: Sequence[Workload | Migration],
+        *,
+        others: Iterable[OtherWorkload],
+        namespace: Namespace,
+        provider: kubernetes.Provider,
     ) -> None:
         super().__init__("apps:Quota", "quota", provider=provider)
-        demands = [app.demand for app in apps]
+        demands, room = [app.demand for app in apps], other_demands(others)
         metadata = ObjectMetaArgs(name=NAME, namespace=namespace.name)
         ResourceQuota(
             NAME,
             metadata=metadata,
-            spec=ResourceQuotaSpecArgs(hard=hard_limits(demands)),
+            spec=ResourceQuotaSpecArgs(hard=hard_limits([*demands, *room])),
             opts=self.child_options(),
         )
         LimitRange(
             NAME,
             metadata=metadata,
-            spec=LimitRangeSpecArgs(limits=[container_limits([demand.resources for demand in demands])]),
+            spec=LimitRangeSpecArgs(
+                limits=[
+                    container_limits(
+                        [demand.resources for demand in demands], others=[demand.resources for demand in room]
+                    )
+                ]
+            ),
             opts=self.child_options(),
         )
         self.register_outputs({})

@@ -5,7 +5,7 @@ chart. The others need custom resources, whose CRDs would not exist yet during t
 helm-controller installs the chart. https://sse-secure-systems.github.io/connaisseur/
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
@@ -18,6 +18,7 @@ from infra.cluster.rbac import SIGNATURE_LOGIN
 from infra.component import Component
 from infra.names import KUBE_SYSTEM
 from infra.settings.apps import Images
+from infra.settings.other_workloads import admitted_repositories
 from infra.settings.schema import Settings
 from infra.settings.secrets import Secrets
 
@@ -33,7 +34,7 @@ our images, and no pod would start while sigstore's servers are down.
 """
 
 
-def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
+def chart_values(images: Images, public_key: str, others: Sequence[str] = ()) -> Mapping[str, object]:
     """Admits the other images of the admission policy, and verifies all the rest with our key.
 
     No registry is named: helm-controller applies another one with a delay, and until then its images would be rejected.
@@ -52,7 +53,10 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
             ],
             "policy": [
                 {"pattern": "*:*", "validator": "ours", "with": KEY_ONLY},
-                *({"pattern": f"{_on_docker_hub(name)}:*", "validator": "allow"} for name in images.other_repositories),
+                *(
+                    {"pattern": f"{_full_name(name)}:*", "validator": "allow"}
+                    for name in (*images.other_repositories, *others)
+                ),
             ],
             "features": {
                 # Only namespaces with the label: when the controller is down, k3s' own pods must still start.
@@ -64,9 +68,12 @@ def chart_values(images: Images, public_key: str) -> Mapping[str, object]:
     }
 
 
-def _on_docker_hub(name: str) -> str:
-    """The full image name, which Connaisseur uses for comparison."""
-    return name if "/" in name else f"docker.io/library/{name}"
+def _full_name(name: str) -> str:
+    """The name with its registry, which Connaisseur uses for comparison. Without one, it is on Docker Hub."""
+    registry, slash, _ = name.partition("/")
+    if not slash:
+        return f"docker.io/library/{name}"
+    return name if "." in registry or ":" in registry else f"docker.io/{name}"
 
 
 def webhook_policy(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
@@ -102,6 +109,10 @@ class Signatures(Component):
             name=NAME,
             repository=REPOSITORY,
             version=CHART_VERSION,
-            values=chart_values(settings.images, settings.cosign_public_key),
+            values=chart_values(
+                settings.images,
+                settings.cosign_public_key,
+                admitted_repositories(settings.other_workloads.values()),
+            ),
         )
         helm_chart(chart, self.child_options(depends_on=[login, policy]))

@@ -4,6 +4,7 @@ from infra.cluster.admission import Admission
 from infra.cluster.dns import ClusterDNS
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
+from infra.cluster.other_workloads import OtherWorkloads
 from infra.cluster.provider import Cluster, bootstrapped_kubeconfig
 from infra.cluster.rbac import Rbac
 from infra.cluster.snapshots import Snapshots
@@ -16,6 +17,7 @@ __all__ = [
     "ClusterDNS",
     "Middlewares",
     "Namespace",
+    "OtherWorkloads",
     "Rbac",
     "Snapshots",
     "SystemNamespaces",

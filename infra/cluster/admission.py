@@ -30,16 +30,18 @@ from infra.settings.apps import Images
 class Admission(Component):
     """The policies, bound to the app namespace by its name, so that they can exist before it does.
 
+    `others` are the repositories of images that workloads beside the apps run (`honeydue:otherWorkloads`).
+
     Attributes:
         bindings: the resources after which the policies are active.
     """
 
     bindings: Sequence[pulumi.Resource]
 
-    def __init__(self, images: Images, *, provider: kubernetes.Provider) -> None:
+    def __init__(self, images: Images, *, others: Sequence[str], provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Admission", "admission", provider=provider)
         policies = {
-            f"{NAMESPACE}-pods": pod_policy(images),
+            f"{NAMESPACE}-pods": pod_policy(images, others),
             f"{NAMESPACE}-ingresses": ingress_policy(),
             f"{NAMESPACE}-services": service_policy(),
             f"{NAMESPACE}-network-policies": network_policy_policy(),

@@ -37,12 +37,21 @@ def disable_default_token(namespace: pulumi.Input[str], name: str, opts: pulumi.
 
 
 def network_policy(
-    namespace: pulumi.Input[str], name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions
+    namespace: pulumi.Input[str],
+    name: str,
+    spec: NetworkPolicySpecArgs,
+    opts: pulumi.ResourceOptions,
+    *,
+    other_pods: bool = False,
 ) -> NetworkPolicy:
-    """A NetworkPolicy. Its logical name contains the namespace, because policies of several namespaces share names."""
+    """A NetworkPolicy. Its logical name contains the namespace, because policies of several namespaces share names.
+
+    `other_pods` means that it selects pods in the app namespace that the program does not declare.
+    """
     prefix = namespace if isinstance(namespace, str) else NAMESPACE
     # kube-score expects the selected pods among our manifests. In the namespaces of Kubernetes they are not ours.
-    ignored = {"kube-score/ignore": "networkpolicy-targets-pod"} if prefix != NAMESPACE else None
+    other_pods = other_pods or prefix != NAMESPACE
+    ignored = {"kube-score/ignore": "networkpolicy-targets-pod"} if other_pods else None
     metadata = ObjectMetaArgs(name=name, namespace=namespace, annotations=ignored)
     return NetworkPolicy(f"{prefix}-{name}", metadata=metadata, spec=spec, opts=opts)
 

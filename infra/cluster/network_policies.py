@@ -56,16 +56,17 @@ class ClusterAddresses:
         The source is the address of the node or, for a pod of the same cluster, that of its bridge or VXLAN device in
         the pod range. A namespaceSelector never matches these processes.
         """
-        return [*self._node_cidrs, self.pod_cidr]
+        return [*self.node_cidrs, self.pod_cidr]
 
     @property
     def not_internet(self) -> Sequence[pulumi.Input[str]]:
         """CIDRs that a rule for the internet excludes."""
         ranges = collapse_addresses(IPv4Network(cidr) for cidr in (*PRIVATE_RANGES, self.pod_cidr, self.service_cidr))
-        return [*map(str, ranges), *self._node_cidrs]
+        return [*map(str, ranges), *self.node_cidrs]
 
     @property
-    def _node_cidrs(self) -> Sequence[pulumi.Output[str]]:
+    def node_cidrs(self) -> Sequence[pulumi.Output[str]]:
+        """Each address of a node."""
         return [node.apply("{}/32".format) for node in self.nodes]
 
 
@@ -81,7 +82,7 @@ def _pods(app: str, adopted: Adopted) -> NetworkPolicyPeerArgs:
     return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=adopted.selector(app)))
 
 
-def _cidr(cidr: pulumi.Input[str], *, excluding: Sequence[pulumi.Input[str]] = ()) -> NetworkPolicyPeerArgs:
+def cidr_peer(cidr: pulumi.Input[str], *, excluding: Sequence[pulumi.Input[str]] = ()) -> NetworkPolicyPeerArgs:
     return NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=cidr, except_=list(excluding) or None))
 
 
@@ -103,14 +104,14 @@ def to_dns() -> NetworkPolicyEgressRuleArgs:
 
 
 def _to(destination: Destination, *, addresses: ClusterAddresses, adopted: Adopted) -> NetworkPolicyEgressRuleArgs:
-    internet = _cidr(ANYWHERE, excluding=addresses.not_internet)
+    internet = cidr_peer(ANYWHERE, excluding=addresses.not_internet)
     peer = _pods(destination.app, adopted) if destination.app else internet
     return NetworkPolicyEgressRuleArgs(to=[peer], ports=_ports(destination.port))
 
 
 def from_host_network(port: int, addresses: ClusterAddresses) -> NetworkPolicyIngressRuleArgs:
     """Allows processes on the host network of the nodes."""
-    return NetworkPolicyIngressRuleArgs(from_=[_cidr(cidr) for cidr in addresses.host_network], ports=_ports(port))
+    return NetworkPolicyIngressRuleArgs(from_=[cidr_peer(cidr) for cidr in addresses.host_network], ports=_ports(port))
 
 
 def app_policy(
@@ -177,7 +178,7 @@ def inside_namespace() -> NetworkPolicySpecArgs:
         pod_selector=LabelSelectorArgs(),
         policy_types=list(INGRESS_AND_EGRESS),
         ingress=[NetworkPolicyIngressRuleArgs(from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())])],
-        egress=[NetworkPolicyEgressRuleArgs(to=[_cidr(ANYWHERE, excluding=[LINK_LOCAL])])],
+        egress=[NetworkPolicyEgressRuleArgs(to=[cidr_peer(ANYWHERE, excluding=[LINK_LOCAL])])],
     )
 
 
@@ -185,7 +186,7 @@ def serve_dns(addresses: ClusterAddresses) -> NetworkPolicySpecArgs:
     """Allows all pods and the host network to query CoreDNS. The k3s hardening guide allows every source."""
     clients = [
         NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs()),
-        *(_cidr(cidr) for cidr in addresses.host_network),
+        *(cidr_peer(cidr) for cidr in addresses.host_network),
     ]
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),

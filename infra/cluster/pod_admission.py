@@ -77,9 +77,9 @@ VARIABLES: Mapping[str, str] = {
 }
 
 
-def from_known_registries(images: Images) -> ValidationArgs:
+def from_known_registries(images: Images, others: Sequence[str] = ()) -> ValidationArgs:
     """Our registry, and other images by repository. The rule has no tags, so that a release does not change it."""
-    own, others = f"{images.registry}/", images.other_repositories
+    own, others = f"{images.registry}/", (*images.other_repositories, *others)
     # No slash after the name: redis:5000/app would be an image in a registry named redis.
     pattern = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
     allowed = f"c.image.matches({json.dumps(pattern)})"
@@ -137,12 +137,12 @@ def no_host_access() -> Sequence[ValidationArgs]:
     ]
 
 
-def pod_policy(images: Images) -> ValidatingAdmissionPolicySpecArgs:
+def pod_policy(images: Images, others: Sequence[str] = ()) -> ValidatingAdmissionPolicySpecArgs:
     """For pods and all objects that create pods."""
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=requests_for(POD_TEMPLATES),
         match_conditions=[NOT_BEING_DELETED],
         variables=[VariableArgs(name=name, expression=expression) for name, expression in VARIABLES.items()],
-        validations=[from_known_registries(images), pinned(), no_old_revision(), *no_host_access()],
+        validations=[from_known_registries(images, others), pinned(), no_old_revision(), *no_host_access()],
     )

@@ -20,6 +20,7 @@ from infra.settings.apps import (
 )
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
+from infra.settings.other_workloads import OtherWorkload
 from infra.settings.topology import Access, ClusterSettings, Node, servers
 from infra.settings.types import (
     PORTS,
@@ -107,6 +108,8 @@ class Settings(Model):
     email_user: Email
     registry_username: Text
     cosign_public_key: PublicKeyPem = ""
+    admin_uses_api_url: bool = False
+    other_workloads: Mapping[Hostname, OtherWorkload] = {}
     adopted: Adopted = Adopted()
 
     @property

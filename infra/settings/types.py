@@ -107,6 +107,13 @@ Image = Annotated[
     str,
     matching(rf"[a-z0-9./_-]+:{_TAG}", 'an image with a tag other than "latest", with or without @sha256:<digest>,'),
 ]
+Repository = Annotated[
+    str,
+    matching(
+        r"([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*",
+        'the repository of an image without a tag, such as "victoriametrics/vmagent",',
+    ),
+]
 Quantity = Annotated[str, matching(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
 PublicKey = Annotated[
     str, matching(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")

@@ -62,6 +62,7 @@ def _adopt(stack: str, *, ask: bool) -> None:
         )
         transfers_pending = any(ownership_transfers(cluster, state_resources(stack)))
     console.print(report.findings_table(result))
+    console.print(report.admin_connections(uses_api_url=lookup_settings.admin_uses_api_url))
     if result.ambiguous:
         raise OpsError(
             f"{result.ambiguous} ambiguous, as shown above. Nothing was changed. Resolve them and run the command again"

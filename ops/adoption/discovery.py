@@ -7,12 +7,16 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from infra.settings import topology
 from infra.settings.adopted import Adopted
+from infra.settings.other_workloads import OtherWorkload
+from ops.adoption.effects.all_effects import affected_workloads
+from ops.adoption.effects.effect import Effect
 from ops.adoption.findings import Candidate, Finding, Status
 from ops.adoption.lookups import GENERATED, Lookup, look_up
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner
 from ops.adoption.lookups.kubernetes import Kubernetes
 from ops.adoption.undeclared import undeclared_objects
+from ops.adoption.workloads import Workload
 from ops.engine.imports import PROVIDER, Entry, ImportFile
 from ops.engine.stack import Settings
 from ops.errors import OpsError
@@ -30,11 +34,13 @@ class DiscoveryResult:
         findings: by URN.
         adopted: immutable fields of the existing objects, for the setting `honeydue:adopted`.
         undeclared: objects in the program's namespaces that it does not declare.
+        affected: what the next `up` does to undeclared workloads of all namespaces.
     """
 
     findings: Mapping[str, Finding]
     adopted: Adopted
     undeclared: Sequence[str]
+    affected: Mapping[Workload, Sequence[Effect]]
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -55,6 +61,8 @@ class LookupSettings:
     cloudflare_token: str
     nodes: Mapping[str, topology.Node]
     adopted: Adopted
+    admin_uses_api_url: bool
+    other_workloads: Mapping[str, OtherWorkload]
 
     @classmethod
     def of(cls, settings: Settings) -> "LookupSettings":
@@ -64,6 +72,10 @@ class LookupSettings:
                 cloudflare_token=str(settings["cloudflareToken"]),
                 nodes=TypeAdapter(dict[str, topology.Node]).validate_python(settings["nodes"]),
                 adopted=Adopted.model_validate(settings.get("adopted") or {}),
+                admin_uses_api_url=TypeAdapter(bool).validate_python(settings.get("adminUsesApiUrl", False)),
+                other_workloads=TypeAdapter(dict[str, OtherWorkload]).validate_python(
+                    settings.get("otherWorkloads") or {}
+                ),
             )
         except (KeyError, ValidationError) as error:
             # The program has validated the settings while planning, so they changed since.
@@ -78,6 +90,7 @@ class Discovery:
     def __init__(self, settings: LookupSettings, plan: Plan, cluster: Cluster) -> None:
         self._plan = plan
         self._cluster = cluster
+        self._other_workloads = settings.other_workloads
         self._kubernetes = Kubernetes(cluster, adopted=settings.adopted, mounted_by=mounted_by(plan))
 
         def expected_address(urn: str) -> str | None:
@@ -104,6 +117,7 @@ class Discovery:
             findings=findings,
             adopted=self._kubernetes.adopted,
             undeclared=list(undeclared_objects(self._cluster, states, ids)),
+            affected=affected_workloads(self._cluster, states, self._other_workloads),
         )
 
 

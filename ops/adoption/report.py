@@ -11,8 +11,10 @@ from ruamel.yaml import YAML
 
 from infra.settings.adopted import Adopted
 from ops.adoption.discovery import DiscoveryResult
+from ops.adoption.effects.effect import Effect
 from ops.adoption.findings import Finding, Status
 from ops.adoption.restarts import Restart
+from ops.adoption.workloads import Workload
 from ops.plan import short_name
 
 STYLES = {Status.AMBIGUOUS: "red", Status.FOUND: "green", Status.MISSING: "yellow", Status.SKIPPED: "dim"}
@@ -25,7 +27,7 @@ PRIMARY_IP_WARNING = (
 
 
 def findings_table(result: DiscoveryResult) -> RenderableType:
-    """One row for each resource, ambiguous ones first; the number of each status; then the undeclared objects."""
+    """One row for each resource, ambiguous ones first; the number of each status; then what the program leaves out."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("resource", "status", "id, or what happens instead"):
         table.add_column(heading, overflow="fold")
@@ -35,7 +37,7 @@ def findings_table(result: DiscoveryResult) -> RenderableType:
     ):
         status = Text(finding.status.value, style=STYLES[finding.status])
         table.add_row(short_name(urn), status, finding.note or finding.id)
-    return Group(table, _counts(result.findings), *_undeclared(result.undeclared))
+    return Group(table, _counts(result.findings), *_undeclared(result.undeclared), *_affected(result.affected))
 
 
 def _counts(findings: Mapping[str, Finding]) -> Text:
@@ -46,6 +48,29 @@ def _counts(findings: Mapping[str, Finding]) -> Text:
 def _undeclared(names: Sequence[str]) -> Iterable[Text]:
     if names:
         yield Text("Undeclared objects, which stay unchanged (docs/adoption.md): " + ", ".join(names))
+
+
+def _affected(workloads: Mapping[Workload, Sequence[Effect]]) -> Iterable[Text]:
+    """The undeclared workloads that the next `up` affects, and what prevents each effect."""
+    if workloads:
+        yield Text(
+            "The next up affects these undeclared workloads. Before it, add the settings that they need "
+            "(docs/adoption.md):",
+            style="bold",
+        )
+    for workload in sorted(workloads, key=str):
+        yield Text(f"  {workload}")
+        yield from (Text(f"    {effect}") for effect in workloads[workload])
+
+
+def admin_connections(*, uses_api_url: bool) -> Text:
+    """Whether the server side of admin may call api by its public name."""
+    if uses_api_url:
+        return Text("admin: the next up closes its egress to port 443, as honeydue:adminUsesApiUrl says.")
+    return Text(
+        "admin: its egress to port 443 stays open, because its server side may call api by its public name. "
+        "Set honeydue:adminUsesApiUrl to true when the image uses API_URL."
+    )
 
 
 def changed_settings(changes: Mapping[str, object], file: str) -> RenderableType:

@@ -32,7 +32,7 @@ Rows are sources, columns are destinations. Ports are TCP unless they are marked
 means every port. Traefik is on the host network: its traffic comes from a node's address, or from a node's bridge in
 the pod range. Addresses in that range do not distinguish the bridge from pods, so a pod *of another namespace* may
 reach what Traefik may reach; in `honeydue` its own policy prevents this. k3s' kube-router matches addresses and ports,
-not names: "internet" 5432 is Neon and every other host.
+not names: "internet" 5432 is Neon and every other host. admin reaches port 443 until `honeydue:adminUsesApiUrl` is set.
 """
 
 

@@ -7,6 +7,9 @@ import pytest
 
 from infra.settings.apps import App
 from tests.manifests.connectivity import (
+    COREDNS,
+    INTERNET,
+    NODE,
     OTHER_NAMESPACE,
     TABLE,
     Endpoint,
@@ -15,8 +18,11 @@ from tests.manifests.connectivity import (
     matrix,
     pod_templates,
     table,
+    workloads,
 )
-from tests.unit.manifests import Object, of_kind
+from tests.unit.capture import example_settings, run
+from tests.unit.manifests import Object, manifests, of_kind
+from tests.unit.other_workloads import LABELS, SETTING
 
 APP = "app.kubernetes.io/name"
 KUBERNETES_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
@@ -162,3 +168,20 @@ def test_the_evaluator_matches_namespace_and_pod_labels() -> None:
     other_namespace = Endpoint(title="x", ip="10.42.9.3", namespace="other", labels={"app": "x"})
     connections = [(pod, POD, Port(number=80)) for pod in (same_namespace, other_namespace, OTHER_NAMESPACE)]
     assert allowed([policy(ingress=[{"from": [peer]}])], connections) == [True, False, False]
+
+
+def test_both_ends_allow_the_connections_of_an_undeclared_workload(example: Sequence[Object]) -> None:
+    setting = {"honeydue:otherWorkloads": {"vmagent": SETTING}}
+    with_vmagent = manifests(run({**example_settings(), **setting}))
+    agent = Endpoint(title="vmagent", ip="10.42.9.7", namespace="honeydue", labels=LABELS)
+    (api,) = (endpoint for endpoint in workloads(example) if endpoint.title == "api")
+    connections = [
+        (agent, api, Port(number=8000)),
+        (agent, COREDNS, Port(number=9153)),
+        (agent, INTERNET, Port(number=443)),
+        (agent, NODE, Port(number=9101)),
+        (agent, api, Port(number=9153)),
+        (OTHER_NAMESPACE, COREDNS, Port(number=9153)),
+    ]
+    assert allowed(of_kind(with_vmagent, "NetworkPolicy"), connections) == [True] * 4 + [False] * 2
+    assert not any(allowed(of_kind(example, "NetworkPolicy"), connections))

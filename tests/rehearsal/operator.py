@@ -41,3 +41,13 @@ def edit(world: World, path: str, old: str, new: str) -> None:
     text = file.read_text()
     assert text.count(old) == 1
     file.write_text(text.replace(old, new))
+
+
+def announced_restarts(output: str) -> set[str]:
+    """The workloads that the next `up` restarts, according to the output of `adopt`."""
+    _, _, after = output.partition("The next up restarts:\n")
+    lines = after.splitlines()
+    return {
+        line.split()[0]
+        for line in lines[: next(index for index, line in enumerate(lines) if not line.startswith("  "))]
+    }

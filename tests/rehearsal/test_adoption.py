@@ -19,13 +19,12 @@ from rehearsal.clouds import console
 from rehearsal.world.world import World
 from tests.rehearsal.clouds import CloudResources, addresses, cloud_resources, delete_server
 from tests.rehearsal.cluster import NAMESPACE, all_objects, items
-from tests.rehearsal.operator import ops
+from tests.rehearsal.operator import announced_restarts, ops
 from tests.rehearsal.rollout_watch import RolloutWatch
 from tests.rehearsal.templates import BROWNFIELD
 from tests.retry import attempts
 
-SERVER = "hcloud:index/server:Server"
-RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+VMAGENT = "victoriametrics/vmagent:v1.102.1"
 
 
 def plan(world: World) -> Plan:
@@ -59,6 +58,10 @@ def adopted(brownfield_world: World) -> Adoption:
     assert server is not None
     server.enable_backup().wait_until_finished()
     server.update(labels={"team": "web"})
+    # The deployment book names vmagent without its namespace.
+    for namespace in (NAMESPACE, "default"):
+        brownfield_world.kubectl("create", "deployment", "vmagent", f"--image={VMAGENT}", "-n", namespace)
+        brownfield_world.kubectl("rollout", "status", "deployment/vmagent", "-n", namespace, "--timeout=60s")
     objects, clouds = all_objects(brownfield_world), cloud_resources(brownfield_world)
     with RolloutWatch(brownfield_world) as watch:
         output = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
@@ -82,6 +85,17 @@ def test_the_table_contains_every_resource_and_the_state_every_existing_one(adop
     assert "the old certificate stays valid until it is revoked" in adopted.output
     assert "PodDisruptionBudget api-pdb" in adopted.output
     assert len(state_ids(adopted.world)) == 51
+
+
+def test_undeclared_workloads_that_the_next_up_affects_are_named(adopted: Adoption) -> None:
+    _, _, among_apps = adopted.output.partition("  Deployment honeydue/vmagent\n")
+    _, _, in_default = adopted.output.partition("  Deployment default/vmagent\n")
+    assert f"honeydue-pods does not admit image {VMAGENT}" in among_apps
+    for lines in (among_apps, in_default):
+        assert "Pod Security restricted does not admit" in lines
+        assert "opens no connection and accepts no connection" in lines
+    assert "kube-system/" not in adopted.output
+    assert "admin: its egress to port 443 stays open" in adopted.output
 
 
 def test_the_warning_of_the_engine_about_primary_ips_is_explained_before_the_import(adopted: Adoption) -> None:
@@ -159,16 +173,6 @@ def test_the_next_plan_replaces_nothing_and_passes_the_guard_rails(adopted: Adop
 def test_keys_that_the_next_up_removes_are_listed(adopted: Adoption) -> None:
     assert "ConfigMap::honeydue-config: DB_MAX_OPEN_CONNS" in adopted.output
     assert "Secret::honeydue-apns-key: apns_auth_key.p8" in adopted.output
-
-
-def announced_restarts(output: str) -> set[str]:
-    """The workloads that the next `up` restarts, according to the output of `adopt`."""
-    _, _, after = output.partition("The next up restarts:\n")
-    lines = after.splitlines()
-    return {
-        line.split()[0]
-        for line in lines[: next(index for index, line in enumerate(lines) if not line.startswith("  "))]
-    }
 
 
 # The tests with this fixture must be the last ones with this world, because it changes the adopted resources.

@@ -13,6 +13,7 @@ from infra.settings.apps import Autoscaling
 from infra.settings.loading import SettingsError
 from infra.settings.maintenance import UpgradeSettings, Window
 from infra.settings.model import Model
+from infra.settings.other_workloads import Connection, OtherWorkload
 from infra.settings.schema import Settings
 from infra.settings.secrets import REQUIRED
 from infra.settings.topology import ClusterSettings
@@ -222,7 +223,7 @@ def test_a_renamed_key_is_refused_with_the_new_name() -> None:
 
 COMPARISONS = [
     (model, field, earlier)
-    for model in (Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling)
+    for model in (Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling, Connection, OtherWorkload)
     for validator in model.__pydantic_decorators__.field_validators.values()
     for field in validator.info.fields
     for earlier in re.findall(r'info\.data(?:\.get\(|\[)"(\w+)"', inspect.getsource(validator.func))
