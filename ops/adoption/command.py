@@ -17,6 +17,7 @@ from ops.adoption import report
 from ops.adoption.discovery import Discovery, DiscoveryResult, LookupSettings, import_files
 from ops.adoption.field_managers import ownership_transfers
 from ops.adoption.findings import Candidate
+from ops.adoption.removed_fields import removed_fields
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
 from ops.engine.imports import import_resources, plan_imports
@@ -122,6 +123,7 @@ def _report_next_up(stack: str, result: DiscoveryResult) -> None:
     )
     console.print(report.restarts_list(list(restarts(events))))
     console.print(report.removed_keys_list(list(removed_keys(events))))
+    console.print(report.removed_fields_list(list(removed_fields(events))))
     console.print(f"Review it with make preview STACK={stack}, then run make up STACK={stack}.")
 
 

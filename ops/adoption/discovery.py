@@ -15,6 +15,7 @@ from ops.adoption.lookups import GENERATED, Lookup, look_up
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner
 from ops.adoption.lookups.kubernetes import Kubernetes
+from ops.adoption.routes import routes_elsewhere
 from ops.adoption.undeclared import undeclared_objects
 from ops.adoption.workloads import Workload
 from ops.engine.imports import PROVIDER, Entry, ImportFile
@@ -34,12 +35,14 @@ class DiscoveryResult:
         findings: by URN.
         adopted: immutable fields of the existing objects, for the setting `honeydue:adopted`.
         undeclared: objects in the program's namespaces that it does not declare.
+        unserved: routes that Traefik no longer serves after the next `up`.
         affected: what the next `up` does to undeclared workloads of all namespaces.
     """
 
     findings: Mapping[str, Finding]
     adopted: Adopted
     undeclared: Sequence[str]
+    unserved: Sequence[str]
     affected: Mapping[Workload, Sequence[Effect]]
 
     @property
@@ -117,6 +120,7 @@ class Discovery:
             findings=findings,
             adopted=self._kubernetes.adopted,
             undeclared=list(undeclared_objects(self._cluster, states, ids)),
+            unserved=list(routes_elsewhere(self._cluster)),
             affected=affected_workloads(self._cluster, states, self._other_workloads),
         )
 

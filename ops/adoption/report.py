@@ -37,7 +37,13 @@ def findings_table(result: DiscoveryResult) -> RenderableType:
     ):
         status = Text(finding.status.value, style=STYLES[finding.status])
         table.add_row(short_name(urn), status, finding.note or finding.id)
-    return Group(table, _counts(result.findings), *_undeclared(result.undeclared), *_affected(result.affected))
+    return Group(
+        table,
+        _counts(result.findings),
+        *_undeclared(result.undeclared),
+        *_unserved(result.unserved),
+        *_affected(result.affected),
+    )
 
 
 def _counts(findings: Mapping[str, Finding]) -> Text:
@@ -48,6 +54,15 @@ def _counts(findings: Mapping[str, Finding]) -> Text:
 def _undeclared(names: Sequence[str]) -> Iterable[Text]:
     if names:
         yield Text("Undeclared objects, which stay unchanged (docs/adoption.md): " + ", ".join(names))
+
+
+def _unserved(routes: Sequence[str]) -> Iterable[Text]:
+    if routes:
+        yield Text(
+            "Traefik no longer serves these routes after the next up, because it then reads the namespace honeydue "
+            "only. No setting keeps them: move each to another ingress controller first: " + ", ".join(routes),
+            style="bold",
+        )
 
 
 def _affected(workloads: Mapping[Workload, Sequence[Effect]]) -> Iterable[Text]:
@@ -91,6 +106,17 @@ def removed_keys_list(objects: Sequence[str]) -> RenderableType:
         return Text("The next up removes no key of a ConfigMap or Secret.")
     heading = (
         "The next up removes these keys. Add those that an app still reads to honeydue:environment or the program:"
+    )
+    return Group(Text(heading, style="bold"), *(Text(f"  {line}") for line in objects))
+
+
+def removed_fields_list(objects: Sequence[str]) -> RenderableType:
+    """What the next `up` removes from other existing objects."""
+    if not objects:
+        return Text("The next up removes no annotation, port, variable or chart value.")
+    heading = (
+        "The next up also removes these fields. Add variables that api or worker read to honeydue:environment; no "
+        "setting keeps the others, so add to the program what must stay:"
     )
     return Group(Text(heading, style="bold"), *(Text(f"  {line}") for line in objects))
 
