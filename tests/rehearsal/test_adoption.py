@@ -94,7 +94,7 @@ def test_undeclared_workloads_that_the_next_up_affects_are_named(adopted: Adopti
     for lines in (among_apps, in_default):
         assert "Pod Security restricted does not admit" in lines
         assert "opens no connection and accepts no connection" in lines
-    assert "kube-system/" not in adopted.output
+    assert "Deployment kube-system/" not in adopted.output
     assert "admin: its egress to port 443 stays open" in adopted.output
 
 
