@@ -4,15 +4,14 @@ The program only makes room for them: it admits their images, allows their conne
 """
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 
 from infra.names import NAMESPACE
 from infra.settings.adopted import Labels
 from infra.settings.model import Model
-from infra.settings.types import Hostname, Repository, not_empty
+from infra.settings.types import Addresses, Count, Hostname, Port, Repository, not_empty
 
 NonEmptyLabels = Annotated[Labels, AfterValidator(not_empty)]
 """A policy without labels would select every pod of its namespace."""
@@ -25,11 +24,11 @@ class Connection(Model):
     means all of its pods.
     """
 
-    port: Annotated[int, Field(ge=1, le=65535)]
+    port: Port
     protocol: Literal["TCP", "UDP"] = "TCP"
     namespace: Hostname | None = None
     pods: Mapping[str, str] = {}
-    address: Literal["internet", "nodes"] | IPv4Network = "internet"
+    address: Addresses = "internet"
 
     @field_validator("address")
     @classmethod
@@ -47,10 +46,10 @@ class Connection(Model):
 class PodResources(Model):
     """The resources of one pod: CPU in millicores, memory and disk in MiB."""
 
-    cpu: Annotated[int, Field(ge=1)] = 100
-    cpu_limit: Annotated[int, Field(ge=1)] = 500
-    memory: Annotated[int, Field(ge=1)] = 256
-    disk: Annotated[int, Field(ge=1)] = 256
+    cpu: Count = 100
+    cpu_limit: Count = 500
+    memory: Count = 256
+    disk: Count = 256
 
 
 class OtherWorkload(Model):
@@ -65,7 +64,7 @@ class OtherWorkload(Model):
     images: tuple[Repository, ...] = ()
     egress: tuple[Connection, ...] = ()
     ingress: tuple[Connection, ...] = ()
-    pods: Annotated[int, Field(ge=1)] = 1
+    pods: Count = 1
     resources: PodResources = PodResources()
 
     @field_validator("egress")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sized
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -63,6 +63,15 @@ def _ipv4_network(value: object) -> IPv4Network:
     return network
 
 
+def _addresses(value: object) -> object:
+    if value in ("internet", "nodes"):
+        return value
+    try:
+        return _ipv4_network(value)
+    except ValueError as error:
+        raise ValueError('internet, nodes or an IPv4 network such as "10.42.0.0/16" was expected') from error
+
+
 def _not_boolean(value: object) -> object:
     """Rejects true and false, which Python would convert to 1 and 0."""
     if isinstance(value, bool):
@@ -73,6 +82,7 @@ def _not_boolean(value: object) -> object:
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Ipv4Network = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
+Addresses = Annotated[Literal["internet", "nodes"] | IPv4Network, BeforeValidator(_addresses)]
 Text = Annotated[str, matching(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*", "one line of text")]
 Number = Annotated[int, BeforeValidator(_not_boolean)]
 Count = Annotated[Number, Field(ge=1)]
