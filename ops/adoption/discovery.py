@@ -75,7 +75,7 @@ class LookupSettings:
                 cloudflare_token=str(settings["cloudflareToken"]),
                 nodes=TypeAdapter(dict[str, topology.Node]).validate_python(settings["nodes"]),
                 adopted=Adopted.model_validate(settings.get("adopted") or {}),
-                admin_uses_api_url=TypeAdapter(bool).validate_python(settings.get("adminUsesApiUrl", False)),
+                admin_uses_api_url=TypeAdapter(bool).validate_python(settings.get("adminUsesApiUrl") or False),
                 other_workloads=TypeAdapter(dict[str, OtherWorkload]).validate_python(
                     settings.get("otherWorkloads") or {}
                 ),

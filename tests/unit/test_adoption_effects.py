@@ -7,6 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from infra.settings.other_workloads import OtherWorkload
+from ops.adoption.discovery import LookupSettings
 from ops.adoption.effects.all_effects import affected_workloads, effects
 from ops.adoption.effects.images import ImageRule, image_rules, repository
 from ops.adoption.workloads import Workload, undeclared_workloads
@@ -188,3 +189,12 @@ def test_undeclared_workloads_of_every_kind_and_namespace_are_found(planned: Seq
     assert found["DaemonSet elsewhere/exporter"].replicas == 3
     assert found["CronJob elsewhere/nightly"].labels == {"app": "nightly"}
     assert {str(item) for item in affected_workloads(cluster, planned, {})} == found.keys()
+
+
+def test_settings_that_are_not_set_are_empty_text() -> None:
+    """Pulumi.yaml gives this default to every key."""
+    tokens = {"hetznerToken": "a", "cloudflareToken": "b"}
+    settings = {**tokens, "nodes": {}, "adopted": "", "otherWorkloads": "", "adminUsesApiUrl": ""}
+    lookup_settings = LookupSettings.of(settings)
+    assert (lookup_settings.admin_uses_api_url, lookup_settings.other_workloads) == (False, {})
+    assert LookupSettings.of({**settings, "adminUsesApiUrl": "true"}).admin_uses_api_url
