@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from infra.settings.other_workloads import OtherWorkload
 from ops.adoption.discovery import LookupSettings
@@ -193,8 +193,8 @@ def test_undeclared_workloads_of_every_kind_and_namespace_are_found(planned: Seq
 
 def test_settings_that_are_not_set_are_empty_text() -> None:
     """Pulumi.yaml gives this default to every key."""
-    tokens = {"hetznerToken": "a", "cloudflareToken": "b"}
-    settings = {**tokens, "nodes": {}, "adopted": "", "otherWorkloads": "", "adminUsesApiUrl": ""}
+    empty = dict.fromkeys(("adopted", "otherWorkloads", "adminUsesApiUrl"), "")
+    settings: dict[str, JsonValue] = {"hetznerToken": "a", "cloudflareToken": "b", "nodes": {}, **empty}
     lookup_settings = LookupSettings.of(settings)
     assert (lookup_settings.admin_uses_api_url, lookup_settings.other_workloads) == (False, {})
     assert LookupSettings.of({**settings, "adminUsesApiUrl": "true"}).admin_uses_api_url
