@@ -59,8 +59,10 @@ config = apps.AppConfig(settings, secrets, namespace=namespace, provider=k3s.pro
 apps.Signatures(settings, secrets, cluster=k3s)  # of our images; disabled unless `cosignPublicKey` is set
 redis = apps.redis(settings, cluster=k3s, namespace=namespace, config=config)
 migration = apps.Migration(settings, cluster=k3s, namespace=namespace, config=config)
-api = apps.api(settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.job, redis.ready])
-worker = apps.worker(settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.job, redis.ready])
+api = apps.api(settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.ready, redis.ready])
+worker = apps.worker(
+    settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.ready, redis.ready]
+)
 admin = apps.admin(settings, cluster=k3s, namespace=namespace, config=config, api=api)
 web = apps.web(settings, cluster=k3s, namespace=namespace, config=config, api=api)
 cluster.ClusterDNS(nodes=len(settings.nodes), provider=k3s.provider, depends_on=[api.deployment])  # all nodes joined
@@ -71,19 +73,15 @@ routes = [
     apps.Route(name="honeydue-web", hosts=[zone.hosts["app"]], backend=web),
 ]
 apps.Ingresses(routes, certificate=certificate, middlewares=middlewares, namespace=namespace, provider=k3s.provider)
-apps.Quota(
-    [
-        redis,
-        migration,
-        api,
-        worker,
-        admin,
-        web,
-    ],
-    others=settings.other_workloads.values(),
-    namespace=namespace,
-    provider=k3s.provider,
-)
+workloads: list[apps.Workload | apps.Migration] = [
+    redis,
+    migration,
+    api,
+    worker,
+    admin,
+    web,
+]
+apps.Quota(workloads, others=settings.other_workloads.values(), namespace=namespace, provider=k3s.provider)
 
 export_outputs(
     settings,
@@ -94,4 +92,5 @@ export_outputs(
     zone=zone,
     certificate=certificate,
     cluster=k3s,
+    released=[workload.ready for workload in workloads],
 )

@@ -1,6 +1,6 @@
 """The outputs of the stack, as `pulumi stack output` prints them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import pulumi
@@ -36,8 +36,13 @@ def export_outputs(
     zone: Zone,
     certificate: OriginCertificate,
     cluster: Cluster,
+    released: Sequence[pulumi.CustomResource],
 ) -> None:
-    """Exports all outputs. The kubeconfig and the join token are secret. Restoring a snapshot needs the token."""
+    """Exports all outputs. The kubeconfig and the join token are secret. Restoring a snapshot needs the token.
+
+    The images wait for the `released` resources, the last of each app. If one of them fails, nothing is exported, and
+    the stack keeps the images of the last complete release.
+    """
     pulumi.export("nodes", addresses.ipv4)
     pulumi.export(
         "sshConfig",
@@ -49,7 +54,6 @@ def export_outputs(
     pulumi.export("firewallId", firewall.id)
     pulumi.export("cloudflareRanges", ranges.all)
     pulumi.export("originCertificateExpiry", certificate.expires_on)
-    pulumi.export(
-        "images", {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis}
-    )
+    images = {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis}
+    pulumi.export("images", pulumi.Output.all(*(item.id for item in released)).apply(lambda _: images))
     pulumi.export("monthlyCost", monthly_cost(settings))

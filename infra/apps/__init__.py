@@ -10,6 +10,7 @@ from infra.apps.redis import redis
 from infra.apps.signatures import Signatures
 from infra.apps.web import web
 from infra.apps.worker import worker
+from infra.apps.workload import Workload
 
 __all__ = [
     "AppConfig",
@@ -18,6 +19,7 @@ __all__ = [
     "Quota",
     "Route",
     "Signatures",
+    "Workload",
     "admin",
     "api",
     "redis",

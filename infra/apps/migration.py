@@ -1,4 +1,9 @@
-"""The schema migration: a Job with the api image, which completes before any pod that needs the schema starts."""
+"""The schema migration: a Job with the api image, which completes before any pod that needs the schema starts.
+
+Two migrations never run at the same time, because goose's command takes no lock. The
+Job has a fixed name, which exists only once in a namespace. The provider deletes the old Job in the foreground before
+it creates the new one: Kubernetes keeps the Job until its pods are gone.
+"""
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
@@ -23,6 +28,33 @@ from infra.settings.adopted import Labels
 from infra.settings.schema import Settings
 
 NAME = "migrate"
+STOP_COMMAND = f"kubectl -n {NAMESPACE} delete job {NAME} --cascade=foreground"
+"""Stops a migration. It returns when the pods are gone."""
+DELETE_SECONDS = 120
+"""How long the deletion of the old Job may take. A pod that does not react is killed after 30 s."""
+
+IMMUTABLE = "field is immutable"
+"""What the API server answers when the provider creates a Job that already exists with another image."""
+NOT_STARTED = "No new pod of api or worker was started; the old pods continue to serve."
+NOT_COMPLETE = (
+    f"The migration did not complete. {NOT_STARTED}\n"
+    f"Its log: kubectl -n {NAMESPACE} logs job/{NAME}\n"
+    "Fix the migration, and release an image that contains the fix: make release API=<its commit>. A new Job starts "
+    "then."
+)
+NOT_DELETED = (
+    f"The old migration still runs, so no new one was started: two must never run at the same time. {NOT_STARTED}\n"
+    f"Its pod and node: kubectl -n {NAMESPACE} get pods -l batch.kubernetes.io/job-name={NAME} -o wide\n"
+    "Run the same command again when the pod is gone. A pod on a node that does not respond stays Terminating, and its "
+    "migration may still run: power that server off, then run `kubectl delete node NODE`, which deletes the pod as "
+    "well. Never delete the pod with --force before its server is off."
+)
+ALREADY_EXISTS = (
+    f"The migration of an update that was killed still exists, so no new one was started. {NOT_STARTED}\n"
+    f"Its state: kubectl -n {NAMESPACE} get job {NAME}\n"
+    f"To stop and delete it: {STOP_COMMAND}\n"
+    "Then run the same command again."
+)
 
 # libpq's variables, which goose's driver reads, by the key of the ConfigMap. References keep the manifest of the Job
 # independent of the values, so that only a new image runs a migration.
@@ -76,6 +108,8 @@ def job_spec(pod: Pod, selector: Labels, *, deadline_seconds: int) -> JobSpecArg
     return JobSpecArgs(
         # No retry: goose rolls a failed file back, and the same file would fail again.
         backoff_limit=0,
+        # By default, a Job fails while its evicted pod still runs. With this, it waits until the pod has ended.
+        pod_replacement_policy="Failed",
         active_deadline_seconds=deadline_seconds,
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(pod, selector)), spec=pod_spec(pod, selector)
@@ -84,14 +118,14 @@ def job_spec(pod: Pod, selector: Labels, *, deadline_seconds: int) -> JobSpecArg
 
 
 def log_next_steps(failure: pulumi.ErrorHookArgs) -> bool:
-    """Logs what a failed migration means and how to read its log. Returns False: no retry."""
-    job = (failure.new_inputs or {}).get("metadata", {}).get("name", NAME)
-    pulumi.log.error(
-        "The migration did not complete. No new pod of api or worker was started; the old pods continue to serve.\n"
-        f"Its log: kubectl -n {NAMESPACE} logs job/{job}\n"
-        "Fix the migration, and release an image that contains the fix: make release API=<its commit>. A new Job "
-        "starts then."
-    )
+    """Logs what the failure means and what to do next. Returns False: no retry."""
+    if failure.failed_operation == "delete":
+        message = NOT_DELETED
+    elif any(IMMUTABLE in error for error in failure.errors):
+        message = ALREADY_EXISTS
+    else:
+        message = NOT_COMPLETE
+    pulumi.log.error(message)
     return False
 
 
@@ -99,11 +133,11 @@ class Migration(Component):
     """The migration.
 
     Attributes:
-        job: the Job, which is ready when it is complete. Pods that need the schema depend on it.
+        ready: the Job, which is ready when it is complete. Pods that need the schema depend on it.
         demand: the most pods at a time, for the quota of the namespace.
     """
 
-    job: Job
+    ready: Job
     demand: Demand
 
     def __init__(self, settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig) -> None:
@@ -119,11 +153,11 @@ class Migration(Component):
             opts=self.child_options(),
         )
         policy = pod_network_policy(pod, adopted=settings.adopted, cluster=cluster, namespace=namespace, parent=self)
-        self.job = Job(
+        self.ready = Job(
             NAME,
-            # No fixed name: each release creates a new Job, and the log of the old one exists until the new one is
-            # complete.
             metadata=ObjectMetaArgs(
+                # A generated name would let a second Job run next to one that an interrupted update left behind.
+                name=NAME,
                 namespace=namespace.name,
                 labels=labels(pod, selector),
                 # With this annotation, the next `up` replaces a failed Job. Otherwise the provider would wait for it
@@ -133,9 +167,13 @@ class Migration(Component):
             spec=job_spec(pod, selector, deadline_seconds=deadline),
             opts=self.child_options(
                 protect=False,  # every release replaces the Job
+                # Also if the old Job has another name: earlier versions of this program generated it.
+                delete_before_replace=True,
                 depends_on=[account, policy, *config.objects],
                 # Longer than the deadline of the Job, so that Kubernetes reports the reason.
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{deadline + 60}s", update=f"{deadline + 60}s"),
+                custom_timeouts=pulumi.CustomTimeouts(
+                    create=f"{deadline + 60}s", update=f"{deadline + 60}s", delete=f"{DELETE_SECONDS}s"
+                ),
                 hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("migration-failed", log_next_steps)]),
             ),
         )

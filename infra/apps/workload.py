@@ -130,7 +130,7 @@ class Workload(Component):
     """
 
     deployment: Deployment
-    ready: pulumi.Resource
+    ready: pulumi.CustomResource
     url: str
     name: str
     port: int | None

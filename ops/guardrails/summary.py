@@ -9,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.cost import cost
+from ops.guardrails.rules import MIGRATION
 from ops.guardrails.violation import Violation
+from ops.json_paths import dig
 from ops.plan import Plan, Step
 from ops.resource_types import DEPLOYMENT
 
@@ -20,6 +22,8 @@ SYMBOLS = {
     "replace": "[red]±[/]",
     "import": "[blue]=[/]",
 }
+FINISHED = ("Complete", "Failed")
+"""Conditions of a Job whose pods have ended."""
 MEASURED_WIDTH = 10_000
 SHOWN_PATHS = 4
 """Property paths in one row. `preview --diff` shows all of them, with their values."""
@@ -29,7 +33,7 @@ def changes(plan: Plan) -> RenderableType:
     """The program's warnings, one row for each changed resource, and the monthly cost."""
     if plan.errors and not plan.changes:
         return Group()  # "No changes." above the errors would be wrong
-    warnings = [Text(warning, style="yellow") for warning in plan.warnings]
+    warnings = [Text(warning, style="yellow") for warning in [*plan.warnings, *stopped_migration(plan)]]
     price = [Text(f"Monthly cost: {text}")] if (text := cost(plan)) else []
     if not plan.changes:
         return Group(*warnings, Text("No changes."), *price)
@@ -56,6 +60,21 @@ class _Changes:
             yield Text.from_markup(f"{SYMBOLS.get(step.op, step.op)} {step.short}", overflow="ignore")
             properties = changed_properties(step)
             yield from (Text(f"    {path}", overflow="ignore") for path in properties.split(", ") if path)
+
+
+def stopped_migration(plan: Plan) -> Sequence[str]:
+    """A warning if the plan replaces a migration that had not finished when the state was written."""
+    job = next((step.old for step in plan.changes if step.short == MIGRATION and step.deletes and step.old), None)
+    conditions = dig(job.outputs, "status", "conditions") if job else None
+    if job is None or any(
+        dig(condition, "type") in FINISHED and dig(condition, "status") == "True"
+        for condition in (conditions if isinstance(conditions, list) else [])
+    ):
+        return []
+    return [
+        "The migration of an earlier release was interrupted. If it still runs, it is stopped, and the new one starts "
+        "when its pod is gone: two never run at the same time."
+    ]
 
 
 def changed_properties(step: Step) -> str:

@@ -1,7 +1,13 @@
 """Pods of api and worker are replaced after the migration has succeeded. When it fails, the old pods keep running."""
 
+import signal
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
 from rehearsal.world.world import World
-from tests.rehearsal.cluster import items, rolled, snapshot, timestamp, untouched
+from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot, timestamp, untouched
+from tests.retry import attempts
 
 ALL_APPS = {"api", "worker", "admin", "web", "redis"}
 
@@ -69,6 +75,33 @@ def test_a_hanging_migration_exceeds_its_deadline_and_the_next_up_recovers(produ
     release(production, "release-4")
     production.pulumi("up", "--yes", "--skip-preview")
     assert rolled(before, snapshot(production)) == {"api", "worker"}
+
+
+def test_a_release_waits_until_the_migration_of_an_interrupted_release_has_ended(production: World) -> None:
+    release(production, "hanging-migration-2")
+    interrupted = production.start_pulumi("up", "--yes", "--skip-preview")
+    for attempt in attempts(seconds=120):
+        with attempt:
+            assert "hanging-migration-2" in {tag(pod) for pod in items(production, "pods", "migrate")}
+    interrupted.send_signal(signal.SIGINT)
+    interrupted.communicate(timeout=120)
+    assert "hanging-migration-2" in {tag(pod) for pod in items(production, "pods", "migrate")}
+
+    selector = ("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=migrate")
+    event = r'jsonpath={.type} {.object.spec.containers[0].image}{"\n"}'
+    command = production.kubectl_client().command("get", *selector, "--watch", "--output-watch-events", "-o", event)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        release(production, "release-5")
+        production.pulumi("up", "--yes", "--skip-preview")
+        watch.terminate()
+        assert watch.stdout is not None
+        events = [(line.split()[0], line.strip().rpartition(":")[2]) for line in watch.stdout]
+    assert events.index(("DELETED", "hanging-migration-2")) < events.index(("ADDED", "release-5"))
+
+
+def tag(pod: Mapping[str, Any]) -> str:
+    image: str = pod["spec"]["containers"][0]["image"]
+    return image.rpartition(":")[2]
 
 
 def test_a_changed_setting_replaces_the_pods_that_read_it_and_runs_no_migration(production: World) -> None:

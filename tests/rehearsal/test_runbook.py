@@ -70,7 +70,7 @@ def run_migrations(world: World, heading: str) -> None:
     assert after.pods == before.pods
     assert len(after.jobs) == 1
     assert not after.jobs & before.jobs
-    assert job_of_engine.rstrip().splitlines()[-1].startswith("migrate-")
+    assert job_of_engine.rstrip().splitlines()[-1].split()[0] == "migrate"
     assert "job.batch/goose-by-hand condition met" in job_by_hand
     assert "goose-by-hand" in deletion
 

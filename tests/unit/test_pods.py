@@ -1,7 +1,9 @@
 """Invariants of every pod, Service, Deployment and Job that the program registers. They hold for new resources too."""
 
+import pulumi
 import pytest
 
+from infra.apps.migration import log_next_steps
 from tests.unit.capture import Capture, run
 from tests.unit.registrations import containers, dependencies_of, pods
 
@@ -146,3 +148,31 @@ def test_the_migration_connects_to_the_direct_host_and_the_backend_to_the_pooler
     assert host["name"] == "honeydue-config"
     assert config[host["key"]] == "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"
     assert config["DB_HOST"] == "ep-floral-truth-amttbc5a-pooler.c-5.us-east-1.aws.neon.tech"
+
+
+def test_two_migrations_never_run_at_once(program: Capture) -> None:
+    job = program.resource("Job", "migrate")
+    # A name exists once in a namespace. The provider deletes the old Job and waits for its pods before it creates one.
+    assert job.inputs["metadata"]["name"] == "migrate"
+    assert job.request.deleteBeforeReplace
+    assert (job.inputs["spec"]["backoffLimit"], job.inputs["spec"]["podReplacementPolicy"]) == (0, "Failed")
+    assert "parallelism" not in job.inputs["spec"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "expected"),
+    [
+        ("create", "the Job failed: BackoffLimitExceeded", "kubectl -n honeydue logs job/migrate"),
+        ("create", "spec.template: Invalid value: field is immutable", "delete job migrate --cascade=foreground"),
+        ("delete", "timed out waiting for the condition", "kubectl delete node NODE"),
+    ],
+)
+def test_a_migration_that_does_not_start_or_complete_names_the_next_command(
+    monkeypatch: pytest.MonkeyPatch, operation: str, error: str, expected: str
+) -> None:
+    messages: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", messages.append)
+    arguments = pulumi.ErrorHookArgs(urn="", id="", name="migrate", type="", failed_operation=operation, errors=[error])
+    assert log_next_steps(arguments) is False
+    assert expected in messages[0]
+    assert "the old pods continue to serve" in messages[0]
