@@ -94,7 +94,7 @@ up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan tha
 	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REPLACE_OPTIONS) $(REFRESH_OPTION)
 
 release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
-	@$(OPS) release --stack $(STACK) $(TAGS)
+	@$(OPS) release --stack $(STACK) $(TAGS) $(REFRESH_OPTION)
 
 new-volume: .venv/ready ## give an app a new, empty volume when the disk with its data is lost (APP=redis); asks for confirmation, and refuses while the data exists
 	@$(OPS) new-volume --stack $(STACK) $(APP) $(if $(DISCARD_DATA),--discard-data)

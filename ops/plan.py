@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from ops.engine.sentinels import UNKNOWN
 from ops.errors import OpsError
+from ops.field_conflict import explain_conflict
 
 DELETING_OPERATIONS = frozenset(
     {"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "remove-pending-replace"}
@@ -126,10 +127,21 @@ class Diagnostic(EngineModel):
     severity: str
     urn: str = ""
 
+    @property
+    def explanation(self) -> str:
+        """The message, or what it means where that is known."""
+        resource = short_name(self.urn) if self.urn else "a resource"
+        return explain_conflict(resource, self.message) or self.message.strip()
+
 
 class Plan(EngineModel):
-    """Every step of a preview. With `--show-sames` it includes the resources that do not change."""
+    """Every step of a preview. With `--show-sames` it includes the resources that do not change.
 
+    Attributes:
+        refreshed: whether the state was refreshed before. It must be refreshed again when the plan is applied.
+    """
+
+    refreshed: bool = False
     config: Mapping[str, str] = Field(default_factory=dict)
     steps: Sequence[Step] = ()
     diagnostics: Sequence[Diagnostic] = ()
@@ -149,11 +161,11 @@ class Plan(EngineModel):
     @property
     def errors(self) -> Sequence[str]:
         """Errors because of which the plan is incomplete."""
-        return self._messages("error")
+        return tuple(dict.fromkeys(diagnostic.explanation for diagnostic in self._diagnostics("error")))
 
     @property
     def warnings(self) -> Sequence[str]:
-        return self._messages("warning")
+        return tuple(diagnostic.message.strip() for diagnostic in self._diagnostics("warning"))
 
     @property
     def stack(self) -> str:
@@ -163,5 +175,5 @@ class Plan(EngineModel):
     def changes(self) -> Sequence[Step]:
         return tuple(step for step in self.steps if step.changes_resource)
 
-    def _messages(self, severity: str) -> Sequence[str]:
-        return tuple(diagnostic.message.strip() for diagnostic in self.diagnostics if diagnostic.severity == severity)
+    def _diagnostics(self, severity: str) -> Sequence[Diagnostic]:
+        return [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == severity]

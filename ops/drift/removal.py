@@ -146,7 +146,11 @@ def with_removals(plan: Plan, drifts: Collection[ObjectDrift]) -> RefreshedPlan:
         for step in plan.steps
     ]
     return RefreshedPlan(
-        config=plan.config, steps=steps, diagnostics=plan.diagnostics, removals=list(removals.values())
+        refreshed=True,
+        config=plan.config,
+        steps=steps,
+        diagnostics=plan.diagnostics,
+        removals=list(removals.values()),
     )
 
 

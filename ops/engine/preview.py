@@ -35,7 +35,7 @@ def make_plan(stack: str, *, refresh: bool = False, flags: Sequence[str] = ()) -
     result = run_preview(stack, [*refresh_flags(refresh=refresh), *flags], refresh_variables(refresh=refresh))
     if not result.stdout.strip():
         raise PlanError(explain(result.stderr, stack))
-    plan = Plan.read(result.stdout)
+    plan = Plan.read(result.stdout).model_copy(update={"refreshed": refresh})
     if result.returncode != 0 and not plan.errors:
         raise PlanError(explain(result.stderr, stack))
     return plan

@@ -14,9 +14,18 @@ Settings = Mapping[str, JsonValue]
 """Settings by key, without the "honeydue:" prefix. Secrets are decrypted: never print them."""
 
 
-class _Setting(EngineModel):
+class Setting(EngineModel):
+    """A setting as the engine prints it."""
+
     value: str = ""
     object_value: JsonValue = None
+
+    @property
+    def content(self) -> JsonValue:
+        return self.value if self.object_value is None else self.object_value
+
+
+CREATING = "creating"
 
 
 class PendingOperation(EngineModel):
@@ -24,6 +33,7 @@ class PendingOperation(EngineModel):
 
     model_config = ConfigDict(extra="allow")
 
+    resource: State
     type: str
 
 
@@ -42,6 +52,11 @@ class Checkpoint(EngineModel):
     pending_operations: Sequence[PendingOperation] = ()
 
     @property
+    def interrupted(self) -> Sequence[str]:
+        """Short names of the resources whose state a refresh corrects. It does not find one that was being created."""
+        return [item.resource.short for item in self.pending_operations if item.type != CREATING]
+
+    @property
     def written(self) -> datetime:
         """When the state was written, according to the machine of that update."""
         return datetime.fromisoformat(str(self.manifest["time"]))
@@ -50,11 +65,7 @@ class Checkpoint(EngineModel):
 def read_settings(stack: str) -> Settings:
     """The stack's settings as stored. They are not validated."""
     output = json.loads(output_of("config", stack, ["--show-secrets", "--json"]))
-    settings = {key.partition(":")[2]: _Setting.model_validate(value) for key, value in output.items()}
-    return {
-        key: setting.value if setting.object_value is None else setting.object_value
-        for key, setting in settings.items()
-    }
+    return {key.partition(":")[2]: Setting.model_validate(value).content for key, value in output.items()}
 
 
 def read_checkpoint(stack: str, *, show_secrets: bool = False) -> Checkpoint:

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from ops.drift.rows import manual_changes
+from ops.engine.history import incomplete_update
 from ops.engine.preview import make_plan, replace_flags, show_diff
 from ops.engine.update import apply
 from ops.errors import OpsError
@@ -46,7 +47,8 @@ replace_option = click.option(
 refresh_option = click.option(
     "--refresh",
     is_flag=True,
-    help="Refresh the state from Hetzner, Cloudflare and the cluster first, so that `up` reverts manual changes.",
+    help="Refresh the state from Hetzner, Cloudflare and the cluster first, so that manual changes are reverted. "
+    "Always done after an update that did not complete.",
 )
 
 
@@ -62,9 +64,10 @@ def preview(stack: str, refresh: bool, diff: bool, **names: tuple[str, ...]) -> 
 
     Exits with 1 if the engine cannot compute a plan, or if the plan breaks a guard rail.
     """
-    existing_resources(stack, checked_plan(stack, **names, refresh=refresh))
+    plan = checked_plan(stack, **names, refresh=refresh)
+    existing_resources(stack, plan)
     if diff:
-        sys.exit(show_diff(stack, refresh=refresh, replace=names["replace"]))
+        sys.exit(show_diff(stack, refresh=plan.refreshed, replace=names["replace"]))
 
 
 @click.command()
@@ -97,14 +100,13 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
         clear_pending_creations(stack)
     except OpsError as error:
         raise click.ClickException(str(error)) from None
-    if refresh:
-        _remove_undeclared(stack, plan)
+    remove_undeclared(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
-        status = _resized(stack, resize, refresh=refresh) if resize else 0
-        status = status or apply(stack, refresh=refresh, allow_delete=allow_delete, replace=replace)
+        status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
+        status = status or apply(stack, refresh=plan.refreshed, allow_delete=allow_delete, replace=replace)
     if status != 0 and allow_delete:
         console.print(way_on(allow_delete, stack=stack))
-    if refresh and status == 0:
+    if plan.refreshed and status == 0:
         console.print(put_back(manual_changes(plan)))
     sys.exit(status)
 
@@ -127,7 +129,10 @@ def checked_plan(
     replace: Collection[str] = (),
     refresh: bool = False,
 ) -> Plan:
-    """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail."""
+    """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail.
+
+    With `refresh`, and always after an update that did not complete, the state is refreshed first.
+    """
     try:
         # At the same time, because the plan takes seconds.
         with console.status(f"Planning stack {stack}"), ThreadPoolExecutor() as executor:
@@ -141,7 +146,7 @@ def checked_plan(
     console.print(changes(plan))
     if deleted := missing(plan, allow_delete):
         console.print(already_deleted(deleted))
-    if refresh:
+    if plan.refreshed:
         from ops.drift.removal import removals_of  # noqa: PLC0415  # the Kubernetes client is slow to import
 
         console.print(undeclared(list(map(str, removals_of(plan)))))
@@ -159,13 +164,26 @@ def checked_plan(
 
 def _plan(stack: str, *, refresh: bool, replace: Collection[str]) -> Plan:
     if not refresh:
-        return make_plan(stack, flags=replace_flags(replace))
+        with ThreadPoolExecutor() as executor:
+            # At the same time, because an update usually succeeded.
+            planned = executor.submit(make_plan, stack, flags=replace_flags(replace))
+            incomplete = incomplete_update(stack)
+            if incomplete is None:
+                return planned.result()
+        console.print(
+            f"The last update of {stack} {incomplete}. What it changed is read first: as with REFRESH=1, every "
+            "resource is read, which takes some seconds, and manual changes are reverted.",
+            style="yellow",
+        )
     from ops.drift.removal import refreshed_plan  # noqa: PLC0415  # the Kubernetes client is slow to import
 
     return refreshed_plan(stack, replace_flags(replace))
 
 
-def _remove_undeclared(stack: str, plan: Plan) -> None:
+def remove_undeclared(stack: str, plan: Plan) -> None:
+    """Remove what the plan shows as removed from objects. Only a plan with a refresh does."""
+    if not plan.refreshed:
+        return
     from ops.drift.removal import remove  # noqa: PLC0415  # the Kubernetes client is slow to import
 
     try:

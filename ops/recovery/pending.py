@@ -6,9 +6,8 @@ for the resource, so nothing else needs the entry.
 """
 
 from ops.engine.cli import output_of
-from ops.engine.stack import read_checkpoint
+from ops.engine.stack import CREATING, read_checkpoint
 
-CREATING = "creating"
 STACK = "pulumi:pulumi:Stack"
 
 

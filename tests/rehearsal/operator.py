@@ -1,6 +1,8 @@
 """Runs the operator's commands in a world, and edits a copy of the program."""
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +26,28 @@ def ops(
         text=True,
         check=False,
     )
+
+
+def start_ops(world: World, *arguments: str) -> subprocess.Popen[str]:
+    """Starts the command and returns at once, so that `press_ctrl_c` can interrupt it."""
+    command, environment = world.ops_command(*arguments)
+    return subprocess.Popen(
+        command,
+        cwd=world.project,
+        env={**environment, "COLUMNS": "400"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def press_ctrl_c(process: subprocess.Popen[str]) -> str:
+    """Interrupts the command and all its children, as a terminal does, and returns its output."""
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    return output
 
 
 def editable_copy(project: Path) -> Path:

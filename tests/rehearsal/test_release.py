@@ -1,11 +1,14 @@
 """`make release` in a world: confirmed, declined, refused, and with a failed migration."""
 
+import shlex
+
 import pytest
 
 from rehearsal.control_plane.flags import STAGES
 from rehearsal.world.world import World
-from tests.rehearsal.cluster import items, rolled, snapshot
-from tests.rehearsal.operator import ops
+from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
+from tests.rehearsal.operator import ops, press_ctrl_c, start_ops
+from tests.retry import attempts
 
 LOG = (STAGES / "pod.log").read_text().partition(" F ")[2].strip()
 """The log of every pod that kwok simulates."""
@@ -76,3 +79,36 @@ def test_a_migration_that_exceeds_its_deadline_has_no_log(production: World) -> 
     message = failed.stdout.partition("DeadlineExceeded: ")[2]
     assert "its pod is deleted" in message
     assert ops(production, "release", "--stack", "prod", "--api", tag, "--yes").returncode == 0
+
+
+def test_the_printed_way_back_from_an_interrupted_release_puts_everything_back(production: World) -> None:
+    (tag,), before = images(production, "api"), snapshot(production)
+    settings = production.layout.config.read_text()
+    (worker,) = items(production, "pods", "worker")
+    by_hand = worker["spec"]["containers"][0]["image"].replace(f":{tag}", ":by-hand")
+    production.kubectl("set", "image", "-n", NAMESPACE, "deployment/worker", f"*={by_hand}")
+    refused = ops(production, "release", "--stack", "prod", "--api", "never-ready-1", "--yes")
+    assert refused.returncode == 1
+    image = '.spec.template.spec.containers[name="worker"].image'
+    assert f"Deployment::worker: kubectl-set changed {image} outside of this program." in refused.stdout
+    assert "run the same command with REFRESH=1" in refused.stdout
+    assert "registry/packages/kubernetes" not in refused.stdout
+    assert production.layout.config.read_text() == settings
+
+    interrupted = start_ops(production, "release", "--stack", "prod", "--api", "never-ready-1", "--refresh", "--yes")
+    for attempt in attempts(seconds=120):
+        with attempt:
+            assert "never-ready-1" in images(production, "api")
+    output = press_ctrl_c(interrupted)
+    way_back = f"make release STACK=prod API={tag} WORKER={tag}"
+    assert f"To roll back to the last complete release: {way_back}" in output
+    assert production.outputs()["images"]["api"].endswith(f":{tag}")
+
+    options = [f"--{name.lower()}={value}" for name, value in (pair.split("=") for pair in shlex.split(way_back)[3:])]
+    restored = ops(production, "release", "--stack", "prod", *options, "--yes")
+    assert restored.returncode == 0, restored.stdout
+    assert "The last update of prod failed or was stopped." in restored.stdout
+    after = snapshot(production)
+    assert images(production, "api") == images(production, "worker") == {tag}
+    assert {app: len(pods) for app, pods in after.pods.items()} == {app: len(pods) for app, pods in before.pods.items()}
+    assert production.layout.config.read_text() == settings

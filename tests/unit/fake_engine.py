@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,23 @@ PRICES = {
     "services": {"neon": 4.5},
 }
 
+CONFLICT = (
+    "update of resource failed: Server-Side Apply field conflict detected. See https://www.pulumi.com/x for "
+    'troubleshooting help.\nThe resource managed by field manager "pulumi-kubernetes-1234" had an apply conflict: '
+    'Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas'
+)
+"""The provider's message after `kubectl scale` (pulumi-kubernetes, await.go: handleSSAErr)."""
+
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
 "preview "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/preview.allowed" ; cat "$ANSWERS/plan" ; exit ;;
 "config --stack") cat "$ANSWERS/settings"; exit ;;
 "up "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/up.allowed" ;;
-"stack export") cat "$ANSWERS/state" ;;
+"stack export") cat "$ANSWERS/state" ; exit ;;
+"stack history") case "$*" in *"--page 1") cat "$ANSWERS/history" ;; *) echo "[]" ;; esac ; exit ;;
 esac
 echo "$*" >> "$ANSWERS/calls"
+case "$1" in up) cat "$ANSWERS/history.after" > "$ANSWERS/history" ;; esac
 case "$*" in "$(cat "$ANSWERS/failing")"*) exit 1 ;; esac
 """
 
@@ -61,6 +70,18 @@ def plan(*ops: str, error: str = "") -> Mapping[str, Any]:
     }
 
 
+def update(result: str = "succeeded", *, time: str = "10:00", **tags: str) -> Mapping[str, Any]:
+    """An update in the history, with these image tags in its settings."""
+    images = {"registry": "registry.example.com/owner", **tags}
+    return {
+        "version": 0,
+        "kind": "update",
+        "startTime": f"2026-11-26T{time}:00.000Z",
+        "result": result,
+        "config": {"honeydue:images": {"value": json.dumps(images), "objectValue": images, "secret": False}},
+    }
+
+
 def _step(op: str, name: str) -> Mapping[str, Any]:
     urn = f"urn:pulumi:prod::honeydue::honeydue:apps:Workload${SERVICE}::{name}"
     state = {"urn": urn, "type": SERVICE, "custom": True, "protect": True}
@@ -83,18 +104,25 @@ def fake_engine(
     failing: str = "none",
     state: Mapping[str, Any] | None = None,
     kubeconfig: str | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+    records: Mapping[str, Any] | None = None,
+    pending: Mapping[str, Any] | None = None,
 ) -> Iterator[Path]:
-    """Installs the program while the block runs, and yields the file that contains its calls that may change something.
+    """Installs the program while the block runs, and yields the file that contains its calls that change something.
 
     The kubeconfig of the settings is that of an API server that responds, unless another is given.
-    `failing` is the subcommand that fails. Next to the file, `preview.allowed` and `up.allowed` contain the confirmed
-    deletions that the program received.
+    `failing` is the subcommand that fails. `history` has the newest update first, and an `up` adds `records` to it.
+    `pending` is an operation that did not complete. Next to the file, `preview.allowed` and `up.allowed` contain the
+    confirmed deletions that the program received.
     """
     answers = folder / "answers"
     answers.mkdir(exist_ok=True)
     (answers / "plan").write_text(json.dumps(plan))
     (answers / "failing").write_text(failing)
-    (answers / "state").write_text(json.dumps({"deployment": {"resources": [state] if state else []}}))
+    deployment = {"resources": [state] if state else [], "pending_operations": [pending] if pending else []}
+    (answers / "state").write_text(json.dumps({"deployment": deployment}))
+    (answers / "history").write_text(json.dumps(history))
+    (answers / "history.after").write_text(json.dumps([*([records] if records else []), *history]))
     (answers / "pulumi").write_text(SCRIPT)
     (answers / "pulumi").chmod(0o755)
     with serve({"/version/": VERSION}) as api, monkeypatch.context() as patch:

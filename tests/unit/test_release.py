@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
 from tests.recipes import EXAMPLE
-from tests.unit.fake_engine import fake_engine, plan
+from tests.unit.fake_engine import CONFLICT, fake_engine, plan, update
 
 DIGEST = "sha256:" + "0" * 64
 SETTINGS = (EXAMPLE / "Pulumi.prod.yaml").read_text()
@@ -28,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The calls of the engine, with a plan that breaks no rule."""
-    with fake_engine(tmp_path, monkeypatch, plan=plan("update")) as calls:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update"), history=[update()], records=update()) as calls:
         yield calls
 
 
@@ -63,7 +63,7 @@ def test_only_the_given_tags_change(settings: Path, calls: Path, arguments: list
     result = release(*arguments)
     assert result.exit_code == 0, result.output
     assert changed(settings) == lines
-    assert calls.read_text().splitlines()[1:] == ["up --stack prod --yes --skip-preview"]
+    assert calls.read_text().splitlines() == ["up --stack prod --yes --skip-preview"]
 
 
 @pytest.mark.usefixtures("settings", "calls")
@@ -112,3 +112,76 @@ def test_missing_image_settings_are_an_error_with_their_keys(settings: Path) -> 
     result = release("--api", "0a1b2c3d4e")
     assert result.exit_code == 1
     assert "Pulumi.prod.yaml has no honeydue:images.api, honeydue:images.worker" in result.output
+
+
+def test_after_two_failed_releases_the_last_complete_one_is_named(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = update(time="08:00", api="aaaaaaaaaa", worker="bbbbbbbbbb")
+    failed = [
+        update("failed", time=time, api=tag, worker=tag) for time, tag in (("10:00", "second"), ("09:00", "first"))
+    ]
+    release_settings = settings.read_text().replace(f"api: {current_tag('api')}", "api: second")
+    settings.write_text(release_settings)
+    with fake_engine(
+        tmp_path,
+        monkeypatch,
+        plan=plan("update"),
+        failing="up",
+        history=[*failed, update(time="08:30", api="aaaaaaaaaa", worker="bbbbbbbbbb"), served],
+        records=update("failed", time="11:00", api="third", worker="third"),
+    ) as calls:
+        result = release("--api", "third")
+    assert result.exit_code == 1
+    assert "api: aaaaaaaaaa → third" in result.output
+    assert "worker: bbbbbbbbbb → third" in result.output
+    assert "To roll back to the last complete release: make release STACK=prod API=aaaaaaaaaa WORKER=bbbbbbbbbb" in (
+        result.output
+    )
+    assert calls.read_text().splitlines() == ["up --stack prod --yes --skip-preview --refresh --run-program"]
+    assert {"api: third", "worker: third"} <= set(changed(settings))
+
+
+def test_an_update_that_the_engine_does_not_start_restores_the_settings(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # For example, because another update holds the lock of the state: the history has no new entry.
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update"), failing="up", history=[update()]) as calls:
+        result = release("--api", "0a1b2c3d4e")
+    assert result.exit_code == 1
+    assert "the engine did not start the update" in result.output
+    assert "Pulumi.prod.yaml has the old tags again" in result.output
+    assert settings.read_text() == SETTINGS
+    assert calls.read_text() == "up --stack prod --yes --skip-preview\n"
+
+
+@pytest.mark.usefixtures("settings", "calls")
+def test_a_release_names_the_file_to_commit() -> None:
+    result = release("--api", "0a1b2c3d4e")
+    assert "Commit Pulumi.prod.yaml: until then, CI's drift check reports the new tags" in result.output
+
+
+def test_a_field_that_was_changed_by_hand_is_named_with_the_way_to_put_it_back(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update", error=CONFLICT)) as calls:
+        result = release("--api", "0a1b2c3d4e")
+    assert result.exit_code == 1
+    assert "kubectl changed .spec.replicas outside of this program." in result.output
+    assert "run the same command with REFRESH=1" in result.output
+    assert "https://" not in result.output
+    assert settings.read_text() == SETTINGS
+    assert not calls.exists()
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_release_with_a_refresh_puts_manual_changes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_engine(tmp_path, monkeypatch, plan=plan("update"), history=[update()], records=update()) as calls:
+        result = release("--api", "0a1b2c3d4e", "--refresh")
+    assert result.exit_code == 0, result.output
+    assert calls.read_text().splitlines() == ["up --stack prod --yes --skip-preview --refresh --run-program"]
+
+
+def current_tag(app: str) -> str:
+    (tag,) = re.findall(rf"^    {app}: (\S+)$", SETTINGS, re.M)
+    return str(tag)

@@ -27,7 +27,7 @@ NODE, OTHER = "server-1", "server-2"
 PULUMI = """case "$1" in
 preview) cat "$ANSWERS/plan" ;;
 config) cat "$ANSWERS/config" ;;
-stack) test "$2" = export && echo '{}' ;;
+stack) case "$2" in export) echo "{}" ;; history) echo "[]" ;; *) exit 1 ;; esac ;;
 up)
     echo "pulumi $*" >> "$ANSWERS/calls"
     case "$*" in *--target*) ;; *) exit 0 ;; esac
