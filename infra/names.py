@@ -21,3 +21,13 @@ ANY_RESOURCE = "*"
 def primary_ip_name(alias: str) -> str:
     """The name of a node's primary IP at Hetzner."""
     return f"{alias}-ipv4"
+
+
+def hostnames(domain: str) -> Mapping[str, str]:
+    """The FQDN of each hostname of the site, by a short name."""
+    return {
+        "api": f"api.{domain}",
+        "admin": f"admin.{domain}",
+        "app": f"app.{domain}",
+        "apex": domain,
+    }

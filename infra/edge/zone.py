@@ -5,21 +5,12 @@ from collections.abc import Mapping
 import pulumi
 
 from infra.component import Component
+from infra.names import hostnames
 from infra.sdk import cloudflare
 from infra.settings.schema import EdgeSettings
 
 AUTOMATIC_TTL = 1
 """The only TTL that Cloudflare accepts for a proxied record."""
-
-
-def hostnames(domain: str) -> Mapping[str, str]:
-    """The FQDN of each hostname of the site, by a short name."""
-    return {
-        "api": f"api.{domain}",
-        "admin": f"admin.{domain}",
-        "app": f"app.{domain}",
-        "apex": domain,
-    }
 
 
 def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:

@@ -12,10 +12,9 @@ import yaml
 
 from infra.machines import host, k3s
 from infra.machines.node_config import NodeConfig
+from infra.settings.limits import USER_DATA
 from infra.settings.topology import Access, ClusterSettings
 
-USER_DATA_LIMIT = 32 * 1024
-"""Bytes that Hetzner accepts (https://docs.hetzner.cloud/#servers-create-a-server)."""
 TLS_DIRECTORY = PurePosixPath("/var/lib/rancher/k3s/server/tls")
 
 
@@ -48,9 +47,9 @@ def user_data(node: NodeConfig, *, cluster: ClusterSettings, access: Access) -> 
             "runcmd": COMMANDS,
         }
     )
-    if (size := len(text.encode())) > USER_DATA_LIMIT:
+    if (size := len(text.encode())) > USER_DATA.maximum:
         raise pulumi.RunError(
-            f"The user data of {node.hostname} has {size} bytes; Hetzner accepts at most {USER_DATA_LIMIT}."
+            f"The user data of {node.hostname} has {size} bytes; Hetzner accepts at most {USER_DATA.maximum}."
         )
     return text
 

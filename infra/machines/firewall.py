@@ -12,14 +12,9 @@ from infra.component import Component
 from infra.edge import CloudflareRanges
 from infra.host_ports import HostPort
 from infra.names import LABELS
+from infra.settings.limits import CIDRS_PER_RULE, EFFECTIVE_RULES, RULES_PER_FIREWALL, Limit
 from infra.settings.schema import Settings
 from infra.settings.topology import Access
-
-# Limits of https://docs.hetzner.cloud/#firewalls. The API rejects the whole firewall when one is exceeded, and a server
-# would be without any.
-RULES_PER_FIREWALL = 50
-CIDRS_PER_RULE = 100
-EFFECTIVE_RULES = 500
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 
@@ -60,19 +55,24 @@ def _rule(port: HostPort, sources: Sequence[pulumi.Input[str]]) -> Rule:
 
 
 def check_limits(firewall_rules: Sequence[Rule]) -> None:
-    """Raises a RunError when Hetzner would reject the firewall."""
-    violations = [
-        f'rule "{rule.description}" has {len(rule.sources)} source CIDRs, at most {CIDRS_PER_RULE} are allowed'
-        for rule in firewall_rules
-        if len(rule.sources) > CIDRS_PER_RULE
+    """Raises a RunError when Hetzner would reject the firewall, and a server would be without any.
+
+    The settings are checked before (infra/settings/limits.py). Cloudflare's ranges are only known here.
+    """
+    counts: Sequence[tuple[str, int, Limit]] = [
+        *((f'rule "{rule.description}"', len(rule.sources), CIDRS_PER_RULE) for rule in firewall_rules),
+        ("the firewall", len(firewall_rules), RULES_PER_FIREWALL),
+        ("the firewall", sum(len(rule.sources) for rule in firewall_rules), EFFECTIVE_RULES),
     ]
-    if len(firewall_rules) > RULES_PER_FIREWALL:
-        violations.append(f"{len(firewall_rules)} rules, at most {RULES_PER_FIREWALL} are allowed")
-    if (effective := sum(len(rule.sources) for rule in firewall_rules)) > EFFECTIVE_RULES:
-        violations.append(f"{effective} rules times sources, at most {EFFECTIVE_RULES} are allowed")
-    if violations:
+    exceeded = [
+        f"{place} has {number} {limit.counted}, at most {limit.maximum} are possible ({limit.source})"
+        for place, number, limit in counts
+        if number > limit.maximum
+    ]
+    if exceeded:
         raise pulumi.RunError(
-            f"Hetzner would reject the firewall: {'; '.join(violations)}. Shorten honeydue:access.operators."
+            f"Hetzner would reject the firewall: {'; '.join(exceeded)}. Nothing was changed. Compare the ranges that "
+            "Cloudflare publishes with https://www.cloudflare.com/ips/, and shorten honeydue:access.operators."
         )
 
 

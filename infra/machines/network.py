@@ -8,17 +8,8 @@ import pulumi_hcloud as hcloud
 from infra.component import Component
 from infra.machines.addresses import NodeAddresses
 from infra.names import LABELS
+from infra.settings.limits import NETWORK_ZONES
 from infra.settings.schema import Settings
-
-NETWORK_ZONES: Mapping[str, str] = {
-    "nbg1": "eu-central",
-    "fsn1": "eu-central",
-    "hel1": "eu-central",
-    "ash": "us-east",
-    "hil": "us-west",
-    "sin": "ap-southeast",
-}
-"""By location: https://docs.hetzner.com/cloud/general/locations/"""
 
 
 class NodeNetwork(Component):

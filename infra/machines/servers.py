@@ -13,6 +13,7 @@ from infra.machines.cloud_init import user_data
 from infra.machines.firewall import Firewall
 from infra.machines.network import NodeNetwork
 from infra.machines.node_config import NodeConfig
+from infra.machines.placement import assign, group_name, read_members, resource_name
 from infra.names import LABELS
 from infra.settings.node_facts import node_facts
 from infra.settings.schema import Settings
@@ -65,7 +66,7 @@ def quorum_warning(settings: Settings) -> str | None:
 
 
 class Servers(Component):
-    """The SSH keys, the servers, and the placement group that puts new servers on different hosts.
+    """The SSH keys, the servers, and the placement groups that put new servers on different hosts.
 
     Attributes:
         by_alias: the server of each alias.
@@ -107,13 +108,18 @@ class Servers(Component):
             )
             for name, public_key in settings.ssh_keys.items()
         ]
-        placement_group = hcloud.PlacementGroup(
-            "spread",
-            name="honeydue",
-            type="spread",
-            labels=LABELS,
-            opts=self.child_options(ignore_changes=["labels"]),
-        )
+        members = read_members(provider)
+        assigned = assign([node.hostname for node in settings.nodes.values()], members)
+        placement_groups = {
+            number: hcloud.PlacementGroup(
+                resource_name(number),
+                name=group_name(number),
+                type="spread",
+                labels=LABELS,
+                opts=self.child_options(ignore_changes=["labels"]),
+            )
+            for number in range(1, max([*assigned.values(), *members]) + 1)
+        }
         init_node = settings.cluster.init_node
         bootstrapping = bootstrap_node(settings, existing_servers=read_existing_servers(settings, provider))
         created: dict[str, hcloud.Server] = {}
@@ -141,7 +147,7 @@ class Servers(Component):
                 else [{"subnet_id": network.subnet, "ip": str(node.private_ipv4), "alias_ips": []}],
                 firewall_ids=[firewall.id],
                 ssh_keys=[key.id for key in keys],
-                placement_group_id=placement_group.id.apply(int),
+                placement_group_id=placement_groups[assigned[node.hostname]].id.apply(int),
                 user_data=self._user_data(alias, node, cluster_init=alias == bootstrapping),
                 backups=False,
                 labels=LABELS,

@@ -12,6 +12,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.settings import limits
 from infra.settings.messages import PROJECT, message
 from infra.settings.schema import Settings
 from infra.settings.secrets import EXISTING_CLUSTER_KEYS, FORMATS, REQUIRED, SECRETS, Secrets, required
@@ -47,6 +48,8 @@ def load_settings() -> tuple[Settings, Secrets]:
             for details in error.errors()
             if details["loc"][0] not in REQUIRED or details["loc"][0] in keys
         ]
+    else:
+        errors += limits.violations(settings)
     if errors:
         count = f"{len(errors)} configuration error" + ("s" if len(errors) > 1 else "")
         raise SettingsError(f"{count} in stack {pulumi.get_stack()}. Nothing was contacted.\n  " + "\n  ".join(errors))

@@ -55,6 +55,9 @@ class EdgeSettings(Model):
     site starts like this, because Cloudflare takes some minutes to present a certificate that was just uploaded.
     `client_certificate_seen` is the authority of the certificate that was then in Traefik's access log.
     `make require-client-certificate` writes it together with "required" (ops/client_certificate.py).
+
+    `dns_record_quota` is the number of records that the zone's plan allows. The default is that of a new zone on the
+    Free plan (infra/settings/limits.py).
     """
 
     min_tls_version: Literal["1.2", "1.3"]
@@ -62,6 +65,7 @@ class EdgeSettings(Model):
     client_certificate: Literal["required", "requested"] = "required"
     client_certificate_seen: Annotated[str, matching(r"[0-9a-f]{16}", "16 hexadecimal digits")] | None = None
     rate_limit: RateLimit
+    dns_record_quota: Count = 200
 
     @field_validator("client_certificate", mode="before")
     @classmethod

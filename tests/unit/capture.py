@@ -16,6 +16,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -31,6 +32,7 @@ from infra.cluster import kubeconfig
 from infra.settings.secrets import SECRETS, required
 from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
+from tests.unit.cloud_mocks import CloudMocks
 
 # Pulumi's launcher silences this logger too: a program that fails leaves futures that nothing awaits.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -71,17 +73,6 @@ class Registration:
     @property
     def kind(self) -> str:
         return self.type.rsplit(":", 1)[-1]
-
-
-GENERATED_OUTPUTS = {
-    "tls:index/privateKey:PrivateKey": ("privateKeyPem",),
-    "tls:index/selfSignedCert:SelfSignedCert": ("certPem",),
-    "tls:index/certRequest:CertRequest": ("certRequestPem",),
-    "tls:index/locallySignedCert:LocallySignedCert": ("certPem",),
-    "random:index/randomPassword:RandomPassword": ("result",),
-    "cloudflare:index/originCaCertificate:OriginCaCertificate": ("expiresOn",),
-}
-"""Outputs that the program reads, by type: the mocks return a text for each of them."""
 
 
 def production_settings() -> dict[str, object]:
@@ -126,36 +117,6 @@ def _decrypted(value: Any, key: str) -> Any:
 def _placeholder(key: str) -> str:
     """A value in the format that the settings require. It contains its key, so that tests can search for a leak."""
     return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS, "apnsKey": APNS_KEY}.get(key, PLACEHOLDER + key)
-
-
-class CloudMocks(mocks.Mocks):
-    """Returns the outputs that the program needs: the addresses of the settings, and the results of invokes."""
-
-    def __init__(
-        self, settings: Mapping[str, object], *, ranges: Mapping[str, object], servers: Collection[str]
-    ) -> None:
-        nodes = settings.get("honeydue:nodes")
-        self._addresses = {alias: node.get("ipv4") for alias, node in nodes.items()} if isinstance(nodes, dict) else {}
-        self._ranges = ranges
-        self._servers = servers
-        self._ids = iter(range(1, 10_000))
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        state = dict(args.inputs)
-        if args.typ == "hcloud:index/primaryIp:PrimaryIp":
-            state["ipAddress"] = self._addresses[args.name] or "203.0.113.1"
-        state |= {name: f"{name} of {args.name}\n" for name in GENERATED_OUTPUTS.get(args.typ, ())}
-        return str(next(self._ids)), state
-
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        match args.token:
-            case "cloudflare:index/getIpRanges:getIpRanges":
-                return dict(self._ranges), []
-            case "hcloud:index/getServers:getServers":
-                return {"servers": [{"name": name} for name in self._servers]}, []
-            case "cloudflare:index/getZone:getZone":
-                return {"zoneId": "023e105f4ecef8ad9ca31a8372d0c353"}, []
-        raise NotImplementedError(args.token)
 
 
 class Recorder(mocks.MockMonitor):
@@ -221,6 +182,7 @@ def run(
     ranges: Mapping[str, object] = RANGES,
     hetzner_settings: Mapping[str, object] | None = None,
     servers: Collection[str] = (),
+    placement: Mapping[str, Collection[str]] = MappingProxyType({}),
     plain_text: Collection[str] = (),
     preview: bool = False,
     checkout: Path = ROOT,
@@ -229,14 +191,16 @@ def run(
 
     `ranges` are the CIDRs that Cloudflare publishes. `hetzner_settings` are settings with the addresses that Hetzner
     assigns, if they differ from those of the program. `servers` are the hostnames of servers that already exist.
-    `plain_text` are keys of secrets that are stored without encryption. `checkout` is the folder of the program.
+    `placement` are the hostnames in each placement group, by its name. `plain_text` are keys of secrets that are stored
+    without encryption. `checkout` is the folder of the program.
     """
     # The SDK's futures belong to an event loop. Each run needs its own loop, and no futures of a run that failed.
     pulumi.runtime.settings.SETTINGS.outputs.clear()
     pulumi.runtime.settings._get_rpc_manager().clear()
     with asyncio.Runner() as runner:
         asyncio.set_event_loop(runner.get_loop())
-        recorder = Recorder(CloudMocks(hetzner_settings or settings, ranges=ranges, servers=servers))
+        clouds = CloudMocks(hetzner_settings or settings, ranges=ranges, servers=servers, placement=placement)
+        recorder = Recorder(clouds)
         mocks.set_mocks(recorder.mocks, project="honeydue", stack="prod", preview=preview, monitor=recorder)
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
         pulumi.runtime.set_all_config(

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from infra.machines.ca import CA_COMMON_NAMES
-from infra.machines.cloud_init import USER_DATA_LIMIT, user_data
+from infra.machines.cloud_init import user_data
 from infra.machines.node_config import NodeConfig
+from infra.settings.limits import USER_DATA
 from infra.settings.topology import Access
 from rehearsal.pki import CertificateAuthority
 from tests.recipes import ROOT
@@ -96,15 +97,15 @@ def test_every_key_is_in_the_schema_of_cloud_init(init_node: NodeConfig) -> None
 
 
 def test_user_data_with_all_ca_files_is_below_the_limit_of_hetzner(init_node: NodeConfig) -> None:
-    assert len(user_data(init_node, cluster=cluster(k3sSha256="a" * 64), access=ACCESS).encode()) < USER_DATA_LIMIT
+    assert len(user_data(init_node, cluster=cluster(k3sSha256="a" * 64), access=ACCESS).encode()) < USER_DATA.maximum
 
 
 def test_user_data_above_the_limit_is_an_error_of_the_program(init_node: NodeConfig) -> None:
     with pytest.raises(
-        pulumi.RunError, match=f"The user data of ubuntu-1 has .* bytes; Hetzner accepts at most {USER_DATA_LIMIT}"
+        pulumi.RunError, match=f"The user data of ubuntu-1 has .* bytes; Hetzner accepts at most {USER_DATA.maximum}"
     ):
         user_data(
-            replace(init_node, ca_files={"server-ca.crt": "x" * USER_DATA_LIMIT}), cluster=cluster(), access=ACCESS
+            replace(init_node, ca_files={"server-ca.crt": "x" * USER_DATA.maximum}), cluster=cluster(), access=ACCESS
         )
 
 

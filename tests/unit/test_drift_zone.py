@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.edge.zone import hostnames
+from infra.names import hostnames
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.rows import NOT_DECLARED, DriftRow
 from ops.drift.zone import PHASES, UndeclaredInZone, undeclared_in_zone

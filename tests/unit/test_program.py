@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from infra.edge.zone import hostnames
+from infra.names import hostnames
 from infra.settings.apps import DERIVED_VARIABLES, SECRET_VARIABLES, App
 from infra.settings.secrets import REQUIRED
 from rehearsal.plugins import hcloud

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.edge.zone import hostnames
+from infra.names import hostnames
 from tests.recipes import checkout, recipe
 from tests.unit.capture import Capture, Registration, run, with_placeholders
 
@@ -66,6 +66,6 @@ def test_a_recipe_registers_exactly_its_resources(
 
 def test_a_diff_that_does_not_apply_is_an_error(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
-    (folder / "infra/edge/zone.py").write_text("")
+    (folder / "infra/names.py").write_text("")
     with pytest.raises(subprocess.CalledProcessError):
         recipe("Add a host name").apply(folder)

@@ -208,13 +208,6 @@ def test_an_address_that_differs_at_hetzner_is_an_error() -> None:
         run(settings, hetzner_settings=at_hetzner)
 
 
-def test_a_rule_above_the_limit_of_hetzner_is_an_error_of_the_program() -> None:
-    settings: dict[str, Any] = copy.deepcopy(example_settings())
-    settings["honeydue:access"]["operators"] = [f"10.{number}.0.0/16" for number in range(101)]
-    with pytest.raises(pulumi.RunError, match='rule "SSH from operators" has 101 source CIDRs, at most 100'):
-        run(settings)
-
-
 def test_a_renamed_key_is_refused_with_the_new_name() -> None:
     errors = errors_of({"cluster/founder": "hetzner1"}, without=("kubeconfig", "joinToken"))
     assert "honeydue:cluster.founder is now named honeydue:cluster.initNode" in errors

@@ -19,6 +19,8 @@ from .zones import contains, find_zone
 
 _REQUEST_TYPES: Final = ("origin-rsa", "origin-ecc", "keyless-certificate")
 _VALIDITY_DAYS: Final = (7, 30, 90, 365, 730, 1095, 5475)
+# https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/#hostname-and-wildcard-coverage
+_MOST_HOSTNAMES: Final = 200
 
 
 @blueprint.get("/certificates")
@@ -96,6 +98,8 @@ def _unknown_certificate() -> Never:
 def _validate_hostnames(hostnames: list[str]) -> None:
     if not hostnames:
         refuse(1010, "Failed to validate requested hostname: no hostname was requested")
+    if len(hostnames) > _MOST_HOSTNAMES:
+        refuse(1010, f"Failed to validate requested hostname: {len(hostnames)} hostnames, at most {_MOST_HOSTNAMES}")
     for host in hostnames:
         domain = host.removeprefix("*.")
         # https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/troubleshooting/

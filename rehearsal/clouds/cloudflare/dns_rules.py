@@ -27,9 +27,13 @@ _AUTOMATIC_TTL: Final = 1
 _TTLS: Final = (60, 86400)
 _LARGEST_PRIORITY: Final = 65535
 # Of the Free plan: https://developers.cloudflare.com/dns/manage-dns-records/reference/record-attributes/ (comments and
-# tags) and https://developers.cloudflare.com/dns/manage-dns-records/#limits (records of a zone).
+# tags) and https://developers.cloudflare.com/dns/manage-dns-records/#dns-records-quota (records of a zone that was
+# created in September 2024 or later).
 _LONGEST_COMMENT: Final = 100
 _MOST_RECORDS: Final = 200
+# https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+_LONGEST_NAME: Final = 253
+_LONGEST_LABEL: Final = 63
 
 
 def full_name(zone: Object, name: str) -> str:
@@ -73,6 +77,10 @@ def _validate_content(record: Object) -> None:
     type_, content, ttl = record.get("type"), record["content"], record["ttl"]
     if type_ not in _TYPES:
         refuse(9005, f"Invalid DNS record type {type_}.")
+    # https://github.com/timothymiller/cloudflare-ddns/issues/91
+    name = record["name"]
+    if len(name) > _LONGEST_NAME or any(not 0 < len(label) <= _LONGEST_LABEL for label in name.split(".")):
+        refuse(9000, "DNS name is invalid.")
     # https://github.com/timothymiller/cloudflare-ddns/issues/230
     version = _ADDRESSES.get(type_)
     if version and not _is_address(content, version):

@@ -16,6 +16,7 @@ from . import actions
 from .collection import Body, Collection, required
 from .errors import RefusedError, invalid_input
 
+_MAX_FIREWALLS_OF_SERVER: Final = 5
 _MAX_RULES: Final = 50
 _MAX_NETWORKS_OF_RULE: Final = 100
 _MAX_NETWORKS: Final = 500
@@ -47,7 +48,16 @@ def _set_rules(_: Cloud, firewall: Object, body: Body) -> None:
 
 def _apply(cloud: Cloud, firewall: Object, body: Body) -> None:
     for server in _servers(cloud, body.get("apply_to") or [], "not_found"):
-        server["firewalls"] = [*(id_ for id_ in server["firewalls"] if id_ != firewall["id"]), firewall["id"]]
+        server["firewalls"] = applied([*server["firewalls"], firewall["id"]])
+
+
+def applied(firewalls: Sequence[int]) -> list[int]:
+    """The firewalls of a server, each once. Refuses more than Hetzner applies to one server."""
+    distinct = list(dict.fromkeys(firewalls))
+    if len(distinct) > _MAX_FIREWALLS_OF_SERVER:
+        message = f"server has {len(distinct)} firewalls, the limit is {_MAX_FIREWALLS_OF_SERVER}"
+        raise RefusedError("resource_limit_exceeded", message)
+    return distinct
 
 
 def _remove(cloud: Cloud, firewall: Object, body: Body) -> None:

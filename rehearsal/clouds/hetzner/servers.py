@@ -15,7 +15,7 @@ from . import actions, backups, power, primary_ips
 from .catalog import IMAGES, find_image, find_location, find_server_type
 from .collection import Body, Collection, required
 from .errors import invalid_input
-from .firewalls import FIREWALLS
+from .firewalls import FIREWALLS, applied
 from .networks import attach
 from .placement_groups import PLACEMENT_GROUPS, find_with_room
 from .server_actions import ACTIONS
@@ -81,7 +81,7 @@ def _create(cloud: Cloud, body: Body) -> tuple[Object, Body]:
         primary_disk_size=server_type.disk,
         backup_window=None,
         placement_group=find_with_room(cloud, body["placement_group"]) if body.get("placement_group") else None,
-        firewalls=[FIREWALLS.find(cloud, applied["firewall"])["id"] for applied in body.get("firewalls") or []],
+        firewalls=applied([FIREWALLS.find(cloud, entry["firewall"])["id"] for entry in body.get("firewalls") or []]),
         private_net=[],
         protection={"delete": False, "rebuild": False},
     )

@@ -41,6 +41,12 @@ def origin(key: ec.EllipticCurvePrivateKey, **changes: Any) -> dict[str, Any]:
     return {**inputs, "requested_validity": 5475, **changes}
 
 
+def test_an_origin_certificate_has_at_most_200_hostnames(api: Api, key: ec.EllipticCurvePrivateKey) -> None:
+    hostnames = [f"host-{number}.{ZONE}" for number in range(201)]
+    assert error(api("POST", "/certificates", origin(key, hostnames=hostnames))) == (400, 1010)
+    assert result(api("POST", "/certificates", origin(key, hostnames=hostnames[:200])))["hostnames"] == hostnames[:200]
+
+
 def test_origin_certificates_are_signed_by_the_same_authority(
     api: Api, tmp_path: Path, key: ec.EllipticCurvePrivateKey
 ) -> None:

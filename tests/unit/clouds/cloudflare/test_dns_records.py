@@ -46,6 +46,9 @@ def test_a_record_is_created_changed_and_deleted(api: Api) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        ({"name": f"{'a' * 64}.{ZONE}"}, 9000),
+        ({"name": f"{'a.' * 120}{ZONE}"}, 9000),
+        ({"name": f"a..{ZONE}"}, 9000),
         ({"content": "nope"}, 9005),
         ({"content": "2001:db8::1"}, 9005),
         ({"type": "AAAA"}, 9005),

@@ -70,3 +70,16 @@ def test_rules_are_returned_with_every_field(api: Api) -> None:
     api("POST", f"/firewalls/{firewall['id']}/actions/set_rules", {"rules": [ping]})
     (rule,) = api("GET", f"/firewalls/{firewall['id']}").json["firewall"]["rules"]
     assert (rule["protocol"], rule["port"]) == ("icmp", None)
+
+
+def test_a_server_has_at_most_five_firewalls(api: Api) -> None:
+    def create(name: str) -> int:
+        firewall = api("POST", "/firewalls", {"name": name, "rules": [FIREWALL_RULE]}).json["firewall"]
+        return int(firewall["id"])
+
+    *most, last = [create(f"web-{number}") for number in range(6)]
+    server = create_server(api, firewalls=[{"firewall": id_} for id_ in most])
+    target = {"apply_to": [{"type": "server", "server": {"id": server["id"]}}]}
+    again, refused = (api("POST", f"/firewalls/{id_}/actions/apply_to_resources", target) for id_ in (most[0], last))
+    assert again.status == 201
+    assert error(refused) == (403, "resource_limit_exceeded")

@@ -47,3 +47,32 @@ def test_servers_are_attached_to_a_network(api: Api) -> None:
     assert error(api("POST", f"{second}/detach_from_network", {"network": network["id"]}))[1] == "not_found"
     assert api("DELETE", f"/networks/{network['id']}").status == 204
     assert api("GET", f"/servers/{first['id']}").json["server"]["private_net"] == []
+
+
+def test_a_network_has_at_least_256_addresses(api: Api) -> None:
+    for ip_range, status in (("10.0.0.0/25", 422), ("10.0.0.0/24", 201)):
+        assert api("POST", "/networks", {"name": ip_range, "ip_range": ip_range}).status == status
+
+
+def test_reserved_addresses_are_not_available(api: Api) -> None:
+    network = create_network(api, "10.0.0.0/24")
+    attach = f"/servers/{create_server(api)['id']}/actions/attach_to_network"
+    for address in ("10.0.0.0", "10.0.0.1", "10.0.0.255"):
+        response = api("POST", attach, {"network": network["id"], "ip": address})
+        assert error(response) == (422, "ip_not_available"), address
+
+
+def test_all_servers_of_a_network_are_in_its_zone(api: Api) -> None:
+    network = create_network(api, "10.0.0.0/24")
+    body = {"server_type": "cpx21", "image": "ubuntu-24.04", "networks": [network["id"]]}
+    assert api("POST", "/servers", {**body, "name": "near", "location": "hel1"}).status == 201
+    assert error(api("POST", "/servers", {**body, "name": "far", "location": "ash"})) == (422, "invalid_input")
+
+
+def test_a_network_contains_at_most_a_hundred_servers(api: Api) -> None:
+    network = create_network(api, "10.0.0.0/24")
+    for number in range(100):
+        create_server(api, f"server-{number}", networks=[network["id"]])
+    last = create_server(api, "last")
+    response = api("POST", f"/servers/{last['id']}/actions/attach_to_network", {"network": network["id"]})
+    assert error(response) == (403, "resource_limit_exceeded")

@@ -16,7 +16,9 @@ from tests.unit.plugins.engine import Engine, Inputs, ProviderError, Resource
 SERVER = "hcloud:index/server:Server"
 NETWORK = "hcloud:index/network:Network"
 SUBNET = "hcloud:index/networkSubnet:NetworkSubnet"
+PLACEMENT_GROUP = "hcloud:index/placementGroup:PlacementGroup"
 GET_SERVERS = "hcloud:index/getServers:getServers"
+GET_PLACEMENT_GROUPS = "hcloud:index/getPlacementGroups:getPlacementGroups"
 USER_DATA = "#cloud-config topsecretvalue\n"
 
 
@@ -103,3 +105,18 @@ def test_get_servers_filters_by_labels(hcloud: Engine) -> None:
     assert named("cluster in (honeydue, another)") == ["server-1"]
     with pytest.raises(ProviderError, match="label key '-a' is not correctly formatted"):
         named("-a")
+
+
+def test_get_placement_groups_returns_the_servers_of_each(hcloud: Engine) -> None:
+    labels = {"cluster": "honeydue"}
+    groups = [
+        hcloud.create(PLACEMENT_GROUP, {"name": name, "type": "spread", "labels": labels}) for name in ("full", "empty")
+    ]
+    server = create_server(hcloud, placementGroupId=int(groups[0].id))
+    assert hcloud.invoke(GET_PLACEMENT_GROUPS, {})["placementGroups"] == [
+        {"id": int(group.id), "name": name, "type": "spread", "labels": labels, "servers": servers}
+        for group, name, servers in zip(groups, ("full", "empty"), ([int(server.id)], []), strict=True)
+    ]
+    (listed,) = hcloud.invoke(GET_SERVERS, {})["servers"]
+    assert listed["placementGroupId"] == int(groups[0].id)
+    assert hcloud.invoke(GET_PLACEMENT_GROUPS, {"withSelector": "cluster=other"})["placementGroups"] == []
