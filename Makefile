@@ -6,7 +6,6 @@ VENV := .venv/bin
 # Installs the missing programs for a purpose (docs/tools.md).
 TOOLS := $(VENV)/python -m tools.install
 # Runs a command with an official Pulumi CLI on PATH, or else with the engine that this checkout installs.
-PULUMI := $(VENV)/python -m tools.run pulumi
 OPS := $(VENV)/python -m tools.run python -m ops
 # Resources that this plan may delete or replace, with the names that the refusal contains:
 # ALLOW_DELETE="Server::hetzner3 PrimaryIp::hetzner3".
@@ -106,7 +105,7 @@ drift: .venv/ready ## compare production with the declared resources; changes no
 	@$(OPS) drift --stack $(STACK)
 
 outputs: .venv/ready ## show addresses, URLs, image tags, certificate expiry and cost
-	@$(PULUMI) stack output --stack $(STACK)
+	@$(OPS) outputs --stack $(STACK)
 
 outdated: .venv/ready ## list pinned versions that have a newer release
 	@$(VENV)/python -m tools.outdated

@@ -12,6 +12,7 @@ MODULES = {
     "drift": "ops.drift.command",
     "issue": "ops.ci.issue",
     "new-volume": "ops.volume.command",
+    "outputs": "ops.engine.command",
     "preview": "ops.guardrails.commands",
     "pulumi": "ops.engine.command",
     "release": "ops.release.command",

@@ -1,6 +1,7 @@
 """The Kubernetes API of a stack's cluster. Only this module uses the Kubernetes Python client, which has no types."""
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -27,6 +28,8 @@ Operation = Mapping[str, object]
 
 DEFAULT_CONTEXT: str = ClusterSettings.model_fields["context"].default
 TIMEOUT_SECONDS = 30.0
+CERTIFICATE_ERRORS = re.compile("cert|key|pem|x509", re.IGNORECASE)
+"""What OpenSSL's message contains if a certificate or key is the cause, and not a server that ends the connection."""
 JSON_PATCH = "application/json-patch+json"
 
 
@@ -209,6 +212,10 @@ def _request_version(api: Any) -> None:  # noqa: ANN401  # the client has no typ
     except client.ApiException as error:
         if not error.status:  # an error of TLS
             reason = str(error.reason).splitlines()[-1]
+            if not CERTIFICATE_ERRORS.search(reason):
+                raise OpsError(
+                    f"the API server at {api.configuration.host} cannot be reached ({reason}); try again"
+                ) from None
             raise OpsError(
                 f"no TLS connection to the API server at {api.configuration.host} with the certificates in "
                 f"honeydue:kubeconfig ({reason}): {SECRETS['kubeconfig'].command}"

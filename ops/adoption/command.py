@@ -20,6 +20,7 @@ from ops.adoption.findings import Candidate
 from ops.adoption.removed_fields import removed_fields
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
+from ops.confirmation import confirm
 from ops.engine.imports import import_resources, plan_imports
 from ops.engine.preview import preview_events
 from ops.engine.stack import Settings, read_settings, state_resources
@@ -82,10 +83,9 @@ def _adopt(stack: str, *, ask: bool) -> None:
     if changes:
         console.print(report.changed_settings(changes, settings_file.name))
     if ask:
-        click.confirm(
+        confirm(
             f"Import these {len(result.ids)} resources into stack {stack}? "
-            "The resources stay unchanged, except for the owner of their fields (metadata.managedFields)",
-            abort=True,
+            "The resources stay unchanged, except for the owner of their fields (metadata.managedFields)"
         )
     # Before the import, so that no later plan has another selector or volume than the imported objects.
     for path, value in changes.items():

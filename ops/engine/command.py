@@ -1,4 +1,4 @@
-"""The `pulumi` command: Pulumi itself, whose temporary files are removed afterwards."""
+"""The `pulumi` command, Pulumi itself without its temporary files, and the `outputs` command."""
 
 import os
 import sys
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from ops.engine.cli import run_in_foreground
+from ops.engine.cli import output_of, run_in_foreground
+from ops.errors import OpsError
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -23,3 +24,13 @@ def pulumi(arguments: Sequence[str]) -> None:
         raise click.ClickException(
             "The pulumi command is not on PATH. Run it with `.venv/bin/python -m tools.run`"
         ) from None
+
+
+@click.command()
+@click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
+def outputs(stack: str) -> None:
+    """Show the stack's outputs. Secret ones are masked."""
+    try:
+        click.echo(output_of("stack output", stack), nl=False)
+    except OpsError as error:
+        raise click.ClickException(str(error)) from None

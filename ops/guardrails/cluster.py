@@ -29,7 +29,7 @@ def must_respond(plan: Plan) -> bool:
     A kubeconfig in the settings is that of an existing cluster. A cluster that the program bootstraps has no API before
     its first objects exist, and may have none while a server is created again (docs/restore.md).
     """
-    if "honeydue:kubeconfig" in plan.config:
+    if plan.config.get("honeydue:kubeconfig"):
         return True
     creates_server = any(step.state.type == SERVER and step.op != "update" for step in plan.changes)
     return not creates_server and any(step.old and step.state.type.startswith(_OBJECT) for step in plan.steps)

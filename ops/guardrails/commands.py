@@ -8,6 +8,7 @@ from functools import partial
 import click
 from rich.console import Console
 
+from ops.confirmation import confirm
 from ops.drift.rows import manual_changes
 from ops.engine.history import incomplete_update
 from ops.engine.preview import make_plan, replace_flags, show_diff
@@ -91,7 +92,7 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
     if resize:
         console.print(str(resize))
     if not yes:
-        click.confirm(f"Apply these changes to stack {stack}?", abort=True)
+        confirm(f"Apply these changes to stack {stack}?")
         # A node may have been lost while the operator read the plan.
         if violations := lost_quorum(stack, plan):
             console.print(refusal(violations, stack=stack))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from ops.confirmation import confirm
 from ops.engine.stack import read_settings
 from ops.errors import OpsError
 from ops.plan import Plan, short_name
@@ -49,7 +50,7 @@ def with_imports(stack: str, make_plan: Callable[[], Plan], *, ask: bool) -> Pla
         if repeated := imported & existing.keys():
             raise click.ClickException(f"The import of {', '.join(map(short_name, repeated))} had no effect")
         if ask:
-            click.confirm("Import them into the state? They stay unchanged", abort=True)
+            confirm("Import them into the state? They stay unchanged")
         from ops.recovery.existing import import_existing  # noqa: PLC0415  # as above
 
         try:

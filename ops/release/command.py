@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from ops import stackfile
+from ops.confirmation import confirm
 from ops.engine.history import Update, last_updates
 from ops.engine.update import apply
 from ops.errors import OpsError
@@ -115,7 +116,7 @@ def confirm_images(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: b
     if existing_resources(stack, plan):
         raise OpsError(f"an earlier up was interrupted. Run make up STACK={stack} first, then release")
     if ask:
-        click.confirm(f"Release this to {stack}?", abort=True)
+        confirm(f"Release this to {stack}?")
     return Release(plan=plan, running=running, last=last)
 
 

@@ -15,6 +15,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from infra.names import NAMESPACE
 from ops import kubernetes, stackfile
+from ops.confirmation import confirm
 from ops.engine.stack import read_settings, state_resources
 from ops.engine.update import apply, refresh_resources
 from ops.errors import OpsError
@@ -49,7 +50,7 @@ def new_volume(stack: str, app: str, yes: bool, discard_data: bool) -> None:
             console.print(f"{_reason(read_storage(cluster, app, name), discard=discard_data)}.")
             console.print(f"A new claim {name} gets an empty volume.")
             if not yes:
-                click.confirm(f"Give {app} of stack {stack} a new volume?", abort=True)
+                confirm(f"Give {app} of stack {stack} a new volume?")
             delete_claim(cluster, name)
         # An adopted claim names its volume. The new claim must get any volume, as one that the program created.
         if dig(settings, "adopted", "volumes", app, "volume"):

@@ -74,7 +74,9 @@ def test_the_changes_are_printed_before_the_confirmation() -> None:
 
 
 def test_a_declined_release_changes_no_settings(settings: Path, calls: Path) -> None:
-    assert release("--api", "0a1b2c3d4e", answer="n\n").exit_code == 1
+    result = release("--api", "0a1b2c3d4e", answer="n\n")
+    assert result.exit_code == 0
+    assert result.output.endswith("Declined. Nothing was applied.\n")
     assert settings.read_text() == SETTINGS
     assert not calls.exists()
 

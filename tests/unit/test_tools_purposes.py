@@ -128,7 +128,7 @@ COMMANDS: Mapping[str, str] = {
     "release API=1": "release --stack prod --api 1",
     "drift": "drift --stack prod",
     "adopt": "adopt --stack prod",
-    "outputs": "stack output --stack prod",
+    "outputs": "outputs --stack prod",
 }
 
 

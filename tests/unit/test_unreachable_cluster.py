@@ -39,8 +39,8 @@ def test_a_plan_without_an_api_server_is_not_used(
 
 
 def bootstrapped(*steps: Mapping[str, Any]) -> Plan:
-    """A plan for a cluster that the program bootstraps: its settings have no kubeconfig."""
-    return Plan.model_validate({"steps": [*plan("same")["steps"], *steps]})
+    """A plan for a cluster that the program bootstraps: its kubeconfig is the empty default of Pulumi.yaml."""
+    return Plan.model_validate({"config": {"honeydue:kubeconfig": ""}, "steps": [*plan("same")["steps"], *steps]})
 
 
 def server(op: str) -> Mapping[str, Any]:

@@ -97,7 +97,8 @@ def declared_rules(request: Inputs) -> list[Inputs]:
 
 
 def create_primary_ip(hcloud: Engine, name: str) -> Resource:
-    return hcloud.create(PRIMARY_IP, {"name": name, "type": "ipv4", "location": "nbg1", "deleteProtection": True})
+    inputs = {"name": name, "type": "ipv4", "location": "nbg1", "labels": LABELS, "deleteProtection": True}
+    return hcloud.create(PRIMARY_IP, inputs)
 
 
 def test_a_primary_ip_is_created(hcloud: Engine, tmp_path: Path) -> None:
@@ -120,14 +121,18 @@ def test_a_key_a_group_and_a_firewall_are_created(hcloud: Engine, tmp_path: Path
     assert matches(group, [creation("fresh-up", "placement_groups"), recorded_for("fresh-up", placeholder)[0]])
     body = creation("fresh-up", "firewalls")
     declared = declared_rules(body)
-    firewall = sent(tmp_path, lambda: hcloud.create(FIREWALL, {"name": "honeydue", "rules": declared}))
+    firewall = sent(
+        tmp_path, lambda: hcloud.create(FIREWALL, {"name": "honeydue", "labels": LABELS, "rules": declared})
+    )
     assert matches(firewall, [body, *recorded_for("fresh-up", "<id:firewall:honeydue>")])
 
 
 def test_a_node_is_added(hcloud: Engine, tmp_path: Path) -> None:
     key = hcloud.create(SSH_KEY, {"name": "rehearsal", "publicKey": KEYS[0], "labels": LABELS})
     group = hcloud.create(PLACEMENT_GROUP, {"name": "honeydue", "type": "spread", "labels": LABELS})
-    firewall = hcloud.create(FIREWALL, {"name": "honeydue", "rules": declared_rules(creation("fresh-up", "firewalls"))})
+    firewall = hcloud.create(
+        FIREWALL, {"name": "honeydue", "labels": LABELS, "rules": declared_rules(creation("fresh-up", "firewalls"))}
+    )
     expected = recorded("node-added")[:13]
     changed = next(request for request in expected if request["path"].endswith("set_rules"))
 
@@ -165,7 +170,7 @@ def test_existing_resources_are_imported_and_updated(hcloud: Engine, tmp_path: P
         api("GET", f"/actions/{action['id']}")
     address = server["server"]["public_net"]["ipv4"]["id"]
     api("PUT", f"/primary_ips/{address}", {"name": "primary_ip-178.104.247.152"})
-    firewall = hcloud.create(FIREWALL, {"name": "honeydue", "rules": []})
+    firewall = hcloud.create(FIREWALL, {"name": "honeydue", "labels": LABELS, "rules": []})
 
     def import_and_update(type_: str, id_: object, changes: Inputs) -> list[Inputs]:
         """The requests of an import and of the update that follows, under the names before the update."""
@@ -207,7 +212,7 @@ def _renamed(requests_: list[Inputs], name: str, other: str) -> list[Inputs]:
 
 def test_a_manual_change_of_a_rule_is_reverted(hcloud: Engine, tmp_path: Path) -> None:
     declared = declared_rules(creation("fresh-up", "firewalls"))
-    firewall = hcloud.create(FIREWALL, {"name": "honeydue", "rules": declared})
+    firewall = hcloud.create(FIREWALL, {"name": "honeydue", "labels": LABELS, "rules": declared})
     manual_rule = {"direction": "in", "protocol": "tcp", "port": "5432", "source_ips": ["0.0.0.0/0"]}
     Api("hetzner", tmp_path)("POST", f"/firewalls/{firewall.id}/actions/set_rules", {"rules": [manual_rule]})
     refreshed = hcloud.read(firewall)
