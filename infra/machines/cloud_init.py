@@ -3,6 +3,7 @@
 Changed user data does not affect an existing node: `userData` is ignored there.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from importlib.resources import files as package_files
 from pathlib import PurePosixPath
@@ -13,6 +14,7 @@ import yaml
 from infra.machines import host, k3s
 from infra.machines.node_config import NodeConfig
 from infra.settings.limits import USER_DATA
+from infra.settings.shared_options import response_fields
 from infra.settings.topology import Access, ClusterSettings
 
 TLS_DIRECTORY = PurePosixPath("/var/lib/rancher/k3s/server/tls")
@@ -105,6 +107,7 @@ def _environment(node: NodeConfig, cluster: ClusterSettings) -> str:
         "NODE_CLUSTER_INIT": "yes" if node.cluster_init else "no",
         "NODE_PACKAGES": " ".join(host.packages(cluster)),
         "REQUIRED_PACKAGES": " ".join(host.REQUIRED_PACKAGES),
+        "NODE_SHARED_OPTIONS": json.dumps(response_fields(ClusterSettings), separators=(",", ":")),
         "K3S_VERSION": cluster.k3s_version,
         "K3S_SHA256": cluster.k3s_sha256 or "",
     }

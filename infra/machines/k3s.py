@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from infra.machines.node_config import NodeConfig
+from infra.settings import shared_options
 from infra.settings.topology import ClusterSettings
 
 SERVER_DIRECTORY = PurePosixPath("/var/lib/rancher/k3s/server")
@@ -60,12 +61,7 @@ def _server(node: NodeConfig, cluster: ClusterSettings) -> Mapping[str, object]:
         # external address.
         "advertise-address": node.address,
         "tls-san": sorted({node.hostname, node.address, node.public_address}),
-        # k3s does not join a server whose values of these options differ.
-        "cluster-cidr": str(cluster.pod_cidr),
-        "service-cidr": str(cluster.service_cidr),
-        "cluster-dns": str(cluster.cluster_dns),
-        "flannel-backend": cluster.flannel_backend,
-        "secrets-encryption": cluster.secrets_encryption,
+        **shared_options.configuration(cluster),
         # Otherwise other users than root could read it, on a node whose paths pods can mount.
         "write-kubeconfig-mode": "0600",
         "kube-apiserver-arg": [

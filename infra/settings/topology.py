@@ -8,7 +8,19 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from infra.k3s_charts import K3S_CHARTS, minor
 from infra.settings.model import Effect, Model
-from infra.settings.types import Address, Hostname, Ipv4Network, K3sVersion, Network, Port, Sha256, Text, not_empty
+from infra.settings.shared_options import SharedOption
+from infra.settings.types import (
+    Address,
+    Domain,
+    Hostname,
+    Ipv4Network,
+    K3sVersion,
+    Network,
+    Port,
+    Sha256,
+    Text,
+    not_empty,
+)
 
 
 class Node(Model):
@@ -46,9 +58,9 @@ class Access(Model):
 class ClusterSettings(Model):
     """The options of k3s. For a running cluster they must match its installation.
 
-    All servers must have the same values, because k3s does not start a server that differs. The defaults are those of a
-    new cluster. `init_node` is the alias of the node that bootstraps the cluster (`k3s server --cluster-init`). It is
-    None for a cluster that existed before this program.
+    All servers must have the same values of the shared options (infra/settings/shared_options.py). `make adopt` reads
+    them from the running servers. The defaults are those of a new cluster. `init_node` is the alias of the node that
+    bootstraps the cluster (`k3s server --cluster-init`). It is None for a cluster that existed before this program.
     """
 
     context: Annotated[Text, Effect.ALWAYS] = "default"
@@ -57,13 +69,60 @@ class ClusterSettings(Model):
     k3s_version: Annotated[K3sVersion, Field(alias="k3sVersion"), Effect.NEW_NODES]
     # Only read while k3s is installed. A running node needs no change.
     k3s_sha256: Annotated[Sha256 | None, Field(alias="k3sSha256"), Effect.ALWAYS] = None
-    pod_cidr: Ipv4Network
-    service_cidr: Ipv4Network
-    cluster_dns: Address
+    pod_cidr: Annotated[Ipv4Network, SharedOption(name="cluster-cidr", default="10.42.0.0/16")]
+    service_cidr: Annotated[Ipv4Network, SharedOption(name="service-cidr", default="10.43.0.0/16")]
+    cluster_dns: Annotated[Address, SharedOption(name="cluster-dns", default=None)]
+    cluster_domain: Annotated[
+        Domain, SharedOption(name="cluster-domain", default="cluster.local", response_field="ClusterDomain")
+    ] = "cluster.local"
     network: Literal["public", "private"] = "private"
     private_range: Ipv4Network = IPv4Network("10.0.0.0/24")
-    flannel_backend: Literal["vxlan", "wireguard-native"] = "wireguard-native"
-    secrets_encryption: Annotated[bool, Effect.MANUAL] = True
+    flannel_backend: Annotated[
+        Literal["vxlan", "wireguard-native"], SharedOption(name="flannel-backend", default="vxlan")
+    ] = "wireguard-native"
+    flannel_external_ip: Annotated[
+        bool,
+        Effect.MANUAL,
+        SharedOption(name="flannel-external-ip", default=False, response_field="FlannelExternalIP"),
+    ] = False
+    flannel_ipv6_masq: Annotated[
+        bool, Effect.MANUAL, SharedOption(name="flannel-ipv6-masq", default=False, response_field="FlannelIPv6Masq")
+    ] = False
+    flannel_ip_masq_disable_random_fully: Annotated[
+        bool,
+        Effect.MANUAL,
+        SharedOption(
+            name="flannel-ip-masq-disable-random-fully",
+            default=False,
+            response_field="FlannelIPMasqDisableRandomFully",
+        ),
+    ] = False
+    secrets_encryption: Annotated[bool, Effect.MANUAL, SharedOption(name="secrets-encryption", default=False)] = True
+    secrets_encryption_provider: Annotated[
+        Literal["aescbc", "secretbox"],
+        Effect.MANUAL,
+        SharedOption(name="secrets-encryption-provider", default="aescbc", response_field="EncryptProvider"),
+    ] = "aescbc"
+    disable_cloud_controller: Annotated[
+        bool, Effect.MANUAL, SharedOption(name="disable-cloud-controller", default=False, response_field="DisableCCM")
+    ] = False
+    # With the load balancer, a Service of type LoadBalancer opens its ports on every node.
+    disable_service_lb: Annotated[
+        bool,
+        Effect.MANUAL,
+        SharedOption(name="disable", component="servicelb", default=False, response_field="DisableServiceLB"),
+    ] = True
+    egress_selector_mode: Annotated[
+        Literal["agent", "cluster", "pod", "disabled"],
+        Effect.MANUAL,
+        SharedOption(name="egress-selector-mode", default="agent", response_field="EgressSelectorMode"),
+    ] = "agent"
+    embedded_registry: Annotated[
+        bool, Effect.MANUAL, SharedOption(name="embedded-registry", default=False, response_field="EmbeddedRegistry")
+    ] = False
+    supervisor_metrics: Annotated[
+        bool, Effect.MANUAL, SharedOption(name="supervisor-metrics", default=False, response_field="SupervisorMetrics")
+    ] = False
 
     @field_validator("k3s_version")
     @classmethod
@@ -94,4 +153,14 @@ class ClusterSettings(Model):
         services = info.data.get("service_cidr")
         if services is not None and value not in services:
             raise ValueError(f"must be in serviceCidr {services}")
+        return value
+
+    @field_validator("flannel_external_ip")
+    @classmethod
+    def _external_address_is_reachable(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("network") == "private":
+            raise ValueError(
+                "contradicts network private: the pods of two nodes would connect through their public addresses, "
+                "where the firewall closes the port of flannel"
+            )
         return value

@@ -20,6 +20,7 @@ from ops.adoption.findings import Candidate
 from ops.adoption.removed_fields import removed_fields
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
+from ops.adoption.server_options import changed_settings, server_options
 from ops.confirmation import confirm
 from ops.engine.imports import import_resources, plan_imports
 from ops.engine.preview import preview_events
@@ -30,6 +31,7 @@ from ops.plan import DELETING_OPERATIONS, short_name
 from ops.resource_types import CLIENT_CERTIFICATE, PRIMARY_IP
 
 ADOPTED = "honeydue:adopted"
+CLUSTER = "honeydue:cluster"
 CLIENT_CERTIFICATE_SETTING = "honeydue:edge.clientCertificate"
 REQUESTED = "requested"
 STEP = ("resourcePreEvent", "metadata")
@@ -63,6 +65,7 @@ def _adopt(stack: str, *, ask: bool) -> None:
             track(discovery.candidates, "Looking up existing resources", console=console, transient=True)
         )
         transfers_pending = any(ownership_transfers(cluster, state_resources(stack)))
+        servers = server_options(cluster)
     console.print(report.findings_table(result))
     console.print(report.admin_connections(uses_api_url=lookup_settings.admin_uses_api_url))
     if result.ambiguous:
@@ -70,12 +73,10 @@ def _adopt(stack: str, *, ask: bool) -> None:
             f"{result.ambiguous} ambiguous, as shown above. Nothing was changed. Resolve them and run the command again"
         )
     files = import_files(file, plan, result.ids)
-    changes: dict[str, object] = {}
-    if result.adopted != lookup_settings.adopted:
-        changes[ADOPTED] = report.setting_value(result.adopted)
-    if _uploads_certificate(discovery.candidates) and dig(settings, "edge", "clientCertificate") != REQUESTED:
-        # With "required", the running site would reject Cloudflare for minutes after the upload of the certificate.
-        changes[CLIENT_CERTIFICATE_SETTING] = REQUESTED
+    changes = _changed_settings(settings, lookup_settings, discovery, result)
+    changes |= {f"{CLUSTER}.{key}": value for key, value in changed_settings(servers, settings.get("cluster")).items()}
+    if not servers:
+        console.print(report.UNKNOWN_SERVER_OPTIONS)
     if not files and not transfers_pending and not changes:
         console.print("Nothing to adopt: every existing resource is in the stack.")
         return
@@ -96,6 +97,19 @@ def _adopt(stack: str, *, ask: bool) -> None:
         import_resources(stack, import_file)
     _transfer_ownership(stack, settings)
     _report_next_up(stack, result)
+
+
+def _changed_settings(
+    settings: Settings, lookup_settings: LookupSettings, discovery: Discovery, result: DiscoveryResult
+) -> dict[str, object]:
+    """The settings that the imported resources need, by path."""
+    changes: dict[str, object] = {}
+    if result.adopted != lookup_settings.adopted:
+        changes[ADOPTED] = report.setting_value(result.adopted)
+    if _uploads_certificate(discovery.candidates) and dig(settings, "edge", "clientCertificate") != REQUESTED:
+        # With "required", the running site would reject Cloudflare for minutes after the upload of the certificate.
+        changes[CLIENT_CERTIFICATE_SETTING] = REQUESTED
+    return changes
 
 
 def _uploads_certificate(candidates: Sequence[Candidate]) -> bool:

@@ -25,6 +25,11 @@ PRIMARY_IP_WARNING = (
     "program, and this program declares the location. The address and its server stay unchanged."
 )
 
+UNKNOWN_SERVER_OPTIONS = (
+    "No Node has the annotation in which k3s records the options of a server. Compare honeydue:cluster with the "
+    "options of the running servers: k3s refuses a new server that differs from them (docs/adoption.md)."
+)
+
 
 def findings_table(result: DiscoveryResult) -> RenderableType:
     """One row for each resource, ambiguous ones first; the number of each status; then what the program leaves out."""

@@ -1,5 +1,8 @@
 """Manifests of Nodes, as k3s registers them, and of the PersistentVolumes on their disks."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +14,9 @@ KWOK_HOST = "localhost"
 VOLUMES_PER_NODE = 3
 """The volumes that exist for new claims, because no provisioner runs."""
 VOLUME_SIZE = "20Gi"
+
+
+SECRET_OPTIONS = frozenset({"token", "agent-token", "datastore-endpoint", "etcd-s3-access-key", "etcd-s3-secret-key"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,25 @@ class LocalVolume:
     storage_class: str
     size: str
     hostname: str
+
+
+def configuration_annotations(options: Mapping[str, object]) -> Mapping[str, str]:
+    """The annotations in which a server records the options of its configuration file, without secrets.
+
+    `SetNodeConfigAnnotations` in pkg/nodeconfig/nodeconfig.go of k3s: a list of the command line, as JSON.
+    """
+    arguments = ["server"]
+    for name, value in options.items():
+        for item in value if isinstance(value, list) else [value]:
+            text = str(item).lower() if isinstance(item, bool) else str(item)
+            arguments += [f"--{name}", "********" if name in SECRET_OPTIONS else text]
+    recorded, environment = json.dumps(arguments, separators=(",", ":")), "{}"
+    digest = hashlib.sha256(f"{recorded}{environment}".encode()).digest()
+    return {
+        "k3s.io/node-args": recorded,
+        "k3s.io/node-config-hash": base64.b32encode(digest).decode(),
+        "k3s.io/node-env": environment,
+    }
 
 
 def kwok_manifests(

@@ -16,12 +16,12 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from infra.settings import apps, topology, types
+from infra.settings import apps, shared_options, topology, types
 from infra.settings.adopted import Adopted
 from infra.settings.messages import PROJECT, message
 from ops.stackfile import Document, load, store
 from rehearsal.control_plane.flags import ClusterNetwork
-from rehearsal.control_plane.nodes import LocalVolume, Node
+from rehearsal.control_plane.nodes import LocalVolume, Node, configuration_annotations
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
@@ -186,6 +186,7 @@ def read_stack_settings(file: Path) -> StackSettings:
                 ipv4=str(node.ipv4) if node.ipv4 else None,
                 server_type=node.server_type,
                 location=node.location,
+                annotations=configuration_annotations(shared_options.configuration(cluster)),
             )
             for alias, node in nodes.items()
         },

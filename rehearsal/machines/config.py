@@ -61,13 +61,27 @@ class Config:
     def critical(self) -> Mapping[str, object]:
         """Options that all servers must share, by the name of their field in k3s' own configuration.
 
-        A part of `CriticalControlArgs` (pkg/daemons/config/types.go): those that the program sets or leaves to a node.
+        `CriticalControlArgs` in pkg/daemons/config/types.go. The CIDRs are in text form, without k3s' duplicates of the
+        first CIDR and of the first DNS address.
         """
         return {
             "ClusterDNS": self.text("cluster-dns"),
+            "ClusterDomain": self.text("cluster-domain", "cluster.local"),
+            "ClusterIPRange": self.text("cluster-cidr", "10.42.0.0/16"),
+            "DisableCCM": self.is_set("disable-cloud-controller"),
+            "DisableHelmController": self.is_set("disable-helm-controller"),
+            "DisableNPC": self.is_set("disable-network-policy"),
             "DisableServiceLB": "servicelb" in self.texts("disable"),
+            "EmbeddedRegistry": self.is_set("embedded-registry"),
+            "EncryptProvider": self.text("secrets-encryption-provider", "aescbc"),
             "EncryptSecrets": self.is_set("secrets-encryption"),
-            "FlannelBackend": self.text("flannel-backend"),
+            "EgressSelectorMode": self.text("egress-selector-mode", "agent"),
+            "FlannelBackend": self.text("flannel-backend", "vxlan"),
+            "FlannelExternalIP": self.is_set("flannel-external-ip"),
+            "FlannelIPMasqDisableRandomFully": self.is_set("flannel-ip-masq-disable-random-fully"),
+            "FlannelIPv6Masq": self.is_set("flannel-ipv6-masq"),
+            "ServiceIPRange": self.text("service-cidr", "10.43.0.0/16"),
+            "SupervisorMetrics": self.is_set("supervisor-metrics"),
         }
 
     @property

@@ -17,7 +17,7 @@ from rehearsal.control_plane import control_plane
 from rehearsal.control_plane.control_plane import ControlPlane
 from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
-from rehearsal.control_plane.nodes import Node
+from rehearsal.control_plane.nodes import Node, configuration_annotations
 from rehearsal.errors import RehearsalError
 from rehearsal.machines import bootstrap, registration, snapshots
 from rehearsal.machines.config import Config
@@ -223,7 +223,11 @@ class K3sServer:
             location=server.location,
             kubelet_host=config.address,
             labels=dict(label.split("=", 1) for label in self._config.texts("node-label")),
-            annotations={registration.NODE_NAME: config.etcd_name, registration.NODE_ADDRESS: config.address},
+            annotations={
+                registration.NODE_NAME: config.etcd_name,
+                registration.NODE_ADDRESS: config.address,
+                **configuration_annotations(self._config.values),
+            },
             finalizers=[registration.MEMBER_FINALIZER, registration.PASSWORD_FINALIZER],
         )
         registration.register(Kubectl(self._kubeconfig), node, registration.node_password(self._machine.root))

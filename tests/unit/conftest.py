@@ -1,5 +1,6 @@
 """Fixtures of several modules: runs of the program, once per session, and nodes that run the scripts of k3s."""
 
+import json
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.settings.shared_options import response_fields
+from infra.settings.topology import ClusterSettings
 from tests.recipes import checkout_with
 from tests.unit.capture import Capture, example_settings, full_settings, production_settings, run, with_placeholders
 from tests.unit.machine import INTERFACES, PEER_ADDRESSES, CreateNode, K3s, Machine, Peer, machine
@@ -90,6 +93,7 @@ def create_node(tmp_path: Path, k3s_cluster: K3s, k3s_peers: Sequence[Peer]) -> 
             "NODE_ROLE": role,
             "NODE_PEERS": " ".join(peer.address for peer in k3s_peers),
             "NODE_CLUSTER_INIT": "yes" if cluster_init else "no",
+            "NODE_SHARED_OPTIONS": json.dumps(response_fields(ClusterSettings)),
         }
         created.write("etc/honeydue/node.env", "".join(f"{key}='{value}'\n" for key, value in environment.items()))
         created.write("etc/honeydue/k3s-token", (k3s_cluster.token if token is None else token) + "\n")

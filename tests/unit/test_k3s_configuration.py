@@ -18,7 +18,8 @@ def test_servers_differ_only_in_node_specific_settings() -> None:
     other = replace(server(), hostname="ubuntu-2", address="10.0.0.12", public_address="203.0.113.2")
     first, second = k3s_config(cloud_config(server())), k3s_config(cloud_config(other))
     assert {key for key in first.keys() | second.keys() if first.get(key) != second.get(key)} == NODE_SPECIFIC
-    assert [key for key in first if key.startswith("disable")] == []
+    disabled = {key: value for key, value in first.items() if key.startswith("disable")}
+    assert disabled == {"disable": ["servicelb"], "disable-cloud-controller": False}
 
 
 def test_an_agent_has_no_settings_of_servers() -> None:

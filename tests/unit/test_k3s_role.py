@@ -2,7 +2,7 @@
 
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -40,15 +40,31 @@ def test_a_node_joins_through_the_peer_that_responds(
     assert_joined(node, through=PEER_ADDRESSES[1], token=k3s_cluster.token, options=options)
 
 
-@pytest.mark.parametrize("config", [b'{"DisableServiceLB": false}', b'{"ClusterDomain": "cluster.local"}'])
-def test_a_server_joins_an_older_cluster_with_the_load_balancer_of_its_peers(
-    create_node: CreateNode, k3s_cluster: K3s, k3s_peers: Sequence[Peer], config: bytes
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (b'{"DisableServiceLB": false}', {"disable": []}),
+        (b'{"ClusterDomain": "cluster.local"}', {"cluster-domain": "cluster.local"}),
+        (b'{"EgressSelectorMode": "", "EncryptProvider": null}', {}),
+        (
+            b'{"ClusterDomain": "a: \\"b", "DisableServiceLB": true, "EmbeddedRegistry": true, "DisableCCM": false}',
+            {
+                "cluster-domain": 'a: "b',
+                "disable": ["servicelb"],
+                "embedded-registry": True,
+                "disable-cloud-controller": False,
+            },
+        ),
+    ],
+)
+def test_a_server_joins_with_the_shared_options_of_its_peers(
+    create_node: CreateNode, k3s_cluster: K3s, k3s_peers: Sequence[Peer], config: bytes, options: Mapping[str, object]
 ) -> None:
-    """k3s refuses a server that differs from the others in this option."""
+    """k3s refuses a server that differs from the others in one of them. They override those of config.yaml."""
     node = create_node()
     with k3s_peers[0].serve(replace(k3s_cluster, config=config)):
         assert node.run("k3s-role") == 0
-    assert_joined(node, through=PEER_ADDRESSES[0], token=k3s_cluster.token, options={})
+    assert_joined(node, through=PEER_ADDRESSES[0], token=k3s_cluster.token, options=options)
 
 
 @pytest.mark.parametrize("config", [b"", b"<html>", b"[]"])
@@ -79,7 +95,6 @@ def test_an_init_node_bootstraps_if_no_peer_responds(create_node: CreateNode, k3
     assert node.settings == {
         "cluster-init": True,
         "token": k3s_cluster.password,
-        "disable": ["servicelb"],
         "flannel-iface": "enp7s0",
     }
     assert node.commands.count(f"https://{PEER_ADDRESSES[0]}:6443/cacerts") == 3

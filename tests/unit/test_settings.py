@@ -59,6 +59,22 @@ def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
             {"database/poolerHost": "ep-floral-truth-amttbc5a.c-5.us-east-1.aws.neon.tech"},
             "is Neon's direct host. The pooler's was expected: its first label ends in -pooler",
         ),
+        (
+            {"cluster/egressSelectorMode": "off"},
+            "honeydue:cluster.egressSelectorMode holds 'off': Input should be 'agent', 'cluster', 'pod' or 'disabled'",
+        ),
+        ({"cluster/clusterDomain": "cluster"}, "honeydue:cluster.clusterDomain holds 'cluster': a full domain name"),
+        ({"cluster/disableNetworkPolicy": True}, "honeydue:cluster.disableNetworkPolicy is not a setting"),
+        (
+            {
+                "cluster/flannelExternalIp": True,
+                "cluster/network": "private",
+                "nodes/hetzner1/privateIpv4": "10.0.0.11",
+                "nodes/hetzner2/privateIpv4": "10.0.0.12",
+                "nodes/hetzner3/privateIpv4": "10.0.0.13",
+            },
+            "honeydue:cluster.flannelExternalIp holds True: contradicts network private: the pods of two nodes would",
+        ),
         ({"images/api": "latest"}, "honeydue:images.api holds 'latest': an image tag other than \"latest\""),
         ({"scale/api/max": 2}, "honeydue:scale.api.max holds 2: must be at least min, 3"),
         ({"cluster/serviceCidr": "10.42.128.0/17"}, "must not overlap podCidr 10.42.0.0/16"),

@@ -72,13 +72,23 @@ def test_a_move_to_the_private_network_is_refused_with_every_port_between_nodes(
 
 @pytest.mark.parametrize(
     "key",
-    ["podCidr", "serviceCidr", "clusterDns", "network", "privateRange", "flannelBackend", "secretsEncryption"],
+    [
+        "podCidr",
+        "serviceCidr",
+        "clusterDns",
+        "clusterDomain",
+        "network",
+        "privateRange",
+        "flannelBackend",
+        "secretsEncryption",
+    ],
 )
 def test_a_fact_of_a_bootstrapped_cluster_is_refused_too(key: str) -> None:
     other = {
         "podCidr": "10.44.0.0/16",
         "serviceCidr": "10.43.0.0/17",
         "clusterDns": "10.43.0.11",
+        "clusterDomain": "k3s.internal",
         "network": "public",
         "privateRange": "10.0.0.0/16",
         "flannelBackend": "vxlan",
@@ -159,7 +169,13 @@ def test_another_version_of_k3s_needs_a_node_that_gets_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("cluster.secretsEncryption", True), ("cluster.k3sVersion", "v1.34.7+k3s1")]
+    ("key", "value"),
+    [
+        ("cluster.secretsEncryption", True),
+        ("cluster.disableServiceLb", True),
+        ("cluster.egressSelectorMode", "pod"),
+        ("cluster.k3sVersion", "v1.34.7+k3s1"),
+    ],
 )
 def test_nodes_that_were_changed_by_hand_are_confirmed(key: str, value: object) -> None:
     planned = flip(example(), example({key: value}))

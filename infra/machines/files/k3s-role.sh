@@ -95,15 +95,18 @@ request_with_token() {
         request --config - --cacert "$work/server-ca.crt" --output "$work/$3" "https://$1:6443/v1-k3s/$4"
 }
 
-# Reads whether the load balancer of k3s is disabled, in which a server must not differ from the others. With it, a
-# Service of type LoadBalancer opens its ports on every node. It is disabled when a cluster is bootstrapped. A server
-# that joins an older cluster follows the others.
+# Reads the options that all servers must share, because k3s refuses a server that differs. The values of the running
+# servers override those of the settings, which can be out of date. Each line is valid YAML.
 read_shared_options() {
     [ "$NODE_ROLE" = server ] || return 0
     reason='is a server of this cluster, but does not return its configuration'
     request_with_token "$1" node config.json config || return 1
-    # `input` fails for an empty response.
-    servicelb_disabled=$(jq --null-input 'input | .DisableServiceLB == true' "$work/config.json")
+    # `input` fails for an empty response. A server of an older version does not return every option.
+    shared_options=$(jq --null-input --raw-output --argjson options "$NODE_SHARED_OPTIONS" '
+        input as $config | $options | to_entries[] | $config[.key] as $value | select($value != null and $value != "") |
+        (.value / "=") as [$name, $component] |
+        "\($name): \(if $component == null then $value elif $value then [$component] else [] end | @json)"
+    ' "$work/config.json")
 }
 
 # Extracts one CA file from the bootstrap data, which k3s servers send to each other.
@@ -156,8 +159,7 @@ if [ -z "$ca" ]; then
     fail "$token does not hold a token of the form K10<sha256>::server:<password>"
 fi
 
-cluster_exists=no failed_rounds=0 servicelb_disabled=false
-disable_servicelb='"disable: [servicelb]"'
+cluster_exists=no failed_rounds=0 shared_options=''
 while :; do
     state=''
     for peer in $NODE_PEERS; do
@@ -165,8 +167,8 @@ while :; do
             cluster_exists=yes
             if read_shared_options "$peer" && delete_predecessor "$peer"; then
                 join='"server: \("https://\($peer):6443" | @json)", "token: \($file | rtrimstr("\n") | @json)"'
-                [ "$servicelb_disabled" = false ] || join="$join, $disable_servicelb"
-                write "$role" "$(with_token "$join" --arg peer "$peer")"
+                join="$join, (\$options | select(. != \"\"))"
+                write "$role" "$(with_token "$join" --arg peer "$peer" --arg options "$shared_options")"
                 log "joins the cluster through $peer"
                 exit 0
             fi
@@ -180,8 +182,7 @@ while :; do
         failed_rounds=$((failed_rounds + 1))
         log "asks again before it bootstraps the cluster$state"
     else
-        bootstrap='"cluster-init: true", "token: \($parts.password | @json)"'
-        write "$role" "$(with_token "$bootstrap, $disable_servicelb")"
+        write "$role" "$(with_token '"cluster-init: true", "token: \($parts.password | @json)"')"
         log "bootstraps the cluster$state"
         exit 0
     fi
