@@ -28,6 +28,7 @@ from ops.engine.stack import Settings, read_settings, state_resources
 from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.plan import DELETING_OPERATIONS, short_name
+from ops.planning import plan_with_checked_tokens
 from ops.resource_types import CLIENT_CERTIFICATE, PRIMARY_IP
 
 ADOPTED = "honeydue:adopted"
@@ -57,7 +58,9 @@ def adopt(stack: str, yes: bool) -> None:
 def _adopt(stack: str, *, ask: bool) -> None:
     with console.status(f"Planning stack {stack}"):
         settings = read_settings(stack)
-        plan, file = plan_imports(stack, settings)
+        (plan, file), _ = plan_with_checked_tokens(
+            lambda: plan_imports(stack, settings), lambda: settings, changes=True
+        )
     lookup_settings = LookupSettings.of(settings)
     with kubernetes.connect(stack, settings) as cluster:
         discovery = Discovery(lookup_settings, plan, cluster)

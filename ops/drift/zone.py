@@ -16,6 +16,7 @@ from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.rows import NOT_DECLARED, DriftRow
 from ops.errors import ForbiddenError
 from ops.json_paths import dig
+from ops.permissions import PHASES, READ, WORKER_ROUTES, ZONE, ZONE_SETTINGS
 from ops.plan import State
 from ops.resource_types import RECORD
 
@@ -23,23 +24,6 @@ Hosts = Collection[str]
 MAX_REQUESTS = 8
 """Requests at the same time."""
 
-PHASES: Mapping[str, str] = {
-    "http_config_settings": "Config Rules",
-    "http_ratelimit": "Zone WAF",
-    "http_request_cache_settings": "Cache Rules",
-    "http_request_dynamic_redirect": "Single Redirect",
-    "http_request_firewall_custom": "Zone WAF",
-    "http_request_firewall_managed": "Zone WAF",
-    "http_request_late_transform": "Transform Rules",
-    "http_request_origin": "Origin Rules",
-    "http_request_transform": "Transform Rules",
-    "http_response_headers_transform": "Transform Rules",
-}
-"""The permission group that reads the rules of each phase.
-
-Each phase is read separately, because a list of all rulesets needs only one of these groups. The other phases change no
-request of the Free plan. https://developers.cloudflare.com/ruleset-engine/reference/phases-list/
-"""
 MANAGED_RULES = "http_request_firewall_managed"
 SETTINGS: Mapping[str, Callable[[JsonValue], bool]] = {
     # Cloudflare answers a replayed request.
@@ -99,7 +83,7 @@ def undeclared_in_zone(cloudflare: Cloudflare, resources: Sequence[State]) -> Un
         try:
             return list(request.rows(cloudflare.read(f"/zones/{zone}{request.path}"), hosts[zone]))
         except ForbiddenError:
-            unread.append(f"{request.subject} (permission {request.permission}: Read)")
+            unread.append(f"{request.subject} (permission {request.permission}: {READ})")
             return ()
 
     with ThreadPoolExecutor(MAX_REQUESTS) as executor:
@@ -201,10 +185,10 @@ def _items(value: JsonValue) -> Sequence[JsonValue]:
 
 
 REQUESTS: Sequence[_Request] = [
-    _Request(subject="zone", permission="Zone", path="", rows=_paused),
-    _Request(subject="zone settings", permission="Zone Settings", path="/settings", rows=_settings),
-    _Request(subject="page rules", permission="Zone", path="/pagerules?status=active", rows=_page_rules),
-    _Request(subject="Worker routes", permission="Workers Routes", path="/workers/routes", rows=_worker_routes),
+    _Request(subject="zone", permission=ZONE, path="", rows=_paused),
+    _Request(subject="zone settings", permission=ZONE_SETTINGS, path="/settings", rows=_settings),
+    _Request(subject="page rules", permission=ZONE, path="/pagerules?status=active", rows=_page_rules),
+    _Request(subject="Worker routes", permission=WORKER_ROUTES, path="/workers/routes", rows=_worker_routes),
     *(
         _Request(
             subject=f"rules of phase {phase}",

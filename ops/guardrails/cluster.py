@@ -4,7 +4,9 @@ The Kubernetes provider does not fail a preview if it cannot reach the cluster: 
 and an `up` without changes stores the unusable kubeconfig.
 """
 
-from ops.engine.stack import read_settings
+from collections.abc import Callable
+
+from ops.engine.stack import Settings
 from ops.errors import OpsError
 from ops.plan import Plan
 from ops.resource_types import SERVER
@@ -12,12 +14,12 @@ from ops.resource_types import SERVER
 _OBJECT = "kubernetes:"
 
 
-def unreachable(stack: str) -> OpsError | None:
+def unreachable(stack: str, settings: Callable[[], Settings]) -> OpsError | None:
     """Why the API does not respond to the kubeconfig of the settings, or of a stack that bootstrapped its cluster."""
     from ops.kubernetes import check_responds  # noqa: PLC0415  # the Kubernetes client is slow to import
 
     try:
-        check_responds(stack, read_settings(stack))
+        check_responds(stack, settings())
     except OpsError as error:
         return error
     return None

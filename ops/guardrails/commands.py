@@ -12,6 +12,7 @@ from ops.confirmation import confirm
 from ops.drift.rows import manual_changes
 from ops.engine.history import incomplete_update
 from ops.engine.preview import make_plan, replace_flags, show_diff
+from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails import cluster
@@ -20,6 +21,7 @@ from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
 from ops.guardrails.summary import already_deleted, changes, put_back, refusal, undeclared, way_on
 from ops.plan import Plan
+from ops.planning import plan_with_checked_tokens
 from ops.recovery.continuation import existing_resources, with_imports
 from ops.recovery.pending import clear_pending_creations
 from ops.resize.planned import Resize, resize_of
@@ -65,7 +67,7 @@ def preview(stack: str, refresh: bool, diff: bool, **names: tuple[str, ...]) -> 
 
     Exits with 1 if the engine cannot compute a plan, or if the plan breaks a guard rail.
     """
-    plan = checked_plan(stack, **names, refresh=refresh)
+    plan = checked_plan(stack, **names, refresh=refresh, applies=False)
     existing_resources(stack, plan)
     if diff:
         sys.exit(show_diff(stack, refresh=plan.refreshed, replace=names["replace"]))
@@ -129,22 +131,30 @@ def checked_plan(
     nodes_have: Collection[str] = (),
     replace: Collection[str] = (),
     refresh: bool = False,
+    applies: bool = True,
 ) -> Plan:
-    """Compute a plan and print it. Ends the command if the engine cannot plan, or if the plan breaks a guard rail.
+    """Compute a plan and print it.
 
-    With `refresh`, and always after an update that did not complete, the state is refreshed first.
+    Ends the command if the engine cannot plan, if the plan breaks a guard rail, or if a token of the settings lacks a
+    right. With `applies` false, a token that may only read is enough. With `refresh`, and always after an update that
+    did not complete, the state is refreshed first.
     """
     try:
         # At the same time, because the plan takes seconds.
         with console.status(f"Planning stack {stack}"), ThreadPoolExecutor() as executor:
-            planning = executor.submit(_plan, stack, refresh=refresh, replace=replace)
-            unreachable = cluster.unreachable(stack)
-            plan = planning.result()
+            settings = executor.submit(read_settings, stack)
+            connecting = executor.submit(cluster.unreachable, stack, settings.result)
+            plan, missing_rights = plan_with_checked_tokens(
+                lambda: _plan(stack, refresh=refresh, replace=replace), settings.result, changes=applies
+            )
+            unreachable = connecting.result()
         if unreachable and not plan.errors and cluster.must_respond(plan):
             raise unreachable
     except OpsError as error:
         raise click.ClickException(f"Could not compute a plan. Nothing was changed.\n{error}") from None
     console.print(changes(plan))
+    for message in missing_rights:
+        console.print(f"make up would be refused: {message}", style="yellow", markup=False)
     if deleted := missing(plan, allow_delete):
         console.print(already_deleted(deleted))
     if plan.refreshed:

@@ -5,17 +5,14 @@ import json
 from collections.abc import Mapping
 
 from infra.names import primary_ip_name
+from ops import permissions
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.layout import Layout
 from rehearsal.loopback import loopback_ranges
 from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 
-TOKEN_PERMISSIONS = (
-    *("Zone:Read", "DNS:Edit", "Zone Settings:Edit", "SSL and Certificates:Edit", "Workers Routes:Read"),
-    *("Zone WAF:Read", "Config Rules:Read", "Single Redirect:Read", "Origin Rules:Read"),
-    *("Transform Rules:Read", "Cache Rules:Read"),
-)
+TOKEN_PERMISSIONS = tuple(f"{group}:{level}" for group, level in permissions.ALL.items())
 """The permission groups of Cloudflare that docs/runbook.md asks for."""
 
 

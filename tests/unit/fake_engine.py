@@ -31,7 +31,7 @@ CONFLICT = (
 SCRIPT = """#!/bin/sh
 case "$1 $2" in
 "preview "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/preview.allowed" ; cat "$ANSWERS/plan" ; exit ;;
-"config --stack") cat "$ANSWERS/settings"; exit ;;
+"config "*) cat "$ANSWERS/settings"; exit ;;
 "up "*) echo "$HONEYDUE_ALLOW_DELETE" > "$ANSWERS/up.allowed" ;;
 "stack export") cat "$ANSWERS/state" ; exit ;;
 "stack history") case "$*" in *"--page 1") cat "$ANSWERS/history" ;; *) echo "[]" ;; esac ; exit ;;
@@ -104,13 +104,14 @@ def fake_engine(
     failing: str = "none",
     state: Mapping[str, Any] | None = None,
     kubeconfig: str | None = None,
+    settings: Mapping[str, str] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
     records: Mapping[str, Any] | None = None,
     pending: Mapping[str, Any] | None = None,
 ) -> Iterator[Path]:
     """Installs the program while the block runs, and yields the file that contains its calls that change something.
 
-    The kubeconfig of the settings is that of an API server that responds, unless another is given.
+    `settings` are in addition to the kubeconfig, which is that of an API server that responds unless another is given.
     `failing` is the subcommand that fails. `history` has the newest update first, and an `up` adds `records` to it.
     `pending` is an operation that did not complete. Next to the file, `preview.allowed` and `up.allowed` contain the
     confirmed deletions that the program received.
@@ -126,8 +127,9 @@ def fake_engine(
     (answers / "pulumi").write_text(SCRIPT)
     (answers / "pulumi").chmod(0o755)
     with serve({"/version/": VERSION}) as api, monkeypatch.context() as patch:
-        settings = {"honeydue:kubeconfig": {"value": kubeconfig or kubeconfig_for(api.url)}}
-        (answers / "settings").write_text(json.dumps(settings))
+        values = {"kubeconfig": kubeconfig or kubeconfig_for(api.url), **(settings or {})}
+        content = {f"honeydue:{key}": {"value": value} for key, value in values.items()}
+        (answers / "settings").write_text(json.dumps(content))
         patch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("ANSWERS", str(answers))
         yield answers / "calls"

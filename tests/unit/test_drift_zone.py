@@ -11,8 +11,9 @@ import pytest
 from infra.names import hostnames
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.rows import NOT_DECLARED, DriftRow
-from ops.drift.zone import PHASES, UndeclaredInZone, undeclared_in_zone
+from ops.drift.zone import UndeclaredInZone, undeclared_in_zone
 from ops.errors import OpsError
+from ops.permissions import PHASES
 from ops.plan import State
 from rehearsal.clouds.account import Token, read_account, write_account
 from rehearsal.world.account import TOKEN_PERMISSIONS
