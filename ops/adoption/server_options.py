@@ -79,9 +79,9 @@ def changed_settings(servers: Mapping[str, Options], declared: JsonValue) -> Map
             )
     keys = {field: ClusterSettings.model_fields[field].alias or field for field in shared_options(ClusterSettings)}
     old = ClusterSettings.model_validate(declared).model_dump(mode="json")
-    found = {keys[field]: values[option.name] for field, option in shared_options(ClusterSettings).items()}
+    running = {keys[field]: values[option.name] for field, option in shared_options(ClusterSettings).items()}
     try:
-        new = ClusterSettings.model_validate({**_mapping(declared), **found}).model_dump(mode="json")
+        new = ClusterSettings.model_validate({**_mapping(declared), **running}).model_dump(mode="json")
     except ValidationError as error:
         details = error.errors()[0]
         raise OpsError(

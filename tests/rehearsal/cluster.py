@@ -8,6 +8,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from ops.adoption.server_options import ANNOTATION
 from rehearsal.world.world import World
 
 NAMESPACE = "honeydue"
@@ -100,3 +101,10 @@ def rolled(before: Snapshot, after: Snapshot) -> set[str]:
 def untouched(before: Snapshot, after: Snapshot) -> set[str]:
     """Apps whose pods are the same as before."""
     return {app for app, uids in after.pods.items() if uids == before.pods.get(app)}
+
+
+def record_option(world: World, option: str) -> None:
+    """Adds an option to those that k3s records in the annotation of each Node, as after a restart with it."""
+    (arguments,) = {node["metadata"]["annotations"][ANNOTATION] for node in world.kubectl_json("get", "nodes")["items"]}
+    changed = json.dumps([*json.loads(arguments), option])
+    world.kubectl("annotate", "nodes", "--all", "--overwrite", f"{ANNOTATION}={changed}")

@@ -18,7 +18,7 @@ from ops.plan import Plan
 from rehearsal.clouds import console
 from rehearsal.world.world import World
 from tests.rehearsal.clouds import CloudResources, addresses, cloud_resources, delete_server
-from tests.rehearsal.cluster import NAMESPACE, all_objects, items
+from tests.rehearsal.cluster import NAMESPACE, all_objects, items, record_option
 from tests.rehearsal.operator import announced_restarts, ops
 from tests.rehearsal.rollout_watch import RolloutWatch
 from tests.rehearsal.templates import BROWNFIELD
@@ -62,6 +62,7 @@ def adopted(brownfield_world: World) -> Adoption:
     for namespace in (NAMESPACE, "default"):
         brownfield_world.kubectl("create", "deployment", "vmagent", f"--image={VMAGENT}", "-n", namespace)
         brownfield_world.kubectl("rollout", "status", "deployment/vmagent", "-n", namespace, "--timeout=60s")
+    record_option(brownfield_world, "--embedded-registry")
     objects, clouds = all_objects(brownfield_world), cloud_resources(brownfield_world)
     with RolloutWatch(brownfield_world) as watch:
         output = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
@@ -117,6 +118,14 @@ def test_immutable_fields_are_recorded_in_the_settings(adopted: Adoption) -> Non
     assert recorded["clusterIps"] == services
     (claim,) = items(adopted.world, "persistentvolumeclaims")
     assert recorded["volumes"]["redis"]["volume"] == claim["spec"]["volumeName"]
+
+
+def test_the_options_of_the_running_servers_are_recorded_in_the_settings(adopted: Adoption) -> None:
+    cluster = stackfile.load(adopted.world.layout.config)["config"]["honeydue:cluster"]
+    assert cluster["embeddedRegistry"] is True
+    assert "honeydue:cluster.embeddedRegistry: true" in adopted.output
+    # All other options are as in the settings.
+    assert adopted.output.count("honeydue:cluster.") == 1
 
 
 def test_traefik_does_not_require_the_client_certificate_that_the_first_up_uploads(adopted: Adoption) -> None:
