@@ -13,7 +13,8 @@ import cloudflare
 import hcloud
 
 from infra import hetzner
-from infra.settings.secrets import PROJECT, SECRETS
+from infra.settings.messages import PROJECT
+from infra.settings.secrets import SECRETS
 from ops.adoption.lookups.cloudflare import API, ENDPOINT
 from ops.engine.stack import Settings
 from ops.json_paths import dig

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from pydantic import JsonValue, ValidationError
 
+from infra.settings.messages import message
 from infra.settings.shared_options import SharedOption, shared_options
 from infra.settings.topology import ClusterSettings
 from ops.errors import OpsError
@@ -84,10 +85,8 @@ def changed_settings(servers: Mapping[str, Options], declared: JsonValue) -> Map
         new = ClusterSettings.model_validate({**_mapping(declared), **running}).model_dump(mode="json")
     except ValidationError as error:
         details = error.errors()[0]
-        raise OpsError(
-            f"honeydue:cluster.{details['loc'][0]} cannot have the value that k3s has on {first}, "
-            f"{details['input']}: {details['msg'].removeprefix('Value error, ')}"
-        ) from None
+        setting = message({**details, "loc": ("cluster", *details["loc"])})
+        raise OpsError(f"k3s on {first} has an option that the program does not support: {setting}") from None
     return {key: new[field] for field, key in keys.items() if new[field] != old[field]}
 
 

@@ -88,7 +88,7 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
     storing it in the state is imported first.
     """
     allow_delete, replace = names["allow_delete"], names["replace"]
-    planned = partial(checked_plan, stack, **names, refresh=refresh)
+    planned = partial(checked_plan, stack, **names, refresh=refresh, applies=True)
     plan = with_imports(stack, planned, ask=not yes)
     resize = resize_of(plan)
     if resize:

@@ -61,7 +61,7 @@ def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ),
         (
             {"cluster/egressSelectorMode": "off"},
-            "honeydue:cluster.egressSelectorMode holds 'off': Input should be 'agent', 'cluster', 'pod' or 'disabled'",
+            "honeydue:cluster.egressSelectorMode holds 'off': 'agent', 'cluster', 'pod' or 'disabled' was expected",
         ),
         ({"cluster/clusterDomain": "cluster"}, "honeydue:cluster.clusterDomain holds 'cluster': a full domain name"),
         ({"cluster/disableNetworkPolicy": True}, "honeydue:cluster.disableNetworkPolicy is not a setting"),
@@ -73,7 +73,7 @@ def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
                 "nodes/hetzner2/privateIpv4": "10.0.0.12",
                 "nodes/hetzner3/privateIpv4": "10.0.0.13",
             },
-            "honeydue:cluster.flannelExternalIp holds True: contradicts network private: the pods of two nodes would",
+            "honeydue:cluster.flannelExternalIp holds true: contradicts network private: the pods of two nodes would",
         ),
         ({"images/api": "latest"}, "honeydue:images.api holds 'latest': an image tag other than \"latest\""),
         ({"scale/api/max": 2}, "honeydue:scale.api.max holds 2: must be at least min, 3"),

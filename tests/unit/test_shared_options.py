@@ -183,9 +183,10 @@ def test_the_annotation_is_written_and_read_as_k3s_writes_it() -> None:
         ([{"agent-token": "secret"}], "k3s on ubuntu-1 has the option agent-token: a new server would need"),
         (
             [{"flannel-backend": "host-gw"}],
-            "honeydue:cluster.flannelBackend cannot have the value that k3s has on ubuntu-1, host-gw: Input should be",
+            "k3s on ubuntu-1 has an option that the program does not support: honeydue:cluster.flannelBackend holds "
+            "'host-gw': 'vxlan' or 'wireguard-native' was expected",
         ),
-        ([{"cluster-cidr": "10.42.0.0/16,fd00::/56"}], "10.42.0.0/16,fd00::/56: Input is not a valid IPv4 network"),
+        ([{"cluster-cidr": "10.42.0.0/16,fd00::/56"}], "honeydue:cluster.podCidr holds '10.42.0.0/16,fd00::/56': "),
     ],
 )
 def test_options_that_a_new_server_cannot_have_stop_the_adoption(
