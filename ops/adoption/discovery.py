@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from infra.settings import topology
 from infra.settings.adopted import Adopted
@@ -23,6 +23,7 @@ from ops.engine.stack import Settings
 from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster
+from ops.mounted_claims import mounted_claims
 from ops.plan import Plan
 from ops.resource_types import DEPLOYMENT, PRIMARY_IP
 
@@ -128,16 +129,11 @@ class Discovery:
 def mounted_by(plan: Plan) -> Mapping[str, str]:
     """Name of the declared Deployment that mounts a claim, by the claim's name."""
     return {
-        str(claim): step.state.name
+        claim: step.state.name
         for step in plan.steps
         if step.state.type == DEPLOYMENT
-        for volume in _list(dig(step.state.inputs, "spec", "template", "spec", "volumes"))
-        if (claim := dig(volume, "persistentVolumeClaim", "claimName"))
+        for claim in mounted_claims(dig(step.state.inputs, "spec", "template", "spec"))
     }
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
 
 
 def import_files(file: ImportFile, plan: Plan, ids: Mapping[str, str]) -> Sequence[ImportFile]:

@@ -6,10 +6,9 @@ gets another volume.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
-from pydantic import JsonValue
 from rich.console import Console
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -22,6 +21,7 @@ from ops.errors import OpsError
 from ops.guardrails.commands import stack_option
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
+from ops.mounted_claims import mounted_claims
 from ops.plan import State
 from ops.resource_types import CLAIM, DEPLOYMENT
 from ops.volume.loss import DataExistsError, Storage, node_of, reason_of_loss
@@ -83,7 +83,7 @@ def claim_of(app: str, resources: Sequence[State]) -> State:
         name
         for deployment in resources
         if (deployment.type, dig(deployment.inputs, "metadata", "name")) == (DEPLOYMENT, app)
-        for name in _claim_names(dig(deployment.inputs, "spec", "template", "spec"))
+        for name in mounted_claims(dig(deployment.inputs, "spec", "template", "spec"))
     }
     claims = [state for state in resources if state.type == CLAIM and dig(state.inputs, "metadata", "name") in mounted]
     if len(claims) != 1:
@@ -131,11 +131,4 @@ def delete_claim(cluster: Cluster, name: str) -> None:
 
 
 def _pods(cluster: Cluster, claim: str) -> Sequence[Object]:
-    return [pod for pod in cluster.list("v1", "Pod", NAMESPACE) if claim in _claim_names(pod["spec"])]
-
-
-def _claim_names(pod_spec: JsonValue) -> Sequence[JsonValue]:
-    volumes = dig(pod_spec, "volumes") if isinstance(pod_spec, Mapping) else None
-    if not isinstance(volumes, list):
-        return ()
-    return [dig(volume, "persistentVolumeClaim", "claimName") for volume in volumes]
+    return [pod for pod in cluster.list("v1", "Pod", NAMESPACE) if claim in mounted_claims(pod["spec"])]
