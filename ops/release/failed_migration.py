@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from ops import kubernetes
+from ops.conditions import condition
 from ops.engine.stack import read_settings, state_resources
 from ops.guardrails.rules import MIGRATION
 from ops.json_paths import dig
@@ -37,9 +36,8 @@ def find_failed_migration(stack: str) -> FailedMigration | None:
 
 
 def _failure(job: Object) -> str | None:
-    conditions: list[dict[str, JsonValue]] = job.get("status", {}).get("conditions") or []
-    failed = next((item for item in conditions if item["type"] == "Failed" and item["status"] == "True"), None)
-    return f"{failed.get('reason')}: {failed.get('message')}" if failed else None
+    failed = condition(job, "Failed")
+    return f"{failed.get('reason')}: {failed.get('message')}" if failed.get("status") == "True" else None
 
 
 def _log(cluster: Cluster, namespace: str, job: str) -> str | None:

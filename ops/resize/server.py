@@ -17,6 +17,7 @@ from rich.console import Console
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra import hetzner
+from ops.conditions import condition
 from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
@@ -74,12 +75,7 @@ class _Kubectl:
         command = [*self._command, "get", "nodes", "--output=json", "--request-timeout=10s"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         nodes = json.loads(result.stdout)["items"] if result.returncode == 0 else []
-        return {
-            node["metadata"]["name"]: condition
-            for node in nodes
-            for condition in node["status"].get("conditions", [])
-            if condition["type"] == "Ready"
-        }
+        return {node["metadata"]["name"]: condition(node, "Ready") for node in nodes}
 
 
 @contextmanager

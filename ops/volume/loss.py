@@ -1,9 +1,10 @@
 """Whether the data of a volume is lost, as the cluster shows it. Reads nothing itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ops.conditions import is_true
 from ops.errors import OpsError
 from ops.kubernetes import Object
 
@@ -59,13 +60,13 @@ def reason_of_loss(storage: Storage) -> str:
         return f"its volume {name} no longer exists"
     if node is None:
         return f"node {storage.hostname}, whose disk had volume {name}, no longer exists"
-    if not _has_condition(node, "Ready"):
+    if not is_true(node, "Ready"):
         raise OpsError(
             f"node {storage.hostname} is not Ready, and its disk may still have the data. Start the server, or replace "
             f"it (docs/nodes.md). If it is lost for good: kubectl delete node {storage.hostname}, then this command "
             "again"
         )
-    if any(_has_condition(pod, "Ready") for pod in storage.pods):
+    if any(is_true(pod, "Ready") for pod in storage.pods):
         raise DataExistsError(f"{storage.app} runs on node {storage.hostname} with its data")
     if _folder_is_missing(storage, volume):
         return f"the new disk of node {storage.hostname} does not have the folder of volume {name}"
@@ -88,11 +89,6 @@ def _folder_is_missing(storage: Storage, volume: Object) -> bool:
         and missing in event.get("message", "")
         for event in storage.events
     )
-
-
-def _has_condition(live: Object, kind: str) -> bool:
-    conditions: Sequence[Mapping[str, str]] = live.get("status", {}).get("conditions") or ()
-    return any((condition["type"], condition["status"]) == (kind, "True") for condition in conditions)
 
 
 def _created(live: Object) -> datetime:
