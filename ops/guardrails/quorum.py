@@ -5,11 +5,12 @@ which k3s reports whether a server is a voting member of etcd (pkg/etcd/etcd.go)
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
+from ops.conditions import condition, is_true
 from ops.engine.stack import read_settings
 from ops.errors import OpsError
 from ops.guardrails.servers import stopped_servers, surviving_servers
@@ -17,25 +18,40 @@ from ops.guardrails.violation import Violation
 from ops.json_paths import dig
 from ops.plan import Plan, Step
 
+if TYPE_CHECKING:
+    from ops.kubernetes import Object
+
 SERVER_LABELS = frozenset({"node-role.kubernetes.io/etcd", "node-role.kubernetes.io/control-plane"})
+REPAIR_ACCESS = (
+    "check that the API server responds to the kubeconfig of this stack. If etcd has lost its quorum: docs/restore.md"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A Node with a control plane. A learner of etcd has no vote yet, and does not count for the quorum."""
+    """A Node with a control plane.
+
+    Attributes:
+        hostname: the name of the Node.
+        ready: whether the Node is Ready.
+        votes: whether it is a voting member of etcd. A learner has no vote yet, and does not count for the quorum.
+    """
 
     hostname: str
     ready: bool
     votes: bool
 
     @classmethod
-    def of(cls, node: Mapping[str, Any]) -> Self | None:
+    def of(cls, node: "Object") -> Self | None:
         """None for an agent."""
         if not SERVER_LABELS & node["metadata"].get("labels", {}).keys():
             return None
-        conditions = {entry["type"]: entry["status"] for entry in node["status"].get("conditions") or []}
-        votes = conditions.get("EtcdIsVoter", "True") == "True"
-        return cls(hostname=node["metadata"]["name"], ready=votes and conditions.get("Ready") == "True", votes=votes)
+        return cls(
+            hostname=node["metadata"]["name"],
+            ready=is_true(node, "Ready"),
+            # k3s with another datastore than etcd reports no such condition.
+            votes=condition(node, "EtcdIsVoter").get("status", "True") == "True",
+        )
 
 
 def lost_quorum(stack: str, plan: Plan) -> Sequence[Violation]:
@@ -51,13 +67,15 @@ def lost_quorum(stack: str, plan: Plan) -> Sequence[Violation]:
             nodes = cluster.nodes()
     except OpsError as error:
         return [
-            _violation(step, f"would stop, but the state of the other servers could not be read: {error}", _UNREAD)
+            _violation(
+                step, f"would stop, but the state of the other servers could not be read: {error}", REPAIR_ACCESS
+            )
             for step in steps
         ]
     return list(quorum_survives(plan, nodes))
 
 
-def quorum_survives(plan: Plan, nodes: Sequence[Mapping[str, Any]]) -> Iterator[Violation]:
+def quorum_survives(plan: Plan, nodes: "Sequence[Object]") -> Iterator[Violation]:
     """Guard rail: no server stops while etcd would lose its quorum. This cannot be confirmed.
 
     Of two servers, one may be resized or removed while the other is Ready: etcd responds again when the server is back,
@@ -71,17 +89,23 @@ def quorum_survives(plan: Plan, nodes: Sequence[Mapping[str, Any]]) -> Iterator[
             continue  # an agent, or a server that is no member of etcd
         others = [server for server in servers if server.hostname != hostname]
         missing = _declared(plan) - {hostname, *(server.hostname for server in others)}
-        lost = sorted({server.hostname for server in others if not server.ready} | missing)
-        ready, needed = sum(server.ready for server in others), len(members) // 2 + 1
-        if ready >= needed:
+        not_ready = sorted({server.hostname for server in others if not server.ready} | missing)
+        learners = sorted(server.hostname for server in others if server.ready and not server.votes)
+        remaining = sum(server.ready and server.votes for server in others)
+        needed = len(members) // 2 + 1
+        if remaining >= needed:
             continue
-        if lost:
+        if not_ready or learners:
+            problems = [f"{name} is not Ready" for name in not_ready]
+            problems += [f"{name} is not yet a voting member of etcd" for name in learners]
             yield _violation(
                 step,
-                f"would stop while {', '.join(lost)} is not Ready: etcd has {len(members)} members and needs {needed}, "
-                f"and would have {ready}",
-                f"repair {lost[0]} first (docs/nodes.md#inspect-a-node). Run the command again when "
-                "`kubectl get nodes` shows it Ready",
+                f"would stop while {' and '.join(problems)}: etcd has {len(members)} members and needs {needed}, "
+                f"and would have {remaining}",
+                f"repair {not_ready[0]} first (docs/nodes.md#inspect-a-node). Run the command again when "
+                "`kubectl get nodes` shows it Ready"
+                if not_ready
+                else f"run the command again when `kubectl describe node {learners[0]}` shows EtcdIsVoter True",
             )
         elif len(members) > 1 and step.op not in ("update", "delete"):
             yield _violation(
@@ -91,11 +115,6 @@ def quorum_survives(plan: Plan, nodes: Sequence[Mapping[str, Any]]) -> Iterator[
                 "add another server first (docs/architecture.md#add-a-node), wait until it is Ready, then replace this "
                 "one",
             )
-
-
-_UNREAD = (
-    "make the cluster respond to the kubeconfig of this stack. If its API is down, docs/restore.md has the way back"
-)
 
 
 def _violation(step: Step, reason: str, fix: str) -> Violation:

@@ -85,7 +85,8 @@ def test_a_server_that_is_no_node_of_the_cluster_is_lost() -> None:
 def test_a_learner_has_no_vote() -> None:
     nodes = [node("node-s1"), node("node-s2", voter=True), node("node-s3", voter=False)]
     (violation,) = check(stopping("s1", **REPLACED), *nodes)
-    assert "while node-s3 is not Ready: etcd has 2 members" in violation.reason
+    assert "while node-s3 is not yet a voting member of etcd: etcd has 2 members" in violation.reason
+    assert "when `kubectl describe node node-s3` shows EtcdIsVoter True" in violation.fix
     assert check(stopping("s3", **REPLACED), *nodes) == []
 
 
