@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 from ops.engine.stack import Settings
 from ops.errors import OpsError
+from ops.guardrails.servers import created_servers
 from ops.plan import Plan
-from ops.resource_types import SERVER
 
 _OBJECT = "kubernetes:"
 
 
 def unreachable(stack: str, settings: Callable[[], Settings]) -> OpsError | None:
-    """Why the API does not respond to the kubeconfig of the settings, or of a stack that bootstrapped its cluster."""
+    """The error if the API does not respond to the kubeconfig in the settings, or to that of a bootstrapped cluster."""
     from ops.kubernetes import check_responds  # noqa: PLC0415  # the Kubernetes client is slow to import
 
     try:
@@ -33,5 +33,4 @@ def must_respond(plan: Plan) -> bool:
     """
     if plan.config.get("honeydue:kubeconfig"):
         return True
-    creates_server = any(step.state.type == SERVER and step.op != "update" for step in plan.changes)
-    return not creates_server and any(step.old and step.state.type.startswith(_OBJECT) for step in plan.steps)
+    return not created_servers(plan) and any(step.old and step.state.type.startswith(_OBJECT) for step in plan.steps)

@@ -46,12 +46,14 @@ def bootstrapped(*steps: Mapping[str, Any]) -> Plan:
 def server(op: str) -> Mapping[str, Any]:
     urn = f"urn:pulumi:prod::honeydue::honeydue:machines:Servers${SERVER}::hetzner2"
     state = {"urn": urn, "type": SERVER, "custom": True}
-    return {"op": op, "urn": urn, "oldState": None if op == "create" else state, "newState": state}
+    old, new = None if op == "create" else state, None if op == "delete" else state
+    return {"op": op, "urn": urn, "oldState": old, "newState": new}
 
 
 def test_a_bootstrapped_cluster_may_have_no_api_only_before_its_servers_exist() -> None:
     assert must_respond(bootstrapped())
     assert must_respond(bootstrapped(server("update")))
+    assert must_respond(bootstrapped(server("delete")))
     assert not must_respond(bootstrapped(server("create")))
     assert not must_respond(bootstrapped(server("replace")))
     assert not must_respond(Plan.model_validate({"steps": plan("create")["steps"]}))
