@@ -1,6 +1,7 @@
 """The `comment` command: shows what a pull request would change in production, in a comment that each push updates."""
 
 import sys
+from functools import partial
 
 import click
 
@@ -8,7 +9,9 @@ from ops.ci import markdown
 from ops.ci.gitea import Gitea
 from ops.cost import cost
 from ops.engine.preview import make_plan
+from ops.engine.stack import read_settings
 from ops.errors import OpsError
+from ops.guardrails import cluster
 from ops.guardrails.commands import stack_option
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check
@@ -39,5 +42,7 @@ def preview_markdown(stack: str) -> tuple[str, bool]:
         return markdown.failure(str(error)), False
     if plan.errors:
         return markdown.failure("\n".join(plan.errors)), False
+    if cluster.must_respond(plan) and (unreachable := cluster.unreachable(stack, partial(read_settings, stack))):
+        return markdown.failure(str(unreachable)), False
     violations = [*check(plan), *lost_quorum(stack, plan)]
     return markdown.preview(plan, violations, cost=cost(plan)), not violations

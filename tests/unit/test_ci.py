@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
 from tests.unit import fake_gitea
-from tests.unit.fake_engine import fake_engine, plan
+from tests.unit.fake_engine import fake_engine, kubeconfig_for, plan
 from tests.unit.fake_gitea import JOB_USER, OTHER_USER, REPOSITORY, TOKEN, FakeGitea
 
 TITLE = "Drift of prod"
@@ -148,6 +148,16 @@ def test_an_error_of_the_plan_is_in_the_comment(
     with fake_engine(tmp_path, monkeypatch, plan=plan(error="honeydue:domian is no setting\n```\n@everybody")):
         assert update_comment().exit_code == 1
     assert "    honeydue:domian is no setting\n    ```\n    @everybody" in gitea.comments[7][0]["body"]
+
+
+def test_a_comment_has_no_plan_of_a_cluster_that_does_not_respond(
+    gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreachable = kubeconfig_for("https://127.0.0.1:1")
+    with fake_engine(tmp_path, monkeypatch, plan=plan("same"), kubeconfig=unreachable):
+        assert update_comment().exit_code == 1
+    assert "the API server at https://127.0.0.1:1 cannot be reached" in gitea.comments[7][0]["body"]
+    assert "No changes" not in gitea.comments[7][0]["body"]
 
 
 def test_a_comment_lists_at_most_100_changes(gitea: FakeGitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
