@@ -264,7 +264,7 @@ def _deletion_fix(step: Step, plan: Plan) -> str:
     if step.state.type == CLAIM:
         return (
             "revert that change. Kubernetes cannot replace a claim that is in use. For a new, empty volume, or one on "
-            "another node: make new-volume (docs/runbook.md#give-redis-a-new-volume)"
+            f"another node: make new-volume STACK={plan.stack} APP=redis (docs/runbook.md#give-redis-a-new-volume)"
         )
     return f"revert that change. To confirm the replacement: {_allow_delete(plan, step.short)}"
 

@@ -47,38 +47,39 @@ def new_volume(stack: str, app: str, yes: bool, discard_data: bool) -> None:
         settings, claim = read_settings(stack), claim_of(app, state_resources(stack))
         name = str(dig(claim.inputs, "metadata", "name"))
         with kubernetes.connect(stack, settings) as cluster:
-            console.print(f"{_reason(read_storage(cluster, app, name), discard=discard_data)}.")
+            console.print(f"{_reason(stack, read_storage(cluster, app, name), discard=discard_data)}.")
             console.print(f"A new claim {name} gets an empty volume.")
             if not yes:
                 confirm(f"Give {app} of stack {stack} a new volume?")
             delete_claim(cluster, name)
-        # An adopted claim names its volume. The new claim must get any volume, as one that the program created.
+        # An adopted claim names its volume. The new claim must not, so that the provisioner creates a volume for it.
         if dig(settings, "adopted", "volumes", app, "volume"):
             file = stackfile.settings_file(stack)
             stackfile.set_value(file, f"honeydue:adopted.volumes.{app}.volume", None)
-            console.print(f"{file.name} no longer names the lost volume in honeydue:adopted.volumes.{app}.")
+            console.print(f"{file.name} no longer contains honeydue:adopted.volumes.{app}.volume.")
         refresh_resources(stack, [claim.urn])
     except OpsError as error:
         raise click.ClickException(str(error)) from None
     status = apply(stack, only=claim.urn)
     if status == 0:
-        console.print(f"Claim {name} is new. Next: kubectl -n {NAMESPACE} rollout status deployment/{app}")
+        console.print(f"Created claim {name}. Next: kubectl -n {NAMESPACE} rollout status deployment/{app}")
     else:
         console.print(f"Claim {name} was deleted and not created again, as shown above. Next: make up STACK={stack}")
     sys.exit(status)
 
 
-def _reason(storage: Storage, *, discard: bool) -> str:
+def _reason(stack: str, storage: Storage, *, discard: bool) -> str:
     try:
         return f"The data of {storage.app} is lost: {reason_of_loss(storage)}"
     except DataExistsError as error:
         if not discard:
-            raise OpsError(f"{error}. To delete it: make new-volume APP={storage.app} DISCARD_DATA=1") from None
+            command = f"make new-volume STACK={stack} APP={storage.app} DISCARD_DATA=1"
+            raise OpsError(f"{error}. To delete it: {command}") from None
         return f"The data of {storage.app} will be deleted: {error}"
 
 
 def claim_of(app: str, resources: Sequence[State]) -> State:
-    """The claim that the Deployment of the app mounts, as the state contains it."""
+    """The claim in the state that the app's Deployment mounts."""
     mounted = {
         name
         for deployment in resources
@@ -88,14 +89,14 @@ def claim_of(app: str, resources: Sequence[State]) -> State:
     claims = [state for state in resources if state.type == CLAIM and dig(state.inputs, "metadata", "name") in mounted]
     if len(claims) != 1:
         raise OpsError(
-            f"the stack has no claim of an app named {app}. If an earlier run of this command was interrupted, make up "
-            "creates the claim"
+            f"the state contains no claim of an app named {app}. If an earlier run of this command was interrupted, "
+            "make up creates the claim"
         )
     return claims[0]
 
 
 def read_storage(cluster: Cluster, app: str, name: str) -> Storage:
-    """What the cluster contains of the claim with this name."""
+    """Read a claim and the objects that depend on it from the cluster."""
     claim = cluster.get("v1", "PersistentVolumeClaim", NAMESPACE, name)
     volume_name = claim["spec"].get("volumeName") if claim else None
     volume = cluster.get("v1", "PersistentVolume", None, volume_name) if volume_name else None

@@ -1,4 +1,4 @@
-"""Whether the data of a volume is lost, as the cluster shows it. Reads nothing itself."""
+"""Decides whether the data of a volume is lost, from objects that were read from the cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from ops.kubernetes import Object
 
 
 class DataExistsError(OpsError):
-    """The disk is attached to a node that runs, and has the data or may have it."""
+    """The data exists, or may exist, on the disk of a node that is Ready."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
     """A claim, its volume, the node with the volume's disk, and the pods that use the claim with their events.
 
-    A part is None if it does not exist in the cluster.
+    An object that does not exist in the cluster is None.
     """
 
     app: str
@@ -34,7 +34,7 @@ class Storage:
 
 
 def node_of(volume: Object) -> str:
-    """The name of the node whose disk has the volume. Raises an OpsError for a volume that is on no node's disk."""
+    """The name of the node whose disk has the volume. Raises an OpsError for a volume elsewhere."""
     try:
         (term,) = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
         (name,) = term["matchExpressions"][0]["values"]
@@ -46,7 +46,10 @@ def node_of(volume: Object) -> str:
 
 
 def reason_of_loss(storage: Storage) -> str:
-    """Why the data is lost. Raises an OpsError if the data exists, may exist, or may return with its node."""
+    """Why the data is lost.
+
+    Raises a DataExistsError if it exists or may exist, and another OpsError if its node may return.
+    """
     claim, volume, node = storage.claim, storage.volume, storage.node
     if claim is None:
         return "its claim no longer exists"
@@ -63,8 +66,8 @@ def reason_of_loss(storage: Storage) -> str:
     if not is_true(node, "Ready"):
         raise OpsError(
             f"node {storage.hostname} is not Ready, and its disk may still have the data. Start the server, or replace "
-            f"it (docs/nodes.md). If it is lost for good: kubectl delete node {storage.hostname}, then this command "
-            "again"
+            f"it (docs/nodes.md). If it is lost permanently: kubectl delete node {storage.hostname}, then run this "
+            "command again"
         )
     if any(is_true(pod, "Ready") for pod in storage.pods):
         raise DataExistsError(f"{storage.app} runs on node {storage.hostname} with its data")
@@ -80,7 +83,7 @@ def reason_of_loss(storage: Storage) -> str:
 
 
 def _folder_is_missing(storage: Storage, volume: Object) -> bool:
-    """The kubelet's message is in pkg/volume/util/hostutil of Kubernetes, and in the event of the failed mount."""
+    """Whether the kubelet reported it in an event of these pods (pkg/volume/util/hostutil of Kubernetes)."""
     missing = f'path "{volume["spec"].get("local", {}).get("path")}" does not exist'
     pods = {pod["metadata"]["uid"] for pod in storage.pods}
     return any(

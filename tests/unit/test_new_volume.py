@@ -226,7 +226,7 @@ def test_existing_data_is_deleted_only_on_request(
     calls: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = FakeCluster(BOUND, volume(), REBUILT, pod(ready=True))
-    assert "make new-volume APP=redis DISCARD_DATA=1" in run(cluster, monkeypatch).output
+    assert "make new-volume STACK=prod APP=redis DISCARD_DATA=1" in run(cluster, monkeypatch).output
     assert "will be deleted" in run(cluster, monkeypatch, "redis", "--discard-data").output
     assert calls == ENGINE
 
