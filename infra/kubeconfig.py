@@ -24,7 +24,7 @@ fails the `up`.
 
 
 class NotReadyError(Exception):
-    """No server is ready. The caller retries until one is."""
+    """No server is ready."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ JSON_PATCH = "application/json-patch+json"
 
 
 class Cluster:
-    """Reads and patches objects of any kind. `connect` makes one."""
+    """Reads, patches and deletes objects of any kind. Created with `connect`."""
 
     def __init__(self, client: Any, server: str) -> None:  # noqa: ANN401  # the client has no types
         self._client = client
@@ -120,9 +120,9 @@ class Cluster:
         return self._json(response)
 
     def delete(self, api_version: str, kind: str, live: Object) -> None:
-        """Delete an object that was read before, unless it has been replaced or deleted since.
+        """Delete an object that was read before, unless it was replaced or deleted since.
 
-        The API server returns the items of a list without their version and kind.
+        The version and kind are parameters, because the items of a list do not contain them.
         """
         metadata = live["metadata"]
         with _readable_errors(self._server):
@@ -170,10 +170,10 @@ def check_responds(stack: str, settings: Settings) -> None:
 
 
 def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
-    """The kubeconfig in the settings, or that of a stack that bootstrapped its cluster, and its context.
+    """The stack's kubeconfig, and its context. The kubeconfig is secret: never print it.
 
-    The latter has the address of the first server that is ready, because the server in the stack's output may be down.
-    The kubeconfig is secret: never print it.
+    It is the one in the settings, or the stack's output if the program bootstrapped the cluster. The output contains
+    one server, which may be down, so its address is replaced by that of the first server that is ready.
     """
     cluster = settings.get("cluster")
     # Not validated: an invalid setting is an error of the plan, together with all others.

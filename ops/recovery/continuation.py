@@ -48,7 +48,9 @@ def with_imports(stack: str, make_plan: Callable[[], Plan], *, ask: bool) -> Pla
     # Again, because an import may add values to the plan that a lookup needs.
     while existing := existing_resources(stack, plan):
         if repeated := imported & existing.keys():
-            raise click.ClickException(f"The import of {', '.join(map(short_name, repeated))} had no effect")
+            raise click.ClickException(
+                f"The import of {', '.join(map(short_name, repeated))} had no effect: the plan still creates them"
+            )
         if ask:
             confirm("Import them into the state? They stay unchanged")
         from ops.recovery.existing import import_existing  # noqa: PLC0415  # as above

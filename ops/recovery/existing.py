@@ -25,8 +25,8 @@ def find_existing(candidates: Sequence[Candidate], settings: Settings) -> Mappin
     """The findings of resources that belong to this stack, by URN.
 
     A resource at Hetzner belongs to it if it has the labels with which the program creates every resource, or the
-    address that the settings expect. A record at Cloudflare has no label on a Free zone. It is equal to the declared
-    one, so an import changes nothing.
+    address that the settings expect. Records of a Free zone at Cloudflare have no tags. An existing record is equal to
+    the declared one, so an import changes nothing.
 
     Raises an OpsError if another resource is in the way, because an import would later change or delete it.
     """
@@ -60,7 +60,7 @@ def find_existing(candidates: Sequence[Candidate], settings: Settings) -> Mappin
 
 
 def _problem(candidate: Candidate, finding: Finding, hetzner: Hetzner) -> str | None:
-    """Why an existing resource is not imported, with the way on."""
+    """Why an existing resource cannot be imported and what to do, or None if it can."""
     if candidate.type == RECORD or hetzner.has_expected_address(candidate):
         return None
     if not hetzner.labels(candidate.type, finding.id).items() >= LABELS.items():
@@ -70,8 +70,8 @@ def _problem(candidate: Candidate, finding: Finding, hetzner: Hetzner) -> str | 
         )
     if candidate.type == SERVER and candidate.inputs.get("networks") and not hetzner.is_attached(finding.id):
         return (
-            "but the interrupted up did not attach it to the private network, so it is no node yet. Delete this server "
-            "in Hetzner's console, then run the command again"
+            "but the interrupted up did not attach it to the private network, so it is not a node yet. Delete this "
+            "server in Hetzner's console, then run the command again"
         )
     return None
 

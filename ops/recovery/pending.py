@@ -1,8 +1,8 @@
 """Removes the creations from the state that a killed `up` had started.
 
 The engine stores each operation before it starts, and keeps a started creation in the state until somebody removes it
-(`snap` in pulumi/pkg/v3/backend/snapshot.go), whether the resource exists by now or not. `find_existing` has looked
-for the resource, so nothing else needs the entry.
+(`snap` in pulumi/pkg/v3/backend/snapshot.go), whether the resource exists by now or not. Nothing needs the entry:
+`find_existing` looks up the resources that a vendor would refuse to create again, and the others are created again.
 """
 
 from ops.engine.cli import output_of
