@@ -1,7 +1,7 @@
-"""Which requests the admission policies of the app namespace judge.
+"""Which requests the admission policies of the app namespace validate.
 
-A policy judges what a request changes. An object that the policy of today would refuse must still be possible to end
-and to delete: controllers remove its finalizers, and the provider updates its field managers.
+A policy validates only what a request changes. Objects from before a change of the policy may violate it. Controllers
+must still be able to remove their finalizers, and the provider to update their field managers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from pulumi_kubernetes.admissionregistration.v1 import (
     NamedRuleWithOperationsArgs,
 )
 
-# In `oldObject`, because a request cannot change that.
+# Read from `oldObject`, because a request cannot change that.
 NOT_BEING_DELETED = MatchConditionArgs(
     name="not-being-deleted",
     expression="request.operation == 'CREATE' || !has(oldObject.metadata.deletionTimestamp)",

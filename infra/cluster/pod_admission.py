@@ -1,8 +1,8 @@
 """The admission policy of pods and of all objects that create pods: which images run, and no access to the host.
 
-The images of a pod are judged when somebody sets them: in the Deployment, the Job or another owner. The pods that a
-controller creates for this owner later are not judged again. Otherwise a change of the allowed images, such as another
-registry, would also refuse the pods that replace those that run. With a failed rollout, the old pods could not restart.
+The images are validated when a request sets them in a Deployment, a Job or another owner of pods. The pods that a
+controller creates for the owner are not validated again. Otherwise, after a change of the allowed images such as
+another registry, a controller could not replace a pod that runs an old image, for example after a failed rollout.
 """
 
 import json
@@ -70,9 +70,9 @@ VARIABLES: Mapping[str, str] = {
     "unchanged": "request.operation == 'UPDATE' && variables.pod == variables.oldPod",
     "containers": _containers("variables.pod"),
     "oldImages": f"request.operation == 'UPDATE' ? ({_containers('variables.oldPod')}).map(c, c.image) : []",
-    # The containers whose images this request sets. Updates by controllers are judged: an annotation makes the one of
-    # Deployments restore an old revision.
-    "judged": f"request.operation == 'CREATE' && request.userInfo.username in {json.dumps(CONTROLLERS)}"
+    # The containers whose images this request sets. Updates by controllers are validated as well: an annotation makes
+    # the Deployment controller restore an old revision.
+    "newImages": f"request.operation == 'CREATE' && request.userInfo.username in {json.dumps(CONTROLLERS)}"
     " ? [] : variables.containers.filter(c, !(c.image in variables.oldImages))",
 }
 
@@ -84,10 +84,10 @@ def from_known_registries(images: Images, others: Sequence[str] = ()) -> Validat
     pattern = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
     allowed = f"c.image.matches({json.dumps(pattern)})"
     return ValidationArgs(
-        expression=f"variables.judged.all(c, {allowed})",
+        expression=f"variables.newImages.all(c, {allowed})",
         message_expression="'only images from "
         + f"{own} or of {', '.join(others)} run here, not '"
-        + f" + variables.judged.filter(c, !({allowed})).map(c, c.image).join(', ')",
+        + f" + variables.newImages.filter(c, !({allowed})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
 
@@ -96,9 +96,9 @@ def pinned() -> ValidationArgs:
     """An explicit tag other than latest, or a digest."""
     pinned_image = "c.image.matches('(:[^/:@]+|@sha256:[0-9a-f]{64})$') && !c.image.matches(':latest(@|$)')"
     return ValidationArgs(
-        expression=f"variables.judged.all(c, {pinned_image})",
+        expression=f"variables.newImages.all(c, {pinned_image})",
         message_expression="'an image needs a tag other than latest, or a digest: '"
-        + f" + variables.judged.filter(c, !({pinned_image})).map(c, c.image).join(', ')",
+        + f" + variables.newImages.filter(c, !({pinned_image})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
 
@@ -107,7 +107,7 @@ def no_old_revision() -> ValidationArgs:
     """Only the Deployment's controller scales a ReplicaSet up.
 
     A Deployment keeps the ReplicaSets of its last revisions, without pods. Their images may be from a registry that is
-    no longer allowed, and their pods would not be judged.
+    no longer allowed, and their pods would not be validated.
     """
     return ValidationArgs(
         expression="request.operation == 'CREATE' || !(object.kind in ['ReplicaSet', 'Scale'])"

@@ -80,15 +80,15 @@ def test_every_admission_policy_lets_objects_be_deleted(program: Capture) -> Non
             assert not any(resource.endswith(("/status", "*")) for resource in rule["resources"]), policy.urn
 
 
-def test_images_are_judged_for_everybody_but_the_controllers_of_declared_kinds(program: Capture) -> None:
-    """The owners are judged: without that, a controller could start any image."""
+def test_images_are_validated_for_everybody_but_the_controllers_of_declared_kinds(program: Capture) -> None:
+    """The owners are validated: without that, a controller could start any image."""
     spec = program.resource(POLICY, "honeydue-pods").inputs["spec"]
-    judged = {name for rule in spec["matchConstraints"]["resourceRules"] for name in rule["resources"]}
+    validated = {name for rule in spec["matchConstraints"]["resourceRules"] for name in rule["resources"]}
     variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}
-    assert "request.operation == 'CREATE' && request.userInfo.username in [" in variables["judged"]
+    assert "request.operation == 'CREATE' && request.userInfo.username in [" in variables["newImages"]
     assert {name.rpartition(":")[2].removesuffix("-controller") + "s" for name in CONTROLLERS} == {
         "deployments",
         "replicasets",
         "jobs",
     }
-    assert {"pods", "deployments", "replicasets", "jobs"} <= judged
+    assert {"pods", "deployments", "replicasets", "jobs"} <= validated

@@ -15,7 +15,7 @@ BINDING = f"{POLICY}Binding"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 KEPT_BY_CONTROLLERS = ("Deployment", "ReplicaSet", "Job")
 """Kinds whose controllers may create pods with the images that exist (infra/cluster/pod_admission.py)."""
-_ALL = re.compile(r"variables\.(?:containers|judged)\.all\(c, (.*)\)", re.DOTALL)
+_ALL = re.compile(r"variables\.(?:containers|newImages)\.all\(c, (.*)\)", re.DOTALL)
 _TERM = re.compile(r"""(!?)c\.image\.matches\(("(?:[^"\\]|\\.)*"|'[^'\\]*')\)""")
 
 
