@@ -19,7 +19,7 @@ from ops.guardrails import cluster
 from ops.guardrails.deletion import unprotected
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
-from ops.guardrails.summary import already_deleted, changes, put_back, refusal, undeclared, way_on
+from ops.guardrails.summary import already_deleted, changes, command_to_continue, put_back, refusal, undeclared
 from ops.plan import Plan
 from ops.planning import plan_with_checked_tokens
 from ops.recovery.continuation import existing_resources, with_imports
@@ -108,7 +108,7 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
         status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
         status = status or apply(stack, refresh=plan.refreshed, allow_delete=allow_delete, replace=replace)
     if status != 0 and allow_delete:
-        console.print(way_on(allow_delete, stack=stack))
+        console.print(command_to_continue(allow_delete, stack=stack))
     if plan.refreshed and status == 0:
         console.print(put_back(manual_changes(plan)))
     sys.exit(status)

@@ -32,7 +32,7 @@ def settings_match_nodes(plan: Plan) -> Iterator[Violation]:
         if surviving and step.state.type == SERVERS and step.old and step.new:
             old, new = step.old, step.new
             for change in _changes(old, new, "fixed"):
-                yield _violation(change, surviving, fix=f"{_set_back(change)}. {_way(change)}")
+                yield _violation(change, surviving, fix=f"{_set_back(change)}. {_alternative(change)}")
             for change in _changes(old, new, "manual"):
                 fix = f"{_set_back(change)}. {_manual(change, plan)}"
                 yield _violation(change, surviving, fix=fix, manual=True)
@@ -71,7 +71,7 @@ def _set_back(change: Change) -> str:
     return f"set it back to {change.old}"
 
 
-def _way(change: Change) -> str:
+def _alternative(change: Change) -> str:
     if change.key.endswith(".hostname"):
         return "For another hostname, remove the node, and add one with another alias"
     return "It can only be chosen for a new cluster (docs/guard-rails.md, Settings of existing nodes)"

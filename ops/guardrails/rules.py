@@ -1,7 +1,8 @@
 """The guard rails: rules that every plan must satisfy before it is applied.
 
 Each rule is a function that takes a plan and yields its violations. The `preview`, `up`, `release` and `comment`
-commands run all of them with `check`. The CrossGuard pack in policy/ runs those that need only the goal state.
+commands run all of them with `check`, and `quorum_survives` (ops/guardrails/quorum.py), which also reads the cluster.
+The CrossGuard pack in policy/ runs those that need only the goal state.
 """
 
 from collections.abc import Collection, Iterator, Sequence

@@ -95,7 +95,7 @@ def already_deleted(resources: Sequence[str]) -> RenderableType:
     return Text(f"In ALLOW_DELETE, but not in this stack, so there is nothing to delete: {', '.join(resources)}")
 
 
-def way_on(allow_delete: Collection[str], *, stack: str) -> RenderableType:
+def command_to_continue(allow_delete: Collection[str], *, stack: str) -> RenderableType:
     """The command that completes a deletion that stopped."""
     return Text(
         "Stopped as shown above. What was deleted stays deleted.\n"

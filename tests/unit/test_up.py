@@ -32,7 +32,7 @@ def test_a_confirmed_deletion_is_unprotected_and_applied(tmp_path: Path, monkeyp
     ]
 
 
-def test_an_up_that_stops_protects_the_rest_again_and_prints_the_way_on(
+def test_an_up_that_stops_protects_the_rest_again_and_prints_the_command_that_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = {"urn": URN, "type": SERVICE, "custom": True, "protect": False}
