@@ -6,7 +6,7 @@ from typing import Any
 
 def condition(live: Mapping[str, Any], kind: str) -> Mapping[str, str]:
     """The condition of this type, for example Ready. Empty if the object does not have it."""
-    conditions: list[Mapping[str, str]] = live.get("status", {}).get("conditions") or []
+    conditions: list[Mapping[str, str]] = (live.get("status") or {}).get("conditions") or []
     return next((entry for entry in conditions if entry["type"] == kind), {})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ops.conditions import is_true
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
@@ -83,7 +84,4 @@ def _has_ended(live: Object) -> bool:
     status = live.get("status") or {}
     if status.get("phase") in ENDED_PHASES:
         return True
-    return "template" in live["spec"] and any(
-        condition["type"] in ENDED_CONDITIONS and condition["status"] == "True"
-        for condition in status.get("conditions") or ()
-    )
+    return "template" in live["spec"] and any(is_true(live, kind) for kind in ENDED_CONDITIONS)

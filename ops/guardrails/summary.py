@@ -8,10 +8,10 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
+from ops.conditions import is_true
 from ops.cost import cost
 from ops.guardrails.rules import MIGRATION
 from ops.guardrails.violation import Violation
-from ops.json_paths import dig
 from ops.plan import Plan, Step
 from ops.resource_types import DEPLOYMENT
 
@@ -65,11 +65,7 @@ class _Changes:
 def stopped_migration(plan: Plan) -> Sequence[str]:
     """A warning if the plan replaces a migration that had not finished when the state was written."""
     job = next((step.old for step in plan.changes if step.short == MIGRATION and step.deletes and step.old), None)
-    conditions = dig(job.outputs, "status", "conditions") if job else None
-    if job is None or any(
-        dig(condition, "type") in FINISHED and dig(condition, "status") == "True"
-        for condition in (conditions if isinstance(conditions, list) else [])
-    ):
+    if job is None or any(is_true(job.outputs, kind) for kind in FINISHED):
         return []
     return [
         "The migration of an earlier release was interrupted. If it still runs, it is stopped, and the new one starts "
