@@ -186,7 +186,8 @@ def test_a_declined_import_changes_nothing(site: Site) -> None:
     provision(site.clouds, PRIMARY_IP, {**INPUTS[PRIMARY_IP], "labels": dict(LABELS)})
     site.plan_creation(PRIMARY_IP, INPUTS[PRIMARY_IP])
     completed = CliRunner().invoke(cli, ["up", "--stack", "prod"], input="n\n")
-    assert completed.exit_code == 1
+    assert completed.exit_code == 0
+    assert completed.output.endswith("Declined. Nothing was applied.\n")
     assert (site.imported, site.calls) == ([], [])
 
 
