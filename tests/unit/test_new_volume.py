@@ -197,27 +197,29 @@ def test_an_interrupted_command_continues_when_the_claim_is_gone(
 
 
 @pytest.mark.parametrize(
-    ("cluster", "entered", "message", "exit_code"),
+    ("cluster", "entered", "expected"),
     [
         (
             FakeCluster(BOUND, volume(), REBUILT, pod(ready=True)),
             ("redis", "y\n"),
-            "runs on node node-1 with its data",
-            1,
+            (1, "runs on node node-1 with its data"),
         ),
-        (FakeCluster(BOUND, volume(), REBUILT, pod(), event()), ("redis", "n\n"), "Declined. Nothing was applied.", 0),
-        (FakeCluster(BOUND, volume(), REBUILT, pod(), event()), ("api", "y\n"), "no claim of an app named api", 1),
+        (
+            FakeCluster(BOUND, volume(), REBUILT, pod(), event()),
+            ("redis", "n\n"),
+            (0, "Declined. Nothing was applied."),
+        ),
+        (FakeCluster(BOUND, volume(), REBUILT, pod(), event()), ("api", "y\n"), (1, "no claim of an app named api")),
     ],
 )
 def test_nothing_changes_without_a_loss_or_a_confirmation(
     cluster: FakeCluster,
     entered: tuple[str, str],
-    message: str,
-    exit_code: int,
+    expected: tuple[int, str],
     calls: list[tuple[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    app, answer = entered
+    (app, answer), (exit_code, message) = entered, expected
     result = run(cluster, monkeypatch, app, answer=answer)
     assert result.exit_code == exit_code
     assert message in result.output
