@@ -93,7 +93,13 @@ class Firewall(Component):
         nodes: Mapping[str, pulumi.Output[str]],
         provider: hcloud.Provider,
     ) -> None:
-        super().__init__("machines:Firewall", "firewall", provider=provider)
+        super().__init__(
+            "machines:Firewall",
+            "firewall",
+            provider=provider,
+            # For the guard rail of the next plan: the rules may contain what was added in the console.
+            inputs={"cloudflareRanges": list(allow_https_from.all)},
+        )
         public = settings.cluster.network == "public"
         firewall_rules = rules(
             access=settings.access,

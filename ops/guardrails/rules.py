@@ -13,6 +13,7 @@ from infra.names import DELETION_HOOK
 from ops.guardrails.client_certificate import certificate_seen
 from ops.guardrails.firewall import nodes_stay_connected
 from ops.guardrails.node_facts import settings_match_nodes
+from ops.guardrails.ranges import ranges_stay, recorded_ranges
 from ops.guardrails.servers import stopped_servers
 from ops.guardrails.violation import Rule, Violation
 from ops.json_paths import dig
@@ -182,6 +183,7 @@ RULES: Sequence[Rule] = (
     has_deletion_hook,
     one_server_at_a_time,
     nodes_stay_connected,
+    ranges_stay,
     settings_match_nodes,
     migration_first,
     no_unavailable_pods,
@@ -199,7 +201,8 @@ def check(
 ) -> Sequence[Violation]:
     """Return the violations of a plan, without those that `allow_delete` or `nodes_have` confirms.
 
-    `allow_delete` holds short names ("Server::hetzner1"), `nodes_have` keys of settings. A name that confirms nothing
+    `allow_delete` holds short names ("Server::hetzner1") and ranges ("192.0.2.0/24"), `nodes_have` keys of settings.
+    A name that confirms nothing
     is a violation too: it usually comes from a command for an earlier plan. A resource that the plan does not contain
     was already deleted, for example by an `up` that stopped halfway.
     """
@@ -240,7 +243,7 @@ def check(
 def missing(plan: Plan, names: Collection[str]) -> Sequence[str]:
     """Those of the resources that the plan does not contain."""
     # With a refresh, a resource that no longer exists has a step as well.
-    existing = {step.short for step in plan.steps if step.op != "refresh"}
+    existing = {step.short for step in plan.steps if step.op != "refresh"} | set(recorded_ranges(plan))
     return [name for name in names if name not in existing]
 
 

@@ -11,41 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-# https://www.cloudflare.com/ips-v4 and /ips-v6, as published (unchanged since 2021-04).
-CLOUDFLARE_IPV4: Final = (
-    "173.245.48.0/20",
-    "103.21.244.0/22",
-    "103.22.200.0/22",
-    "103.31.4.0/22",
-    "141.101.64.0/18",
-    "108.162.192.0/18",
-    "190.93.240.0/20",
-    "188.114.96.0/20",
-    "197.234.240.0/22",
-    "198.41.128.0/17",
-    "162.158.0.0/15",
-    "104.16.0.0/13",
-    "104.24.0.0/14",
-    "172.64.0.0/13",
-    "131.0.72.0/22",
-)
-CLOUDFLARE_IPV6: Final = (
-    "2400:cb00::/32",
-    "2606:4700::/32",
-    "2803:f800::/32",
-    "2405:b500::/32",
-    "2405:8100::/32",
-    "2a06:98c0::/29",
-    "2c0f:f248::/32",
-)
+from infra.published_ranges import PUBLISHED_IPV4, PUBLISHED_IPV6
 
 
 @dataclass(frozen=True)
 class IpRanges:
     """The IP ranges that Cloudflare publishes."""
 
-    ipv4_cidrs: Sequence[str] = CLOUDFLARE_IPV4
-    ipv6_cidrs: Sequence[str] = CLOUDFLARE_IPV6
+    ipv4_cidrs: Sequence[str] = PUBLISHED_IPV4
+    ipv6_cidrs: Sequence[str] = PUBLISHED_IPV6
 
 
 # Addresses for documentation (RFC 5737): no real host uses them.

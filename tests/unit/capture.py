@@ -29,6 +29,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from infra.cluster import kubeconfig
+from infra.published_ranges import PUBLISHED_IPV4, PUBLISHED_IPV6
 from infra.settings.secrets import SECRETS, required
 from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
@@ -37,7 +38,7 @@ from tests.unit.cloud_mocks import CloudMocks
 # Pulumi's launcher silences this logger too: a program that fails leaves futures that nothing awaits.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
-RANGES = {"ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"], "ipv6Cidrs": ["2400:cb00::/32"]}
+RANGES = {"ipv4Cidrs": list(PUBLISHED_IPV4), "ipv6Cidrs": list(PUBLISHED_IPV6)}
 PLACEHOLDER = "placeholder-of-"
 TOKEN = f"K10{'0' * 64}::server:{PLACEHOLDER}joinToken"
 APNS_KEY = f"{PLACEHOLDER}apnsKey\n" + (
