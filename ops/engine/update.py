@@ -15,13 +15,15 @@ def apply(
     allow_delete: Collection[str] = (),
     replace: Collection[str] = (),
     only: str | None = None,
+    exclude: Collection[str] = (),
 ) -> int:
     """Run `pulumi up` in the operator's terminal, with protection in force, and return its exit code.
 
     For the resources of `allow_delete`, the program lifts Hetzner's delete protection as well. The resources of
-    `replace` are replaced even if nothing about them changes. `only` is the URN of the only resource to change.
+    `replace` are replaced even if nothing about them changes. `only` is the URN of the only resource to change,
+    `exclude` are those of the resources that neither change nor are deleted.
     """
-    target = ["--target", only] if only else []
+    target = ["--target", only] if only else [argument for urn in exclude for argument in ("--exclude", urn)]
     return run_in_terminal(
         "up",
         stack,

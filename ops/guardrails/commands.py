@@ -20,6 +20,7 @@ from ops.guardrails.deletion import unprotected
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
 from ops.guardrails.summary import already_deleted, changes, command_to_continue, put_back, refusal, undeclared
+from ops.node_removal.planned import Removal, removal_of
 from ops.plan import Plan
 from ops.planning import plan_with_checked_tokens
 from ops.recovery.continuation import existing_resources, with_imports
@@ -84,15 +85,16 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
     """Apply the program.
 
     Computes a plan, checks it against the guard rails and asks for confirmation first. The node of a server that is
-    resized is drained before, and its server is powered on again afterwards. What an interrupted `up` created without
-    storing it in the state is imported first.
+    resized is drained before, and its server is powered on again afterwards. A node that is removed leaves the cluster
+    before its server is deleted. What an interrupted `up` created without storing it in the state is imported first.
     """
     allow_delete, replace = names["allow_delete"], names["replace"]
     planned = partial(checked_plan, stack, **names, refresh=refresh, applies=True)
     plan = with_imports(stack, planned, ask=not yes)
     resize = resize_of(plan)
-    if resize:
-        console.print(str(resize))
+    removal = removal_of(plan)
+    for work in filter(None, (resize, removal)):
+        console.print(str(work))
     if not yes:
         confirm(f"Apply these changes to stack {stack}?")
         # A node may have been lost while the operator read the plan.
@@ -106,6 +108,8 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
     remove_undeclared(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
         status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
+        if removal and status == 0:
+            status = _removed(stack, removal, refresh=plan.refreshed, allow_delete=allow_delete)
         status = status or apply(stack, refresh=plan.refreshed, allow_delete=allow_delete, replace=replace)
     if status != 0 and allow_delete:
         console.print(command_to_continue(allow_delete, stack=stack))
@@ -121,6 +125,17 @@ def _resized(stack: str, resize: Resize, *, refresh: bool) -> int:
     try:
         return resize_server(stack, resize, refresh=refresh)
     except OpsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _removed(stack: str, removal: Removal, *, refresh: bool, allow_delete: Collection[str]) -> int:
+    # Imported here, because the clouds' clients are slow to import.
+    from ops.node_removal.removal import remove_node  # noqa: PLC0415
+
+    try:
+        return remove_node(stack, removal, refresh=refresh, allow_delete=allow_delete)
+    except OpsError as error:
+        console.print(command_to_continue(allow_delete, stack=stack))
         raise click.ClickException(str(error)) from None
 
 

@@ -40,8 +40,8 @@ def resize_server(stack: str, resize: Resize, *, refresh: bool) -> int:
     """
     settings = read_settings(stack)
     client = hetzner.client(str(settings["hetznerToken"]))
-    with _kubectl(*kubeconfig_and_context(stack, settings)) as kubectl:
-        _drain(kubectl, resize)
+    with kubectl_for(*kubeconfig_and_context(stack, settings)) as kubectl:
+        drain(kubectl, resize.node)
         status = 1
         try:
             status = apply(stack, refresh=refresh, only=resize.urn)
@@ -59,7 +59,7 @@ class _NotYetError(Exception):
     """The server or its node is not in service yet."""
 
 
-class _Kubectl:
+class Kubectl:
     """kubectl, the operator's own. It respects disruption budgets when it drains a node."""
 
     def __init__(self, kubeconfig: Path, context: str) -> None:
@@ -79,33 +79,35 @@ class _Kubectl:
 
 
 @contextmanager
-def _kubectl(kubeconfig: str, context: str) -> Iterator[_Kubectl]:
+def kubectl_for(kubeconfig: str, context: str) -> Iterator[Kubectl]:
+    """kubectl for the duration of the block. Raises an OpsError if it is not on PATH."""
     if shutil.which("kubectl") is None:
-        raise OpsError("kubectl is not on PATH. A resize drains the node with it. Nothing was changed")
+        raise OpsError("kubectl is not on PATH. It drains the node. Nothing was changed")
     # Only its owner can read a temporary file, and it is deleted afterwards.
     with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".yaml") as file:
         file.write(kubeconfig)
         file.flush()
-        yield _Kubectl(Path(file.name), context)
+        yield Kubectl(Path(file.name), context)
 
 
-def _drain(kubectl: _Kubectl, resize: Resize) -> None:
+def drain(kubectl: Kubectl, node: str) -> None:
+    """Drain a node. Raises an OpsError if that fails, after the node takes pods again."""
     flags = ("--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={DRAIN_TIMEOUT}")
     drained = False
     try:
-        drained = kubectl.run("drain", resize.node, *flags)
+        drained = kubectl.run("drain", node, *flags)
     finally:
         # Also after Ctrl-C.
         if not drained:
-            kubectl.run("uncordon", resize.node)
+            kubectl.run("uncordon", node)
     if not drained:
         raise OpsError(
-            f"node {resize.node} could not be drained, as shown above. Nothing was changed, and the node takes pods "
+            f"node {node} could not be drained, as shown above. Its server was not changed, and the node takes pods "
             "again"
         )
 
 
-def _return_to_service(client: hcloud.Client, kubectl: _Kubectl, resize: Resize) -> None:
+def _return_to_service(client: hcloud.Client, kubectl: Kubectl, resize: Resize) -> None:
     before = kubectl.ready_conditions().get(resize.node, {})
     print(f"Powering on server {resize.node}, unless it runs", flush=True)
     _power_on(client, resize)
@@ -121,7 +123,7 @@ def _return_to_service(client: hcloud.Client, kubectl: _Kubectl, resize: Resize)
         ) from None
 
 
-def _uncordon_when_ready(kubectl: _Kubectl, resize: Resize, before: Mapping[str, str]) -> None:
+def _uncordon_when_ready(kubectl: Kubectl, resize: Resize, before: Mapping[str, str]) -> None:
     now = kubectl.ready_conditions().get(resize.node, {})
     # The report is from before the power was cut until the kubelet has started again.
     reported = now.get("lastHeartbeatTime") != before.get("lastHeartbeatTime")

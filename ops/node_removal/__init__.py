@@ -1,0 +1,1 @@
+"""Removes a node in the order in which it leaves the cluster: records, pods, etcd member, server, firewall."""
