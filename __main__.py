@@ -20,13 +20,19 @@ network = machines.NodeNetwork(settings, public=addresses, hooks=deletion, provi
 firewall = machines.Firewall(settings, allow_https_from=ranges, nodes=addresses.ipv4, provider=hetzner)
 ca = machines.ClusterCA(join_token=secrets.join_token)
 servers = machines.Servers(
-    settings, addresses=addresses, network=network, firewall=firewall, ca=ca, hooks=deletion, provider=hetzner
+    settings,
+    addresses=addresses,
+    network=network,
+    firewall=firewall,
+    ca=ca,
+    hooks=machines.server_hooks(deletion, token=secrets.hetzner_token),
+    provider=hetzner,
 )
 
 # Edge
-zone = edge.Zone(settings.domain, settings.edge, origins=addresses.ipv4, provider=cloudflare)
+zone_id = edge.zone_id(settings.domain, cloudflare)
 certificate = edge.OriginCertificate(settings.domain, settings.edge, provider=cloudflare)
-origin_pulls = edge.OriginPulls(settings.domain, settings.edge, zone_id=zone.id, provider=cloudflare)
+origin_pulls = edge.OriginPulls(settings.domain, settings.edge, zone_id=zone_id, provider=cloudflare)
 
 # Cluster
 k3s = cluster.Cluster(
@@ -41,7 +47,16 @@ admission = cluster.Admission(settings.images, others=others, provider=k3s.provi
 cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
 namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
 cluster.OtherWorkloads(settings.other_workloads, cluster=k3s, namespace=namespace)  # policies for what it does not run
-cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.provider)
+traefik = cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.provider)
+zone = edge.Zone(
+    settings.domain,
+    settings.edge,
+    zone_id=zone_id,
+    origins=addresses.ipv4,
+    hooks=cluster.serving_hooks(settings.nodes, k3s),
+    depends_on=[servers, traefik],  # a node is published when it serves
+    provider=cloudflare,
+)
 cluster.Rbac(settings, namespace=namespace, provider=k3s.provider)
 cluster.Upgrades(settings, provider=k3s.provider)  # of k3s, and reboots; disabled unless `upgrades` is set
 cluster.Snapshots(settings, secrets, provider=k3s.provider)  # of etcd, to a bucket; disabled unless `snapshots` is set

@@ -7,6 +7,7 @@ from infra.cluster.namespace import Namespace, SystemNamespaces
 from infra.cluster.other_workloads import OtherWorkloads
 from infra.cluster.provider import Cluster, bootstrapped_kubeconfig
 from infra.cluster.rbac import Rbac
+from infra.cluster.serving import serving_hooks
 from infra.cluster.snapshots import Snapshots
 from infra.cluster.traefik import Traefik
 from infra.cluster.upgrades import Upgrades
@@ -24,4 +25,5 @@ __all__ = [
     "Traefik",
     "Upgrades",
     "bootstrapped_kubeconfig",
+    "serving_hooks",
 ]

@@ -49,11 +49,13 @@ class Cluster(Component):
     Attributes:
         provider: the provider of every Kubernetes object; default providers are disabled.
         kubeconfig: secret.
+        context: the context of the kubeconfig.
         addresses: of the nodes, the pods and the Services.
     """
 
     provider: kubernetes.Provider
     kubeconfig: pulumi.Output[str]
+    context: str
     addresses: ClusterAddresses
 
     def __init__(
@@ -69,11 +71,12 @@ class Cluster(Component):
             pod_cidr=str(settings.pod_cidr), service_cidr=str(settings.service_cidr), nodes=nodes
         )
         self.kubeconfig = pulumi.Output.secret(kubeconfig)
+        self.context = settings.context
         self.provider = kubernetes.Provider(
             "k3s",
             kubeconfig=self.kubeconfig,
             # Explicit. Otherwise a kubeconfig with several contexts would use its current context.
-            context=settings.context,
+            context=self.context,
             # Otherwise a renewed client certificate or an unknown kubeconfig would replace every object.
             cluster_identifier="honeydue",
             enable_server_side_apply=True,

@@ -3,6 +3,6 @@
 from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.origin_pulls import OriginPulls
 from infra.edge.ranges import CloudflareRanges, cloudflare_ranges
-from infra.edge.zone import Zone
+from infra.edge.zone import Zone, zone_id
 
-__all__ = ["CloudflareRanges", "OriginCertificate", "OriginPulls", "Zone", "cloudflare_ranges"]
+__all__ = ["CloudflareRanges", "OriginCertificate", "OriginPulls", "Zone", "cloudflare_ranges", "zone_id"]

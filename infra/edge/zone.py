@@ -1,6 +1,6 @@
 """The zone: one proxied DNS record per node and hostname, and Cloudflare's TLS settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -18,7 +18,7 @@ def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:
     return {"ssl": "strict", "always_use_https": "on", "min_tls_version": settings.min_tls_version, "tls_1_3": "on"}
 
 
-def _zone_id(domain: str, provider: cloudflare.Provider) -> str:
+def zone_id(domain: str, provider: cloudflare.Provider) -> str:
     """The id of an existing zone. Raises a RunError if the token's account does not have it."""
     try:
         return cloudflare.get_zone(
@@ -36,6 +36,8 @@ def _zone_id(domain: str, provider: cloudflare.Provider) -> str:
 class Zone(Component):
     """DNS records (round robin over the nodes) and TLS settings of an existing zone.
 
+    A record depends on the server of its node, so that it is created after the server and deleted before it.
+
     Attributes:
         id: the id of the zone at Cloudflare.
         hosts: FQDN by short name.
@@ -49,11 +51,14 @@ class Zone(Component):
         domain: str,
         settings: EdgeSettings,
         *,
+        zone_id: str,
         origins: Mapping[str, pulumi.Output[str]],
+        hooks: Mapping[str, pulumi.ResourceHookBinding],
+        depends_on: Sequence[pulumi.Resource],
         provider: cloudflare.Provider,
     ) -> None:
         super().__init__("edge:Zone", "zone", provider=provider)
-        self.id = _zone_id(domain, provider)
+        self.id = zone_id
         self.hosts = hostnames(domain)
         records = [
             cloudflare.DnsRecord(
@@ -65,7 +70,7 @@ class Zone(Component):
                 proxied=True,
                 ttl=AUTOMATIC_TTL,
                 # A comment of the dashboard stays. The provider would remove it.
-                opts=self.child_options(ignore_changes=["comment"]),
+                opts=self.child_options(hooks=hooks[alias], ignore_changes=["comment"], depends_on=depends_on),
             )
             for name, fqdn in self.hosts.items()
             for alias, address in origins.items()

@@ -4,12 +4,12 @@ The provider does not lift it. Hetzner then refuses the deletion (403 `protected
 firewall and may have deleted records.
 """
 
-import asyncio
 import os
 from collections.abc import Mapping
 
 import pulumi
 
+from infra.hook_threads import in_thread
 from infra.names import ALLOW_DELETE, ANY_RESOURCE, DELETION_HOOK
 from infra.settings.schema import Settings
 from infra.settings.topology import Node
@@ -32,8 +32,7 @@ def deletion_hooks(settings: Settings, *, token: pulumi.Output[str]) -> pulumi.R
         preview = pulumi.runtime.is_dry_run()
         check_confirmed(resource, replacing=settings.replacing, preview=preview)
         new_server = replacement(resource, settings.nodes, replacing=settings.replacing)
-        # In a thread, because the requests block the event loop that registers resources.
-        await asyncio.to_thread(prepare, resource, new_server, await token.future() or "", preview=preview)
+        await in_thread(prepare, resource, new_server, await token.future() or "", preview=preview)
 
     hook = pulumi.ResourceHook(DELETION_HOOK, before_delete, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_delete=[hook])

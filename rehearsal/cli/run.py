@@ -12,7 +12,7 @@ from rehearsal.clouds.log import read_not_simulated
 from rehearsal.engine import pulumi
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import COMMAND
-from rehearsal.real_nodes import traefik_daemonset
+from rehearsal.traefik import daemonset
 from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
 from tools.install import install_missing
@@ -43,7 +43,7 @@ class Rehearsal:
         if real_nodes:
             with self._step("Traefik on every node"), self._console.status("Starting Traefik on every node"):
                 kubectl = self._world.kubectl_client()
-                traefik_daemonset.install(kubectl, chart_values(kubectl))
+                daemonset.install(kubectl, chart_values(kubectl))
         with self._step("second preview"), self._console.status("Running a second preview, which must show no changes"):
             self._expect_no_changes()
         self._console.print(

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,18 @@ class Kubectl:
         """Runs `kubectl … --output=json` and returns the parsed output."""
         content: dict[str, Any] = json.loads(self.run(*arguments, "--output=json"))
         return content
+
+    def watch(self, *arguments: str) -> Iterator[Mapping[str, Any]]:
+        """`kubectl get … --watch`: every existing object, then every changed one, until the watch ends."""
+        command = self.command("get", *arguments, "--watch", "--output=json")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watch:
+            decoder, text = json.JSONDecoder(), ""
+            for line in watch.stdout or ():
+                text += line
+                # kubectl indents nested objects: a brace at the start of a line closes the object.
+                if line == "}\n":
+                    yield decoder.decode(text)
+                    text = ""
 
     def apply(self, objects: Iterable[Manifest] = (), files: Iterable[Path] = ()) -> None:
         """Applies objects and manifest files. Applying them again changes nothing."""

@@ -25,6 +25,7 @@ from rehearsal.machines.etcd import Etcd
 from rehearsal.machines.machine import MACHINE_VARIABLE, SUPERVISOR_PORT, Machine
 from rehearsal.machines.supervisor import Supervisor, forward
 from rehearsal.processes import processes
+from rehearsal.traefik.helm_controller import HelmController
 
 PORTS = {"etcd": 2379, "etcd-peer": 2380, "apiserver": 6443, "kubelets": 10250}
 ADVERTISED = ip_network("192.0.2.0/24")
@@ -76,6 +77,9 @@ class K3sServer:
                 args=[config, kubectl.install_traefik_crds if cluster_init else None],
                 daemon=True,
             ).start()
+            if cluster_init:
+                # As in k3s, one server of the cluster installs the charts.
+                HelmController(kubectl).start()
             while (program := plane.ended()) is None:
                 time.sleep(WATCH_SECONDS)
             raise RehearsalError(f"{program} ended")

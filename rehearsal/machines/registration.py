@@ -7,10 +7,9 @@ import base64
 import hashlib
 import json
 import secrets
-import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,25 +79,13 @@ class NodeCleanup(threading.Thread):
     def run(self) -> None:
         while True:
             try:
-                for node in self._watch_nodes():
+                for node in self._kubectl.watch("nodes"):
                     if node["metadata"].get("deletionTimestamp"):
                         self._finalize(node["metadata"])
             except (RehearsalError, EtcdError) as error:
                 print(f"cleaning up after a Node: {error}", flush=True)
             # The watch ends at the API server's timeout, or when the API server stops.
             time.sleep(RETRY_SECONDS)
-
-    def _watch_nodes(self) -> Iterator[Mapping[str, Any]]:
-        """Every existing Node, then every changed one, until the watch ends."""
-        command = self._kubectl.command("get", "nodes", "--watch", "--output=json")
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watch:
-            decoder, text = json.JSONDecoder(), ""
-            for line in watch.stdout or ():
-                text += line
-                # kubectl indents nested objects: a brace at the start of a line closes the object.
-                if line == "}\n":
-                    yield decoder.decode(text)
-                    text = ""
 
     def _finalize(self, metadata: Mapping[str, Any]) -> None:
         finalizers = metadata.get("finalizers", [])

@@ -9,8 +9,9 @@ from rehearsal.external.database import ExternalDatabase
 from rehearsal.images import catalog
 from rehearsal.images.catalog import Schema
 from rehearsal.layout import Layout
-from rehearsal.real_nodes import addons, network, traefik_daemonset
+from rehearsal.real_nodes import addons, network
 from rehearsal.real_nodes.cluster import ClusterConfig
+from rehearsal.traefik import daemonset
 from tools import debian
 
 
@@ -19,7 +20,7 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
     stand_ins = [
         *catalog.release(stack.images, Schema.FIRST),
         catalog.redis(stack.images.redis),
-        catalog.traefik(traefik_daemonset.IMAGE),
+        catalog.traefik(daemonset.IMAGE),
     ]
     addon_images = addons.images(debian.root_filesystem("node"))
     return ClusterConfig(

@@ -1,5 +1,7 @@
 """The cluster of a world that exists before the Pulumi program runs, as production's."""
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,11 +12,12 @@ from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.control_plane.nodes import LocalVolume, Node, kwok_manifests
 from rehearsal.errors import RehearsalError
-from rehearsal.layout import Layout
+from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
 from rehearsal.processes.ports import free_ports
 from rehearsal.real_nodes.cluster import RealNodes
+from rehearsal.traefik import helm_controller
 
 ATTEMPTS = 3
 """How often the start is tried with other ports, when another program binds one of them first."""
@@ -74,6 +77,7 @@ class ExistingCluster:
                 processes.stop(self._layout)
                 preferred_ports = {}
             else:
+                self._start_helm_controller()
                 return ports
         raise RehearsalError(
             f"could not start the control plane: other programs bound its ports {ATTEMPTS} times before it could."
@@ -129,6 +133,11 @@ class ExistingCluster:
             if (manifest["kind"], manifest["metadata"]["name"]) == ("Node", hostname)
         )
         real_nodes.set_up(hostname, config, bound_volumes=bound)
+
+    def _start_helm_controller(self) -> None:
+        command = [sys.executable, "-m", helm_controller.__name__, str(self._layout.kubeconfig)]
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        processes.start(self._layout, "helm-controller", command, environment=environment)
 
     def _install_base_manifests(self) -> None:
         manifests = (

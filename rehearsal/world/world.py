@@ -275,10 +275,10 @@ class World(WorldCommands):
     def _prepare_stack(self, stack: StackSettings) -> None:
         if changed := configuration.changed_in_copy(self.layout):
             self._log(f"the settings file has changed, and replaces what was set in the world: {', '.join(changed)}")
-        account.write(self.layout, stack)
+        real_nodes = self._use_real_nodes(self.layout.read_record())
+        account.write(self.layout, stack, real_nodes=real_nodes)
         kubeconfig = None if stack.bootstrapped else self.layout.kubeconfig.read_text()
-        stand_ins = self._use_real_nodes(self.layout.read_record())
-        prepare_stack(self.layout, settings_file=self.settings_file, kubeconfig=kubeconfig, stand_in_images=stand_ins)
+        prepare_stack(self.layout, settings_file=self.settings_file, kubeconfig=kubeconfig, stand_in_images=real_nodes)
 
     def _use_real_nodes(self, record: Record | None) -> bool:
         return bool(record and record.real_nodes) if self._real_nodes is None else self._real_nodes

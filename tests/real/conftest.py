@@ -11,8 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.archive import write
-from rehearsal.real_nodes import traefik_daemonset
 from rehearsal.real_nodes.cluster_config import external_database
+from rehearsal.traefik import daemonset
 from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
 from tests.real.hosts import CLOUDFLARE_ADDRESS, OTHER_ADDRESS
@@ -97,7 +97,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, toolbox: Path) -> Iterator[Wo
 def production(real: World) -> World:
     """The same world after `pulumi up`, with Traefik."""
     real.pulumi("up", "--yes", "--skip-preview")
-    traefik_daemonset.install(real.kubectl_client(), chart_values(real.kubectl_client()))
+    daemonset.install(real.kubectl_client(), chart_values(real.kubectl_client()))
     return real
 
 

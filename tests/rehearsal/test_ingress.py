@@ -14,7 +14,7 @@ import pytest
 
 from rehearsal import pki
 from rehearsal.engine.placeholders import placeholder
-from rehearsal.real_nodes import traefik_daemonset
+from rehearsal.traefik import daemonset
 from rehearsal.traefik.backend import CSP, CSP_PATH
 from rehearsal.traefik.chart import NAME, chart_values
 from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS, OTHER_ADDRESS, uploaded_certificate
@@ -257,7 +257,7 @@ def test_admin_requires_the_password_that_is_configured(site: Site) -> None:
 # This test must be the last one with this world, because it replaces the client certificate.
 def test_the_client_certificate_is_renewed_without_an_outage(site: Site, tmp_path: Path) -> None:
     world = site.world
-    traefik_pods = traefik_daemonset.manifests(chart_values(world.kubectl_client()))
+    traefik_pods = daemonset.manifests(chart_values(world.kubectl_client()))
     world.kubectl_client().apply(traefik_pods)
     foreign = pki.CertificateAuthority.create(tmp_path, "foreign-ca").issue(tmp_path, "foreign", common_name="foreign")
     certificates: dict[str, Path | None] = {

@@ -12,6 +12,8 @@ from tests.rehearsal import console_changes
 from tests.rehearsal.operator import ops
 from tests.rehearsal.recordings import Change, changes, count, placeholders_of, received, recorded
 
+NEW_NODE = "ubuntu-8gb-nbg1-4"
+HOSTS = ("api", "admin", "app", "apex")
 ROTATED_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIAKa4NnyUiXZyT7spM1u0dlLrBFVXAcY7mDzBPYhPOO ops@example"
 
 
@@ -26,6 +28,12 @@ class Log:
     @property
     def changes(self) -> Mapping[str, Sequence[Change]]:
         return changes(received(self._clouds, after=self._before, names=self._names))
+
+
+def _vendor_and_kind(resource: str) -> tuple[str, str]:
+    """The first part of a path, and the kind of the resource."""
+    parts = resource.strip("/").split("/")
+    return parts[0], parts[-2]
 
 
 def up(world: World, *, allow_delete: Sequence[str] = ()) -> None:
@@ -87,6 +95,18 @@ def test_a_firewall_rule_that_was_changed_manually(production: World) -> None:
     assert log.changes == changes(recorded("firewall-rule-changed-by-hand"))
 
 
+def test_a_node_that_hetzner_does_not_offer_changes_nothing(production: World) -> None:
+    log = Log(production)
+    production.set_config("honeydue:nodes.hetzner4", {"hostname": NEW_NODE, "serverType": "cx99"})
+    production.set_config("honeydue:prices.servers.cx99", 1.0)
+    refused = ops(production, "up", "--stack", "prod", "--yes")
+    assert refused.returncode == 1
+    assert "server hetzner4 cannot be created: there is no server type cx99" in refused.stdout
+    assert log.changes == {}
+    production.set_config("honeydue:nodes.hetzner4", None)
+    production.set_config("honeydue:prices.servers.cx99", None)
+
+
 def test_a_node_that_was_added(production: World) -> None:
     account = read_account(production.layout.clouds)
     # The address that the new node got when this was recorded.
@@ -95,18 +115,31 @@ def test_a_node_that_was_added(production: World) -> None:
         replace(account, addresses={**account.addresses, "hetzner4-ipv4": "203.0.113.10"}),
     )
     log = Log(production)
-    production.set_config("honeydue:nodes.hetzner4", {"hostname": "ubuntu-8gb-nbg1-4"})
+    production.set_config("honeydue:nodes.hetzner4", {"hostname": NEW_NODE})
     up(production)
     assert log.changes == changes(recorded("node-added"))
+    # Its server exists before the first of its records, and its node serves.
+    created = list(log.changes)
+    server = created.index(next(resource for resource in created if resource.endswith(f"/servers {NEW_NODE}")))
+    records = [place for place, resource in enumerate(created) if resource.endswith(" 203.0.113.10")]
+    assert len(records) == len(HOSTS)
+    assert server < min(records)
+    on_node = f"--field-selector=spec.nodeName={NEW_NODE}"
+    (pod,) = production.kubectl_json("get", "pods", "-n", "kube-system", on_node)["items"]
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "traefik"
 
 
 def test_a_node_that_was_removed(production: World) -> None:
     # The node of the test above.
     log = Log(production)
     production.set_config("honeydue:nodes.hetzner4", None)
-    records = [f"DnsRecord::{host}-hetzner4" for host in ("api", "admin", "app", "apex")]
+    records = [f"DnsRecord::{host}-hetzner4" for host in HOSTS]
     up(production, allow_delete=[*records, "Server::hetzner4", "PrimaryIp::hetzner4"])
     assert log.changes == changes(recorded("node-removed-confirmed"))
+    # Its records are deleted before its server, and the firewall changes afterwards.
+    order = [(vendor, kind) for vendor, kind in map(_vendor_and_kind, log.changes) if kind != "primary_ips"]
+    assert order == [*[("client", "dns_records")] * len(HOSTS), ("v1", "servers"), ("v1", "firewalls")]
+    assert NEW_NODE not in production.kubectl("get", "nodes", "--output=name")
 
 
 def test_a_node_that_was_replaced(production: World) -> None:

@@ -12,8 +12,9 @@ from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import cgroups, processes
-from rehearsal.real_nodes import addons, cluster, node_config, traefik_daemonset
+from rehearsal.real_nodes import addons, cluster, node_config
 from rehearsal.real_nodes.machine import Machine
+from rehearsal.traefik import daemonset
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
 from tools import debian
@@ -86,7 +87,7 @@ def test_coredns_resolves_external_hosts_without_forwarding() -> None:
 
 def test_the_traefik_daemonset_has_the_values_of_the_chart() -> None:
     values = chart_values(trusted=["192.0.2.0/24"])
-    *_, daemon_set = traefik_daemonset.manifests(values)
+    *_, daemon_set = daemonset.manifests(values)
     pod = daemon_set["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert daemon_set["kind"] == values["deployment"]["kind"]  # type: ignore[index]  # the values are untyped

@@ -1,4 +1,4 @@
-"""Traefik's DaemonSet, rendered from the HelmChartConfig in the cluster because k3s' helm-controller does not run.
+"""Traefik's DaemonSet, rendered from the values of the HelmChartConfig as k3s' helm-controller installs it.
 
 It follows `_podtemplate.tpl`, `daemonset.yaml` and `values.yaml` of github.com/traefik/traefik-helm-chart, tag v39.0.7.
 """
@@ -24,6 +24,8 @@ _PORTS: Mapping[str, Mapping[str, Any]] = {
     "metrics": {"port": 9100},
 }
 """The default ports of the chart. Values override them."""
+_UPDATE_STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+"""The default of the chart."""
 _EMPTY_DIRS = {"data": "/data", "tmp": "/tmp"}  # noqa: S108  # paths in the container
 _PROBE = {"initialDelaySeconds": 2, "periodSeconds": 10, "timeoutSeconds": 2}
 
@@ -43,7 +45,7 @@ def manifests(values: Values) -> Iterator[Manifest]:
         "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": _LABELS},
         "spec": {
             "selector": {"matchLabels": _LABELS},
-            "updateStrategy": values["updateStrategy"],
+            "updateStrategy": values.get("updateStrategy", _UPDATE_STRATEGY),
             "template": {
                 "metadata": {"labels": _LABELS, "annotations": values["deployment"].get("podAnnotations", {})},
                 "spec": _pod(values),
@@ -56,9 +58,9 @@ def _pod(values: Values) -> Manifest:
     return {
         "serviceAccountName": NAME,
         "terminationGracePeriodSeconds": 60,
-        "hostNetwork": values["hostNetwork"],
-        "priorityClassName": values["priorityClassName"],
-        "securityContext": values["podSecurityContext"],
+        "hostNetwork": values.get("hostNetwork", False),
+        "priorityClassName": values.get("priorityClassName", ""),
+        "securityContext": values.get("podSecurityContext", {}),
         # The tolerations that k3s sets in its HelmChart.
         "tolerations": [
             {"key": "CriticalAddonsOnly", "operator": "Exists"},
@@ -81,8 +83,8 @@ def _container(values: Values) -> Manifest:
         "args": flags(
             values, addresses={name: f"{port.get('hostIP', '')}:{port['port']}/tcp" for name, port in ports.items()}
         ),
-        "resources": values["resources"],
-        "securityContext": values["securityContext"],
+        "resources": values.get("resources", {}),
+        "securityContext": values.get("securityContext", {}),
         "readinessProbe": {**probe, "failureThreshold": 1},
         "livenessProbe": {**probe, "failureThreshold": 3},
         "ports": [_port(name, port) for name, port in ports.items()],

@@ -1,0 +1,173 @@
+"""The records of a node are created after its server, and only when the node and its Traefik pod are Ready."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from infra.cluster import serving
+from infra.cluster.serving import NotServingError, RefusedRecordError, check_serving, wait_until_serving
+from infra.hook_threads import in_thread
+from tests.unit.capture import Capture
+from tests.unit.registrations import dependencies_of
+
+NODE = "server-4"
+CONTEXT = "default"
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+NOT_READY = {"conditions": [{"type": "Ready", "status": "False"}]}
+Responses = dict[str, tuple[int, Mapping[str, Any]]]
+
+
+def node(status: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
+    return HTTPStatus.OK, {"metadata": {"name": NODE}, "status": status}
+
+
+def pods(*statuses: Mapping[str, Any], **metadata: str) -> tuple[int, Mapping[str, Any]]:
+    items = [{"metadata": metadata, "spec": {"containers": []}, "status": status} for status in statuses]
+    return HTTPStatus.OK, {"items": items}
+
+
+@contextmanager
+def api_server(responses: Responses) -> Iterator[str]:
+    """An API server that answers requests for Nodes and pods. Yields its kubeconfig."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            kind = url.path.split("/")[-2] if "/nodes/" in url.path else url.path.split("/")[-1]
+            if kind == "pods":
+                assert url.path == "/api/v1/namespaces/kube-system/pods"
+                query = {name: value for name, (value,) in parse_qs(url.query).items()}
+                assert query == {"labelSelector": serving.TRAEFIK_PODS, "fieldSelector": f"spec.nodeName={NODE}"}
+            status, content = responses[kind]
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Prints nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield kubeconfig(server.server_port)
+        finally:
+            server.shutdown()
+
+
+def kubeconfig(port: int) -> str:
+    content = {
+        "clusters": [{"name": "k3s", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "admin", "user": {"token": "a-token"}}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": "k3s", "user": "admin"}}],
+    }
+    return yaml.safe_dump(content)
+
+
+def test_records_depend_on_the_servers_and_on_traefik_and_wait_for_their_node(program: Capture) -> None:
+    urns = {server.urn for server in program.resources("Server")}
+    urns |= {config.urn for config in program.resources("HelmChartConfig")}
+    records = program.resources("DnsRecord")
+    for record in records:
+        assert urns <= dependencies_of(program, record), record.name
+    hooks = {(record.name.partition("-")[2], tuple(record.request.hooks.before_create)) for record in records}
+    assert hooks == {(alias, (f"node-serves-{alias}",)) for alias in program.settings["honeydue:nodes"]}
+
+
+def test_servers_and_traefik_do_not_depend_on_records(program: Capture) -> None:
+    records = {record.urn for record in program.resources("DnsRecord")}
+    for kind in ("Server", "Firewall", "HelmChartConfig", "Deployment", "Ingress"):
+        for resource in program.resources(kind):
+            assert not records & dependencies_of(program, resource), resource.urn
+
+
+def test_a_ready_node_with_a_ready_traefik_pod_serves() -> None:
+    with api_server({"nodes": node(READY), "pods": pods(NOT_READY, READY)}) as config:
+        check_serving(NODE, kubeconfig=config, context=CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("responses", "problem"),
+    [
+        ({"nodes": (HTTPStatus.NOT_FOUND, {}), "pods": pods(READY)}, "it has not joined"),
+        ({"nodes": node(NOT_READY), "pods": pods(READY)}, "it is not Ready"),
+        ({"nodes": node({}), "pods": pods(READY)}, "it is not Ready"),
+        ({"nodes": node(READY), "pods": pods()}, "no Traefik pod that is Ready"),
+        ({"nodes": node(READY), "pods": pods(NOT_READY)}, "no Traefik pod that is Ready"),
+        (
+            {"nodes": node(READY), "pods": pods(READY, deletionTimestamp="2026-01-01T00:00:00Z")},
+            "no Traefik pod that is Ready",
+        ),
+        ({"nodes": (HTTPStatus.SERVICE_UNAVAILABLE, {}), "pods": pods(READY)}, "the API server returned 503"),
+    ],
+)
+def test_a_node_that_does_not_serve_yet(responses: Responses, problem: str) -> None:
+    with api_server(responses) as config, pytest.raises(NotServingError, match=problem):
+        check_serving(NODE, kubeconfig=config, context=CONTEXT)
+
+
+def test_an_api_server_that_does_not_answer_is_asked_again() -> None:
+    with api_server({}) as config:
+        pass
+    with pytest.raises(NotServingError, match="the API server cannot be reached"):
+        check_serving(NODE, kubeconfig=config, context=CONTEXT)
+
+
+def test_an_account_without_permission_is_refused_at_once() -> None:
+    with (
+        api_server({"nodes": (HTTPStatus.FORBIDDEN, {}), "pods": pods(READY)}) as config,
+        pytest.raises(RefusedRecordError, match="use an administrator's"),
+    ):
+        asyncio.run(wait_until_serving(NODE, kubeconfig=config, context=CONTEXT))
+
+
+def test_it_waits_until_the_node_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "RETRY_SECONDS", 0.05)
+    messages: list[str] = []
+    monkeypatch.setattr("pulumi.log.info", messages.append)
+    responses: Responses = {"nodes": node(NOT_READY), "pods": pods(READY)}
+
+    async def become_ready(config: str) -> None:
+        waiting = asyncio.create_task(wait_until_serving(NODE, kubeconfig=config, context=CONTEXT))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        responses["nodes"] = node(READY)
+        await waiting
+
+    with api_server(responses) as config:
+        asyncio.run(become_ready(config))
+    assert messages == [f"Waiting for node {NODE}, before its DNS records are created"]
+
+
+def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(serving, "FIRST_BOOT_SECONDS", 0.1)
+    monkeypatch.setattr("pulumi.log.info", lambda _: None)
+    with (
+        api_server({"nodes": node(READY), "pods": pods()}) as config,
+        pytest.raises(RefusedRecordError, match=f"node {NODE} does not serve .*: it has no Traefik pod.*describe node"),
+    ):
+        asyncio.run(wait_until_serving(NODE, kubeconfig=config, context=CONTEXT))
+
+
+def test_a_hook_needs_none_of_the_threads_that_wait_for_the_engine() -> None:
+    registered = Event()
+
+    async def register_and_run_the_hook() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
+        registration = loop.run_in_executor(None, registered.wait)
+        await asyncio.wait_for(in_thread(registered.set), timeout=30)
+        await registration
+
+    asyncio.run(register_and_run_the_hook())
