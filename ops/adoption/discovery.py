@@ -37,6 +37,7 @@ class DiscoveryResult:
         adopted: immutable fields of the existing objects, for the setting `honeydue:adopted`.
         undeclared: objects in the program's namespaces that it does not declare.
         unserved: routes that Traefik no longer serves after the next `up`.
+        detached: firewalls that the next `up` detaches from servers, because the program does not declare them.
         affected: what the next `up` does to undeclared workloads of all namespaces.
     """
 
@@ -44,6 +45,7 @@ class DiscoveryResult:
     adopted: Adopted
     undeclared: Sequence[str]
     unserved: Sequence[str]
+    detached: Sequence[str]
     affected: Mapping[Workload, Sequence[Effect]]
 
     @property
@@ -95,6 +97,7 @@ class Discovery:
         self._plan = plan
         self._cluster = cluster
         self._other_workloads = settings.other_workloads
+        self._hetzner = Hetzner(settings.hetzner_token, settings.nodes)
         self._kubernetes = Kubernetes(cluster, adopted=settings.adopted, mounted_by=mounted_by(plan))
 
         def expected_address(urn: str) -> str | None:
@@ -103,7 +106,7 @@ class Discovery:
 
         self._lookups: Mapping[str, Lookup] = {
             **GENERATED,
-            **Hetzner(settings.hetzner_token, settings.nodes).lookups,
+            **self._hetzner.lookups,
             **Cloudflare(settings.cloudflare_token, expected_address).lookups,
             **self._kubernetes.lookups,
         }
@@ -122,6 +125,7 @@ class Discovery:
             adopted=self._kubernetes.adopted,
             undeclared=list(undeclared_objects(self._cluster, states, ids)),
             unserved=list(routes_elsewhere(self._cluster)),
+            detached=list(self._hetzner.other_firewalls(ids)),
             affected=affected_workloads(self._cluster, states, self._other_workloads),
         )
 

@@ -47,6 +47,7 @@ def findings_table(result: DiscoveryResult) -> RenderableType:
         _counts(result.findings),
         *_undeclared(result.undeclared),
         *_unserved(result.unserved),
+        *_detached(result.detached),
         *_affected(result.affected),
     )
 
@@ -66,6 +67,15 @@ def _unserved(routes: Sequence[str]) -> Iterable[Text]:
         yield Text(
             "Traefik no longer serves these routes after the next up, because it then reads the namespace honeydue "
             "only. No setting keeps them: move each to another ingress controller first: " + ", ".join(routes),
+            style="bold",
+        )
+
+
+def _detached(firewalls: Sequence[str]) -> Iterable[Text]:
+    if firewalls:
+        yield Text(
+            "The next up detaches these firewalls, because the one of the program is the only firewall of a server. No "
+            "setting keeps them: add their sources to honeydue:access.operators first: " + ", ".join(firewalls),
             style="bold",
         )
 

@@ -123,6 +123,17 @@ def test_a_firewall_is_found_by_name(clouds: Path) -> None:
     assert hetzner(FIREWALL, "honeydue", name="honeydue").id == id_
 
 
+def test_another_firewall_of_a_server_is_named(clouds: Path) -> None:
+    declared, other = (provision(clouds, FIREWALL, {"name": name}) for name in ("honeydue", "office"))
+    inputs = {"name": HOSTNAME, "serverType": "cx33", "image": "ubuntu-24.04", "location": "nbg1"}
+    server = provision(clouds, SERVER, {**inputs, "firewallIds": [int(declared), int(other)]})
+    ids = {
+        f"urn:pulumi:prod::honeydue::{SERVER}::hetzner1": server,
+        f"urn:pulumi:prod::honeydue::{FIREWALL}::f": declared,
+    }
+    assert list(Hetzner(HETZNER_TOKEN, NODES).other_firewalls(ids)) == ["Server::hetzner1: office"]
+
+
 def create_record(clouds: Path, **changes: object) -> str:
     inputs = {"zoneId": ZONE, "name": f"api.{DOMAIN}", "type": "A", "content": ADDRESS, "proxied": True, "ttl": 1}
     return provision(clouds, RECORD, {**inputs, **changes})

@@ -16,6 +16,7 @@ from infra.settings.topology import Node
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import OpsError
+from ops.plan import short_name
 from ops.resource_types import FIREWALL, NETWORK, PLACEMENT_GROUP, PRIMARY_IP, SERVER, SSH_KEY, SUBNET
 
 REJECTED_TOKEN = {"unauthorized", "forbidden", "token_readonly"}
@@ -60,6 +61,21 @@ class Hetzner:
             return Finding.of_matches(matches, f"are named {name}")
 
         return look_up
+
+    def other_firewalls(self, ids: Mapping[str, str]) -> Iterator[str]:
+        """Firewalls of existing servers that the program does not declare, for example "Server::hetzner1: office".
+
+        `ids` are those of existing resources by URN.
+        """
+        declared = {id_ for urn, id_ in ids.items() if f"{FIREWALL}::" in urn}
+        with self._readable_errors():
+            for urn, id_ in ids.items():
+                if f"{SERVER}::" in urn:
+                    network = self._client.servers.get_by_id(int(id_)).public_net
+                    applied = network.firewalls or [] if network else []
+                    for firewall in (entry.firewall for entry in applied):
+                        if firewall.id and str(firewall.id) not in declared:
+                            yield f"{short_name(urn)}: {self._client.firewalls.get_by_id(firewall.id).name}"
 
     def labels(self, type_: str, id_: str) -> Mapping[str, str]:
         """The labels of an existing resource. A subnet has none, so they are those of its network."""
