@@ -220,7 +220,7 @@ def test_state_from_before_the_hook_is_not_deleted_until_an_up_has_recorded_it(w
         assert f"{resource} cannot be deleted yet" in refused.stdout
     world.layout.config.write_text(settings)
     world.pulumi("up", "--yes", "--skip-preview")
-    assert resources(world)[urn(world, f"Server::{NODE}")]["resourceHooks"] == {"BeforeDelete": ["hetzner-deletion"]}
+    assert resources(world)[urn(world, f"Server::{NODE}")]["resourceHooks"]["BeforeDelete"] == ["hetzner-deletion"]
 
 
 def test_nothing_is_deleted_without_the_hook_or_if_it_cannot_be_created_again(world: World) -> None:
