@@ -96,9 +96,14 @@ def check_serving(hostname: str, *, kubeconfig: str, context: str) -> None:
     # The client has no types.
     new_client: Any = config.new_client_from_config_dict
     core_api: Any = client.CoreV1Api
-    api = core_api(new_client(yaml.safe_load(kubeconfig), context=context, persist_config=False))
-    # The retries of urllib3 would hide the reason for a minute.
-    api.api_client.configuration.retries = False
+    configuration: Any = client.Configuration()
+    # The retries of urllib3 would hide the reason for a minute. The client reads this option only when it is created.
+    configuration.retries = False
+    api = core_api(
+        new_client(
+            yaml.safe_load(kubeconfig), context=context, client_configuration=configuration, persist_config=False
+        )
+    )
     try:
         node = api.read_node(hostname, _request_timeout=REQUEST_TIMEOUT_SECONDS)
         pods = api.list_namespaced_pod(
@@ -113,6 +118,8 @@ def check_serving(hostname: str, *, kubeconfig: str, context: str) -> None:
                 f"no DNS record of node {hostname} was created: the account in honeydue:kubeconfig may not read Nodes "
                 "and the pods of Traefik, use an administrator's"
             ) from None
+        if not error.status:  # an error of TLS
+            raise NotServingError("the API server cannot be reached (SSLError)") from None
         problem = "it has not joined" if error.status == NOT_FOUND else f"the API server returned {error.status}"
         raise NotServingError(problem) from None
     except (urllib3.exceptions.HTTPError, OSError) as error:

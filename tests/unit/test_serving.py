@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -121,6 +122,30 @@ def test_an_api_server_that_does_not_answer_is_asked_again() -> None:
         pass
     with pytest.raises(NotServingError, match="the API server cannot be reached"):
         check_serving(NODE, kubeconfig=config, context=CONTEXT)
+
+
+def test_a_failed_connection_is_reported_at_once_and_not_repeated() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connections: list[socket.socket] = []
+
+        def close_connections() -> None:
+            with suppress(OSError):
+                while True:
+                    connections.append(server.accept()[0])
+                    connections[-1].close()
+
+        Thread(target=close_connections, daemon=True).start()
+        with pytest.raises(NotServingError, match="the API server cannot be reached"):
+            check_serving(NODE, kubeconfig=kubeconfig(server.getsockname()[1]), context=CONTEXT)
+        assert len(connections) == 1
+
+
+def test_an_error_of_tls_is_reported_as_such() -> None:
+    with (
+        api_server({}) as config,
+        pytest.raises(NotServingError, match=r"the API server cannot be reached \(SSLError\)"),
+    ):
+        check_serving(NODE, kubeconfig=config.replace("http:", "https:"), context=CONTEXT)
 
 
 def test_an_account_without_permission_is_refused_at_once() -> None:
