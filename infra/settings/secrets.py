@@ -111,7 +111,7 @@ def _is_p8(text: str) -> bool:
     except ValueError:
         return False
     # A sequence whose length is in the third byte.
-    return der[:2] == b"\x30\x81" and len(der) == der[2] + 3 and _P256 in der
+    return der[:2] == b"\x30\x81" and len(der) - 3 == int.from_bytes(der[2:3]) and _P256 in der
 
 
 def _pattern(pattern: str) -> Callable[[str], bool]:
