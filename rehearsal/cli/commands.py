@@ -294,5 +294,7 @@ def shell(world: World, node: str | None) -> None:
 @click.pass_obj
 def power(world: World, node: str, state: str, new_disk: bool) -> None:
     """Cut the power of a real NODE, or boot it with its disk, or with an empty one (--new-disk)."""
+    if new_disk and state == "off":
+        raise click.UsageError("--new-disk boots the node: use it with on")
     _running(world).power(node, on=state == "on", new_disk=new_disk)
     console.print(f"{node} is {state}.", highlight=False)

@@ -205,7 +205,8 @@ class RealNodes:
         machine = self._machine(hostname)
         if not machine.is_off():
             self.power_off(hostname)
-        shutil.rmtree(machine.root)
+        if machine.root.exists():
+            shutil.rmtree(machine.root)
 
     def set_up(self, hostname: str, config: ControlPlaneConfig, *, bound_volumes: Collection[str]) -> None:
         """Boots a node without a disk, and joins it. Its Node must exist. `bound_volumes` get no folder."""

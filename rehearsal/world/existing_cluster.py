@@ -125,8 +125,9 @@ class ExistingCluster:
             if volume["status"]["phase"] == "Bound"
         ]
         real_nodes.erase(hostname)
-        # As k3s-role on a server that joins: it removes the Node that has its name.
-        kubectl.run("delete", "node", hostname)
+        # As k3s-role does on a server that joins: it removes the Node that has its name. An interrupted run may have
+        # deleted it.
+        kubectl.run("delete", "node", hostname, "--ignore-not-found")
         kubectl.apply(
             manifest
             for manifest in real_nodes.manifests()
