@@ -21,8 +21,8 @@ def plan_with_checked_tokens(
 ) -> tuple[Result, Sequence[str]]:
     """Return the plan, and the rights that a later `up` would lack.
 
-    Raises an OpsError for a token that is rejected, or, if the command `changes` anything, lacks a right. It replaces
-    the error of the plan, which follows from it.
+    Raises an OpsError if a token is rejected. With `changes`, also if a token lacks a right that an `up` needs. This
+    error replaces the error of the plan, because the plan failed for the same reason.
     """
     with ThreadPoolExecutor(max_workers=1) as executor:
         check = executor.submit(_check, settings)

@@ -1,8 +1,8 @@
 """The schema migration: a Job with the api image, which completes before any pod that needs the schema starts.
 
-Two migrations never run at the same time, because goose's command takes no lock. The
-Job has a fixed name, which exists only once in a namespace. The provider deletes the old Job in the foreground before
-it creates the new one: Kubernetes keeps the Job until its pods are gone.
+Two migrations must never run at the same time, because goose's command takes no lock. The Job therefore has a fixed
+name, which exists only once in a namespace. The provider deletes the old Job in the foreground before it creates the
+new one: Kubernetes keeps the Job until its pods are gone.
 """
 
 import pulumi
@@ -34,7 +34,7 @@ DELETE_SECONDS = 120
 """How long the deletion of the old Job may take. A pod that does not react is killed after 30 s."""
 
 IMMUTABLE = "field is immutable"
-"""What the API server answers when the provider creates a Job that already exists with another image."""
+"""What the API server returns when the provider creates a Job that already exists with another image."""
 NOT_STARTED = "No new pod of api or worker was started; the old pods continue to serve."
 NOT_COMPLETE = (
     f"The migration did not complete. {NOT_STARTED}\n"

@@ -37,8 +37,8 @@ our images, and no pod would start while sigstore's servers are down.
 def chart_values(images: Images, public_key: str, others: Sequence[str] = ()) -> Mapping[str, object]:
     """Admits the other images of the admission policy, and verifies all the rest with our key.
 
-    No registry is named: helm-controller applies another one with a delay, and until then its images would be rejected.
-    The admission policy restricts registries.
+    No registry is named, because helm-controller applies a changed value with a delay: until then, images of the new
+    registry would be rejected. The admission policy restricts registries.
     """
     return {
         "application": {

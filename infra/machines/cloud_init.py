@@ -115,7 +115,7 @@ def _environment(node: NodeConfig, cluster: ClusterSettings) -> str:
 
 
 def _package_file(name: str) -> str:
-    """A file without its comments, of which the user data has no room for all."""
+    """A file without its comments, because the user data has no room for all of them."""
     lines = package_files("infra.machines").joinpath("files", name).read_text().splitlines(keepends=True)
     return "".join(line for line in lines if line.startswith("#!") or not line.lstrip().startswith("#"))
 

@@ -20,7 +20,7 @@ from infra.settings.schema import Settings
 from infra.settings.topology import Node, servers
 
 # A difference in any of these would replace the server. An adopted server always differs: the API does not return what
-# was entered in the console. `placementGroupId` requires a server that is powered off, so only new servers join the
+# was entered in the console. `placementGroupId` requires a server that is powered off, so only new servers join a
 # group. For a change of `publicNets` the provider powers the server off and deletes an address that it did not assign
 # itself, so an adopted server would lose its address.
 SET_AT_CREATION = ["image", "location", "sshKeys", "userData", "placementGroupId", "publicNets"]
@@ -60,7 +60,7 @@ def quorum_warning(settings: Settings) -> str | None:
         return None
     return (
         f"honeydue:nodes has {count} servers. etcd needs {count // 2 + 1} of them, so the cluster survives the loss of "
-        f"{count // 2 - 1 or 'none'}, the same number as with {count - 1}, and one of more servers is lost more often. "
+        f"{count // 2 - 1 or 'none'}, the same number as with {count - 1}, and more servers fail more often. "
         f"Use {count - 1} or {count + 1}, and the role agent for a node that only runs pods."
     )
 

@@ -1,4 +1,4 @@
-"""Types of single values, each with a message that says what was expected."""
+"""Types of single values, each with a message about what was expected."""
 
 import re
 from collections.abc import Sized
@@ -38,7 +38,7 @@ def existing_time_zone(value: str) -> str:
 
 
 def _address(value: object) -> IPv4Address:
-    # IPv4Address would also accept a number, as which YAML reads an address without dots.
+    # IPv4Address also accepts a number, and YAML reads an address without dots as a number.
     try:
         return IPv4Address(str(value))
     except AddressValueError as error:

@@ -32,7 +32,7 @@ UNKNOWN_SERVER_OPTIONS = (
 
 
 def findings_table(result: DiscoveryResult) -> RenderableType:
-    """One row for each resource, ambiguous ones first; the number of each status; then what the program leaves out."""
+    """One row for each resource, ambiguous ones first; the number of each status; then what is not declared."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("resource", "status", "id, or what happens instead"):
         table.add_column(heading, overflow="fold")
@@ -74,7 +74,7 @@ def _unserved(routes: Sequence[str]) -> Iterable[Text]:
 def _detached(firewalls: Sequence[str]) -> Iterable[Text]:
     if firewalls:
         yield Text(
-            "The next up detaches these firewalls, because the one of the program is the only firewall of a server. No "
+            "The next up detaches these firewalls, because a server then has the firewall of the program only. No "
             "setting keeps them: add their sources to honeydue:access.operators first: " + ", ".join(firewalls),
             style="bold",
         )
@@ -96,7 +96,7 @@ def _affected(workloads: Mapping[Workload, Sequence[Effect]]) -> Iterable[Text]:
 def admin_connections(*, uses_api_url: bool) -> Text:
     """Whether the server side of admin may call api by its public name."""
     if uses_api_url:
-        return Text("admin: the next up closes its egress to port 443, as honeydue:adminUsesApiUrl says.")
+        return Text("admin: the next up closes its egress to port 443, because honeydue:adminUsesApiUrl is true.")
     return Text(
         "admin: its egress to port 443 stays open, because its server side may call api by its public name. "
         "Set honeydue:adminUsesApiUrl to true when the image uses API_URL."

@@ -1,4 +1,4 @@
-"""Removes a node around the engine, which would change the firewall and the policies before it deletes anything.
+"""Removes a node in steps, because the engine would change the firewall and the policies before it deletes anything.
 
 k3s removes the etcd member of a Node that is deleted (pkg/etcd/member_controller.go), and a removed server that still
 runs joins again (the tombstone in pkg/etcd/etcd.go). The server is therefore powered off before its Node is deleted.
@@ -64,7 +64,7 @@ def _power_off(client: hcloud.Client, removal: Removal) -> None:
     except hetzner.ERRORS as error:
         if isinstance(error, hcloud.APIException) and error.code == "not_found":
             return
-        raise OpsError(f"server {removal.node} could not be powered off: {error}. Run it again") from None
+        raise OpsError(f"server {removal.node} could not be powered off: {error}. Run the same command again") from None
 
 
 def _delete_node(kubectl: Kubectl, removal: Removal) -> None:
@@ -72,5 +72,5 @@ def _delete_node(kubectl: Kubectl, removal: Removal) -> None:
     if not kubectl.run("delete", "node", removal.node, "--ignore-not-found", f"--timeout={DELETE_TIMEOUT}"):
         raise OpsError(
             f"Node {removal.node} was not deleted, as shown above. Its server is off and still exists. Look for "
-            "`managed-etcd-controller` in `journalctl -u k3s` on another server, then run it again"
+            "`managed-etcd-controller` in `journalctl -u k3s` on another server, then run the same command again"
         )

@@ -12,7 +12,7 @@ ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
 
 def effects(workload: Workload, states: Sequence[State]) -> Iterator[Effect]:
-    """A pod that names no account and says nothing about its token."""
+    """Pods of the account `default` whose spec does not set `automountServiceAccountToken`."""
     withheld = any(
         dig(state.inputs, "metadata", "name") == DEFAULT and dig(state.inputs, "automountServiceAccountToken") is False
         for state in planned(states, ACCOUNT_PATCH, workload.namespace)

@@ -32,7 +32,7 @@ def affected_workloads(
     """The effects on every undeclared workload that has any."""
     live_policies = cluster.list_everywhere("networking.k8s.io/v1", "NetworkPolicy")
     return {
-        workload: found
+        workload: result
         for workload in undeclared_workloads(cluster, states)
-        if (found := effects(workload, states, others, live_policies))
+        if (result := effects(workload, states, others, live_policies))
     }

@@ -13,7 +13,7 @@ from ops.plan import State
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-KEPT_BY_CONTROLLERS = ("Deployment", "ReplicaSet", "Job")
+EXEMPT_KINDS = ("Deployment", "ReplicaSet", "Job")
 """Kinds whose controllers may create pods with the images that exist (infra/cluster/pod_admission.py)."""
 _ALL = re.compile(r"variables\.(?:containers|newImages)\.all\(c, (.*)\)", re.DOTALL)
 _TERM = re.compile(r"""(!?)c\.image\.matches\(("(?:[^"\\]|\\.)*"|'[^'\\]*')\)""")
@@ -69,7 +69,7 @@ def repository(image: str) -> str:
 def effects(workload: Workload, states: Sequence[State]) -> Iterator[Effect]:
     """Images that an admission policy refuses."""
     rules = list(image_rules(states, workload.namespace))
-    refused = "the next release is refused" if workload.kind in KEPT_BY_CONTROLLERS else REFUSED
+    refused = "the next release is refused" if workload.kind in EXEMPT_KINDS else REFUSED
     for image in dict.fromkeys(str(container["image"]) for container in workload.containers):
         for rule in rules:
             if rule.admits(image):
