@@ -115,6 +115,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     planned = plan(*steps(id_)).model_dump(mode="json", by_alias=True)
     (answers / "plan").write_text(json.dumps(planned))
     monkeypatch.setattr(kubernetes, "connect", lambda *_: nullcontext(site))
+    monkeypatch.setattr(kubernetes, "check_responds", lambda *_: None)
     monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("ANSWERS", str(answers))
     monkeypatch.setenv("TOKEN", HETZNER_TOKEN)
