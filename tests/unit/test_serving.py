@@ -137,6 +137,8 @@ def test_a_failed_connection_is_reported_at_once_and_not_repeated() -> None:
         Thread(target=close_connections, daemon=True).start()
         with pytest.raises(NotServingError, match="the API server cannot be reached"):
             check_serving(NODE, kubeconfig=kubeconfig(server.getsockname()[1]), context=CONTEXT)
+        # Ends the thread, which waits in `accept`.
+        server.shutdown(socket.SHUT_RDWR)
         assert len(connections) == 1
 
 
