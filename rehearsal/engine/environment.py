@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rehearsal.clouds import endpoints
 from rehearsal.layout import Layout
-from rehearsal.loopback import PROXY_VARIABLES
+from rehearsal.loopback import PROXY_VARIABLES, without_proxies
 from rehearsal.processes.processes import SHELL_VARIABLE, world_environment
 
 STACK = "prod"
@@ -40,7 +40,7 @@ def world_variables(layout: Layout) -> Mapping[str, str]:
 
 def environment(layout: Layout) -> dict[str, str]:
     """The complete environment of a command in the world. The operator's own Pulumi variables are removed."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+    inherited = {name: value for name, value in without_proxies(os.environ).items() if not name.startswith("PULUMI_")}
     variables = world_variables(layout)
     path = os.pathsep.join([variables["PATH"], inherited.get("PATH", os.defpath)])
     # TMPDIR: the Kubernetes provider leaves a copy of the kubeconfig there in every run.

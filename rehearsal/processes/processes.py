@@ -31,11 +31,11 @@ END_SECONDS = 10.0
 
 
 def world_environment(layout: Layout, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment, by default the current one, without proxies and with the world's variable.
+    """An environment, by default the current one without proxies, and the world's variable.
 
-    The processes end with the world.
+    The processes end with the world. An environment that is passed keeps its proxy: Traefik reaches its backend by one.
     """
-    inherited = without_proxies(os.environ if environment is None else environment)
+    inherited = without_proxies(os.environ) if environment is None else environment
     return {**inherited, WORLD_VARIABLE: str(layout.folder)}
 
 

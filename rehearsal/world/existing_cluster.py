@@ -1,6 +1,5 @@
 """The cluster of a world that exists before the Pulumi program runs, as production's."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -137,7 +136,7 @@ class ExistingCluster:
 
     def _start_helm_controller(self) -> None:
         command = [sys.executable, "-m", helm_controller.__name__, str(self._layout.kubeconfig)]
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        environment = {**processes.world_environment(self._layout), "PYTHONPATH": str(CHECKOUT)}
         processes.start(self._layout, "helm-controller", command, environment=environment)
 
     def _install_base_manifests(self) -> None:
