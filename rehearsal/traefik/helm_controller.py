@@ -18,6 +18,7 @@ from rehearsal.traefik import daemonset
 from rehearsal.traefik.chart import NAME
 from rehearsal.traefik.rbac import NAMESPACE
 
+PROGRAM = "helm-controller"
 RETRY_SECONDS = 1.0
 
 

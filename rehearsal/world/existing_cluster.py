@@ -137,7 +137,7 @@ class ExistingCluster:
     def _start_helm_controller(self) -> None:
         command = [sys.executable, "-m", helm_controller.__name__, str(self._layout.kubeconfig)]
         environment = {**processes.world_environment(self._layout), "PYTHONPATH": str(CHECKOUT)}
-        processes.start(self._layout, "helm-controller", command, environment=environment)
+        processes.start(self._layout, helm_controller.PROGRAM, command, environment=environment)
 
     def _install_base_manifests(self) -> None:
         manifests = (

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.rehearsal.clouds import addresses, cloud_resources
 from tests.rehearsal.cluster import NAMESPACE, all_objects, items
 from tests.rehearsal.edge_client import origin_ca
 from tests.rehearsal.rollout_watch import RolloutWatch
+from tests.rehearsal.templates import BROWNFIELD
 from tests.retry import attempts
 
 ADDRESSES = {
@@ -212,10 +213,17 @@ def test_an_up_without_adoption_fails_before_it_changes_the_apps(brownfield_worl
     }
 
 
+@pytest.fixture
+def stateful_world(tmp_path: Path) -> Iterator[World]:
+    """A world of its own: the test above creates addresses, which the adoption would refuse."""
+    with BROWNFIELD.clone(tmp_path / "world") as world:
+        yield world
+
+
 def test_a_stateful_set_stops_the_adoption_until_the_documented_commands_have_replaced_it(
-    brownfield_world: World, tmp_path: Path
+    stateful_world: World, tmp_path: Path
 ) -> None:
-    world = brownfield_world
+    world = stateful_world
     deployment = world.kubectl_json("get", "-n", NAMESPACE, "deployment", "web", "-o", "json")
     stateful_set = {
         "apiVersion": "apps/v1",

@@ -25,6 +25,7 @@ from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
 from rehearsal.processes.ports import free_ports
+from rehearsal.traefik import helm_controller
 from rehearsal.world import clouds
 from rehearsal.world.world import World
 from tests.rehearsal.manifests import PRIVILEGED_POD, VOLUME_CLAIM, deployment, job
@@ -254,7 +255,7 @@ def test_a_world_is_stopped_when_its_owner_is_killed(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         layout = Layout(tmp_path / "orphan")
-        assert len(processes.running(layout)) == len({*control_plane.NAMES, clouds.NAME})
+        assert len(processes.running(layout)) == len({*control_plane.NAMES, clouds.NAME, helm_controller.PROGRAM})
         process.send_signal(signal.SIGKILL)
     remaining = retry(retry=retry_if_result(bool), stop=stop_after_delay(10), wait=wait_fixed(0.05))(processes.running)
     assert remaining(layout) == []
