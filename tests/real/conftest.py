@@ -1,6 +1,7 @@
 """Fixtures for tests with real nodes, which need Linux and root: worlds, images, and clients outside the cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from rehearsal.real_nodes.cluster_config import external_database
 from rehearsal.traefik import daemonset
 from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
-from tests.real.hosts import CLOUDFLARE_ADDRESS, OTHER_ADDRESS
+from tests.real.hosts import ADMIN, API, APP, CLOUDFLARE_ADDRESS, OTHER_ADDRESS
 from tests.real.network_namespaces import external_address
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import EdgeClient, origin_ca, uploaded_certificate
+from tests.retry import eventually
 from tests.unit.capture import example_settings, run
 from tests.unit.manifests import manifests, of_kind
 from tools.install import install_missing
@@ -113,9 +115,18 @@ def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> I
     certificate = uploaded_certificate(production, tmp_path_factory.mktemp("cloudflare"))
     trusted_ca, nodes = origin_ca(production), production.outputs()["nodes"].values()
     with external_address(CLOUDFLARE_ADDRESS), external_address(OTHER_ADDRESS):
-        yield [
+        clients = [
             EdgeClient(
                 port=443, trusted_ca=trusted_ca, certificate=certificate, address=node, source=CLOUDFLARE_ADDRESS
             )
             for node in nodes
         ]
+
+        def every_host_is_served() -> None:
+            for client in clients:
+                for host, path in {API: "/api/health/", APP: "/", ADMIN: "/"}.items():
+                    assert client.get(host, path).status == HTTPStatus.OK
+
+        # Traefik applies the last Ingress and its endpoints some seconds after the up.
+        eventually(every_host_is_served)
+        yield clients
