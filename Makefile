@@ -95,7 +95,7 @@ up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan tha
 release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
 	@$(OPS) release --stack $(STACK) $(TAGS) $(REFRESH_OPTION)
 
-new-volume: .venv/ready ## give an app a new, empty volume when the disk with its data is lost (APP=redis); asks for confirmation, and refuses while the data exists
+new-volume: .venv/ready ## give an app (APP=redis) an empty volume when the disk with its data is lost; asks for confirmation
 	@$(OPS) new-volume --stack $(STACK) $(APP) $(if $(DISCARD_DATA),--discard-data)
 
 require-client-certificate: .venv/ready ## require Cloudflare's client certificate from the next `make up` on, if it is in Traefik's access log

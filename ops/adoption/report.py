@@ -30,6 +30,15 @@ UNKNOWN_SERVER_OPTIONS = (
     "options of the running servers: k3s refuses a new server that differs from them (docs/adoption.md)."
 )
 
+UNSERVED = (
+    "Traefik no longer serves these routes after the next up, because it then reads the namespace honeydue only. No "
+    "setting keeps them: move each to another ingress controller first"
+)
+DETACHED = (
+    "The next up detaches these firewalls, because a server then has the firewall of the program only. No setting "
+    "keeps them: add their sources to honeydue:access.operators first"
+)
+
 
 def findings_table(result: DiscoveryResult) -> RenderableType:
     """One row for each resource, ambiguous ones first; the number of each status; then what is not declared."""
@@ -45,9 +54,9 @@ def findings_table(result: DiscoveryResult) -> RenderableType:
     return Group(
         table,
         _counts(result.findings),
-        *_undeclared(result.undeclared),
-        *_unserved(result.unserved),
-        *_detached(result.detached),
+        *_listed("Undeclared objects, which stay unchanged (docs/adoption.md)", result.undeclared),
+        *_listed(UNSERVED, result.unserved, style="bold"),
+        *_listed(DETACHED, result.detached, style="bold"),
         *_affected(result.affected),
     )
 
@@ -57,27 +66,9 @@ def _counts(findings: Mapping[str, Finding]) -> Text:
     return Text(" · ".join(f"{statuses.count(status)} {status.value}" for status in Status), style="bold")
 
 
-def _undeclared(names: Sequence[str]) -> Iterable[Text]:
+def _listed(heading: str, names: Sequence[str], *, style: str = "") -> Iterable[Text]:
     if names:
-        yield Text("Undeclared objects, which stay unchanged (docs/adoption.md): " + ", ".join(names))
-
-
-def _unserved(routes: Sequence[str]) -> Iterable[Text]:
-    if routes:
-        yield Text(
-            "Traefik no longer serves these routes after the next up, because it then reads the namespace honeydue "
-            "only. No setting keeps them: move each to another ingress controller first: " + ", ".join(routes),
-            style="bold",
-        )
-
-
-def _detached(firewalls: Sequence[str]) -> Iterable[Text]:
-    if firewalls:
-        yield Text(
-            "The next up detaches these firewalls, because a server then has the firewall of the program only. No "
-            "setting keeps them: add their sources to honeydue:access.operators first: " + ", ".join(firewalls),
-            style="bold",
-        )
+        yield Text(f"{heading}: {', '.join(names)}", style=style)
 
 
 def _affected(workloads: Mapping[Workload, Sequence[Effect]]) -> Iterable[Text]:
