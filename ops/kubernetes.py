@@ -16,6 +16,7 @@ from kubernetes.dynamic import DynamicClient, exceptions
 from kubernetes.utils.quantity import parse_quantity
 
 from infra.kubeconfig import PORT, NotReadyError, credentials_of, first_ready, inline_kubeconfig
+from infra.kubernetes_client import api_client
 from infra.settings.secrets import SECRETS
 from infra.settings.topology import ClusterSettings
 from ops.engine.stack import Settings, read_output
@@ -190,19 +191,14 @@ def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
 
 
 def _api_client(kubeconfig: str, context: str) -> Any:  # noqa: ANN401  # the client has no types
-    """A client that does not retry: urllib3 would repeat the timeout three times if no server responds."""
-    configuration: Any = client.Configuration()
-    configuration.retries = False
     try:
-        load: Any = config.load_kube_config_from_dict
-        load(yaml.safe_load(kubeconfig), context=context, client_configuration=configuration, persist_config=False)
+        return api_client(kubeconfig, context)
     except (yaml.YAMLError, config.ConfigException, AttributeError, TypeError, ValueError) as error:
         # A YAML error quotes the kubeconfig, which is secret.
         reason = error if isinstance(error, config.ConfigException) else "it is not a kubeconfig"
         raise OpsError(
             f"honeydue:kubeconfig has no usable context {context} ({reason}): {SECRETS['kubeconfig'].command}"
         ) from None
-    return client.ApiClient(configuration)
 
 
 def _request_version(api: Any) -> None:  # noqa: ANN401  # the client has no types

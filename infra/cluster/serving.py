@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import yaml
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.cluster.provider import Cluster
@@ -91,19 +90,12 @@ def check_serving(hostname: str, *, kubeconfig: str, context: str) -> None:
     """
     # Imported here, because most runs create no record, and the client is slow to import.
     import urllib3  # noqa: PLC0415
-    from kubernetes import client, config  # noqa: PLC0415
+    from kubernetes import client  # noqa: PLC0415
 
-    # The client has no types.
-    new_client: Any = config.new_client_from_config_dict
-    core_api: Any = client.CoreV1Api
-    configuration: Any = client.Configuration()
-    # The retries of urllib3 would hide the reason for a minute. The client reads this option only when it is created.
-    configuration.retries = False
-    api = core_api(
-        new_client(
-            yaml.safe_load(kubeconfig), context=context, client_configuration=configuration, persist_config=False
-        )
-    )
+    from infra.kubernetes_client import api_client  # noqa: PLC0415
+
+    core_api: Any = client.CoreV1Api  # the client has no types
+    api = core_api(api_client(kubeconfig, context))
     try:
         node = api.read_node(hostname, _request_timeout=REQUEST_TIMEOUT_SECONDS)
         pods = api.list_namespaced_pod(

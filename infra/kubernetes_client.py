@@ -1,0 +1,19 @@
+"""A client of the Kubernetes API. The Kubernetes Python client has no types, and is slow to import."""
+
+from typing import Any
+
+import yaml
+from kubernetes import client, config
+
+
+def api_client(kubeconfig: str, context: str) -> Any:  # noqa: ANN401  # the client has no types
+    """A client that does not retry: urllib3 would repeat the timeout three times, and hide the reason for a minute.
+
+    Raises an error of YAML or a ConfigException if the kubeconfig has no such context.
+    """
+    # The client reads this option only when it is created.
+    configuration: Any = client.Configuration()
+    configuration.retries = False
+    load: Any = config.load_kube_config_from_dict
+    load(yaml.safe_load(kubeconfig), context=context, client_configuration=configuration, persist_config=False)
+    return client.ApiClient(configuration)
