@@ -1,10 +1,6 @@
 """A removed node leaves in this order: records, pods, power, Node and etcd member, server, firewall and policies."""
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +12,8 @@ from ops import kubernetes
 from ops.__main__ import cli
 from ops.node_removal.planned import removal_of
 from ops.resource_types import FIREWALL, NETWORK_POLICY, PRIMARY_IP, RECORD, SERVER
-from rehearsal.clouds.account import Account, write_account
-from tests.unit.capture import example_settings
-from tests.unit.clouds.api import HETZNER_TOKEN, TOKENS, Api, served
-from tests.unit.clouds.hetzner.requests import create_server
+from tests.unit.node_site import NodeSite, serve_node
 from tests.unit.plans import plan, step, urn
-from tests.unit.stubs import write_stub
 
 NODE, OTHER = "server-4", "server-1"
 PULUMI = """case "$1" in
@@ -51,33 +43,11 @@ UNCORDON = f"kubectl uncordon {NODE} while the server is running"
 DELETE_NODE = f"kubectl delete node {NODE} --ignore-not-found --timeout=5m while the server is off"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """A simulated Hetzner with the server to be removed, and stubs of `pulumi` and `kubectl`."""
-
-    api: Api
-    answers: Path
-    path: str
-
-    @property
-    def calls(self) -> list[str]:
-        return (self.answers / "calls").read_text().splitlines()
-
-    @property
-    def status(self) -> str:
-        status: str = self.api("GET", self.path).json["server"]["status"]
-        return status
-
-    def nodes(self) -> Any:
-        """The Nodes, as the Kubernetes client returns them."""
-        return json.loads((self.answers / "nodes").read_text())["items"]
-
-    def write_nodes(self, **ready: str) -> None:
-        nodes = [
-            {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
-            for name, status in {OTHER: "True", NODE: "True", **ready}.items()
-        ]
-        (self.answers / "nodes").write_text(json.dumps({"items": nodes}))
+def nodes(**ready: str) -> Sequence[Mapping[str, Any]]:
+    return [
+        {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
+        for name, status in {OTHER: "True", NODE: "True", **ready}.items()
+    ]
 
 
 def steps(id_: int) -> list[dict[str, Any]]:
@@ -97,32 +67,15 @@ def steps(id_: int) -> list[dict[str, Any]]:
     ]
 
 
+def planned(id_: int) -> Mapping[str, Any]:
+    return plan(*steps(id_)).model_dump(mode="json", by_alias=True)
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    clouds, answers = tmp_path / "clouds", tmp_path / "answers"
-    clouds.mkdir()
-    write_account(clouds, Account(tokens=TOKENS))
-    write_stub(answers, "pulumi", PULUMI)
-    write_stub(answers, "kubectl", KUBECTL)
-    api = Api("hetzner", clouds)
-    id_ = create_server(api, NODE, location="nbg1")["id"]
-    site = Site(api=api, answers=answers, path=f"/servers/{id_}")
-    site.write_nodes()
-    settings = {"hetznerToken": HETZNER_TOKEN, "kubeconfig": "a kubeconfig"}
-    config = {f"honeydue:{key}": {"value": value} for key, value in settings.items()}
-    cluster = example_settings()["honeydue:cluster"]
-    (answers / "config").write_text(json.dumps(config | {"honeydue:cluster": {"objectValue": cluster}}))
-    planned = plan(*steps(id_)).model_dump(mode="json", by_alias=True)
-    (answers / "plan").write_text(json.dumps(planned))
-    monkeypatch.setattr(kubernetes, "connect", lambda *_: nullcontext(site))
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeSite]:
     monkeypatch.setattr(kubernetes, "check_responds", lambda *_: None)
-    monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("ANSWERS", str(answers))
-    monkeypatch.setenv("TOKEN", HETZNER_TOKEN)
-    with served(clouds) as variables:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SERVER", f"{variables['HCLOUD_ENDPOINT']}/servers/{id_}")
+    with serve_node(tmp_path, monkeypatch, node=NODE, pulumi=PULUMI, kubectl=KUBECTL, plan=planned) as site:
+        site.write_nodes(nodes())
         yield site
 
 
@@ -131,32 +84,32 @@ def up() -> Result:
     return CliRunner().invoke(cli, ["up", "--stack", "prod", "--yes", *options])
 
 
-def test_the_records_go_first_and_the_firewall_changes_last(site: Site) -> None:
+def test_the_records_go_first_and_the_firewall_changes_last(site: NodeSite) -> None:
     result = up()
     assert result.exit_code == 0, result.output
     assert site.calls == [RECORDS, DRAIN, DELETE_NODE, f"{UP}{WITHOUT_NETWORK}", UP]
-    assert site.status == "off"
+    assert site.server["status"] == "off"
     assert "Server::hetzner4 is removed: its records are deleted first" in result.output
 
 
-def test_a_node_that_cannot_be_drained_keeps_its_server_and_its_member(site: Site) -> None:
+def test_a_node_that_cannot_be_drained_keeps_its_server_and_its_member(site: NodeSite) -> None:
     (site.answers / "failing-drain").touch()
     result = up()
     assert result.exit_code == 1
     assert site.calls == [RECORDS, DRAIN, UNCORDON]
-    assert site.status == "running"
+    assert site.server["status"] == "running"
     assert "could not be drained" in result.output
     assert 'To continue: make up STACK=prod ALLOW_DELETE="' in result.output
 
 
-def test_a_node_that_is_not_ready_is_not_drained(site: Site) -> None:
-    site.write_nodes(**{NODE: "Unknown"})
+def test_a_node_that_is_not_ready_is_not_drained(site: NodeSite) -> None:
+    site.write_nodes(nodes(**{NODE: "Unknown"}))
     result = up()
     assert result.exit_code == 0, result.output
     assert site.calls == [RECORDS, DELETE_NODE, f"{UP}{WITHOUT_NETWORK}", UP]
 
 
-def test_a_node_that_stays_keeps_its_server(site: Site) -> None:
+def test_a_node_that_stays_keeps_its_server(site: NodeSite) -> None:
     (site.answers / "failing-delete").touch()
     result = up()
     assert result.exit_code == 1
@@ -164,14 +117,14 @@ def test_a_node_that_stays_keeps_its_server(site: Site) -> None:
     assert "managed-etcd-controller" in result.output
 
 
-def test_records_that_stay_stop_the_removal(site: Site) -> None:
+def test_records_that_stay_stop_the_removal(site: NodeSite) -> None:
     (site.answers / "failing").touch()
     assert up().exit_code == 1
     assert site.calls == [RECORDS]
-    assert site.status == "running"
+    assert site.server["status"] == "running"
 
 
-def test_nothing_changes_while_the_cluster_does_not_respond(site: Site) -> None:
+def test_nothing_changes_while_the_cluster_does_not_respond(site: NodeSite) -> None:
     (site.answers / "nodes").write_text('{"items": []}')
     result = up()
     assert result.exit_code == 1

@@ -1,26 +1,19 @@
 """A resize drains the node first, powers the server on again whatever Hetzner answers, and changes nothing else."""
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from ops import kubernetes
 from ops.__main__ import cli
 from ops.resize import server as resize
 from rehearsal.clouds.account import Account, write_account
 from tests.recipes import EXAMPLE
-from tests.unit.capture import example_settings
-from tests.unit.clouds.api import HETZNER_TOKEN, TOKENS, Api, served
-from tests.unit.clouds.hetzner.requests import create_server
+from tests.unit.clouds.api import TOKENS
+from tests.unit.node_site import NodeSite, serve_node
 from tests.unit.plans import state, urn
-from tests.unit.stubs import write_stub
 
 SERVER = "hcloud:index/server:Server"
 NODE, OTHER = "server-1", "server-2"
@@ -55,54 +48,17 @@ RESIZE = f"pulumi up --stack prod --yes --skip-preview --target {urn(SERVER, 'he
 UP = "pulumi up --stack prod --yes --skip-preview"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """A simulated Hetzner with one server, a cluster with two nodes, and stubs of `pulumi` and `kubectl`."""
-
-    api: Api
-    answers: Path
-    path: str
-
-    @property
-    def server(self) -> Mapping[str, Any]:
-        server: Mapping[str, Any] = self.api("GET", self.path).json["server"]
-        return server
-
-    @property
-    def calls(self) -> list[str]:
-        file = self.answers / "calls"
-        return file.read_text().splitlines() if file.exists() else []
-
-    def nodes(self) -> Any:
-        """The Nodes, as the Kubernetes client returns them."""
-        return json.loads((self.answers / "nodes").read_text())["items"]
-
-    def write_nodes(self, *, other_ready: bool = True) -> None:
-        nodes = [
-            {
-                "metadata": {"name": name, "labels": {"node-role.kubernetes.io/etcd": "true"}},
-                "status": {"conditions": [{"type": "Ready", "status": str(ready), "lastHeartbeatTime": "REPORT"}]},
-            }
-            for name, ready in ((NODE, True), (OTHER, other_ready))
-        ]
-        (self.answers / "nodes").write_text(json.dumps({"items": nodes}))
+def nodes(*, other_ready: bool = True) -> Sequence[Mapping[str, Any]]:
+    return [
+        {
+            "metadata": {"name": name, "labels": {"node-role.kubernetes.io/etcd": "true"}},
+            "status": {"conditions": [{"type": "Ready", "status": str(ready), "lastHeartbeatTime": "REPORT"}]},
+        }
+        for name, ready in ((NODE, True), (OTHER, other_ready))
+    ]
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    clouds, answers = tmp_path / "clouds", tmp_path / "answers"
-    clouds.mkdir()
-    write_account(clouds, Account(tokens=TOKENS))
-    write_stub(answers, "pulumi", PULUMI)
-    write_stub(answers, "kubectl", KUBECTL)
-    api = Api("hetzner", clouds)
-    id_ = create_server(api, NODE, location="nbg1")["id"]
-    site = Site(api=api, answers=answers, path=f"/servers/{id_}")
-    site.write_nodes()
-    settings = {"hetznerToken": HETZNER_TOKEN, "kubeconfig": "a kubeconfig"}
-    config = {f"honeydue:{key}": {"value": value} for key, value in settings.items()}
-    cluster = example_settings()["honeydue:cluster"]
-    (answers / "config").write_text(json.dumps(config | {"honeydue:cluster": {"objectValue": cluster}}))
+def planned(id_: int) -> Mapping[str, Any]:
     step = {
         "op": "update",
         "urn": urn(SERVER, "hetzner1"),
@@ -110,16 +66,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         "newState": state(SERVER, "hetzner1", id=str(id_), inputs={"name": NODE, "serverType": "cx43"}),
         "detailedDiff": {"serverType": {"kind": "update"}},
     }
-    (answers / "plan").write_text(json.dumps({"steps": [step]}))
-    monkeypatch.setattr(kubernetes, "connect", lambda *_: nullcontext(site))
+    return {"steps": [step]}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeSite]:
     monkeypatch.setattr(resize, "POLL_SECONDS", 0.02)
-    monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("ANSWERS", str(answers))
-    monkeypatch.setenv("TOKEN", HETZNER_TOKEN)
-    with served(clouds) as variables:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SERVER", f"{variables['HCLOUD_ENDPOINT']}/servers/{id_}")
+    with serve_node(tmp_path, monkeypatch, node=NODE, pulumi=PULUMI, kubectl=KUBECTL, plan=planned) as site:
+        site.write_nodes(nodes())
         yield site
 
 
@@ -127,7 +81,7 @@ def up() -> Result:
     return CliRunner().invoke(cli, ["up", "--stack", "prod", "--yes"])
 
 
-def test_a_resized_server_is_drained_first_and_the_other_changes_follow(site: Site) -> None:
+def test_a_resized_server_is_drained_first_and_the_other_changes_follow(site: NodeSite) -> None:
     result = up()
     assert result.exit_code == 0, result.output
     assert site.calls == [DRAIN, RESIZE, UNCORDON, UP]
@@ -135,7 +89,7 @@ def test_a_resized_server_is_drained_first_and_the_other_changes_follow(site: Si
     assert "Server::hetzner1 is resized from cx33 to cx43" in result.output
 
 
-def test_a_refused_resize_leaves_the_server_on_and_applies_nothing_else(site: Site, tmp_path: Path) -> None:
+def test_a_refused_resize_leaves_the_server_on_and_applies_nothing_else(site: NodeSite, tmp_path: Path) -> None:
     write_account(tmp_path / "clouds", Account(tokens=TOKENS, sold_out={"nbg1": ["cx43"]}))
     result = up()
     assert result.exit_code == 1
@@ -144,7 +98,7 @@ def test_a_refused_resize_leaves_the_server_on_and_applies_nothing_else(site: Si
     assert "Nothing else was applied" in result.output
 
 
-def test_a_node_that_cannot_be_drained_takes_pods_again_and_is_not_resized(site: Site) -> None:
+def test_a_node_that_cannot_be_drained_takes_pods_again_and_is_not_resized(site: NodeSite) -> None:
     (site.answers / "undrainable").touch()
     result = up()
     assert result.exit_code == 1
@@ -153,8 +107,8 @@ def test_a_node_that_cannot_be_drained_takes_pods_again_and_is_not_resized(site:
     assert site.server["status"] == "running"
 
 
-def test_no_server_is_resized_while_another_node_is_lost(site: Site) -> None:
-    site.write_nodes(other_ready=False)
+def test_no_server_is_resized_while_another_node_is_lost(site: NodeSite) -> None:
+    site.write_nodes(nodes(other_ready=False))
     result = up()
     assert result.exit_code == 1
     assert f"{OTHER} is not Ready" in result.output
@@ -162,7 +116,7 @@ def test_no_server_is_resized_while_another_node_is_lost(site: Site) -> None:
 
 
 def test_a_server_that_does_not_return_is_reported_with_the_commands(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: NodeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resize, "READY_SECONDS", 0.1)
     # The kubelet does not report again.
@@ -174,7 +128,7 @@ def test_a_server_that_does_not_return_is_reported_with_the_commands(
     assert f"When it is Ready: kubectl uncordon {NODE}" in result.output
 
 
-def test_a_release_resizes_no_server(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_resizes_no_server(site: NodeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tmp_path / "Pulumi.prod.yaml"
     settings.write_text((EXAMPLE / "Pulumi.prod.yaml").read_text())
     monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(settings))
