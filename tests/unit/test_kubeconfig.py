@@ -1,10 +1,10 @@
 """The kubeconfig of a bootstrapped cluster uses the first ready API server. The tests run HTTPS servers on loopback."""
 
-import os
 import re
+import secrets
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,10 +25,6 @@ from infra.kubeconfig import (
     inline_kubeconfig,
 )
 from rehearsal import pki
-
-_OWN = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
-NODES = {"first": f"127.86.{_OWN}", "second": f"127.87.{_OWN}"}
-"""Addresses of this process. The port is fixed, and another run of the tests may use it at the same time."""
 
 
 class Ready(BaseHTTPRequestHandler):
@@ -58,12 +54,23 @@ class WithoutTraefik(Ready):
 
 
 @pytest.fixture
-def administrator(tmp_path: Path) -> Credentials:
+def nodes() -> Mapping[str, str]:
+    """Addresses of one test.
+
+    The port is fixed. Another run of the tests may use it, and a process that is being forked keeps a closed listener
+    of the previous test open for a moment.
+    """
+    network = f"{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
+    return {"first": f"127.86.{network}", "second": f"127.87.{network}"}
+
+
+@pytest.fixture
+def administrator(tmp_path: Path, nodes: Mapping[str, str]) -> Credentials:
     ca = pki.CertificateAuthority.create(tmp_path, "ca")
-    ca.issue(tmp_path, "server", common_name="server", hosts=NODES.values())
+    ca.issue(tmp_path, "server", common_name="server", hosts=nodes.values())
     client = ca.issue(tmp_path, "admin", common_name="system:admin")
     pki.CertificateAuthority.create(tmp_path, "other-ca").issue(
-        tmp_path, "other-server", common_name="server", hosts=NODES.values()
+        tmp_path, "other-server", common_name="server", hosts=nodes.values()
     )
     return Credentials(
         ca_certificate=ca.files.certificate.read_text(),
@@ -94,35 +101,43 @@ def api_server(folder: Path, address: str, handler: type[Ready] = Ready, *, name
     ],
 )
 def test_the_kubeconfig_uses_the_first_ready_server(
-    tmp_path: Path, administrator: Credentials, running: Sequence[tuple[str, type[Ready]]], expected: str
+    tmp_path: Path,
+    administrator: Credentials,
+    nodes: Mapping[str, str],
+    running: Sequence[tuple[str, type[Ready]]],
+    expected: str,
 ) -> None:
     with ExitStack() as servers:
         for alias, handler in running:
-            servers.enter_context(api_server(tmp_path, NODES[alias], handler))
-        assert first_ready(NODES, administrator) == NODES[expected]
-        server = yaml.safe_load(kubeconfig_yaml(administrator, addresses=NODES, context="default"))["clusters"][0][
+            servers.enter_context(api_server(tmp_path, nodes[alias], handler))
+        assert first_ready(nodes, administrator) == nodes[expected]
+        server = yaml.safe_load(kubeconfig_yaml(administrator, addresses=nodes, context="default"))["clusters"][0][
             "cluster"
         ]["server"]
-        assert server == f"https://{NODES[expected]}:6443"
+        assert server == f"https://{nodes[expected]}:6443"
 
 
-def test_a_server_with_a_certificate_of_another_ca_is_not_ready(tmp_path: Path, administrator: Credentials) -> None:
-    with api_server(tmp_path, NODES["first"], name="other-server"), pytest.raises(NotReadyError):
-        first_ready(NODES, administrator)
+def test_a_server_with_a_certificate_of_another_ca_is_not_ready(
+    tmp_path: Path, administrator: Credentials, nodes: Mapping[str, str]
+) -> None:
+    with api_server(tmp_path, nodes["first"], name="other-server"), pytest.raises(NotReadyError):
+        first_ready(nodes, administrator)
 
 
 def test_up_waits_and_its_error_has_the_addresses_and_what_to_check(
-    administrator: Credentials, monkeypatch: pytest.MonkeyPatch
+    administrator: Credentials, nodes: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kubeconfig, "FIRST_BOOT_SECONDS", 0)
-    addresses = re.escape(f"first ({NODES['first']}), second ({NODES['second']})")
+    addresses = re.escape(f"first ({nodes['first']}), second ({nodes['second']})")
     with pytest.raises(pulumi.RunError, match=rf"{addresses}.*honeydue:access\.operators.*journalctl -u k3s"):
-        wait_for_server(NODES, administrator)
+        wait_for_server(nodes, administrator)
 
 
-def test_a_preview_does_not_wait(administrator: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_does_not_wait(
+    administrator: Credentials, nodes: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
-    assert wait_for_server(NODES, administrator) == NODES["first"]
+    assert wait_for_server(nodes, administrator) == nodes["first"]
 
 
 def test_the_credentials_of_a_kubeconfig_are_those_that_were_written(administrator: Credentials) -> None:
