@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from infra.settings import limits
 from infra.settings.messages import PROJECT, message
 from infra.settings.schema import Settings
-from infra.settings.secrets import EXISTING_CLUSTER_KEYS, FORMATS, REQUIRED, SECRETS, Secrets, required
+from infra.settings.secrets import EXISTING_CLUSTER_KEYS, FORMATS, REQUIRED, SECRETS, Secrets, bootstraps, required
 
 UNSET_VALUES = ("", "{}")
 """Values of a key that is not set: the default of Pulumi.yaml, and an empty mapping."""
@@ -37,7 +37,7 @@ def load_settings() -> tuple[Settings, Secrets]:
     values = {key: _value(config, key) for key in sorted(keys.intersection(models))}
 
     errors = [
-        *_operator_key_errors(keys, bootstrapped=_bootstrapped(values.get("cluster"))),
+        *_operator_key_errors(keys, values),
         *_unknown_key_errors(keys, known=[*models, *SECRETS]),
     ]
     try:
@@ -67,17 +67,12 @@ def _value(config: pulumi.Config, key: str) -> object:
     return value if isinstance(value, dict | list) else config.get(key)
 
 
-def _bootstrapped(cluster: object) -> bool:
-    # With the former key the only error should be the rename, not a missing kubeconfig as well.
-    return isinstance(cluster, Mapping) and any(cluster.get(key) for key in ("initNode", "founder"))
-
-
-def _operator_key_errors(keys: Collection[str], *, bootstrapped: bool) -> Iterator[str]:
-    for key, expected in required(bootstrapped=bootstrapped, snapshots="snapshots" in keys).items():
+def _operator_key_errors(keys: Collection[str], settings: Mapping[str, object]) -> Iterator[str]:
+    for key, expected in required(settings).items():
         if key not in keys:
             yield f"{PROJECT}:{key} is missing ({expected.description}): {expected.command}"
     for key in EXISTING_CLUSTER_KEYS:
-        if bootstrapped and key in keys:
+        if bootstraps(settings) and key in keys:
             yield (
                 f"{PROJECT}:{key} belongs to an existing cluster, but {PROJECT}:cluster.initNode bootstraps a new one: "
                 f"pulumi config rm {PROJECT}:{key}"

@@ -20,6 +20,7 @@ from infra.settings.apps import (
 )
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.other_workloads import OtherWorkload
 from infra.settings.topology import Access, ClusterSettings, Node, servers
 from infra.settings.types import (
@@ -107,6 +108,7 @@ class Settings(Model):
     environment: Mapping[VariableName, str]
     upgrades: UpgradeSettings | None = None
     snapshots: SnapshotSettings | None = None
+    monitoring: MonitoringSettings | None = None
     prices: Prices
     admin_email: Email
     email_user: Email

@@ -1,8 +1,9 @@
 """The secrets of a stack, and the keys that only the operator can set."""
 
+import itertools
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated, get_args, get_type_hints
@@ -46,6 +47,13 @@ class Secrets:
     snapshot_application_key: Annotated[
         pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"
     ] = None
+    metrics_password: Annotated[pulumi.Output[str] | None, "password of monitoring.username at monitoring.url"] = None
+    alert_webhook_url: Annotated[pulumi.Output[str] | None, "URL of the webhook to which Alertmanager posts alerts"] = (
+        None
+    )
+    heartbeat_url: Annotated[
+        pulumi.Output[str] | None, "URL that is requested while alerting works, of a service that reports silence"
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +79,13 @@ SECRETS: Mapping[str, OperatorKey] = {
 
 EXISTING_CLUSTER_KEYS = ("kubeconfig", "joinToken")
 """Required, except when the program bootstraps the cluster and creates both."""
-SNAPSHOT_KEYS = ("snapshotKeyId", "snapshotApplicationKey")
-"""Required when `snapshots` is set."""
+CONDITIONAL_KEYS: Mapping[str, Sequence[str]] = {
+    "snapshots": ("snapshotKeyId", "snapshotApplicationKey"),
+    "monitoring": ("metricsPassword",),
+    "monitoring.alerts.webhook": ("alertWebhookUrl",),
+    "monitoring.alerts.heartbeat": ("heartbeatUrl",),
+}
+"""Required when the setting is there and not false."""
 
 REQUIRED: Mapping[str, OperatorKey] = {
     **{key: secret for key, secret in SECRETS.items() if not secret.optional or key in EXISTING_CLUSTER_KEYS},
@@ -126,6 +139,10 @@ FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
         if key != "kubeconfig"
     },
     "apnsKey": (_is_p8, "the complete .p8 file of an Apple push key, with its first and last line"),
+    **{
+        key: (_pattern(r"https://[^\x00-\x20\x7f]+"), "an address that begins with https://")
+        for key in ("alertWebhookUrl", "heartbeatUrl")
+    },
     "joinToken": (
         _pattern(r"K10[0-9a-f]{64}::server:\S+\n?"),
         "the full join token of a server, K10…::server:…, which contains the hash of the cluster's CA",
@@ -138,7 +155,25 @@ FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
 """Checks of secrets, and what each expects. A malformed value would otherwise be noticed only when it is used."""
 
 
-def required(*, bootstrapped: bool, snapshots: bool) -> Mapping[str, OperatorKey]:
-    """The keys that must be set."""
-    keys = {key: value for key, value in REQUIRED.items() if not bootstrapped or key not in EXISTING_CLUSTER_KEYS}
-    return keys | {key: SECRETS[key] for key in SNAPSHOT_KEYS if snapshots}
+def _is_enabled(settings: Mapping[str, object], path: str) -> bool:
+    value: object = settings
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value not in (None, "", False, "false")
+
+
+def bootstraps(settings: Mapping[str, object]) -> bool:
+    """Whether these settings, by key, make the program bootstrap the cluster.
+
+    `founder` is the former name of `initNode`. With it, the only error should be the new name.
+    """
+    return _is_enabled(settings, "cluster.initNode") or _is_enabled(settings, "cluster.founder")
+
+
+def required(settings: Mapping[str, object]) -> Mapping[str, OperatorKey]:
+    """The keys that must be set with these settings, by key and not yet validated."""
+    keys = {
+        key: value for key, value in REQUIRED.items() if not bootstraps(settings) or key not in EXISTING_CLUSTER_KEYS
+    }
+    conditional = [keys for path, keys in CONDITIONAL_KEYS.items() if _is_enabled(settings, path)]
+    return keys | {key: SECRETS[key] for key in itertools.chain.from_iterable(conditional)}

@@ -141,4 +141,13 @@ K3sVersion = Annotated[str, matching(r"v1\.\d+\.\d+\+k3s\d+", 'a release of k3s 
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 checksum in hexadecimal digits")]
 TimeOfDay = Annotated[str, matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'a time of day such as "02:00", in quotes,')]
 TimeZone = Annotated[str, AfterValidator(existing_time_zone)]
+HttpsUrl = Annotated[
+    str,
+    matching(
+        r"https://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(:[0-9]{1,5})?(/[\w.~-]+)*",
+        'an address such as "https://obs.example.com", without a user, a query and a slash at the end,',
+    ),
+]
+UrlPath = Annotated[str, matching(r"(/[\w.~-]*)+", 'a path such as "/metrics"')]
+MetricName = Annotated[str, matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a Prometheus metric")]
 BucketName = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9-]{4,61}[A-Za-z0-9]", "the name of a bucket")]

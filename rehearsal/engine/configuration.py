@@ -98,7 +98,8 @@ def copy_settings(
         config.setdefault(ADOPTED, adopted)
     missing = [SecretSetting(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
     present = {secret.path for secret in missing} | set(config)
-    for key, is_secret in _required(bootstrapped=bootstrapped, snapshots=f"{PROJECT}:snapshots" in config).items():
+    settings = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+    for key, is_secret in _required(settings).items():
         path = f"{PROJECT}:{key}"
         if path in present:
             continue
@@ -154,12 +155,12 @@ def _drop_secrets(config: Document, prefix: str = "") -> Iterator[str]:
                 yield from _drop_secrets(value, f"{path}.")
 
 
-def _required(*, bootstrapped: bool, snapshots: bool) -> Mapping[str, bool]:
+def _required(settings: Mapping[str, object]) -> Mapping[str, bool]:
     """The keys that only the operator can set, and whether each is secret."""
     # Imported here, because it loads the Pulumi SDK, which most commands do not need.
     from infra.settings.secrets import required  # noqa: PLC0415
 
-    return {key: setting.secret for key, setting in required(bootstrapped=bootstrapped, snapshots=snapshots).items()}
+    return {key: setting.secret for key, setting in required(settings).items()}
 
 
 def read_stack_settings(file: Path) -> StackSettings:

@@ -46,6 +46,9 @@ APNS_KEY = f"{PLACEHOLDER}apnsKey\n" + (
 )
 """With text before the key, which PEM permits, so that tests can search for a leak."""
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+URLS: Mapping[str, str] = {
+    key: f"https://hooks.example.com/{PLACEHOLDER}{key}" for key in ("alertWebhookUrl", "heartbeatUrl")
+}
 OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
     "honeydue:upgrades": {
@@ -57,6 +60,13 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
     "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
     "honeydue:adminBasicAuth": ADMIN_USERS,
+    "honeydue:monitoring": {
+        "url": "https://obs.example.com",
+        "username": "cluster",
+        "alerts": {"webhook": True, "heartbeat": True},
+    },
+    "honeydue:metricsPassword": f"{PLACEHOLDER}metricsPassword",
+    **{f"honeydue:{key}": url for key, url in URLS.items()},
 }
 """Settings that the example leaves out."""
 
@@ -95,8 +105,7 @@ def with_placeholders(settings: Path) -> dict[str, object]:
     """Reads a stack's settings, with a placeholder for each encrypted value and each required value that is missing."""
     config: Mapping[str, Any] = yaml.load(settings.read_text(), yaml.CSafeLoader)["config"]
     stored = {key: _decrypted(value, key.removeprefix("honeydue:")) for key, value in config.items()}
-    bootstrapped = "initNode" in stored["honeydue:cluster"]
-    required_keys = required(bootstrapped=bootstrapped, snapshots="honeydue:snapshots" in stored)
+    required_keys = required({key.removeprefix("honeydue:"): value for key, value in stored.items()})
     missing: dict[str, object] = {f"honeydue:{key}": _placeholder(key) for key in required_keys}
     missing |= {"honeydue:adminEmail": "admin@example.com", "honeydue:emailUser": "mail@example.com"}
     missing |= {"honeydue:sshKeys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG9wcw== operator"}}
@@ -117,7 +126,7 @@ def _decrypted(value: Any, key: str) -> Any:
 
 def _placeholder(key: str) -> str:
     """A value in the format that the settings require. It contains its key, so that tests can search for a leak."""
-    return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS, "apnsKey": APNS_KEY}.get(key, PLACEHOLDER + key)
+    return {"joinToken": TOKEN, "adminBasicAuth": ADMIN_USERS, "apnsKey": APNS_KEY, **URLS}.get(key, PLACEHOLDER + key)
 
 
 class Recorder(mocks.MockMonitor):

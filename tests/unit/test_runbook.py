@@ -7,7 +7,7 @@ import pytest
 
 from infra.settings.secrets import SECRETS
 from tests.recipes import ROOT
-from tests.unit.capture import APNS_KEY, Capture, full_settings, run
+from tests.unit.capture import APNS_KEY, URLS, Capture, full_settings, run
 
 ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]*)\|$", re.M)
 PAGE = (ROOT / "docs/runbook.md").read_text()
@@ -15,6 +15,7 @@ OTHER_VALUES: Mapping[str, str] = {
     "joinToken": f"K10{'1' * 64}::server:another",
     "adminBasicAuth": f"another:$2y$05${'x' * 53}",
     "apnsKey": f"another {APNS_KEY}",
+    **dict.fromkeys(URLS, "https://hooks.example.com/another"),
 }
 """New values of the secrets that require a format."""
 

@@ -1,0 +1,1 @@
+"""Metrics and alerts: agents on the nodes, exporters, vmalert and Alertmanager."""
