@@ -6,6 +6,10 @@ NAMESPACE = "honeydue"
 """The namespace of the apps."""
 KUBE_SYSTEM = "kube-system"
 """The namespace of k3s' own add-ons and charts."""
+MONITORING = "monitoring"
+"""The namespace of metrics and alerts."""
+NODE_EXPORTER = "node-exporter"
+"""The namespace of node_exporter, which alone needs the host, and the name of its DaemonSet."""
 LABELS: Mapping[str, str] = {"cluster": "honeydue"}
 """The labels of everything that the program creates at Hetzner. After an interrupted `up`, they show that a resource
 that is not in the state belongs to the stack (ops/recovery)."""
