@@ -30,6 +30,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
+from infra.apps.autoscaler_behavior import autoscaler_behavior
 from infra.apps.network_policy import declare_running_pods_policy, pod_network_policy
 from infra.apps.pod import MAX_SURGE, Demand, Pod, kube_score_annotation, labels, pod_spec
 from infra.cluster import Cluster, Namespace
@@ -37,7 +38,7 @@ from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.names import NAMESPACE
 from infra.settings.adopted import Adopted, Labels
-from infra.settings.apps import Autoscaling
+from infra.settings.scaling import Autoscaling
 
 HTTP = "http"
 
@@ -97,6 +98,7 @@ def autoscaler_spec(pod: Pod, scale: Autoscaling) -> HorizontalPodAutoscalerSpec
                 ),
             )
         ],
+        behavior=autoscaler_behavior(scale),
     )
 
 

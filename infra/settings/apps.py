@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from infra.settings.model import Model
+from infra.settings.scaling import Autoscaling
 from infra.settings.types import (
     Count,
     Domain,
@@ -51,21 +52,6 @@ class Images(Model):
     def reference(self, app: App) -> str:
         """The full image reference of an app."""
         return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
-
-
-class Autoscaling(Model):
-    """The bounds of a HorizontalPodAutoscaler, and its target CPU utilization in percent of the request."""
-
-    min: Count
-    max: Count
-    cpu_percent: Annotated[Number, Field(ge=1, le=100)]
-
-    @field_validator("max")
-    @classmethod
-    def _not_below_min(cls, value: int, info: ValidationInfo) -> int:
-        if value < info.data.get("min", value):
-            raise ValueError(f"must be at least min, {info.data['min']}")
-        return value
 
 
 class Scale(Model):

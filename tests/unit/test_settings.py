@@ -9,11 +9,11 @@ import pulumi
 import pytest
 
 from infra.sdk import cloudflare
-from infra.settings.apps import Autoscaling
 from infra.settings.loading import SettingsError
 from infra.settings.maintenance import UpgradeSettings, Window
 from infra.settings.model import Model
 from infra.settings.other_workloads import Connection, OtherWorkload
+from infra.settings.scaling import Autoscaling, ScaleUp
 from infra.settings.schema import Settings
 from infra.settings.secrets import REQUIRED
 from infra.settings.topology import ClusterSettings
@@ -77,6 +77,27 @@ def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
         ),
         ({"images/api": "latest"}, "honeydue:images.api holds 'latest': an image tag other than \"latest\""),
         ({"scale/api/max": 2}, "honeydue:scale.api.max holds 2: must be at least min, 3"),
+        (
+            {"scale/api/scaleDown": {"stabilization": "2h"}},
+            "honeydue:scale.api.scaleDown.stabilization holds '2h': at most 1h was expected",
+        ),
+        (
+            {"scale/api/scaleDown": {"pods": 1, "period": "31m"}},
+            "honeydue:scale.api.scaleDown.period holds '31m': at most 30m was expected",
+        ),
+        (
+            {"scale/api/scaleUp": {"stabilization": "1m", "period": "1m"}},
+            "honeydue:scale.api.scaleUp.period holds '1m': limits nothing without pods or percent",
+        ),
+        (
+            {"scale/api/scaleDown": {"percent": 101}},
+            "honeydue:scale.api.scaleDown.percent holds 101: at most 100 was expected",
+        ),
+        ({"scale/api/scaleUp": {}}, "honeydue:scale.api.scaleUp: stabilization, pods or percent was expected"),
+        (
+            {"scale/api/scaleUp": {"stabilization": "soon"}},
+            "honeydue:scale.api.scaleUp.stabilization holds 'soon': a duration such as \"5m\" was expected",
+        ),
         ({"cluster/serviceCidr": "10.42.128.0/17"}, "must not overlap podCidr 10.42.0.0/16"),
         ({"cluster/clusterDns": "10.42.0.10"}, "must be in serviceCidr 10.43.0.0/16"),
         ({"access/operators": ["10.0.0.1/8"]}, "honeydue:access.operators.0"),
@@ -232,7 +253,7 @@ def test_a_renamed_key_is_refused_with_the_new_name() -> None:
 
 COMPARISONS = [
     (model, field, earlier)
-    for model in (Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling, Connection, OtherWorkload)
+    for model in (Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling, ScaleUp, Connection, OtherWorkload)
     for validator in model.__pydantic_decorators__.field_validators.values()
     for field in validator.info.fields
     for earlier in re.findall(r'info\.data(?:\.get\(|\[)"(\w+)"', inspect.getsource(validator.func))
