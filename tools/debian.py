@@ -84,6 +84,7 @@ PACKAGE_SETS = (
     ),
     # 999 is the ID of redis' user in the image that production uses.
     PackageSet(name="redis", packages=("redis-server", "redis-tools", *_SHELL), users={"redis": 999}),
+    PackageSet(name="redis-exporter", packages=("prometheus-redis-exporter",)),
     PackageSet(name="postgresql", packages=("postgresql-15", "pgbouncer", *_SHELL), users={"postgres": 70}),
     # Tests import its Python modules to validate user data. requirements-dev.txt contains their dependencies.
     PackageSet(name="cloud-init", packages=("cloud-init",), with_dependencies=False),

@@ -111,6 +111,19 @@ class ReleaseFile:
         )
 
 
+def github(
+    repository: str,
+    file: str,
+    contents: Mapping[str, str],
+    *,
+    checksums: str = "",
+    spellings: Mapping[str, str] | None = None,
+) -> ReleaseFile:
+    """A file of a release on GitHub."""
+    base = f"https://github.com/{repository}/releases/download/{{tag}}"
+    return ReleaseFile(base=base, file=file, contents=contents, checksums=checksums, spellings=spellings or {})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """A program that the project installs, or several that are built together.

@@ -3,21 +3,8 @@
 Each version is written once: in the program's go.mod, or in requirements.txt if the Go module has no release version.
 """
 
-from collections.abc import Mapping
-
-from tools.program import LINUX, Program, ReleaseFile
-
-
-def _github(
-    repository: str,
-    file: str,
-    contents: Mapping[str, str],
-    *,
-    checksums: str = "",
-    spellings: Mapping[str, str] | None = None,
-) -> ReleaseFile:
-    base = f"https://github.com/{repository}/releases/download/{{tag}}"
-    return ReleaseFile(base=base, file=file, contents=contents, checksums=checksums, spellings=spellings or {})
+from tools.monitoring import MONITORING, VMALERT_TOOL
+from tools.program import LINUX, Program, ReleaseFile, github
 
 
 def _kubernetes(*names: str) -> tuple[ReleaseFile, ...]:
@@ -87,7 +74,7 @@ WORLD = (
         packages=(".",),
         embeds=("cmd/pulumi-resource-kubernetes/schema.json", "cmd/pulumi-resource-kubernetes/terraform-mapping.json"),
         release_files=(
-            _github(
+            github(
                 "pulumi/pulumi-kubernetes",
                 "pulumi-resource-kubernetes-{tag}-{os}-{arch}.tar.gz",
                 {"pulumi-resource-kubernetes": "pulumi-resource-kubernetes"},
@@ -126,7 +113,7 @@ WORLD = (
         build_minutes=1,
         module="sigs.k8s.io/kwok",
         # kwok publishes no checksums. Only versions that releases.sha256 contains are downloaded.
-        release_files=(_github("kubernetes-sigs/kwok", "kwok-{os}-{arch}", {"": "kwok"}),),
+        release_files=(github("kubernetes-sigs/kwok", "kwok-{os}-{arch}", {"": "kwok"}),),
     ),
     Program(
         # The custom resource definitions that k3s and its Traefik chart install. Nothing is compiled.
@@ -155,7 +142,7 @@ def _vendor_plugin(provider: str) -> Program:
         build_minutes=0,
         version_package=f"pulumi-{provider}",
         release_files=(
-            _github(
+            github(
                 f"pulumi/pulumi-{provider}",
                 f"{name}-{{tag}}-{{os}}-{{arch}}.tar.gz",
                 {name: name},
@@ -174,7 +161,7 @@ VERSITYGW = Program(
     build_minutes=2,
     module="github.com/versity/versitygw",
     release_files=(
-        _github(
+        github(
             "versity/versitygw",
             "versitygw_{tag}_{os}_{arch}.tar.gz",
             {"versitygw_{tag}_{os}_{arch}/versitygw": "versitygw"},
@@ -190,7 +177,7 @@ CHECKERS = (
         build_minutes=0.7,
         module="github.com/zegl/kube-score",
         release_files=(
-            _github(
+            github(
                 "zegl/kube-score",
                 "kube-score_{version}_{os}_{arch}.tar.gz",
                 {"kube-score": "kube-score"},
@@ -216,7 +203,7 @@ ACTIONLINT = Program(
     build_minutes=0.5,
     module="github.com/rhysd/actionlint",
     release_files=(
-        _github(
+        github(
             "rhysd/actionlint",
             "actionlint_{version}_{os}_{arch}.tar.gz",
             {"actionlint": "actionlint"},
@@ -231,6 +218,7 @@ UV = Program(name="uv", build_minutes=0.1, wheel="uv")
 
 NODES = (
     TRAEFIK,
+    *MONITORING,
     Program(
         name="kubelet",
         build_minutes=1,
@@ -253,7 +241,7 @@ NODES = (
         version_flags="-X main.version={version}",
         tags="no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb",
         release_files=(
-            _github(
+            github(
                 "pressly/goose",
                 "goose_{os}_{arch}",
                 {"": "goose"},
@@ -267,7 +255,19 @@ NODES = (
 )
 """The programs of rehearsals with real nodes, in addition to those of every rehearsal."""
 
-PROGRAMS = (*ENGINE, *WORLD, HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN, VERSITYGW, *CHECKERS, ACTIONLINT, D2, UV, *NODES)
+PROGRAMS = (
+    *ENGINE,
+    *WORLD,
+    HCLOUD_PLUGIN,
+    CLOUDFLARE_PLUGIN,
+    VERSITYGW,
+    *CHECKERS,
+    VMALERT_TOOL,
+    ACTIONLINT,
+    D2,
+    UV,
+    *NODES,
+)
 
 
 def by_name(name: str) -> Program:

@@ -17,6 +17,7 @@ from tools.programs import (
     TRAEFIK,
     UV,
     VERSITYGW,
+    VMALERT_TOOL,
     WORLD,
 )
 
@@ -33,6 +34,8 @@ class Purpose(StrEnum):
     """A rehearsal with the vendors' own provider plugins."""
     REHEARSAL_TESTS = "rehearsal-tests"
     MANIFESTS = "manifests"
+    RULES = "rules"
+    """The unit tests of the alert rules."""
     DIAGRAM = "diagram"
     WORKFLOWS = "workflows"
     LOCK = "lock"
@@ -49,10 +52,11 @@ PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
     Purpose.PLUGINS: (*_REHEARSAL, HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN),
     Purpose.REHEARSAL_TESTS: _REHEARSAL_TESTS,
     Purpose.MANIFESTS: CHECKERS,
+    Purpose.RULES: (VMALERT_TOOL,),
     Purpose.DIAGRAM: (D2,),
     Purpose.WORKFLOWS: (ACTIONLINT,),
     Purpose.LOCK: (UV,),
-    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, D2, ACTIONLINT),
+    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, VMALERT_TOOL, D2, ACTIONLINT),
 }
 
 

@@ -25,7 +25,7 @@ from tools.console import counted
 from tools.errors import DISK_FULL, ToolsError, explain
 from tools.program import HERE, Program
 
-OLDEST_GO = Version("1.26")
+OLDEST_GO = Version("1.26.6")
 PARALLEL_COMPILATIONS = 1
 PARALLEL_BUILDS = 2
 """Programs that are built at the same time: one is compiled and one is linked."""
@@ -33,7 +33,7 @@ BUILD_FLAGS = ("-gcflags=all=-dwarf=false",)
 """Omits debugging information, which the linker would remove anyway (-s -w)."""
 MINIMUM_GB = 3.0
 GB_PER_MINUTE = 0.3
-"""Disk space for module sources and Go's build cache, by build time: 16 GB for all programs, until they are built."""
+"""Disk space for module sources and Go's build cache, by build time: 19 GB for all programs, until they are built."""
 _REASONS = (
     (r"no space left on device", DISK_FULL),
     (

@@ -20,7 +20,7 @@ print('''[{"name": "ruff", "version": "0.1.0", "latest_version": "0.2.0"},
           {"name": "of-another", "version": "1.0", "latest_version": "2.0"}]''')
 """
 GO = """
-[ "$1" = env ] && echo go1.26.0 && exit
+[ "$1" = env ] && echo go1.26.6 && exit
 echo '{"Path": "'$5'", "Version": "v1.0.0" UPDATE}'
 """
 
@@ -82,7 +82,7 @@ def test_a_missing_network_is_reported_without_a_table(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
-    go = '[ "$1" = env ] && echo go1.26.0 || { echo "dial tcp: no such host" >&2; exit 1; }'
+    go = '[ "$1" = env ] && echo go1.26.6 || { echo "dial tcp: no such host" >&2; exit 1; }'
     use_go_stub(checkout, monkeypatch, go)
     assert outdated.main() == 1
     assert "no such host" in (output := capsys.readouterr().out)

@@ -18,7 +18,7 @@ from tools.install import install_missing
 from tools.program import Program
 
 ETCD = programs.by_name("etcd")
-FAILING_GO = '[ "$1" = env ] && echo go1.26.0 || { echo "%s" >&2; exit 1; }'
+FAILING_GO = '[ "$1" = env ] && echo go1.26.6 || { echo "%s" >&2; exit 1; }'
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +41,14 @@ def build_error(*selected: Program) -> str:
 
 def test_a_missing_go_is_reported_with_the_version_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     restrict_path(monkeypatch, tmp_path)
-    assert build_error() == "no Go compiler on PATH: install Go ≥ 1.26 from https://go.dev/dl/"
+    assert build_error() == "no Go compiler on PATH: install Go ≥ 1.26.6 from https://go.dev/dl/"
     assert not install_folder(ETCD).exists()
 
 
 def test_an_old_go_is_reported_with_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_stub(tmp_path / "bin", "go", "echo go1.24.3")
     restrict_path(monkeypatch, tmp_path / "bin")
-    assert f"Go 1.24.3 at {tmp_path}/bin/go is too old: install Go ≥ 1.26" in build_error()
+    assert f"Go 1.24.3 at {tmp_path}/bin/go is too old: install Go ≥ 1.26.6" in build_error()
 
 
 def test_an_unreachable_module_proxy_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_an_installed_program_is_used_without_go(tmp_path: Path, monkeypatch: py
 
 GO = """
 case "$1" in
-env) echo go1.26.0 ;;
+env) echo go1.26.6 ;;
 list) echo "main honeydue.example/main"; echo "x honeydue.example/x" ;;
 build)
     [ "$(cat go.mod)" = "$FAILS" ] && { echo "honeydue.example/x: cannot be compiled" >&2; exit 1; }
@@ -158,7 +158,7 @@ def test_programs_that_were_finished_before_a_failure_are_kept(tmp_path: Path, m
 
 GO_THAT_OVERLAPS = """
 case "$1" in
-env) echo go1.26.0 ;;
+env) echo go1.26.6 ;;
 list) echo "main honeydue.example/main"; echo "x honeydue.example/x" ;;
 build)
     echo honeydue.example/x >&2

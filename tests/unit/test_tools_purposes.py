@@ -14,6 +14,9 @@ from tools import official, programs
 from tools.purposes import Purpose, required_programs
 
 ENGINE = {"pulumi", "pulumi-language-python"}
+MONITORING = {
+    *("victoriametrics", "alertmanager", "node-exporter", "kube-state-metrics", "metrics-server", "mailpit"),
+}
 REHEARSAL = ENGINE | {"pulumi-resource-kubernetes", "kubernetes", "etcd", "kwok", "crds"}
 MAKE = shutil.which("make") or "make"
 
@@ -47,10 +50,14 @@ def names(*purposes: Purpose) -> set[str]:
     [
         (Purpose.OPERATE, ENGINE),
         (Purpose.REHEARSAL, REHEARSAL),
-        (Purpose.NODES, REHEARSAL | {"traefik", "kubelet", "kube-router", "coredns", "goose", "stand-ins"}),
+        (
+            Purpose.NODES,
+            REHEARSAL | MONITORING | {"traefik", "kubelet", "kube-router", "coredns", "goose", "stand-ins"},
+        ),
         (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
         (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw"}),
         (Purpose.MANIFESTS, {"kube-score", "pod-security", "network-policies"}),
+        (Purpose.RULES, {"vmalert-tool"}),
         (Purpose.DIAGRAM, {"d2"}),
         (Purpose.WORKFLOWS, {"actionlint"}),
         (Purpose.LOCK, {"uv"}),
@@ -69,7 +76,8 @@ def test_each_program_has_a_purpose() -> None:
 
 
 def test_make_test_installs_the_programs_of_all_its_parts() -> None:
-    assert names(Purpose.TESTS) == names(Purpose.REHEARSAL_TESTS, Purpose.MANIFESTS, Purpose.DIAGRAM, Purpose.WORKFLOWS)
+    parts = (Purpose.REHEARSAL_TESTS, Purpose.MANIFESTS, Purpose.RULES, Purpose.DIAGRAM, Purpose.WORKFLOWS)
+    assert names(Purpose.TESTS) == names(*parts)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def use_go_stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stub of Go that builds one empty binary."""
     script = """
     case "$1" in
-    env) echo go1.26.0 ;;
+    env) echo go1.26.6 ;;
     list) echo "main example.com/server" ;;
     build) while [ "$1" != -o ]; do shift; done; touch "$2/server" ;;
     esac
