@@ -6,9 +6,10 @@ import pulumi
 
 from infra.apps import backend
 from infra.apps.config import AppConfig
-from infra.apps.pod import Pod, Probes, Resources
+from infra.apps.pod import Pod
 from infra.apps.workload import Workload
 from infra.cluster import Cluster, Namespace
+from infra.pods import Probes, Resources
 from infra.settings.schema import Settings
 
 

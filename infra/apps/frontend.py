@@ -5,9 +5,10 @@ from typing import Literal
 
 from pulumi_kubernetes.core.v1 import EnvVarArgs
 
-from infra.apps.pod import Pod, Probes, Resources
+from infra.apps.pod import Pod
 from infra.apps.workload import Workload
 from infra.cluster.network_policies import HTTPS, Destination
+from infra.pods import Probes, Resources
 from infra.settings.schema import Settings
 
 

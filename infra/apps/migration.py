@@ -19,11 +19,12 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
 from infra.apps.network_policy import pod_network_policy
-from infra.apps.pod import Demand, Pod, Resources, kube_score_annotation, labels, pod_spec
+from infra.apps.pod import Demand, Pod
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.names import NAMESPACE
+from infra.pods import Resources, kube_score_annotation, labels, pod_spec
 from infra.settings.adopted import Labels
 from infra.settings.schema import Settings
 

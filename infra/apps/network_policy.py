@@ -8,10 +8,11 @@ import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
-from infra.apps.pod import Pod, labels
+from infra.apps.pod import Pod
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import app_policy, running_pods_policy
 from infra.component import Component
+from infra.pods import labels
 from infra.settings.adopted import Adopted
 
 

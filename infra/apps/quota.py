@@ -17,11 +17,12 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.migration import Migration
-from infra.apps.pod import Demand, Resources, mebibytes, millicores
+from infra.apps.pod import Demand
 from infra.apps.workload import Workload
 from infra.cluster import Namespace
 from infra.component import Component
 from infra.names import NAMESPACE
+from infra.pods import Resources, mebibytes, millicores
 from infra.settings.other_workloads import OtherWorkload
 
 NAME = "honeydue"

@@ -9,9 +9,10 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from infra.apps.config import REDIS_PORT, SECRET, AppConfig
-from infra.apps.pod import Pod, Probes, Resources
+from infra.apps.pod import Pod
 from infra.apps.workload import VolumeClaim, Workload
 from infra.cluster import Cluster, Namespace
+from infra.pods import Probes, Resources
 from infra.settings.adopted import Volume
 from infra.settings.apps import RedisSettings
 from infra.settings.schema import Settings

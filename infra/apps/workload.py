@@ -4,12 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import (
-    Deployment,
-    DeploymentSpecArgs,
-    DeploymentStrategyArgs,
-    RollingUpdateDeploymentArgs,
-)
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.autoscaling.v2 import (
     CrossVersionObjectReferenceArgs,
     HorizontalPodAutoscaler,
@@ -21,67 +16,23 @@ from pulumi_kubernetes.autoscaling.v2 import (
 from pulumi_kubernetes.core.v1 import (
     PersistentVolumeClaim,
     PersistentVolumeClaimSpecArgs,
-    PodTemplateSpecArgs,
     Service,
     ServiceAccount,
-    ServicePortArgs,
-    ServiceSpecArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from infra.apps.autoscaler_behavior import autoscaler_behavior
 from infra.apps.network_policy import declare_running_pods_policy, pod_network_policy
-from infra.apps.pod import MAX_SURGE, Demand, Pod, kube_score_annotation, labels, pod_spec
+from infra.apps.pod import Demand, Pod
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.names import NAMESPACE
-from infra.settings.adopted import Adopted, Labels
+from infra.pods import kube_score_annotation, labels
+from infra.pods.controllers import deployment_spec, disruption_budget_spec, service_spec
+from infra.settings.adopted import Adopted
 from infra.settings.scaling import Autoscaling
-
-HTTP = "http"
-
-
-def strategy(pod: Pod) -> DeploymentStrategyArgs:
-    """A rolling update without fewer replicas. A singleton stops before its successor starts."""
-    if pod.singleton:
-        return DeploymentStrategyArgs(type="Recreate")
-    return DeploymentStrategyArgs(
-        type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge=MAX_SURGE, max_unavailable=0)
-    )
-
-
-def deployment_spec(pod: Pod, selector: Labels, scale: int | Autoscaling) -> DeploymentSpecArgs:
-    """The Deployment. With an autoscaler it has no replica count, because every `up` would reset it."""
-    return DeploymentSpecArgs(
-        replicas=None if isinstance(scale, Autoscaling) else scale,
-        revision_history_limit=5,
-        # Longer than the slowest start that the startup probes allow, so that a rollout only fails when the probes do.
-        progress_deadline_seconds=540,
-        selector=LabelSelectorArgs(match_labels=selector),
-        strategy=strategy(pod),
-        template=PodTemplateSpecArgs(
-            metadata=ObjectMetaArgs(
-                labels=labels(pod, selector),
-                # The checksum. Another name for this annotation would roll all pods.
-                annotations={"honeydue/reads": pod.config_checksum} if pod.config_checksum is not None else {},
-            ),
-            spec=pod_spec(pod, selector),
-        ),
-    )
-
-
-def disruption_budget_spec(selector: Labels, scale: int | Autoscaling) -> PodDisruptionBudgetSpecArgs:
-    """Allows one eviction at a time. A single pod may always be evicted, so that it does not block a drain."""
-    several = isinstance(scale, Autoscaling) or scale > 1
-    return PodDisruptionBudgetSpecArgs(
-        selector=LabelSelectorArgs(match_labels=selector),
-        max_unavailable=1 if several else None,
-        min_available=None if several else 0,
-        # Pods that are not ready serve no requests and would block a drain.
-        unhealthy_pod_eviction_policy="AlwaysAllow",
-    )
 
 
 def autoscaler_spec(pod: Pod, scale: Autoscaling) -> HorizontalPodAutoscalerSpecArgs:
@@ -99,15 +50,6 @@ def autoscaler_spec(pod: Pod, scale: Autoscaling) -> HorizontalPodAutoscalerSpec
             )
         ],
         behavior=autoscaler_behavior(scale),
-    )
-
-
-def service_spec(pod: Pod, selector: Labels, cluster_ip: str | None) -> ServiceSpecArgs:
-    """The Service on the port of the app. Kubernetes assigns the cluster IP, except for an adopted Service."""
-    return ServiceSpecArgs(
-        cluster_ip=cluster_ip,
-        selector=selector,
-        ports=[ServicePortArgs(name=HTTP, port=pod.listening_port, target_port=pod.port_name)],
     )
 
 
@@ -153,6 +95,7 @@ class Workload(Component):
         self.name = pod.name
         self.port = pod.port
         self.demand = Demand.of(pod.resources, replicas=scale.max if isinstance(scale, Autoscaling) else scale)
+        replicas = None if isinstance(scale, Autoscaling) else scale
         selector = adopted.selector(pod.name)
 
         def metadata(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
@@ -167,14 +110,14 @@ class Workload(Component):
         PodDisruptionBudget(
             pod.name,
             metadata=metadata(),
-            spec=disruption_budget_spec(selector, scale),
+            spec=disruption_budget_spec(selector, several=replicas != 1),
             opts=self.child_options(),
         )
         volumes = [self._volume_claim(claim, namespace)] if claim else []
         self.deployment = Deployment(
             pod.name,
             metadata=metadata(kube_score_annotation(pod)),
-            spec=deployment_spec(pod, selector, scale),
+            spec=deployment_spec(pod, selector, replicas),
             opts=self.child_options(
                 depends_on=[account, policy, *depends_on, *volumes],
                 # The field manager that imported a Deployment owns its replica count. Removing the field would reset it

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
-from infra.apps.pod import UNPRIVILEGED
+from infra.pods.pod import UNPRIVILEGED
 from rehearsal.world.world import World
 from tests.real.hosts import ADMIN, APEX, API, APP, OTHER_ADDRESS
 from tests.real.network_namespaces import pod_processes
