@@ -5,7 +5,6 @@ import pulumi_hcloud
 from infra import apps, cluster, edge, machines, sdk
 from infra.outputs import export_outputs
 from infra.settings.loading import load_settings
-from infra.settings.other_workloads import admitted_repositories
 
 settings, secrets = load_settings()  # reports all errors at once, before anything is contacted
 
@@ -42,8 +41,7 @@ k3s = cluster.Cluster(
     nodes=[*addresses.ipv4.values(), *network.private.values()],
     depends_on=[servers],
 )
-others = admitted_repositories(settings.other_workloads.values())
-admission = cluster.Admission(settings.images, others=others, provider=k3s.provider)
+admission = cluster.Admission(settings, provider=k3s.provider)
 cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
 namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
 cluster.OtherWorkloads(settings.other_workloads, cluster=k3s, namespace=namespace)  # policies for what it does not run

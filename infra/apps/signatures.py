@@ -16,7 +16,7 @@ from infra.cluster.helm_chart import Chart, helm_chart
 from infra.cluster.network_policies import ClusterAddresses, from_host_network
 from infra.cluster.rbac import SIGNATURE_LOGIN
 from infra.component import Component
-from infra.names import KUBE_SYSTEM
+from infra.names import KUBE_SYSTEM, NAMESPACE
 from infra.settings.apps import Images
 from infra.settings.other_workloads import admitted_repositories
 from infra.settings.schema import Settings
@@ -112,7 +112,7 @@ class Signatures(Component):
             values=chart_values(
                 settings.images,
                 settings.cosign_public_key,
-                admitted_repositories(settings.other_workloads.values()),
+                admitted_repositories(settings.other_workloads.values(), NAMESPACE),
             ),
         )
         helm_chart(chart, self.child_options(depends_on=[login, policy]))

@@ -1,11 +1,11 @@
-"""ValidatingAdmissionPolicies for the app namespace, which the API server enforces itself.
+"""ValidatingAdmissionPolicies for the namespaces of the apps and of monitoring, enforced by the API server itself.
 
 For pods, they check all objects that create pods. A mistake therefore fails `pulumi up`, instead of being an event of a
 ReplicaSet. The API server needs a moment to activate a policy, and these exist long before the first object they check.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -18,19 +18,22 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from infra.cluster import host_admission
 from infra.cluster.guard_admission import GUARD_POLICY, guard_policy, network_policy_policy
 from infra.cluster.ingress_admission import ingress_policy
-from infra.cluster.pod_admission import pod_policy
+from infra.cluster.pod_admission import known_images, no_host_access, pod_policy
 from infra.cluster.service_admission import service_policy
 from infra.component import Component
-from infra.names import NAMESPACE
-from infra.settings.apps import Images
+from infra.names import MONITORING, NAMESPACE, NODE_EXPORTER
+from infra.settings.other_workloads import admitted_repositories
+from infra.settings.schema import Settings
+from infra.settings.types import repository
+
+NETWORK_POLICY_POLICY = f"{NAMESPACE}-network-policies"
 
 
 class Admission(Component):
-    """The policies, bound to the app namespace by its name, so that they can exist before it does.
-
-    `others` are the repositories of images that workloads beside the apps run (`honeydue:otherWorkloads`).
+    """The policies, each bound to its namespaces by name, so that they can exist before these do.
 
     Attributes:
         bindings: the resources after which the policies are active.
@@ -38,24 +41,26 @@ class Admission(Component):
 
     bindings: Sequence[pulumi.Resource]
 
-    def __init__(self, images: Images, *, others: Sequence[str], provider: kubernetes.Provider) -> None:
+    def __init__(self, settings: Settings, *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:Admission", "admission", provider=provider)
-        policies = {
-            f"{NAMESPACE}-pods": pod_policy(images, others),
-            f"{NAMESPACE}-ingresses": ingress_policy(),
-            f"{NAMESPACE}-services": service_policy(),
-            f"{NAMESPACE}-network-policies": network_policy_policy(),
-            GUARD_POLICY: guard_policy(),
-        }
-        self.bindings = [self._policy_with_binding(name, spec) for name, spec in policies.items()]
+        policies = {name: self._policy(name, spec) for name, spec in app_policies(settings).items()}
+        bindings = [self._binding(name, policy, NAMESPACE) for name, policy in policies.items()]
+        for namespace, pods in monitoring_pods(settings).items():
+            bound = {
+                "pods": self._policy(f"{namespace}-pods", pods),
+                "network-policies": policies[NETWORK_POLICY_POLICY],
+                "guards": policies[GUARD_POLICY],
+            }
+            bindings += [self._binding(f"{namespace}-{name}", policy, namespace) for name, policy in bound.items()]
+        self.bindings = bindings
         self.register_outputs({})
 
-    def _policy_with_binding(
-        self, name: str, spec: ValidatingAdmissionPolicySpecArgs
+    def _policy(self, name: str, spec: ValidatingAdmissionPolicySpecArgs) -> ValidatingAdmissionPolicy:
+        return ValidatingAdmissionPolicy(name, metadata=ObjectMetaArgs(name=name), spec=spec, opts=self.child_options())
+
+    def _binding(
+        self, name: str, policy: ValidatingAdmissionPolicy, namespace: str
     ) -> ValidatingAdmissionPolicyBinding:
-        policy = ValidatingAdmissionPolicy(
-            name, metadata=ObjectMetaArgs(name=name), spec=spec, opts=self.child_options()
-        )
         return ValidatingAdmissionPolicyBinding(
             name,
             metadata=ObjectMetaArgs(name=name),
@@ -63,8 +68,39 @@ class Admission(Component):
                 policy_name=policy.metadata.name,
                 validation_actions=["Deny"],
                 match_resources=MatchResourcesArgs(
-                    namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": NAMESPACE})
+                    namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": namespace})
                 ),
             ),
             opts=self.child_options(),
         )
+
+
+def app_policies(settings: Settings) -> Mapping[str, ValidatingAdmissionPolicySpecArgs]:
+    """The policies of the app namespace by name."""
+    others = admitted_repositories(settings.other_workloads.values(), NAMESPACE)
+    images = known_images((*settings.images.other_repositories, *others), registry=settings.images.registry)
+    return {
+        f"{NAMESPACE}-pods": pod_policy(images, no_host_access()),
+        f"{NAMESPACE}-ingresses": ingress_policy(),
+        f"{NAMESPACE}-services": service_policy(),
+        NETWORK_POLICY_POLICY: network_policy_policy(),
+        GUARD_POLICY: guard_policy(),
+    }
+
+
+def monitoring_pods(settings: Settings) -> Mapping[str, ValidatingAdmissionPolicySpecArgs]:
+    """The policies of pods in the namespaces of monitoring, by namespace. Empty while monitoring is off."""
+    monitoring = settings.monitoring
+    if monitoring is None:
+        return {}
+    exporter = repository(monitoring.images.node_exporter)
+    images = {repository(image) for _, image in monitoring.images} - {exporter}
+    others = admitted_repositories(settings.other_workloads.values(), MONITORING)
+    pods = {MONITORING: pod_policy(known_images([*sorted(images), *others]), no_host_access())}
+    if monitoring.node_exporter:
+        pods[NODE_EXPORTER] = pod_policy(
+            known_images([exporter]),
+            host_admission.read_only_host_access(),
+            variables=host_admission.VARIABLES,
+        )
+    return pods

@@ -1,4 +1,4 @@
-"""Which requests the admission policies of the app namespace validate.
+"""Which requests the admission policies validate.
 
 A policy validates only what a request changes. Objects from before a change of the policy may violate it. Controllers
 must still be able to remove their finalizers, and the provider to update their field managers.

@@ -25,7 +25,7 @@ GUARDS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "networking.k8s.io": {"networkpolicies": [DENY_ALL]},
     "traefik.io": {"middlewares": [CLOUDFLARE_ONLY]},
 }
-"""Names of guards by API group and resource.
+"""Names of guards by API group and resource. The namespaces of monitoring have two of them.
 
 Without them, pods would accept all connections, Traefik would serve other clients than Cloudflare, and pods would get
 the token of the default account.

@@ -8,6 +8,7 @@ another registry, a controller could not replace a pod that runs an old image, f
 import json
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pulumi_kubernetes.admissionregistration.v1 import (
     ValidatingAdmissionPolicySpecArgs,
@@ -16,7 +17,6 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 
 from infra.cluster.admission_requests import NOT_BEING_DELETED, requests_for
-from infra.settings.apps import Images
 
 POD_TEMPLATES: Mapping[str, Sequence[str]] = {
     "": ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"],
@@ -24,9 +24,12 @@ POD_TEMPLATES: Mapping[str, Sequence[str]] = {
     "batch": ["jobs", "cronjobs"],
 }
 DEPLOYMENT_CONTROLLER = "system:serviceaccount:kube-system:deployment-controller"
+DAEMON_SET_CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
 CONTROLLERS = (
     DEPLOYMENT_CONTROLLER,
+    DAEMON_SET_CONTROLLER,
     "system:serviceaccount:kube-system:replicaset-controller",
+    "system:serviceaccount:kube-system:statefulset-controller",
     "system:serviceaccount:kube-system:job-controller",
 )
 """Kubernetes' controllers of the kinds that the program declares.
@@ -77,16 +80,16 @@ VARIABLES: Mapping[str, str] = {
 }
 
 
-def from_known_registries(images: Images, others: Sequence[str] = ()) -> ValidationArgs:
-    """Our registry, and other images by repository. The rule has no tags, so that a release does not change it."""
-    own, others = f"{images.registry}/", (*images.other_repositories, *others)
+def known_images(repositories: Sequence[str], *, registry: str | None = None) -> ValidationArgs:
+    """Images by repository, and all of our registry. The rule has no tags, so that a release does not change it."""
     # No slash after the name: redis:5000/app would be an image in a registry named redis.
-    pattern = f"^({re.escape(own)}.+|({'|'.join(re.escape(name) for name in others)})([:@][^/]+)?)$"
+    by_repository = f"({'|'.join(re.escape(name) for name in repositories)})([:@][^/]+)?"
+    pattern = f"^({re.escape(registry)}/.+|{by_repository})$" if registry else f"^{by_repository}$"
     allowed = f"c.image.matches({json.dumps(pattern)})"
+    sources = f"from {registry}/ or of" if registry else "of"
     return ValidationArgs(
         expression=f"variables.newImages.all(c, {allowed})",
-        message_expression="'only images from "
-        + f"{own} or of {', '.join(others)} run here, not '"
+        message_expression=f"'only images {sources} {', '.join(repositories)} run here, not '"
         + f" + variables.newImages.filter(c, !({allowed})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )
@@ -137,12 +140,17 @@ def no_host_access() -> Sequence[ValidationArgs]:
     ]
 
 
-def pod_policy(images: Images, others: Sequence[str] = ()) -> ValidatingAdmissionPolicySpecArgs:
-    """For pods and all objects that create pods."""
+def pod_policy(
+    images: ValidationArgs,
+    restrictions: Sequence[ValidationArgs],
+    *,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> ValidatingAdmissionPolicySpecArgs:
+    """For pods and all objects that create pods. `restrictions` may read `variables` beside those of this module."""
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=requests_for(POD_TEMPLATES),
         match_conditions=[NOT_BEING_DELETED],
-        variables=[VariableArgs(name=name, expression=expression) for name, expression in VARIABLES.items()],
-        validations=[from_known_registries(images, others), pinned(), no_old_revision(), *no_host_access()],
+        variables=[VariableArgs(name=name, expression=text) for name, text in {**VARIABLES, **variables}.items()],
+        validations=[images, pinned(), no_old_revision(), *restrictions],
     )

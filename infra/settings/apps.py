@@ -19,6 +19,7 @@ from infra.settings.types import (
     Registry,
     Tag,
     Text,
+    repository,
 )
 
 App = Literal[
@@ -43,7 +44,7 @@ class Images(Model):
     @property
     def other_repositories(self) -> tuple[str, ...]:
         """Repositories of the images that are not our own."""
-        return (self.redis.partition(":")[0],)
+        return (repository(self.redis),)
 
     def without_digests(self) -> "Images":
         """The same tags. Images that are built elsewhere have other digests."""

@@ -1,6 +1,5 @@
 """Settings of metrics and alerts (infra/monitoring/). docs/monitoring.md describes them for operators."""
 
-from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -29,11 +28,6 @@ class MonitoringImages(Model):
     node_exporter: Image = "quay.io/prometheus/node-exporter:v1.9.1"
     kube_state_metrics: Image = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0"
     redis_exporter: Image = "docker.io/oliver006/redis_exporter:v1.80.0"
-
-    @property
-    def repositories(self) -> Mapping[str, str]:
-        """The repository of each image, without tag and digest, by the name of its setting."""
-        return {name: image.partition(":")[0] for name, image in self.model_dump().items()}
 
 
 class ApiMetrics(Model):

@@ -76,8 +76,8 @@ class OtherWorkload(Model):
         return value
 
 
-def admitted_repositories(workloads: Iterable[OtherWorkload]) -> tuple[str, ...]:
-    """The repositories that the admission policy of the app namespace allows for them."""
+def admitted_repositories(workloads: Iterable[OtherWorkload], namespace: str) -> tuple[str, ...]:
+    """The repositories that the admission policy of a namespace allows for them."""
     return tuple(
-        dict.fromkeys(image for workload in workloads if workload.namespace == NAMESPACE for image in workload.images)
+        dict.fromkeys(image for workload in workloads if workload.namespace == namespace for image in workload.images)
     )

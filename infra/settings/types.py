@@ -124,6 +124,13 @@ Repository = Annotated[
         'the repository of an image without a tag, such as "victoriametrics/vmagent",',
     ),
 ]
+
+
+def repository(image: str) -> str:
+    """The repository of an `Image`, without tag and digest."""
+    return image.partition(":")[0]
+
+
 Quantity = Annotated[str, matching(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
 PublicKey = Annotated[
     str, matching(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")

@@ -11,6 +11,11 @@ from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS
 
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+MONITORING = {
+    "url": "https://obs.example.com",
+    "username": "cluster",
+    "alerts": {"webhook": True, "heartbeat": True},
+}
 RATE_LIMIT_BURST = 10
 """Requests that one client may send at once. Low, so that even a slow machine exceeds the limit."""
 
@@ -45,6 +50,10 @@ def apply_every_option(world: World) -> None:
             "reboots": ["tue", "thu"],
         },
     )
+    world.set_config("honeydue:monitoring", MONITORING)
+    world.pulumi("config", "set", "--secret", "honeydue:metricsPassword", "rehearsal-metricsPassword")
+    for key in ("alertWebhookUrl", "heartbeatUrl"):
+        world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"https://hooks.example.com/{key}")
     world.set_config("honeydue:snapshots", {"bucket": "honeyDueSnapshots"})
     for key in ("snapshotKeyId", "snapshotApplicationKey"):
         world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"rehearsal-{key}")

@@ -1,49 +1,26 @@
 """The API server refuses unsafe objects in the namespace of the apps, and accepts valid ones."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from infra.settings.monitoring import MonitoringImages
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE
+from tests.rehearsal.dry_runs import OWN_IMAGE, RESTRICTED, dry_run, manifest, pod, refusal
+from tests.rehearsal.templates import EVERY_OPTION
 
-OWN_IMAGE = "gitea.treytartt.com/admin/honeydue-api:12b2f9d43b"
 DIGEST = "sha256:" + "0" * 64
-RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def pod(image: str = OWN_IMAGE, *, security: Mapping[str, object] | None = None, **spec: object) -> dict[str, Any]:
-    """A pod spec that meets the restricted Pod Security Standard, with changes."""
-    return {
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [{"name": "app", "image": image, "securityContext": {**RESTRICTED, **(security or {})}}],
-        "restartPolicy": "Never",
-        **spec,
-    }
-
-
-def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """An object of this kind with this pod spec."""
-    template = {"metadata": {"labels": {"app": "probe"}}, "spec": dict(spec)}
-    with_selector = {
-        "selector": {"matchLabels": {"app": "probe"}},
-        "template": {**template, "spec": {**spec, "restartPolicy": "Always"}},
-    }
-    job = {"template": template}
-    version, content = {
-        "Pod": ("v1", spec),
-        "Deployment": ("apps/v1", with_selector),
-        "DaemonSet": ("apps/v1", with_selector),
-        "StatefulSet": ("apps/v1", {**with_selector, "serviceName": "probe"}),
-        "ReplicaSet": ("apps/v1", with_selector),
-        "Job": ("batch/v1", job),
-        "CronJob": ("batch/v1", {"schedule": "0 3 * * *", "jobTemplate": {"spec": job}}),
-    }[kind]
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": "probe", "namespace": NAMESPACE}, "spec": content}
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world with all optional settings, which has all policies."""
+    with EVERY_OPTION.clone(tmp_path_factory.mktemp("worlds") / "every-option") as world:
+        yield world
 
 
 ANNOTATION = "traefik.ingress.kubernetes.io/router"
@@ -73,25 +50,6 @@ def ingress(
         },
         "spec": {"ingressClassName": "traefik", **rules, **tls_section, **spec},
     }
-
-
-def dry_run(world: World, content: Mapping[str, Any]) -> None:
-    """Creates an object as a dry run: the API server checks it and stores nothing."""
-    world.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(content))
-
-
-class NotRefusedError(Exception):
-    """The API server accepted an object that it must refuse."""
-
-
-@retry(retry=retry_if_exception_type(NotRefusedError), stop=stop_after_delay(20), wait=wait_fixed(0.2), reraise=True)
-def refusal(world: World, content: Mapping[str, Any]) -> str:
-    """The message of the refusal. Retries, as the API server applies a new policy with a delay."""
-    try:
-        dry_run(world, content)
-    except RehearsalError as error:
-        return str(error)
-    raise NotRefusedError
 
 
 KINDS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
@@ -169,6 +127,59 @@ def test_access_to_the_node_is_refused_in_the_workload_and_not_only_in_its_pods(
 ) -> None:
     for kind in ("Deployment", "CronJob"):
         assert message in refusal(production, manifest(kind, spec))
+
+
+IMAGES = MonitoringImages()
+EXPORTER = {"name": "node-exporter", "namespace": "node-exporter"}
+
+
+def exporter(*, read_only: bool = True, **changes: Any) -> dict[str, Any]:
+    """A pod that reads the host, as node_exporter does."""
+    spec = pod(IMAGES.node_exporter, hostNetwork=True, hostPID=True, **changes)
+    spec["volumes"] = [{"name": "root", "hostPath": {"path": "/"}}]
+    spec["containers"][0]["volumeMounts"] = [{"name": "root", "mountPath": "/host", "readOnly": read_only}]
+    return spec
+
+
+def test_monitoring_runs_its_own_images_without_access_to_the_host(production: World) -> None:
+    for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        dry_run(production, manifest(kind, pod(IMAGES.vmagent), namespace="monitoring"))
+        for image in (OWN_IMAGE, IMAGES.node_exporter):
+            invalid = manifest(kind, pod(image), namespace="monitoring")
+            assert f"run here, not {image}" in refusal(production, invalid)
+        host = manifest(kind, pod(IMAGES.vmagent, hostNetwork=True), namespace="monitoring")
+        assert "no pod may use a namespace of the node (hostNetwork)" in refusal(production, host)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (manifest("DaemonSet", exporter(), namespace="node-exporter"), "only the DaemonSet node-exporter runs"),
+        (manifest("Pod", exporter(), **EXPORTER), "only the DaemonSet node-exporter runs"),
+        (manifest("DaemonSet", exporter(read_only=False), **EXPORTER), "may only be mounted with readOnly: true"),
+        (manifest("DaemonSet", pod(IMAGES.vmagent), **EXPORTER), f"run here, not {IMAGES.vmagent}"),
+        (manifest("DaemonSet", exporter(hostIPC=True), **EXPORTER), "(hostIPC)"),
+        (
+            manifest("DaemonSet", exporter(security={"allowPrivilegeEscalation": True}), **EXPORTER),
+            "needs allowPrivilegeEscalation: false",
+        ),
+        (
+            manifest("DaemonSet", exporter(security={"capabilities": {"add": ["SYS_ADMIN"]}}), **EXPORTER),
+            "capabilities without any but drop: [ALL]",
+        ),
+        (
+            manifest("DaemonSet", exporter(security={"runAsNonRoot": False}), **EXPORTER),
+            "needs runAsNonRoot: true",
+        ),
+    ],
+)
+def test_nothing_but_node_exporter_reaches_the_nodes_through_its_namespace(
+    production: World, content: dict[str, Any], message: str
+) -> None:
+    production.kubectl(
+        "apply", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest("DaemonSet", exporter(), **EXPORTER))
+    )
+    assert message in refusal(production, content)
 
 
 def test_an_ingress_without_tls_for_every_host_is_refused(production: World) -> None:

@@ -12,9 +12,9 @@ from rehearsal.engine.stack import set_kubeconfig
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
+from tests.rehearsal.dry_runs import manifest, pod
 from tests.rehearsal.operator import ops
 from tests.rehearsal.templates import EVERY_OPTION
-from tests.rehearsal.test_admission import manifest, pod
 
 NO_SECRETS = ("--exclude", "urn:pulumi:prod::honeydue::**kubernetes:core/v1:Secret::*")
 """The viewer has no right to read Secrets, so its refresh excludes them."""

@@ -9,7 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from rehearsal.errors import RehearsalError
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, snapshot
-from tests.rehearsal.test_admission import manifest, pod, refusal
+from tests.rehearsal.dry_runs import manifest, pod, refusal
 
 OLD, NEW = "gitea.treytartt.com/admin", "docker.io/honeydue"
 REVISION = "deployment.kubernetes.io/revision"

@@ -1,11 +1,12 @@
 """Queries on the resources that the program registers: pod templates, containers, dependencies, plain texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
 from google.protobuf.struct_pb2 import Struct, Value
 
+from ops.plan import State
 from tests.unit.capture import Capture, Registration
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -70,3 +71,11 @@ def masked(request: Struct) -> Any:
         return [mask(item) for item in value] if isinstance(value, list) else value
 
     return mask(pulumi.runtime.rpc.deserialize_properties(request, keep_unknowns=True))
+
+
+def states(program: Capture) -> Sequence[State]:
+    """The planned state of every resource."""
+    return [
+        State.model_validate({"urn": entry.urn, "type": entry.type, "inputs": entry.inputs})
+        for entry in program.registrations
+    ]

@@ -13,16 +13,9 @@ from ops.adoption.effects.images import ImageRule, image_rules, repository
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
-from tests.unit.capture import Capture, example_settings, run
+from tests.unit.capture import example_settings, run
 from tests.unit.other_workloads import IMAGE, SETTING, deployment, restricted_deployment
-
-
-def states(program: Capture) -> Sequence[State]:
-    """The planned state of every resource."""
-    return [
-        State.model_validate({"urn": entry.urn, "type": entry.type, "inputs": entry.inputs})
-        for entry in program.registrations
-    ]
+from tests.unit.registrations import states
 
 
 @pytest.fixture(scope="module")

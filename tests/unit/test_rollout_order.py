@@ -89,6 +89,8 @@ def test_images_are_validated_for_everybody_but_the_controllers_of_declared_kind
     assert {name.rpartition(":")[2].removesuffix("-controller") + "s" for name in CONTROLLERS} == {
         "deployments",
         "replicasets",
+        "statefulsets",
+        "daemon-sets",
         "jobs",
     }
-    assert {"pods", "deployments", "replicasets", "jobs"} <= validated
+    assert {"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"} <= validated

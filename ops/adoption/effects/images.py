@@ -13,7 +13,7 @@ from ops.plan import State
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-EXEMPT_KINDS = ("Deployment", "ReplicaSet", "Job")
+EXEMPT_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 """Kinds whose controllers may create pods with the images that exist (infra/cluster/pod_admission.py)."""
 _ALL = re.compile(r"variables\.(?:containers|newImages)\.all\(c, (.*)\)", re.DOTALL)
 _TERM = re.compile(r"""(!?)c\.image\.matches\(("(?:[^"\\]|\\.)*"|'[^'\\]*')\)""")
