@@ -1,0 +1,89 @@
+"""The alert rules (docs/monitoring.md). This package does not load an SDK, because ops/ reads the rules too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.monitoring.rules import control_plane, monitoring, nodes, pods, redis, traffic
+from infra.monitoring.rules.model import Rule, rules_file
+from infra.settings.schema import Settings
+
+__all__ = ["Expiries", "Rule", "alert_rules", "rules_file", "scrape_jobs"]
+
+YEAR_DAYS = 365
+"""How long a client certificate of k3s is valid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expiries:
+    """When credentials expire, in seconds since 1970. None if that is not known."""
+
+    origin_certificate: int | None = None
+    kubeconfig: int | None = None
+
+
+def scrape_jobs(settings: Settings) -> Sequence[str]:
+    """The scrape jobs of this stack, by the label `job`."""
+    if settings.monitoring is None:
+        return []
+    parts = settings.monitoring
+    optional = {
+        "api": parts.api is not None,
+        "kube-state-metrics": parts.kube_state_metrics,
+        "node-exporter": parts.node_exporter,
+        "redis-exporter": parts.redis_exporter,
+        "vmalert": parts.alerts is not None,
+        "alertmanager": parts.alerts is not None,
+    }
+    always = ["traefik", "kubelet", "cadvisor", "apiserver", "etcd", "coredns", "vmagent"]
+    return [*always, *(job for job, enabled in optional.items() if enabled)]
+
+
+def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
+    """The rules whose scrape jobs are on. Empty without alerts."""
+    if settings.monitoring is None or settings.monitoring.alerts is None:
+        return []
+    jobs = scrape_jobs(settings)
+    rules = [
+        *nodes.node_rules(with_conditions="kube-state-metrics" in jobs),
+        *pods.container_rules(),
+        *pods.workload_rules(),
+        pods.api_cpu_rule(settings.scale.api.cpu_percent),
+        traffic.api_latency_rule(),
+        traffic.error_rule(),
+        *traffic.silence_rules(),
+        *([traffic.database_rule(settings.monitoring.api)] if settings.monitoring.api else []),
+        *redis.redis_rules(),
+        *control_plane.etcd_rules(),
+        control_plane.dns_rule(),
+        *_expiry_rules(settings, expiries),
+        *monitoring.scrape_rules(jobs),
+        *monitoring.remote_write_rules(),
+        *monitoring.sending_rules(),
+        *([monitoring.watchdog_rule()] if settings.monitoring.alerts.heartbeat else []),
+    ]
+    return [rule for rule in rules if set(rule.exporters) <= set(jobs)]
+
+
+def _expiry_rules(settings: Settings, expiries: Expiries) -> list[Rule]:
+    rules = []
+    if expiries.origin_certificate is not None:
+        rules.append(
+            control_plane.expiry_rule(
+                "OriginCertificateExpires",
+                expiry=expiries.origin_certificate,
+                lifetime_days=settings.edge.origin_certificate_days,
+                credential="The origin certificate, which Cloudflare requires from Traefik,",
+                runbook="Renew the origin certificate",
+            )
+        )
+    if expiries.kubeconfig is not None:
+        rules.append(
+            control_plane.expiry_rule(
+                "KubeconfigExpires",
+                expiry=expiries.kubeconfig,
+                lifetime_days=YEAR_DAYS,
+                credential="The kubeconfig of the program",
+                runbook="Renew the kubeconfig",
+            )
+        )
+    return rules

@@ -1,0 +1,115 @@
+"""Alerts about the control plane: etcd, its snapshots, DNS, and credentials that expire."""
+
+from collections.abc import Sequence
+
+from infra.monitoring.rules.model import UNITS, Rule
+
+ETCD_SECONDS = 1
+ETCD_ERRORS = 0.05
+DNS_ERRORS = 0.1
+SNAPSHOT_HOURS = 24
+EXPIRY_DAYS = 30
+SNAPSHOT_CREATED = "kube_customresource_etcd_snapshot_created"
+"""The time of each snapshot, in seconds since 1970. The configuration of kube-state-metrics declares this metric."""
+
+
+def etcd_rules() -> Sequence[Rule]:
+    """From the API servers' view of etcd, which every node has, and from etcd itself where it exposes metrics."""
+    return [
+        Rule(
+            name="EtcdSlow",
+            expr=(
+                "histogram_quantile(0.99, sum(rate(etcd_request_duration_seconds_bucket[5m])) by (node, le)) "
+                f"> {ETCD_SECONDS}"
+            ),
+            for_="10m",
+            keep_firing_for="10m",
+            severity="warning",
+            exporter="apiserver",
+            series=("etcd_request_duration_seconds_bucket",),
+            summary=(
+                "One percent of the requests to etcd take longer than {{ $value | humanizeDuration }} on "
+                "{{ $labels.node }}."
+            ),
+            runbook="etcd is slow or has no leader",
+        ),
+        Rule(
+            name="EtcdRequestsFail",
+            expr=(
+                "sum(rate(etcd_request_errors_total[5m])) by (node) / sum(rate(etcd_requests_total[5m])) by (node) "
+                f"> {ETCD_ERRORS}"
+            ),
+            for_="5m",
+            keep_firing_for="5m",
+            severity="critical",
+            exporter="apiserver",
+            series=("etcd_requests_total",),
+            events=("etcd_request_errors_total",),
+            summary=(
+                "{{ $value | humanizePercentage }} of the requests to etcd fail on {{ $labels.node }}. Without etcd, "
+                "pods keep running, and nothing can change."
+            ),
+            runbook="etcd is slow or has no leader",
+        ),
+        Rule(
+            name="EtcdWithoutLeader",
+            expr="min(etcd_server_has_leader) by (node) == 0",
+            for_="1m",
+            keep_firing_for="5m",
+            severity="critical",
+            exporter="etcd",
+            series=("etcd_server_has_leader",),
+            summary="etcd on {{ $labels.node }} has no leader. Pods keep running, and nothing can change.",
+            runbook="etcd is slow or has no leader",
+        ),
+        Rule(
+            name="EtcdSnapshotOld",
+            expr=(
+                f"time() - max({SNAPSHOT_CREATED}) > {SNAPSHOT_HOURS * UNITS['h']} "
+                # No snapshot has no age.
+                f"or absent({SNAPSHOT_CREATED})"
+            ),
+            for_="1h",
+            severity="warning",
+            exporter="kube-state-metrics",
+            series=(SNAPSHOT_CREATED,),
+            summary=f"No snapshot of etcd was taken within {SNAPSHOT_HOURS} hours.",
+            runbook="Snapshots are old",
+            follows="cluster",
+        ),
+    ]
+
+
+def dns_rule() -> Rule:
+    return Rule(
+        name="DnsFails",
+        expr=(
+            'sum(rate(coredns_dns_responses_total{rcode="SERVFAIL"}[5m])) / sum(rate(coredns_dns_responses_total[5m])) '
+            f"> {DNS_ERRORS}"
+        ),
+        for_="10m",
+        keep_firing_for="10m",
+        severity="warning",
+        exporter="coredns",
+        series=("coredns_dns_responses_total",),
+        summary="CoreDNS answers {{ $value | humanizePercentage }} of the queries of the cluster with SERVFAIL.",
+        runbook="Names do not resolve",
+    )
+
+
+def expiry_rule(name: str, *, expiry: int, lifetime_days: int, credential: str, runbook: str) -> Rule:
+    """For a credential that no exporter sees. The program knows its `expiry`, in seconds since 1970.
+
+    A credential that is valid for a few weeks is reported when a third of its lifetime is left.
+    """
+    days = min(EXPIRY_DAYS, lifetime_days // 3)
+    return Rule(
+        name=name,
+        expr=f"time() > {expiry - days * UNITS['d']}",
+        for_="1h",
+        severity="warning",
+        exporter="vmalert",
+        series=(),
+        summary=f"{credential} expires in less than {days} days.",
+        runbook=runbook,
+    )

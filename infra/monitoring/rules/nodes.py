@@ -1,0 +1,102 @@
+"""Alerts about nodes: lost ones, disks and memory."""
+
+from collections.abc import Sequence
+
+from infra.monitoring.rules.model import NODE_DOWN, Rule
+
+DISK_USED = 0.8
+"""Kubelets delete images when 85 % are in use, and evict pods when 90 % are."""
+MEMORY_AVAILABLE = 0.1
+SAMPLES_OF_A_DEAD_NODE = "1m"
+"""A node is down when no metrics of this time are there. Scrapes are half as far apart."""
+FAST_SECONDS = 15
+
+
+def _down(*, with_conditions: bool) -> str:
+    """Metrics of the node arrived within the last hour, and stopped, while those of another node arrive.
+
+    After an outage of obs, all nodes send what they buffered, and none is down. The metrics also stop when vmagent
+    restarts, so a node that Kubernetes reports as ready is not down. The condition must be recent: kube-state-metrics
+    may have been on the dead node. Kubernetes reports a node that is not ready until its object is deleted, however
+    long it is down.
+    """
+    recent = f'last_over_time(up{{job="vmagent"}}[{SAMPLES_OF_A_DEAD_NODE}])'
+    silent = f'count(last_over_time(up{{job="vmagent"}}[1h])) by (node) unless on (node) count({recent}) by (node)'
+    if with_conditions:
+        condition = 'kube_node_status_condition{condition="Ready",status="true"}'
+        state = f"max(last_over_time({condition}[{SAMPLES_OF_A_DEAD_NODE}])) by (node)"
+        silent = f"(({silent}) unless on (node) ({state} == 1)) or on (node) ({state} == 0)"
+    return f"({silent}) and on () (count({recent}) > 0)"
+
+
+def node_rules(*, with_conditions: bool) -> Sequence[Rule]:
+    """The rules of nodes. `with_conditions` means that kube-state-metrics is scraped."""
+    return [
+        Rule(
+            name=NODE_DOWN,
+            expr=_down(with_conditions=with_conditions),
+            for_="15s",
+            # Long enough for the alerts that follow from it to resolve first: their mails would come afterwards.
+            keep_firing_for="5m",
+            severity="critical",
+            exporter="vmagent",
+            also=("kube-state-metrics",) if with_conditions else (),
+            series=("up", *(("kube_node_status_condition",) if with_conditions else ())),
+            summary="The node {{ $labels.node }} is down.",
+            runbook="A node is down",
+            interval_seconds=FAST_SECONDS,
+        ),
+        Rule(
+            name="NodeSendsNoMetrics",
+            expr=(
+                'max(kube_node_status_condition{condition="Ready",status="true"} == 1) by (node) '
+                'unless on (node) count(last_over_time(up{job="vmagent"}[5m])) by (node)'
+            ),
+            for_="15m",
+            severity="warning",
+            exporter="kube-state-metrics",
+            also=("vmagent",),
+            series=("kube_node_status_condition", "up"),
+            summary="The node {{ $labels.node }} is ready, but sends no metrics. No other rule can see what it does.",
+            runbook="Metrics are missing",
+        ),
+        Rule(
+            name="NodeUnderPressure",
+            expr=(
+                'max(kube_node_status_condition{condition=~"DiskPressure|MemoryPressure|PIDPressure",status="true"}) '
+                "by (node, condition) == 1"
+            ),
+            for_="2m",
+            keep_firing_for="10m",
+            severity="critical",
+            exporter="kube-state-metrics",
+            series=("kube_node_status_condition",),
+            summary="The node {{ $labels.node }} has {{ $labels.condition }}: Kubernetes evicts pods from it.",
+            runbook="A node has too little memory or disk",
+        ),
+        Rule(
+            name="NodeDiskFull",
+            expr=(
+                'max(1 - node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}) '
+                f"by (node) > {DISK_USED}"
+            ),
+            for_="15m",
+            keep_firing_for="15m",
+            severity="warning",
+            exporter="node-exporter",
+            series=("node_filesystem_avail_bytes", "node_filesystem_size_bytes"),
+            summary="The disk of {{ $labels.node }} is {{ $value | humanizePercentage }} full.",
+            runbook="A node has too little memory or disk",
+        ),
+        Rule(
+            name="NodeMemoryLow",
+            expr=(f"max(node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes) by (node) < {MEMORY_AVAILABLE}"),
+            for_="10m",
+            keep_firing_for="10m",
+            severity="warning",
+            exporter="node-exporter",
+            series=("node_memory_MemAvailable_bytes", "node_memory_MemTotal_bytes"),
+            summary="Only {{ $value | humanizePercentage }} of the memory of {{ $labels.node }} is available.",
+            runbook="A node has too little memory or disk",
+        ),
+    ]

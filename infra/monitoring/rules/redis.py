@@ -1,0 +1,64 @@
+"""Alerts about redis and the queue in it, from redis_exporter."""
+
+from collections.abc import Sequence
+
+from infra.monitoring.rules.model import Rule
+
+EXPORTER = "redis-exporter"
+MEMORY_USED = 0.8
+JOB_AGE_SECONDS = 600
+
+
+def redis_rules() -> Sequence[Rule]:
+    return [
+        Rule(
+            name="RedisDown",
+            expr="max(redis_up) == 0",
+            for_="3m",
+            severity="critical",
+            exporter=EXPORTER,
+            series=("redis_up",),
+            summary="redis does not respond: jobs are neither accepted nor executed, and api is slower.",
+            runbook="redis is down",
+            follows="cluster",
+        ),
+        Rule(
+            name="RedisMemoryHigh",
+            # A maximum of 0 means no limit.
+            expr=f"max(redis_memory_used_bytes / (redis_memory_max_bytes > 0)) > {MEMORY_USED}",
+            for_="15m",
+            keep_firing_for="30m",
+            severity="warning",
+            exporter=EXPORTER,
+            series=("redis_memory_used_bytes", "redis_memory_max_bytes"),
+            summary="redis uses {{ $value | humanizePercentage }} of its memory. When it is full, it also evicts jobs.",
+            runbook="redis is full",
+        ),
+        Rule(
+            name="RedisEvictsKeys",
+            # Not `increase`: it counts the first value of a new series, and the series is new when the exporter moves.
+            expr="max(increase_prometheus(redis_evicted_keys_total[10m])) > 0",
+            for_="1m",
+            keep_firing_for="30m",
+            severity="critical",
+            exporter=EXPORTER,
+            series=("redis_evicted_keys_total",),
+            summary="redis is full and evicted {{ $value }} keys within ten minutes. Queued jobs may be among them.",
+            runbook="redis is full",
+        ),
+        Rule(
+            name="JobsWait",
+            expr=f'max(redis_script_values{{key=~"{QUEUE_AGE_KEY}.*"}}) > {JOB_AGE_SECONDS}',
+            for_="5m",
+            keep_firing_for="5m",
+            severity="critical",
+            exporter=EXPORTER,
+            series=("redis_script_values",),
+            summary="The oldest job has waited for {{ $value | humanizeDuration }}.",
+            runbook="Jobs wait",
+        ),
+    ]
+
+
+QUEUE_AGE_KEY = "oldest_pending_seconds"
+"""The beginning of the name that the script of redis_exporter gives to the age of the oldest job of a queue."""
