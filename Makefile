@@ -23,7 +23,7 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy manifests workflows changed-checkout connectivity diagram \
+.PHONY: help rehearse rehearse-down test lint unit policy rules manifests workflows changed-checkout connectivity diagram \
 	rehearsal-tests real bench adopt preview up release new-volume require-client-certificate drift outputs outdated lock tools test-tools
 
 help: ## list all targets
@@ -36,7 +36,7 @@ rehearse-down: .venv/ready ## stop the rehearsal, with simulated and with real n
 	@$(VENV)/python -m rehearsal down --all
 
 # Tests that take seconds run before those that take minutes.
-test: lint unit policy test-tools manifests workflows changed-checkout rehearsal-tests ## run all tests except those with real nodes
+test: lint unit policy test-tools rules manifests workflows changed-checkout rehearsal-tests ## run all tests except those with real nodes
 
 lint: .venv/ready ## check formatting, style and types
 	@$(VENV)/ruff format --check .
@@ -49,6 +49,10 @@ unit: .venv/ready ## run the tests that need no engine, in seconds
 policy: .venv/ready policy/.venv/ready ## test the CrossGuard policy pack in a separate process, as the engine runs it
 	@$(VENV)/pytest tests/policy
 
+rules: .venv/ready ## run the unit tests of the alert rules with vmalert-tool
+	@$(TOOLS) rules
+	@$(VENV)/pytest tests/rules
+
 manifests: .venv/ready ## check the rendered manifests, the table of allowed connections and the diagram
 	@$(TOOLS) manifests diagram
 	@$(VENV)/pytest tests/manifests tests/diagram
@@ -57,8 +61,8 @@ workflows: .venv/ready ## check the CI workflows with actionlint, and their perm
 	@$(TOOLS) workflows
 	@$(VENV)/pytest tests/workflows
 
-changed-checkout: .venv/ready policy/.venv/ready ## repeat unit, policy, manifests and workflows in a copy with another node, host name and service
-	@$(TOOLS) manifests diagram workflows
+changed-checkout: .venv/ready policy/.venv/ready ## repeat unit, policy, rules, manifests and workflows in a copy with another node, host name and service
+	@$(TOOLS) rules manifests diagram workflows
 	@$(VENV)/pytest tests/changed_checkout
 
 connectivity: .venv/ready ## rewrite the table of allowed connections after a change of a network policy

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from tests.changed_checkout.checkout import changed_checkout
 
-TESTS_WITHOUT_ENGINE = ("tests/unit", "tests/manifests", "tests/diagram", "tests/policy", "tests/workflows")
+TESTS_WITHOUT_ENGINE = (
+    "tests/unit",
+    "tests/rules",
+    "tests/manifests",
+    "tests/diagram",
+    "tests/policy",
+    "tests/workflows",
+)
 
 
 def test_the_tests_without_an_engine_pass_in_a_changed_checkout(tmp_path: Path) -> None:

@@ -35,7 +35,6 @@ def container_rules() -> Sequence[Rule]:
                 "within fifteen minutes."
             ),
             runbook="A container restarts again and again",
-            follows="cluster",
         ),
         Rule(
             name="ContainerOutOfMemory",
