@@ -6,7 +6,7 @@ from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
 from infra.cluster.other_workloads import OtherWorkloads
 from infra.cluster.provider import Cluster, bootstrapped_kubeconfig
-from infra.cluster.rbac import Rbac
+from infra.cluster.rbac import MonitoringReaders, Rbac
 from infra.cluster.serving import serving_hooks
 from infra.cluster.snapshots import Snapshots
 from infra.cluster.traefik import Traefik
@@ -17,6 +17,7 @@ __all__ = [
     "Cluster",
     "ClusterDNS",
     "Middlewares",
+    "MonitoringReaders",
     "Namespace",
     "OtherWorkloads",
     "Rbac",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from pulumi_kubernetes.admissionregistration.v1 import ValidationArgs
 
-from infra.cluster.pod_admission import DAEMON_SET_CONTROLLER
+from infra.cluster.pod_admission import DAEMON_SET_CONTROLLER, no_namespaces_of_the_host
 from infra.names import NODE_EXPORTER
 
 VARIABLES: Mapping[str, str] = {
@@ -23,7 +23,7 @@ RESTRICTIONS: Mapping[str, str] = {
     f"object.kind == 'DaemonSet' && object.metadata.name == '{NODE_EXPORTER}'": (
         f"only the DaemonSet {NODE_EXPORTER} runs in this namespace"
     ),
-    "!has(variables.pod.hostIPC) || !variables.pod.hostIPC": "no pod may use a namespace of the node (hostIPC)",
+    **no_namespaces_of_the_host("hostPID", "hostIPC"),
     "variables.containers.all(c, !has(c.volumeMounts) || c.volumeMounts.all(m, !(m.name in variables.hostPaths)"
     " || has(m.readOnly) && m.readOnly))": "a path of the node (hostPath) may only be mounted with readOnly: true",
     f"variables.containers.all(c, !({_SECURITY.format(field='privileged')})"

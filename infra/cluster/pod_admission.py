@@ -121,16 +121,21 @@ def no_old_revision() -> ValidationArgs:
     )
 
 
+def no_namespaces_of_the_host(*names: str) -> Mapping[str, str]:
+    """CEL expressions that must hold, and the message if one does not."""
+    return {
+        f"!has(variables.pod.{name}) || !variables.pod.{name}": f"no pod may use a namespace of the node ({name})"
+        for name in names
+    }
+
+
 def no_host_access() -> Sequence[ValidationArgs]:
     """No access to the host. Pod Security only checks pods; these rules also check the objects that create pods."""
     refused = {
         "!has(variables.pod.volumes) || variables.pod.volumes.all(v, !has(v.hostPath))": (
             "no volume may be a path of the node (hostPath)"
         ),
-        **{
-            f"!has(variables.pod.{name}) || !variables.pod.{name}": f"no pod may use a namespace of the node ({name})"
-            for name in ("hostNetwork", "hostPID", "hostIPC")
-        },
+        **no_namespaces_of_the_host("hostNetwork", "hostPID", "hostIPC"),
         "variables.containers.all(c, !has(c.securityContext) || !has(c.securityContext.privileged)"
         " || !c.securityContext.privileged)": "no container may be privileged",
     }

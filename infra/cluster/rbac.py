@@ -25,7 +25,7 @@ from pulumi_kubernetes.rbac.v1 import (
 from infra.cluster.namespace import Namespace
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
-from infra.names import KUBE_SYSTEM
+from infra.names import KUBE_SYSTEM, MONITORING
 from infra.settings.schema import Settings
 
 Resources = Mapping[str, Sequence[str]]
@@ -65,6 +65,13 @@ RESTRICTIONS: Resources = {
     "traefik.io": ["tlsoptions"],
 }
 """Objects that only the administrator may change, in other namespaces or cluster-wide."""
+MONITORING_OBJECTS: Resources = {
+    "": ["configmaps", "services"],
+    "apps": ["daemonsets", "deployments", "statefulsets"],
+    "policy": ["poddisruptionbudgets"],
+}
+"""The objects in the namespaces of monitoring that are not among the restrictions."""
+MONITORING_SECRETS = ("alertmanager", "obs", "redis-exporter")
 NODES: Resources = {"": ["nodes"]}
 """Before a server stops, `make up` reads whether the other nodes are Ready."""
 SIGNATURE_LOGIN = "connaisseur-registry"
@@ -168,6 +175,34 @@ class Rbac(Component):
             subjects=_subjects(DEPLOYER),
             opts=self.child_options(),
         )
+
+
+class MonitoringReaders(Component):
+    """Lets the deployer and the viewer read the objects of monitoring, which every refresh does.
+
+    Only the administrator may change them. Otherwise a release could silence the alerts about it, and a pod in this
+    namespace could use the account of vmagent.
+    """
+
+    def __init__(self, namespaces: Mapping[str, pulumi.Input[str]], *, provider: kubernetes.Provider) -> None:
+        super().__init__("cluster:MonitoringReaders", "monitoring-readers", provider=provider)
+        objects = rules(MONITORING_OBJECTS, "get", "list")
+        secrets = PolicyRuleArgs(
+            api_groups=[""], resources=["secrets"], resource_names=MONITORING_SECRETS, verbs=["get"]
+        )
+        for name, namespace in namespaces.items():
+            more = [secrets] if name == MONITORING else []
+            for account, permissions in {DEPLOYER: [*objects, *more], VIEWER: objects}.items():
+                metadata = ObjectMetaArgs(name=account, namespace=namespace)
+                role = Role(f"{name}-{account}", metadata=metadata, rules=permissions, opts=self.child_options())
+                RoleBinding(
+                    f"{name}-{account}",
+                    metadata=metadata,
+                    role_ref=_role(role),
+                    subjects=_subjects(account),
+                    opts=self.child_options(),
+                )
+        self.register_outputs({})
 
 
 def _subjects(account: str) -> list[SubjectArgs]:

@@ -135,7 +135,7 @@ EXPORTER = {"name": "node-exporter", "namespace": "node-exporter"}
 
 def exporter(*, read_only: bool = True, **changes: Any) -> dict[str, Any]:
     """A pod that reads the host, as node_exporter does."""
-    spec = pod(IMAGES.node_exporter, hostNetwork=True, hostPID=True, **changes)
+    spec = pod(IMAGES.node_exporter, hostNetwork=True, **changes)
     spec["volumes"] = [{"name": "root", "hostPath": {"path": "/"}}]
     spec["containers"][0]["volumeMounts"] = [{"name": "root", "mountPath": "/host", "readOnly": read_only}]
     return spec
@@ -158,7 +158,7 @@ def test_monitoring_runs_its_own_images_without_access_to_the_host(production: W
         (manifest("Pod", exporter(), **EXPORTER), "only the DaemonSet node-exporter runs"),
         (manifest("DaemonSet", exporter(read_only=False), **EXPORTER), "may only be mounted with readOnly: true"),
         (manifest("DaemonSet", pod(IMAGES.vmagent), **EXPORTER), f"run here, not {IMAGES.vmagent}"),
-        (manifest("DaemonSet", exporter(hostIPC=True), **EXPORTER), "(hostIPC)"),
+        (manifest("DaemonSet", exporter(hostPID=True), **EXPORTER), "(hostPID)"),
         (
             manifest("DaemonSet", exporter(security={"allowPrivilegeEscalation": True}), **EXPORTER),
             "needs allowPrivilegeEscalation: false",

@@ -75,14 +75,17 @@ def test_the_default_policies_of_both_namespaces_are_guarded(full_example: Captu
         )
 
 
-def test_only_the_policy_of_node_exporter_admits_paths_and_namespaces_of_the_node(full_example: Capture) -> None:
+def test_only_the_policy_of_node_exporter_admits_the_host_network(full_example: Capture) -> None:
     def expressions(namespace: str) -> str:
         policy = full_example.resource("ValidatingAdmissionPolicy", f"{namespace}-pods")
         return " ".join(validation["expression"] for validation in policy.inputs["spec"]["validations"])
 
-    for access in ("hostNetwork", "hostPID"):
-        assert access in expressions("monitoring")
-        assert access not in expressions("node-exporter")
+    for namespace, refused in {
+        "monitoring": ["hostNetwork", "hostPID", "hostIPC"],
+        "node-exporter": ["hostPID", "hostIPC"],
+    }.items():
+        found = [name for name in ("hostNetwork", "hostPID", "hostIPC") if name in expressions(namespace)]
+        assert found == refused
     assert "object.kind == 'DaemonSet' && object.metadata.name == 'node-exporter'" in expressions("node-exporter")
 
 

@@ -9,6 +9,8 @@ from tests.unit.manifests import Object, manifests, of_kind
 
 GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer", "traefik"}
 """Guardrails in the namespace of the product: a NetworkPolicy, the default ServiceAccount, the roles, the accounts."""
+MONITORING = ("monitoring", "node-exporter")
+"""Namespaces whose objects both roles only read."""
 WRITE_VERBS = {"create", "patch", "delete", "update", "deletecollection"}
 FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate", "update", "deletecollection"}
 
@@ -25,7 +27,11 @@ def resource_type(item: Object) -> ResourceType:
 
 def declared(program: Capture, *, guardrails: bool) -> set[ResourceType]:
     """The resource types that the program registers: guardrails, or objects of the product."""
-    return {resource_type(item) for item in manifests(program) if is_guardrail(item) == guardrails}
+    return {
+        resource_type(item)
+        for item in manifests(program)
+        if is_guardrail(item) == guardrails and item["metadata"].get("namespace") not in MONITORING
+    }
 
 
 def is_guardrail(item: Object) -> bool:
@@ -77,12 +83,16 @@ def test_guardrails_are_read_only_for_both(program: Capture) -> None:
 
 def test_only_the_deployer_reads_the_secrets_outside_the_namespace_by_name(program: Capture) -> None:
     """They contain the keys of the bucket with all snapshots, and the login of the registry."""
-    secrets = {item["metadata"]["name"] for item in of_kind(manifests(program), "Secret") if is_guardrail(item)}
+    secrets = {
+        item["metadata"]["name"]
+        for item in of_kind(manifests(program), "Secret")
+        if is_guardrail(item) and item["metadata"]["namespace"] not in MONITORING
+    }
     roles = {
         (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]): item["rules"]
         for kind in ("Role", "ClusterRole")
         for item in of_kind(manifests(program), kind)
-        if item["metadata"].get("namespace") != "honeydue"
+        if item["metadata"].get("namespace") not in {"honeydue", *MONITORING}
         and any("secrets" in rule["resources"] for rule in item["rules"])
     }
     if not secrets:
@@ -112,8 +122,14 @@ def test_every_binding_refers_to_a_role_of_the_program(program: Capture, kind: s
     declared_roles = {
         item["metadata"]["name"] for name in ("Role", "ClusterRole") for item in of_kind(manifests(program), name)
     }
+    accounts = of_kind(manifests(program), "ServiceAccount")
+    monitoring = {
+        ("monitoring", item["metadata"]["name"])
+        for item in accounts
+        if item["metadata"].get("namespace") == "monitoring"
+    }
     for item in of_kind(manifests(program), kind):
         assert item["roleRef"]["name"] in declared_roles
-        assert {(subject["kind"], subject["namespace"]) for subject in item["subjects"]} == {
-            ("ServiceAccount", "kube-system")
-        }
+        for subject in item["subjects"]:
+            assert subject["kind"] == "ServiceAccount"
+            assert subject["namespace"] == "kube-system" or (subject["namespace"], subject["name"]) in monitoring
