@@ -14,12 +14,12 @@ from pydantic import JsonValue
 from ops.guardrails.rules import migration_first, no_unavailable_pods, stays_protected
 from ops.guardrails.violation import Rule
 from ops.plan import Plan, State, Step
-from ops.resource_types import DEPLOYMENT
+from ops.resource_types import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 
 RULES: Sequence[Rule] = (stays_protected, migration_first, no_unavailable_pods)
 COMPONENT_PREFIX = "honeydue:"
 """Start of the type tokens of the program's component resources."""
-TYPES_WITH_INPUTS = frozenset({DEPLOYMENT, "kubernetes:batch/v1:Job"})
+TYPES_WITH_INPUTS = frozenset({DEPLOYMENT, DAEMON_SET, STATEFUL_SET, "kubernetes:batch/v1:Job"})
 """Types whose inputs the rules read. Other inputs may be unknown, and reading an unknown value ends a policy."""
 
 

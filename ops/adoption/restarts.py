@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from ops.json_paths import dig
+from ops.resource_types import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 
-WORKLOADS = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:DaemonSet")
+WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 TEMPLATE = ("outputs", "spec", "template")
 
 
@@ -49,11 +50,13 @@ def restarts(events: Iterable[JsonValue]) -> Iterator[Restart]:
             old, new = step.get("old"), step.get("new")
             changed = tuple(sorted(set(_changed_fields(dig(old, *TEMPLATE), dig(new, *TEMPLATE)))))
             if changed:
-                replicas = dig(new, "outputs", "spec", "replicas")
+                outputs = dig(new, "outputs")
+                replicas = dig(outputs, "spec", "replicas") or dig(outputs, "status", "desiredNumberScheduled")
                 yield Restart(
                     name=str(step["urn"]).rpartition("::")[2],
                     pods=replicas if isinstance(replicas, int) else 1,
-                    rolling=dig(new, "outputs", "spec", "strategy", "type") != "Recreate",
+                    # The others stop a pod first: two pods would have the same name, or one port of a node.
+                    rolling=step["type"] == DEPLOYMENT and dig(outputs, "spec", "strategy", "type") != "Recreate",
                     changed=changed,
                 )
 

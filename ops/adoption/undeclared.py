@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from infra.names import NAMESPACE as APPS
+from ops.engine.sentinels import UNKNOWN
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
@@ -51,11 +53,15 @@ def undeclared_of_kind(
     cluster: Cluster, kind: NamespacedKind, states: Sequence[State], ids: Mapping[str, str]
 ) -> Iterator[str]:
     """Undeclared objects of one kind. Raises a ForbiddenError if the account may not list it."""
-    declared = {(dig(state.inputs, "kind"), _name(state, ids)) for state in states if state.type.startswith(KUBERNETES)}
+    declared = {
+        (dig(state.inputs, "kind"), _name(state, ids))
+        for state in states
+        if state.type.startswith(KUBERNETES) and dig(state.inputs, "metadata", "namespace") in (kind.namespace, UNKNOWN)
+    }
     for live in cluster.list(kind.api_version, kind.kind, kind.namespace):
         name = live["metadata"]["name"]
         if (kind.kind, name) not in declared | DEFAULT_OBJECTS and not _has_owner(live):
-            yield f"{kind.kind} {name}"
+            yield f"{kind.kind} {name}" if kind.namespace == APPS else f"{kind.kind} {kind.namespace}/{name}"
 
 
 def _name(state: State, ids: Mapping[str, str]) -> object:

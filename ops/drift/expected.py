@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 ANNOTATIONS = re.compile(
     r"deployment\.kubernetes\.io/revision"  # the Deployment controller
+    r"|deprecated\.daemonset\.template\.generation"  # the API server (pkg/apis/apps/v1/conversion.go)
     r"|pv\.kubernetes\.io/(bind-completed|bound-by-controller)"  # the PersistentVolume controller
     r"|volume(\.beta)?\.kubernetes\.io/(selected-node|storage-provisioner)"  # the scheduler and the same controller
     r"|helmcharts\.cattle\.io/managed-by"  # k3s' helm-controller (pkg/controllers/chart/chart.go)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from infra.names import NAMESPACE
+from infra.names import OWN_NAMESPACES
 from ops.errors import ForbiddenError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
@@ -16,7 +16,7 @@ FIELD_MANAGER = "__fieldManager"
 
 
 class CachedCluster(Cluster):
-    """A cluster that lists each kind once. Objects in the app namespace are read from these lists."""
+    """A cluster that lists each kind once. Objects in the stack's own namespaces are read from these lists."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -40,7 +40,7 @@ class CachedCluster(Cluster):
         return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
-        if namespace == NAMESPACE:
+        if namespace in OWN_NAMESPACES:
             try:
                 objects = self.list(api_version, kind, namespace)
             except ForbiddenError:

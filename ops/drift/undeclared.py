@@ -1,4 +1,4 @@
-"""Finds undeclared objects in the namespace and undeclared DNS records, which a refresh does not cover.
+"""Finds undeclared objects in the namespaces of the stack and undeclared DNS records, which a refresh does not cover.
 
 A refresh covers firewalls that were attached to the stack's servers, and rules that were added to its firewalls.
 """
@@ -6,7 +6,7 @@ A refresh covers firewalls that were attached to the stack's servers, and rules 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra.names import NAMESPACE
+from infra.names import OWN_NAMESPACES
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.undeclared import NamespacedKind, managed_kinds, undeclared_of_kind
 from ops.drift.rows import EXISTS, NOT_DECLARED, DriftRow
@@ -16,14 +16,14 @@ from ops.kubernetes import Cluster
 from ops.plan import State
 from ops.resource_types import RECORD
 
-UNMANAGED_KINDS = [
+KINDS_WITH_PODS = [
     ("v1", "Pod"),
     ("apps/v1", "DaemonSet"),
     ("apps/v1", "ReplicaSet"),
     ("apps/v1", "StatefulSet"),
     ("batch/v1", "CronJob"),
 ]
-"""Kinds that run containers and that the program does not declare."""
+"""Kinds that run containers. They are listed whether or not the program declares one of them."""
 ADDRESS_TYPES = ("A", "AAAA", "CNAME")
 """Types of records that point to a server. Records for mail and verification are ignored."""
 SERVICE_TYPES = ("HTTPS", "SVCB")
@@ -32,25 +32,27 @@ SERVICE_TYPES = ("HTTPS", "SVCB")
 
 @dataclass(frozen=True, kw_only=True)
 class UndeclaredObjects:
-    """Undeclared objects in the namespace, and the kinds that the account may not list."""
+    """Undeclared objects in the namespaces of the stack, and the kinds that the account may not list."""
 
     rows: Sequence[DriftRow]
     unlisted_kinds: Sequence[str]
 
 
 def undeclared_objects(cluster: Cluster, resources: Sequence[State]) -> UndeclaredObjects:
-    """Objects in the namespace that are neither in the state nor owned by a controller."""
-    managed = [kind for kind in managed_kinds(resources) if kind.namespace == NAMESPACE]
-    unmanaged = [
-        NamespacedKind(namespace=NAMESPACE, api_version=version, kind=kind) for version, kind in UNMANAGED_KINDS
-    ]
+    """Objects in the stack's own namespaces that are neither in the state nor owned by a controller."""
+    managed = {kind for kind in managed_kinds(resources) if kind.namespace in OWN_NAMESPACES}
+    with_pods = {
+        NamespacedKind(namespace=namespace, api_version=version, kind=kind)
+        for namespace in {kind.namespace for kind in managed}
+        for version, kind in KINDS_WITH_PODS
+    }
     rows: list[DriftRow] = []
-    unlisted_kinds: list[str] = []
-    for kind in [*managed, *unmanaged]:
+    unlisted_kinds: set[str] = set()
+    for kind in sorted(managed | with_pods):
         try:
             rows += [_row(name) for name in undeclared_of_kind(cluster, kind, resources, {})]
         except ForbiddenError:
-            unlisted_kinds.append(kind.kind)
+            unlisted_kinds.add(kind.kind)
     return UndeclaredObjects(rows=rows, unlisted_kinds=sorted(unlisted_kinds))
 
 

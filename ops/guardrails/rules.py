@@ -21,6 +21,7 @@ from ops.plain_text import plain_text
 from ops.plan import Plan, State, Step, short_name
 from ops.resource_types import (
     CLAIM,
+    DAEMON_SET,
     DEPLOYMENT,
     FIREWALL,
     ORIGIN_CERTIFICATE,
@@ -28,6 +29,7 @@ from ops.resource_types import (
     RECORD,
     SERVER,
     SSH_KEY,
+    STATEFUL_SET,
     ZONE_SETTING,
 )
 
@@ -45,9 +47,9 @@ CONSEQUENCES = {
     ORIGIN_CERTIFICATE: ("Cloudflare revokes it and returns HTTP 526 as long as Traefik still serves it"),
     ZONE_SETTING: "Cloudflare keeps the value, which the program no longer manages",
     "tls:index/privateKey:PrivateKey": "the key is lost, and every certificate that was issued for it is useless",
-    "kubernetes:core/v1:Namespace": "every object in it is deleted, including the redis volume",
+    "kubernetes:core/v1:Namespace": "every object in it is deleted, and with honeydue the redis volume",
     CLAIM: "its volume is deleted, with redis' cache and queued jobs on it",
-    DEPLOYMENT: "its pods stop",
+    **dict.fromkeys((DEPLOYMENT, STATEFUL_SET, DAEMON_SET), "its pods stop"),
 }
 """What happens when a resource of this type is deleted."""
 
@@ -148,9 +150,20 @@ def migration_first(plan: Plan) -> Iterator[Violation]:
 def no_unavailable_pods(plan: Plan) -> Iterator[Violation]:
     """Guard rail: a rollout keeps every old pod until its replacement is ready.
 
-    A Deployment of one pod is exempt: two pods of it would share a volume or a lock that only one may use.
+    A Deployment of one pod is exempt: two pods of it would share a volume or a lock that only one may use. A DaemonSet
+    or StatefulSet replaces its pods in place, so it may stop one at a time.
     """
     for step in plan.changes:
+        if step.new and step.new.type in (DAEMON_SET, STATEFUL_SET):
+            unavailable = dig(step.new.inputs, "spec", "updateStrategy", "rollingUpdate", "maxUnavailable")
+            # Without a value, Kubernetes stops one. It could also be a percentage.
+            if unavailable not in (None, 0, 1):
+                yield Violation(
+                    resource=step.short,
+                    rule=no_unavailable_pods.__name__,
+                    reason=f"may stop {unavailable} pods at once",
+                    fix="set maxUnavailable to 1 in its updateStrategy (infra/pods/controllers.py)",
+                )
         if step.new and step.new.type == DEPLOYMENT:
             spec = step.new.inputs.get("spec")
             # Without `replicas`, a HorizontalPodAutoscaler sets the number.
@@ -160,7 +173,7 @@ def no_unavailable_pods(plan: Plan) -> Iterator[Violation]:
                     resource=step.short,
                     rule=no_unavailable_pods.__name__,
                     reason="may stop old pods before new ones are ready",
-                    fix="set maxUnavailable to 0 in its strategy (infra/apps/workload.py)",
+                    fix="set maxUnavailable to 0 in its strategy (infra/pods/controllers.py)",
                 )
 
 

@@ -31,7 +31,7 @@ def test_the_engine_runs_the_pack_and_refuses_a_violation(tmp_path: Path) -> Non
         passed = world.pulumi("preview", "--policy-pack", "policy")
         assert "honeydue@v0.0.1 (local: policy)" in passed.stdout
 
-        edit(world, "infra/apps/workload.py", "max_unavailable=0", "max_unavailable=1")
+        edit(world, "infra/pods/controllers.py", "max_unavailable=0", "max_unavailable=1")
         refused = world.pulumi("preview", "--policy-pack", "policy", check=False)
         assert refused.returncode != 0
         assert "[mandatory]  no-unavailable-pods  (kubernetes:apps/v1:Deployment: api)" in refused.stdout

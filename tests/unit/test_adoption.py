@@ -152,6 +152,17 @@ def test_a_restart_has_the_changed_fields_of_the_pod() -> None:
     assert str(recreated) == "api (1 pod, stopped before its replacement starts): image"
 
 
+@pytest.mark.parametrize("type_", ["kubernetes:apps/v1:DaemonSet", "kubernetes:apps/v1:StatefulSet"])
+def test_a_workload_that_replaces_its_pods_in_place_stops_them_first(type_: str) -> None:
+    changed = event(pod(), pod("api:2"))
+    metadata = changed["resOutputsEvent"]["metadata"]
+    metadata["type"] = type_
+    del metadata["new"]["outputs"]["spec"]["replicas"]
+    metadata["new"]["outputs"]["status"] = {"desiredNumberScheduled": 3}
+    (restart,) = restarts([changed])
+    assert str(restart) == "api (3 pods, stopped before its replacement starts): image"
+
+
 def test_an_unchanged_pod_template_is_no_restart() -> None:
     unchanged = event(pod(), pod())
     # After an adoption the inputs contain fewer fields than the live object.

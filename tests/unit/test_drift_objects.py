@@ -148,9 +148,16 @@ def test_defaults_and_expected_changes_are_no_drift() -> None:
 
 def test_only_the_annotation_of_a_controller_is_expected_and_not_its_manager() -> None:
     priority = {"traefik.ingress.kubernetes.io/router.priority": "9"}
-    fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{name}": {} for name in priority}}}
+    owned_names = [*priority, "deprecated.daemonset.template.generation"]
+    fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{name}": {} for name in owned_names}}}
     item = deployment(
-        metadata={"annotations": {"deployment.kubernetes.io/revision": "2", **priority}},
+        metadata={
+            "annotations": {
+                "deployment.kubernetes.io/revision": "2",
+                "deprecated.daemonset.template.generation": "3",
+                **priority,
+            }
+        },
         spec={"template": {"spec": {"containers": [{"name": "api", "image": "api:1"}]}}},
         owners=[owned("kube-controller-manager", fields)],
     )

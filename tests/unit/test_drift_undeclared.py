@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.names import NAMESPACE
+from infra.names import MONITORING, NAMESPACE, NODE_EXPORTER, OWN_NAMESPACES
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.drift.rows import EXISTS, NOT_DECLARED
 from ops.drift.undeclared import undeclared_objects, undeclared_records
@@ -25,21 +25,32 @@ class FakeCluster(Cluster):
 
     def __init__(self, *objects: Object) -> None:
         self._objects = objects
+        self.requests: list[tuple[str, str]] = []
 
     def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:
+        self.requests.append((kind, namespace))
         if kind == "Secret":
             raise ForbiddenError("secrets is forbidden")
-        assert namespace == NAMESPACE
-        return [item for item in self._objects if (item["apiVersion"], item["kind"]) == (api_version, kind)]
+        return [
+            item
+            for item in self._objects
+            if (item["apiVersion"], item["kind"]) == (api_version, kind)
+            and item["metadata"].get("namespace", NAMESPACE) == namespace
+        ]
+
+
+def declared_namespace(name: str) -> State:
+    return State.model_validate(state("kubernetes:core/v1:Namespace", name, inputs={"metadata": {"name": name}}))
 
 
 def declared_object(kind: str, name: str, id_: str) -> State:
+    """An object in the namespace of its id."""
     _, _, api = kind.partition(":")
     version, _, short = api.partition(":")
     inputs = {
         "apiVersion": version.removeprefix("core/"),
         "kind": short,
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": id_.partition("/")[0]},
     }
     return State.model_validate(state(kind, name, id=id_, inputs=inputs))
 
@@ -50,9 +61,7 @@ def live_object(version: str, kind: str, name: str, **metadata: Any) -> Object:
 
 def test_undeclared_objects_are_drift_unless_a_controller_created_them() -> None:
     declared = [
-        State.model_validate(
-            state("kubernetes:core/v1:Namespace", "honeydue", inputs={"metadata": {"name": NAMESPACE}})
-        ),
+        declared_namespace(NAMESPACE),
         declared_object(DEPLOYMENT, "api", f"{NAMESPACE}/api"),
         declared_object(JOB, "migrate", f"{NAMESPACE}/migrate-12ab"),
         declared_object(CONFIG_MAP, "config", f"{NAMESPACE}/config"),
@@ -73,6 +82,35 @@ def test_undeclared_objects_are_drift_unless_a_controller_created_them() -> None
         ("Pod lone", NOT_DECLARED, EXISTS),
     }
     assert undeclared.unlisted_kinds == ["Secret"]
+
+
+def test_every_namespace_of_the_stack_is_searched_once_for_each_kind() -> None:
+    declared = [
+        *map(declared_namespace, (*OWN_NAMESPACES, "system-upgrade")),
+        declared_object(DEPLOYMENT, "api", f"{NAMESPACE}/api"),
+        declared_object("kubernetes:apps/v1:DaemonSet", "vmagent", f"{MONITORING}/vmagent"),
+        declared_object("kubernetes:apps/v1:DaemonSet", NODE_EXPORTER, f"{NODE_EXPORTER}/{NODE_EXPORTER}"),
+    ]
+    cluster = FakeCluster(
+        live_object("apps/v1", "DaemonSet", "vmagent", namespace=MONITORING),
+        # The name of an object in another namespace.
+        live_object("apps/v1", "Deployment", "api", namespace=MONITORING),
+        live_object("apps/v1", "DaemonSet", NODE_EXPORTER, namespace=NODE_EXPORTER),
+        live_object("v1", "Pod", "shell", namespace=NODE_EXPORTER),
+        live_object("v1", "Pod", "theirs", namespace="system-upgrade"),
+    )
+    undeclared = undeclared_objects(cluster, declared)
+    assert {row.resource for row in undeclared.rows} == {
+        f"Deployment {MONITORING}/api",
+        f"Pod {NODE_EXPORTER}/shell",
+    }
+    assert len(cluster.requests) == len(set(cluster.requests))
+
+
+def test_without_monitoring_its_namespaces_are_not_searched() -> None:
+    cluster = FakeCluster()
+    undeclared_objects(cluster, [declared_namespace(NAMESPACE), declared_object(DEPLOYMENT, "api", f"{NAMESPACE}/api")])
+    assert {namespace for _, namespace in cluster.requests} == {NAMESPACE}
 
 
 @pytest.fixture

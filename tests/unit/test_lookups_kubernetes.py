@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.names import MONITORING, NAMESPACE
 from infra.settings.adopted import Adopted
 from ops.adoption.findings import Candidate, Status
 from ops.adoption.lookups import look_up
@@ -61,12 +62,14 @@ class FakeCluster(Cluster):
         return self._objects.get((kind, namespace, name))
 
 
-def live_object(kind: str, name: str, **spec: object) -> dict[str, Any]:
-    return {"kind": kind, "metadata": {"name": name, "namespace": "honeydue"}, "spec": spec}
+def live_object(kind: str, name: str, *, namespace: str = NAMESPACE, **spec: object) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
-def planned_object(kind: str, name: str, group: str = "apps/v1", **spec: object) -> Candidate:
-    metadata = {"name": name, "namespace": "honeydue"}
+def planned_object(
+    kind: str, name: str, group: str = "apps/v1", *, namespace: str = NAMESPACE, **spec: object
+) -> Candidate:
+    metadata = {"name": name, "namespace": namespace}
     inputs = {"apiVersion": group.removeprefix("core/"), "kind": kind, "metadata": metadata, "spec": spec}
     return candidate(f"kubernetes:{group}:{kind}", name, inputs)
 
@@ -113,6 +116,41 @@ def test_a_deployment_beside_a_stateful_set_of_the_same_name_is_ambiguous() -> N
     assert "docs/adoption.md" in finding.note
 
 
+@pytest.mark.parametrize("declared", ["Deployment", "StatefulSet", "DaemonSet"])
+@pytest.mark.parametrize("existing", ["Deployment", "StatefulSet", "DaemonSet"])
+def test_a_part_of_monitoring_is_adopted_only_as_its_kind_and_with_its_selector(declared: str, existing: str) -> None:
+    cluster = kubernetes(live_object(existing, "vmagent", namespace=MONITORING, selector=SELECTOR))
+    finding = look_up(planned_object(declared, "vmagent", namespace=MONITORING, selector=SELECTOR), cluster.lookups)
+    if declared == existing:
+        assert finding.id == f"{MONITORING}/vmagent"
+    else:
+        assert finding.status is Status.AMBIGUOUS
+        assert f"exists as a {existing}, but the program declares a {declared}" in finding.note
+    other = {"matchLabels": {"app": "vmagent"}}
+    finding = look_up(planned_object(existing, "vmagent", namespace=MONITORING, selector=other), cluster.lookups)
+    assert (finding.status, cluster.adopted) == (Status.AMBIGUOUS, Adopted())
+    assert f"Delete the {existing}" in finding.note
+
+
+@pytest.mark.parametrize(("declared", "existing"), [("None", "10.43.0.9"), (None, "None")])
+def test_a_service_that_is_headless_on_one_side_is_ambiguous(declared: str | None, existing: str) -> None:
+    cluster = kubernetes(live_object("Service", "alertmanager", namespace=MONITORING, clusterIP=existing))
+    spec = {} if declared is None else {"clusterIP": declared}
+    planned = planned_object("Service", "alertmanager", "core/v1", namespace=MONITORING, **spec)
+    finding = look_up(planned, cluster.lookups)
+    assert (finding.status, cluster.adopted) == (Status.AMBIGUOUS, Adopted())
+    assert "Delete the Service" in finding.note
+
+
+@pytest.mark.parametrize("address", ["None", "10.43.0.9"])
+def test_a_service_of_monitoring_is_adopted_without_a_setting(address: str) -> None:
+    cluster = kubernetes(live_object("Service", "alertmanager", namespace=MONITORING, clusterIP=address))
+    spec = {"clusterIP": address} if address == "None" else {}
+    planned = planned_object("Service", "alertmanager", "core/v1", namespace=MONITORING, **spec)
+    assert look_up(planned, cluster.lookups).id == f"{MONITORING}/alertmanager"
+    assert cluster.adopted == Adopted()
+
+
 def test_the_cluster_ip_of_a_service_is_recorded() -> None:
     cluster = kubernetes(live_object("Service", "api", clusterIP="10.43.167.83"))
     assert look_up(planned_object("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"
@@ -127,7 +165,11 @@ def deployment_mounting(*claims: str) -> dict[str, Any]:
 
 
 def volume_claim(name: str) -> dict[str, Any]:
-    spec = {"storageClassName": "local-path", "resources": {"requests": {"storage": "2Gi"}}, "volumeName": "pvc-1"}
+    spec: dict[str, Any] = {
+        "storageClassName": "local-path",
+        "resources": {"requests": {"storage": "2Gi"}},
+        "volumeName": "pvc-1",
+    }
     return live_object("PersistentVolumeClaim", name, **spec)
 
 

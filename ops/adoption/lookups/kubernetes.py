@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from infra.names import NAMESPACE
 from infra.settings.adopted import Adopted, Volume
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
-from ops.resource_types import CLAIM, DEPLOYMENT
+from ops.resource_types import CLAIM, DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 
 SERVICE = "kubernetes:core/v1:Service"
 AUTONAMED = "pulumi.com/autonamed"
-OTHER_WORKLOADS = ("StatefulSet", "DaemonSet")
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+HEADLESS = "None"
+"""The cluster IP of a Service without one."""
 
 
 class Kubernetes:
@@ -30,7 +33,8 @@ class Kubernetes:
 
     @property
     def lookups(self) -> Mapping[str, Lookup]:
-        return {"kubernetes": self._object, DEPLOYMENT: self._deployment, CLAIM: self._claim, SERVICE: self._service}
+        workloads = dict.fromkeys((DEPLOYMENT, STATEFUL_SET, DAEMON_SET), self._workload)
+        return {"kubernetes": self._object, **workloads, CLAIM: self._claim, SERVICE: self._service}
 
     @property
     def adopted(self) -> Adopted:
@@ -62,11 +66,12 @@ class Kubernetes:
         metadata = live["metadata"]
         return Finding.found("/".join(filter(None, [metadata.get("namespace"), metadata["name"]])), note)
 
-    def _deployment(self, candidate: Candidate) -> Finding:
-        for kind in OTHER_WORKLOADS:
-            if self._live(candidate, kind=kind):
+    def _workload(self, candidate: Candidate) -> Finding:
+        declared = candidate.text("kind")
+        for kind in WORKLOADS:
+            if kind != declared and self._live(candidate, kind=kind):
                 return Finding.ambiguous(
-                    f"exists as a {kind}, but the program declares a Deployment. Both would run: replace the {kind} as "
+                    f"exists as a {kind}, but the program declares a {declared}. Both would run: replace the {kind} as "
                     "described in docs/adoption.md"
                 )
         live = self._live(candidate)
@@ -79,6 +84,11 @@ class Kubernetes:
             )
         if selector["matchLabels"] == dig(candidate.inputs, "spec", "selector", "matchLabels"):
             return self._finding(live)
+        if candidate.text("metadata", "namespace") != NAMESPACE:
+            # The settings have the selectors of the apps only, because no data is lost with the pods of monitoring.
+            return Finding.ambiguous(
+                f"its selector differs and cannot be changed. Delete the {declared}, so that the next up creates it"
+            )
         self._selectors[candidate.name] = selector["matchLabels"]
         return self._finding(live, "keeps its selector")
 
@@ -86,8 +96,17 @@ class Kubernetes:
         live = self._live(candidate)
         if live is None:
             return Finding.missing()
-        self._cluster_ips[candidate.name] = live["spec"]["clusterIP"]
-        return self._finding(live, f"keeps {live['spec']['clusterIP']}")
+        address, headless = live["spec"]["clusterIP"], dig(candidate.inputs, "spec", "clusterIP") == HEADLESS
+        if (address == HEADLESS) != headless:
+            exists, expected = ("without", "with") if address == HEADLESS else ("with", "without")
+            return Finding.ambiguous(
+                f"exists {exists} a cluster IP, but the program declares it {expected} one, which cannot be changed. "
+                "Delete the Service, so that the next up creates it"
+            )
+        if candidate.text("metadata", "namespace") != NAMESPACE:
+            return self._finding(live)
+        self._cluster_ips[candidate.name] = address
+        return self._finding(live, f"keeps {address}")
 
     def _claim(self, candidate: Candidate) -> Finding:
         """The claim that the app's existing Deployment mounts, which has the data; otherwise the claim of this name."""
