@@ -24,7 +24,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules manifests workflows changed-checkout connectivity diagram \
-	rehearsal-tests real bench adopt preview up release new-volume require-client-certificate drift outputs outdated lock tools test-tools
+	rehearsal-tests real bench adopt preview up release new-volume require-client-certificate drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ require-client-certificate: .venv/ready ## require Cloudflare's client certifica
 
 drift: .venv/ready ## compare production with the declared resources; changes nothing
 	@$(OPS) drift --stack $(STACK)
+
+status: .venv/ready ## show nodes, release, pods, migration, snapshots, alerts, certificates and cost; exits with 1 if something is not well
+	@$(OPS) status --stack $(STACK)
 
 outputs: .venv/ready ## show addresses, URLs, image tags, certificate expiry and cost
 	@$(OPS) outputs --stack $(STACK)

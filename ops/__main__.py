@@ -17,6 +17,7 @@ MODULES = {
     "pulumi": "ops.engine.command",
     "release": "ops.release.command",
     "require-client-certificate": "ops.client_certificate.command",
+    "status": "ops.status.command",
     "up": "ops.guardrails.commands",
 }
 """The module of each command."""

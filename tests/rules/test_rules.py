@@ -68,3 +68,9 @@ def test_every_metric_of_an_expression_is_named() -> None:
 
 def test_names_are_unique() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_the_watchdog_does_not_depend_on_a_heartbeat() -> None:
+    """`make status` needs it as well."""
+    without = {"monitoring": {**MONITORING["monitoring"], "alerts": {"heartbeat": False}}}
+    assert "Watchdog" in {rule.name for rule in rules(example(without))}

@@ -59,7 +59,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         *monitoring.scrape_rules(jobs),
         *monitoring.remote_write_rules(),
         *monitoring.sending_rules(),
-        *([monitoring.watchdog_rule()] if settings.monitoring.alerts.heartbeat else []),
+        monitoring.watchdog_rule(),
     ]
     return [rule for rule in rules if set(rule.exporters) <= set(jobs)]
 

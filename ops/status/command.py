@@ -1,0 +1,111 @@
+"""The `status` command: one screen about the cluster, the release, the alerts and the certificates."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from infra.monitoring.rules import Expiries, alert_rules
+from infra.settings.messages import PROJECT
+from infra.settings.schema import Settings
+from infra.settings.secrets import SECRETS
+from ops.engine import stack as engine
+from ops.errors import OpsError
+from ops.guardrails.commands import stack_option
+from ops.kubernetes import Cluster, kubeconfig_and_context
+from ops.status.alerts import alert_lines
+from ops.status.cluster import cluster_lines
+from ops.status.line import UNCHECKED, Line, Result, checked, exit_code, unchecked
+from ops.status.obs import PASSWORD, Obs
+from ops.status.stack import cost_line, kubeconfig_lines, origin_certificate_lines, validated
+
+STYLES = {Result.OK: "green", Result.PROBLEM: "red", Result.UNCHECKED: "yellow"}
+RESULT_WIDTH = max(len(result.value) for result in Result)
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+@click.command()
+@stack_option
+def status(stack: str) -> None:
+    """Show what runs, and whether it is well. Changes nothing.
+
+    Exit codes: 0 all is well; 1 there are problems; 2 something could not be checked, its line states the reason.
+    """
+    now = datetime.now(UTC)
+    try:
+        values = engine.read_settings(stack)
+    except OpsError as error:
+        console.print(Text.assemble(("status: ", "red"), f"could not check stack {stack}. {error}"))
+        sys.exit(UNCHECKED)
+    lines = read_lines(stack, values, now)
+    console.print(Text(f"Stack {stack}, {values.get('domain', 'no domain')}, {now:%Y-%m-%d %H:%M} UTC", style="bold"))
+    console.print(rendered(lines))
+    sys.exit(exit_code(lines))
+
+
+def read_lines(stack: str, values: engine.Settings, now: datetime) -> Sequence[Line]:
+    """All lines. The cluster and VictoriaMetrics are read at the same time, because either may time out."""
+    try:
+        settings = validated(values)
+    except OpsError as error:
+        settings, lines = None, [unchecked("settings", str(error))]
+    else:
+        lines = []
+    with ThreadPoolExecutor() as executor:
+        cluster = executor.submit(lambda: list(_cluster_lines(stack, values, settings, now)))
+        metrics = executor.submit(lambda: list(_metrics_lines(values, settings)))
+        outputs = executor.submit(lambda: list(_output_lines(stack, now)))
+        lines += [*cluster.result(), *metrics.result(), *outputs.result()]
+    return [*lines, cost_line(settings)] if settings else lines
+
+
+def rendered(lines: Sequence[Line]) -> Text:
+    """One row for each line, not wrapped: rows are searched for and copied. Rich colors only a terminal's."""
+    subject_width = max(len(line.subject) for line in lines)
+    return Text("\n").join(
+        Text.assemble(
+            (f"{line.result.value:<{RESULT_WIDTH}}", STYLES[line.result]),
+            f"  {line.subject:<{subject_width}}  {line.text}",
+        )
+        for line in lines
+    )
+
+
+def _cluster_lines(stack: str, values: engine.Settings, settings: Settings | None, now: datetime) -> Iterator[Line]:
+    try:
+        kubeconfig, context = kubeconfig_and_context(stack, values)
+        yield from kubeconfig_lines(kubeconfig, context, now)
+        with Cluster.connect(kubeconfig, context) as cluster:
+            yield from cluster_lines(cluster, settings, now)
+    except OpsError as error:
+        yield unchecked("cluster", str(error))
+
+
+def _metrics_lines(values: engine.Settings, settings: Settings | None) -> Iterator[Line]:
+    if settings is None:
+        return
+    monitoring = settings.monitoring
+    if monitoring is None:
+        yield Line(subject="alerts", text=f"off: {PROJECT}:monitoring is not set")
+        return
+    if monitoring.alerts is None:
+        yield Line(subject="alerts", text=f"off: {PROJECT}:monitoring.alerts is false")
+        return
+    password = values.get(PASSWORD)
+    if not isinstance(password, str) or not password:
+        yield unchecked("alerts", f"{PROJECT}:{PASSWORD} is missing: {SECRETS[PASSWORD].command}")
+        return
+    obs = Obs(url=monitoring.url, username=monitoring.username, password=password, cluster=settings.domain)
+    yield from alert_lines(obs, alert_rules(settings, Expiries()))
+
+
+def _output_lines(stack: str, now: datetime) -> Iterator[Line]:
+    yield from checked(
+        "certificates",
+        lambda: origin_certificate_lines(engine.read_output(stack, "originCertificateExpiry"), now),
+    )

@@ -1,0 +1,52 @@
+"""The lines of the report, and the exit code that follows from them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ops.errors import OpsError
+
+WELL, NOT_WELL, UNCHECKED = 0, 1, 2
+"""Exit codes."""
+
+
+class Result(Enum):
+    """What a check found. The value is the first word of the line."""
+
+    OK = "ok"
+    PROBLEM = "problem"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the report: its subject, for example "nodes", the result and a text."""
+
+    subject: str
+    text: str
+    result: Result = Result.OK
+
+
+def problem(subject: str, text: str) -> Line:
+    return Line(subject=subject, text=text, result=Result.PROBLEM)
+
+
+def unchecked(subject: str, text: str) -> Line:
+    return Line(subject=subject, text=text, result=Result.UNCHECKED)
+
+
+def checked(subject: str, lines: Callable[[], Iterable[Line]]) -> Iterator[Line]:
+    """The lines, or one with the reason why they could not be read."""
+    try:
+        # All of them before the first is passed on, so that an error replaces them.
+        yield from list(lines())
+    except OpsError as error:
+        yield unchecked(subject, str(error))
+
+
+def exit_code(lines: Sequence[Line]) -> int:
+    """2 if anything could not be checked, also if there are problems: more may be unknown."""
+    results = {line.result for line in lines}
+    if Result.UNCHECKED in results:
+        return UNCHECKED
+    return NOT_WELL if Result.PROBLEM in results else WELL

@@ -1,0 +1,70 @@
+"""The stack's settings as the program reads them, and the lines about its certificates and its cost."""
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime
+
+import yaml
+from cryptography import x509
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from infra.settings.schema import Settings
+from infra.settings.secrets import SECRETS
+from ops.engine import stack as engine
+from ops.errors import OpsError
+from ops.status.line import Line, unchecked
+from ops.status.times import expiry
+
+CERTIFICATES = "certificates"
+RENEW_ORIGIN_CERTIFICATE = "docs/runbook.md#renew-the-origin-certificate"
+
+
+def validated(values: engine.Settings) -> Settings:
+    """The settings without the secrets. Raises an OpsError if they are not valid."""
+    keys = map(to_camel, Settings.model_fields)
+    declared = {key: values[key] for key in keys if values.get(key) not in (None, "", {})}
+    try:
+        return Settings.model_validate(declared, context=declared)
+    except ValidationError as error:
+        count = error.error_count()
+        raise OpsError(
+            "1 setting is not valid: make preview describes it"
+            if count == 1
+            else f"{count} settings are not valid: make preview describes them"
+        ) from None
+
+
+def origin_certificate_lines(expires: str, now: datetime) -> Iterator[Line]:
+    """`expires` is the output of the stack. Cloudflare does not always return a date that can be parsed."""
+    try:
+        parsed = datetime.fromisoformat(expires.strip())
+    except ValueError:
+        yield unchecked(CERTIFICATES, f"origin certificate: {expires.strip()!r} is no date")
+    else:
+        yield expiry("origin certificate", parsed, now, RENEW_ORIGIN_CERTIFICATE)
+
+
+def kubeconfig_lines(kubeconfig: str, context: str, now: datetime) -> Iterator[Line]:
+    """When the client certificate of the kubeconfig expires. A kubeconfig with a token has none."""
+    try:
+        content = yaml.safe_load(kubeconfig)
+        user = next(item["context"]["user"] for item in content["contexts"] if item["name"] == context)
+        account = next(item["user"] for item in content["users"] if item["name"] == user)
+        pem = account.get("client-certificate-data")
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(pem)) if pem else None
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, StopIteration):
+        # Without the reason, which may quote the kubeconfig.
+        yield unchecked(CERTIFICATES, f"kubeconfig: it has no readable certificate in context {context}")
+        return
+    if certificate:
+        yield expiry("kubeconfig", certificate.not_valid_after_utc, now, SECRETS["kubeconfig"].command)
+    else:
+        yield Line(subject=CERTIFICATES, text="kubeconfig has a token and no certificate")
+
+
+def cost_line(settings: Settings) -> Line:
+    """The list price of one month."""
+    prices = settings.prices
+    total = prices.month(node.server_type for node in settings.nodes.values())
+    return Line(subject="cost", text=f"{prices.currency} {total:.2f} a month (prices of {prices.as_of})")
