@@ -7,7 +7,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.settings import topology
 from infra.settings.adopted import Adopted
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.other_workloads import OtherWorkload
+from ops.adoption.agents import MetricsAgent, metrics_agents
 from ops.adoption.effects.all_effects import affected_workloads
 from ops.adoption.effects.effect import Effect
 from ops.adoption.findings import Candidate, Finding, Status
@@ -39,6 +41,7 @@ class DiscoveryResult:
         unserved: routes that Traefik no longer serves after the next `up`.
         detached: firewalls that the next `up` detaches from servers, because the program does not declare them.
         affected: what the next `up` does to undeclared workloads of all namespaces.
+        agents: metrics agents that run already, beside which the next `up` starts vmagent.
     """
 
     findings: Mapping[str, Finding]
@@ -47,6 +50,7 @@ class DiscoveryResult:
     unserved: Sequence[str]
     detached: Sequence[str]
     affected: Mapping[Workload, Sequence[Effect]]
+    agents: Sequence[MetricsAgent]
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -69,6 +73,7 @@ class LookupSettings:
     adopted: Adopted
     admin_uses_api_url: bool
     other_workloads: Mapping[str, OtherWorkload]
+    monitoring: MonitoringSettings | None
 
     @classmethod
     def of(cls, settings: Settings) -> "LookupSettings":
@@ -82,6 +87,7 @@ class LookupSettings:
                 other_workloads=TypeAdapter(dict[str, OtherWorkload]).validate_python(
                     settings.get("otherWorkloads") or {}
                 ),
+                monitoring=TypeAdapter(MonitoringSettings | None).validate_python(settings.get("monitoring")),
             )
         except (KeyError, ValidationError) as error:
             # The program has validated the settings while planning, so they changed since.
@@ -97,6 +103,7 @@ class Discovery:
         self._plan = plan
         self._cluster = cluster
         self._other_workloads = settings.other_workloads
+        self._monitoring = settings.monitoring
         self._hetzner = Hetzner(settings.hetzner_token, settings.nodes)
         self._kubernetes = Kubernetes(cluster, adopted=settings.adopted, mounted_by=mounted_by(plan))
 
@@ -127,6 +134,7 @@ class Discovery:
             unserved=list(routes_elsewhere(self._cluster)),
             detached=list(self._hetzner.other_firewalls(ids)),
             affected=affected_workloads(self._cluster, states, self._other_workloads),
+            agents=list(metrics_agents(self._cluster, states, self._monitoring)),
         )
 
 

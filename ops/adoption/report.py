@@ -10,6 +10,7 @@ from rich.text import Text
 from ruamel.yaml import YAML
 
 from infra.settings.adopted import Adopted
+from ops.adoption.agents import MetricsAgent
 from ops.adoption.discovery import DiscoveryResult
 from ops.adoption.effects.effect import Effect
 from ops.adoption.findings import Finding, Status
@@ -38,6 +39,10 @@ DETACHED = (
     "The next up detaches these firewalls, because a server then has the firewall of the program only. No setting "
     "keeps them: add their sources to honeydue:access.operators first"
 )
+AGENTS = (
+    "These metrics agents run already. The next up starts vmagent beside them, and each series then arrives twice, "
+    "with different labels. Leave them until vmagent writes, then remove them (docs/adoption.md):"
+)
 
 
 def findings_table(result: DiscoveryResult) -> RenderableType:
@@ -58,6 +63,7 @@ def findings_table(result: DiscoveryResult) -> RenderableType:
         *_listed(UNSERVED, result.unserved, style="bold"),
         *_listed(DETACHED, result.detached, style="bold"),
         *_affected(result.affected),
+        *_agents(result.agents),
     )
 
 
@@ -82,6 +88,12 @@ def _affected(workloads: Mapping[Workload, Sequence[Effect]]) -> Iterable[Text]:
     for workload in sorted(workloads, key=str):
         yield Text(f"  {workload}")
         yield from (Text(f"    {effect}") for effect in workloads[workload])
+
+
+def _agents(agents: Sequence[MetricsAgent]) -> Iterable[Text]:
+    if agents:
+        yield Text(AGENTS, style="bold")
+    yield from (Text(f"  {agent}") for agent in sorted(agents, key=str))
 
 
 def admin_connections(*, uses_api_url: bool) -> Text:

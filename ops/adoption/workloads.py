@@ -1,7 +1,7 @@
 """Finds the workloads of the cluster that the program does not declare, in every namespace."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ops.conditions import is_true
@@ -19,6 +19,8 @@ KINDS: Mapping[str, str] = {
     "Pod": "v1",
 }
 """API versions of all kinds that run pods, by kind."""
+NODE = "Node"
+"""The owner of a static pod."""
 ENDED_PHASES = ("Succeeded", "Failed")
 ENDED_CONDITIONS = ("Complete", "Failed")
 
@@ -31,6 +33,8 @@ class Workload:
         labels: of its pods.
         pod: the spec of its pods.
         replicas: number of its pods.
+        annotations: of the workload itself.
+        owner: kind and name of the custom resource from which an operator created it.
     """
 
     kind: str
@@ -39,6 +43,8 @@ class Workload:
     labels: Mapping[str, str]
     pod: Mapping[str, Any]
     replicas: int = 1
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    owner: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
@@ -57,6 +63,8 @@ class Workload:
             labels=(template.get("metadata") or {}).get("labels") or {},
             pod=template["spec"],
             replicas=1 if replicas is None else replicas,
+            annotations=live["metadata"].get("annotations") or {},
+            owner=next(((owner["kind"], owner["name"]) for owner in _owners(live)), None),
         )
 
     @property
@@ -66,7 +74,7 @@ class Workload:
 
 
 def undeclared_workloads(cluster: Cluster, states: Sequence[State]) -> Iterator[Workload]:
-    """The undeclared workloads of all namespaces. Objects of a controller, and what has ended, are left out."""
+    """The undeclared workloads of all namespaces. Objects of another workload, and what has ended, are left out."""
     declared = {
         (dig(state.inputs, "kind"), dig(state.inputs, "metadata", "namespace"), dig(state.inputs, "metadata", "name"))
         for state in states
@@ -75,8 +83,18 @@ def undeclared_workloads(cluster: Cluster, states: Sequence[State]) -> Iterator[
         for live in cluster.list_everywhere(version, kind):
             metadata = live["metadata"]
             key = (kind, metadata["namespace"], metadata["name"])
-            if key not in declared and not metadata.get("ownerReferences") and not _has_ended(live):
+            if key not in declared and not _belongs_to_workload(live) and not _has_ended(live):
                 yield Workload.of(kind, live)
+
+
+def _owners(live: Object) -> Sequence[Object]:
+    owners: Sequence[Object] = live["metadata"].get("ownerReferences") or ()
+    return owners
+
+
+def _belongs_to_workload(live: Object) -> bool:
+    """Whether a controller of Kubernetes or a kubelet created it. An operator owns what it creates as well."""
+    return any(owner["kind"] in (*KINDS, NODE) for owner in _owners(live))
 
 
 def _has_ended(live: Object) -> bool:

@@ -13,7 +13,7 @@ from ops.adoption.effects.images import ImageRule, image_rules, repository
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
-from tests.unit.capture import example_settings, run
+from tests.unit.capture import Capture, example_settings, run
 from tests.unit.other_workloads import IMAGE, SETTING, deployment, restricted_deployment
 from tests.unit.registrations import states
 
@@ -61,6 +61,15 @@ def test_an_agent_in_the_default_namespace_is_cut_off(planned: Sequence[State]) 
 def test_an_agent_in_its_own_namespace_only_loses_the_metrics_of_coredns(planned: Sequence[State]) -> None:
     (effect,) = texts(deployment("monitoring"), planned)
     assert "9153" in effect
+
+
+def test_no_setting_keeps_a_workload_in_the_namespace_of_node_exporter(full_example: Capture) -> None:
+    """It has access to the host. A workload that exists keeps running."""
+    program = states(full_example)
+    assert texts(deployment("node-exporter"), program) == [
+        "its next change is refused: only the DaemonSet node-exporter may run in namespace node-exporter. "
+        "Move it to another namespace"
+    ]
 
 
 @pytest.mark.parametrize("namespace", ["honeydue", "default", "monitoring"])

@@ -151,6 +151,34 @@ def test_a_service_of_monitoring_is_adopted_without_a_setting(address: str) -> N
     assert cluster.adopted == Adopted()
 
 
+def binding(*accounts: str, role: str = "vmagent") -> dict[str, Any]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "vmagent"},
+        "roleRef": {"kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "namespace": MONITORING, "name": name} for name in accounts],
+    }
+
+
+@pytest.mark.parametrize(
+    ("existing", "status"),
+    [
+        (binding("vmagent"), Status.FOUND),
+        (binding(), Status.FOUND),
+        (binding("vmagent", "other"), Status.AMBIGUOUS),
+        (binding("vmagent", role="view"), Status.AMBIGUOUS),
+    ],
+)
+def test_a_binding_of_another_account_or_role_is_ambiguous(existing: dict[str, Any], status: Status) -> None:
+    """Another account would lose its permissions, and the role cannot be changed."""
+    planned = candidate("kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding", "vmagent", binding("vmagent"))
+    finding = look_up(planned, kubernetes(existing).lookups)
+    assert finding.status is status
+    if status is Status.AMBIGUOUS:
+        assert f"ServiceAccount {MONITORING}/vmagent to {existing['roleRef']['name']}" in finding.note
+
+
 def test_the_cluster_ip_of_a_service_is_recorded() -> None:
     cluster = kubernetes(live_object("Service", "api", clusterIP="10.43.167.83"))
     assert look_up(planned_object("Service", "api", "core/v1"), cluster.lookups).id == "honeydue/api"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from infra.settings.other_workloads import OtherWorkload
-from ops.adoption.effects import account, connections, images, pod_security, resources
+from ops.adoption.effects import account, connections, host_namespace, images, pod_security, resources
 from ops.adoption.effects.effect import Effect
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.kubernetes import Cluster, Object
@@ -17,6 +17,8 @@ def effects(
     live_policies: Sequence[Object] = (),
 ) -> Sequence[Effect]:
     """The effects on one workload. `others` is the setting `honeydue:otherWorkloads`."""
+    if in_host_namespace := list(host_namespace.effects(workload, states)):
+        return in_host_namespace
     return [
         *images.effects(workload, states),
         *pod_security.effects(workload, states),

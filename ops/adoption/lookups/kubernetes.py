@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import JsonValue
+
 from infra.names import NAMESPACE
 from infra.settings.adopted import Adopted, Volume
+from ops.adoption.effects.effect import items
 from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.json_paths import dig
@@ -12,10 +15,18 @@ from ops.kubernetes import Cluster, Object
 from ops.resource_types import CLAIM, DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 
 SERVICE = "kubernetes:core/v1:Service"
+RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
+BINDINGS = (f"{RBAC}:ClusterRoleBinding", f"{RBAC}:RoleBinding")
 AUTONAMED = "pulumi.com/autonamed"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 HEADLESS = "None"
 """The cluster IP of a Service without one."""
+
+
+def _subject(subject: JsonValue) -> str:
+    """A subject of a binding: "ServiceAccount monitoring/vmagent"."""
+    name = "/".join(str(part) for part in (dig(subject, "namespace"), dig(subject, "name")) if part)
+    return f"{dig(subject, 'kind')} {name}"
 
 
 class Kubernetes:
@@ -34,7 +45,8 @@ class Kubernetes:
     @property
     def lookups(self) -> Mapping[str, Lookup]:
         workloads = dict.fromkeys((DEPLOYMENT, STATEFUL_SET, DAEMON_SET), self._workload)
-        return {"kubernetes": self._object, **workloads, CLAIM: self._claim, SERVICE: self._service}
+        bindings = dict.fromkeys(BINDINGS, self._binding)
+        return {"kubernetes": self._object, **workloads, **bindings, CLAIM: self._claim, SERVICE: self._service}
 
     @property
     def adopted(self) -> Adopted:
@@ -107,6 +119,20 @@ class Kubernetes:
             return self._finding(live)
         self._cluster_ips[candidate.name] = address
         return self._finding(live, f"keeps {address}")
+
+    def _binding(self, candidate: Candidate) -> Finding:
+        """A binding of another account may have the same name. An import would take the account's permissions away."""
+        live = self._live(candidate)
+        if live is None:
+            return Finding.missing()
+        role, subjects = live["roleRef"]["name"], set(map(_subject, live.get("subjects") or ()))
+        others = subjects - set(map(_subject, items(dig(candidate.inputs, "subjects"))))
+        if others or candidate.text("roleRef", "name") not in {None, role}:
+            return Finding.ambiguous(
+                f"binds {', '.join(sorted(subjects))} to {role}, which the next up would change. Bind what needs it "
+                f"under another name, and delete the {live['kind']}, so that the next up creates it"
+            )
+        return self._finding(live)
 
     def _claim(self, candidate: Candidate) -> Finding:
         """The claim that the app's existing Deployment mounts, which has the data; otherwise the claim of this name."""
