@@ -71,6 +71,8 @@ MONITORING_OBJECTS: Resources = {
     "policy": ["poddisruptionbudgets"],
 }
 """The objects in the namespaces of monitoring that are not among the restrictions."""
+OTHER_PODS: Resources = {"": ["pods"], "apps": ["replicasets"], "batch": ["cronjobs", "jobs"]}
+"""With those above, all objects that run containers."""
 MONITORING_SECRETS = ("alertmanager", "obs", "redis-exporter")
 NODES: Resources = {"": ["nodes"]}
 """Before a server stops, `make up` reads whether the other nodes are Ready."""
@@ -97,6 +99,11 @@ def deployer_rules() -> list[PolicyRuleArgs]:
 def viewer_rules() -> list[PolicyRuleArgs]:
     """Includes list, so that drift can find undeclared objects."""
     return [*rules(APPS, "get", "list", "watch"), *rules(AWAITED, "list", "watch")]
+
+
+def monitoring_reader_rules() -> list[PolicyRuleArgs]:
+    """Includes list, so that drift can find undeclared pods, above all in the namespace with access to the nodes."""
+    return [*rules(MONITORING_OBJECTS, "get", "list"), *rules(OTHER_PODS, "list")]
 
 
 def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
@@ -186,7 +193,7 @@ class MonitoringReaders(Component):
 
     def __init__(self, namespaces: Mapping[str, pulumi.Input[str]], *, provider: kubernetes.Provider) -> None:
         super().__init__("cluster:MonitoringReaders", "monitoring-readers", provider=provider)
-        objects = rules(MONITORING_OBJECTS, "get", "list")
+        objects = monitoring_reader_rules()
         secrets = PolicyRuleArgs(
             api_groups=[""], resources=["secrets"], resource_names=MONITORING_SECRETS, verbs=["get"]
         )

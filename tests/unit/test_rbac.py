@@ -1,9 +1,12 @@
 """The roles of CI: deployer and viewer have the permissions that the program's resources need, and no others."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from infra.cluster.rbac import monitoring_reader_rules
+from ops.drift.undeclared import KINDS_WITH_PODS
 from tests.unit.capture import Capture
 from tests.unit.manifests import Object, manifests, of_kind
 
@@ -106,6 +109,19 @@ def test_only_the_deployer_reads_the_secrets_outside_the_namespace_by_name(progr
     )
     assert binding["roleRef"]["name"] == "deployer"
     assert [subject["name"] for subject in binding["subjects"]] == ["deployer"]
+
+
+def test_drift_can_list_everything_that_runs_containers_in_the_namespaces_of_monitoring() -> None:
+    rules: list[Any] = list(monitoring_reader_rules())
+    listed = {
+        (group, resource)
+        for rule in rules
+        for group in rule.api_groups
+        for resource in rule.resources
+        if "list" in rule.verbs
+    }
+    for version, kind in KINDS_WITH_PODS:
+        assert resource_type({"apiVersion": version, "kind": kind}) in listed
 
 
 @pytest.mark.parametrize("kind", ["Role", "ClusterRole"])
