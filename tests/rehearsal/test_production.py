@@ -55,6 +55,25 @@ def test_the_settings_of_production_can_be_applied(tmp_path: Path) -> None:
         world.pulumi("preview", "--expect-no-changes")
 
 
+def test_status_shows_the_cluster_while_victoria_metrics_cannot_be_reached(production: World) -> None:
+    settings = production.layout.config.read_text()
+    try:
+        production.set_config("honeydue:monitoring", {"url": "https://obs.invalid", "username": "cluster"})
+        production.set_config("honeydue:metricsPassword", "password-of-obs")
+        status = ops(production, "status", "--stack", "prod")
+    finally:
+        production.layout.config.write_text(settings)
+    rows = [row.split(maxsplit=2) for row in status.stdout.splitlines()[1:]]
+    assert {subject for result, subject, _ in rows if result == "unchecked"} == {"alerts", "rules"}, status.stdout
+    # A rehearsal has no etcd snapshots.
+    assert [subject for result, subject, _ in rows if result == "problem"] == ["snapshots"], status.stdout
+    assert {subject for result, subject, _ in rows if result == "ok"} == {
+        *("nodes", "release", "pods", "migration", "certificates", "cost"),
+    }
+    assert status.returncode == 2
+    assert "password-of-obs" not in status.stdout
+
+
 def test_a_second_up_and_a_refresh_change_nothing(production: World) -> None:
     production.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     production.pulumi("preview", "--refresh", "--expect-no-changes")
