@@ -1,7 +1,7 @@
 """The `status` command: one screen about the cluster, the release, the alerts and the certificates."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from infra.settings.secrets import SECRETS
 from ops.engine import stack as engine
 from ops.errors import OpsError
 from ops.guardrails.commands import stack_option
-from ops.kubernetes import Cluster, kubeconfig_and_context
+from ops.kubernetes import SETTING, STATE, Cluster, Source, kubeconfig_and_context, source_of
 from ops.status.alerts import alert_lines
 from ops.status.cluster import cluster_lines
 from ops.status.line import UNCHECKED, Line, Result, checked, exit_code, unchecked
@@ -24,6 +24,11 @@ from ops.status.obs import PASSWORD, Obs
 from ops.status.stack import cost_line, kubeconfig_lines, origin_certificate_lines, validated
 
 STYLES = {Result.OK: "green", Result.PROBLEM: "red", Result.UNCHECKED: "yellow"}
+RENEWALS: Mapping[Source, str] = {
+    SETTING: "docs/runbook.md#renew-the-kubeconfig",
+    STATE: "the certificate authority of the cluster expires with it (https://docs.k3s.io/cli/certificate)",
+}
+"""How an operator renews the client certificate of a kubeconfig."""
 RESULT_WIDTH = max(len(result.value) for result in Result)
 
 console = Console(soft_wrap=True, highlight=False)
@@ -79,8 +84,9 @@ def rendered(lines: Sequence[Line]) -> Text:
 def _cluster_lines(stack: str, values: engine.Settings, settings: Settings | None, now: datetime) -> Iterator[Line]:
     try:
         kubeconfig, context = kubeconfig_and_context(stack, values)
-        yield from kubeconfig_lines(kubeconfig, context, now)
-        with Cluster.connect(kubeconfig, context) as cluster:
+        source = source_of(values)
+        yield from kubeconfig_lines(kubeconfig, context, now, renew=RENEWALS[source])
+        with Cluster.connect(kubeconfig, context, source) as cluster:
             yield from cluster_lines(cluster, settings, now)
     except OpsError as error:
         yield unchecked("cluster", str(error))

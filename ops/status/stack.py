@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from infra.settings.schema import Settings
-from infra.settings.secrets import SECRETS
 from ops.engine import stack as engine
 from ops.errors import OpsError
 from ops.status.line import Line, unchecked
@@ -45,7 +44,7 @@ def origin_certificate_lines(expires: str, now: datetime) -> Iterator[Line]:
         yield expiry("origin certificate", parsed, now, RENEW_ORIGIN_CERTIFICATE)
 
 
-def kubeconfig_lines(kubeconfig: str, context: str, now: datetime) -> Iterator[Line]:
+def kubeconfig_lines(kubeconfig: str, context: str, now: datetime, *, renew: str) -> Iterator[Line]:
     """When the client certificate of the kubeconfig expires. A kubeconfig with a token has none."""
     try:
         content = yaml.safe_load(kubeconfig)
@@ -58,7 +57,7 @@ def kubeconfig_lines(kubeconfig: str, context: str, now: datetime) -> Iterator[L
         yield unchecked(CERTIFICATES, f"kubeconfig: it has no readable certificate in context {context}")
         return
     if certificate:
-        yield expiry("kubeconfig", certificate.not_valid_after_utc, now, SECRETS["kubeconfig"].command)
+        yield expiry("kubeconfig", certificate.not_valid_after_utc, now, renew)
     else:
         yield Line(subject=CERTIFICATES, text="kubeconfig has a token and no certificate")
 

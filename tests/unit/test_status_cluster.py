@@ -214,7 +214,7 @@ def certificate_for(days: float) -> str:
     ],
 )
 def test_a_kubeconfig_is_reported_a_month_before_it_expires(days: int, result: Result, text: str) -> None:
-    (line,) = kubeconfig_lines(certificate_for(days), "default", NOW)
+    (line,) = kubeconfig_lines(certificate_for(days), "default", NOW, renew="x")
     assert line.result is result
     assert line.text.startswith(text)
 
@@ -223,7 +223,7 @@ def test_a_kubeconfig_is_reported_a_month_before_it_expires(days: int, result: R
     "kubeconfig", ["hunter2", "{", "contexts: hunter2", certificate_for(9).replace("default", "x")]
 )
 def test_an_unreadable_kubeconfig_is_not_quoted(kubeconfig: str) -> None:
-    (line,) = kubeconfig_lines(kubeconfig, "default", NOW)
+    (line,) = kubeconfig_lines(kubeconfig, "default", NOW, renew="x")
     assert line.result is Result.UNCHECKED
     assert "hunter2" not in line.text
 
@@ -233,7 +233,7 @@ def test_a_kubeconfig_with_a_token_does_not_expire() -> None:
         "contexts": [{"name": "default", "context": {"user": "ci"}}],
         "users": [{"name": "ci", "user": {"token": "hunter2"}}],
     }
-    (line,) = kubeconfig_lines(yaml.safe_dump(content), "default", NOW)
+    (line,) = kubeconfig_lines(yaml.safe_dump(content), "default", NOW, renew="x")
     assert (line.result, line.text) == (Result.OK, "kubeconfig has a token and no certificate")
 
 
