@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from ops.errors import OpsError
+
 MODULES = {
     "adopt": "ops.adoption.command",
     "comment": "ops.ci.comment",
@@ -25,6 +27,13 @@ MODULES = {
 
 class Commands(click.Group):
     """Imports only the module of the requested command, because the clouds' clients take a second to import."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. An OpsError becomes one line and exit code 1, unless the command handles it."""
+        try:
+            return super().invoke(ctx)
+        except OpsError as error:
+            raise click.ClickException(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click defines the signature
         return list(MODULES)

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from ops.ci.gitea import Gitea
-from ops.errors import OpsError
 
 CLEAN, REPORTED = 0, 2
 """Exit codes of a check."""
@@ -31,11 +30,8 @@ def issue(title: str, status: int, report: Path) -> None:
         click.echo(report.read_text(), nl=False)
         click.echo(f"The check failed with exit code {status}. The issue was not changed.", err=True)
         sys.exit(1)
-    try:
-        with Gitea.of_this_job() as gitea:
-            if status == CLEAN:
-                gitea.close_issue(title)
-            else:
-                gitea.upsert_issue(title, report.read_text())
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    with Gitea.of_this_job() as gitea:
+        if status == CLEAN:
+            gitea.close_issue(title)
+        else:
+            gitea.upsert_issue(title, report.read_text())

@@ -101,10 +101,7 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
         if violations := lost_quorum(stack, plan):
             console.print(refusal(violations, stack=stack))
             sys.exit(1)
-    try:
-        clear_pending_creations(stack)
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    clear_pending_creations(stack)
     remove_undeclared(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
         status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
@@ -122,10 +119,7 @@ def _resized(stack: str, resize: Resize, *, refresh: bool) -> int:
     # Imported here, because the clouds' clients are slow to import.
     from ops.resize.server import resize_server  # noqa: PLC0415
 
-    try:
-        return resize_server(stack, resize, refresh=refresh)
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    return resize_server(stack, resize, refresh=refresh)
 
 
 def _removed(stack: str, removal: Removal, *, refresh: bool, allow_delete: Collection[str]) -> int:
@@ -134,9 +128,9 @@ def _removed(stack: str, removal: Removal, *, refresh: bool, allow_delete: Colle
 
     try:
         return remove_node(stack, removal, refresh=refresh, allow_delete=allow_delete)
-    except OpsError as error:
+    except OpsError:
         console.print(command_to_continue(allow_delete, stack=stack))
-        raise click.ClickException(str(error)) from None
+        raise
 
 
 def checked_plan(
@@ -212,7 +206,4 @@ def remove_undeclared(stack: str, plan: Plan) -> None:
         return
     from ops.drift.removal import remove  # noqa: PLC0415  # the Kubernetes client is slow to import
 
-    try:
-        remove(stack, plan)
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    remove(stack, plan)

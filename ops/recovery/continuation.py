@@ -8,7 +8,6 @@ from rich.console import Console
 
 from ops.confirmation import confirm
 from ops.engine.stack import read_settings
-from ops.errors import OpsError
 from ops.plan import Plan, short_name
 from ops.recovery.candidates import unique_creations
 
@@ -29,11 +28,8 @@ def existing_resources(stack: str, plan: Plan) -> "Mapping[str, Finding]":
     # The clouds' clients are slow to import, and hardly any plan creates such a resource.
     from ops.recovery.existing import find_existing  # noqa: PLC0415
 
-    try:
-        with console.status("Looking up the resources to create"):
-            existing = find_existing(candidates, read_settings(stack))
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    with console.status("Looking up the resources to create"):
+        existing = find_existing(candidates, read_settings(stack))
     if existing:
         console.print("These exist already, from an up that was interrupted. make up imports them first:")
     for candidate in candidates:
@@ -55,10 +51,7 @@ def with_imports(stack: str, make_plan: Callable[[], Plan], *, ask: bool) -> Pla
             confirm("Import them into the state? They stay unchanged")
         from ops.recovery.existing import import_existing  # noqa: PLC0415  # as above
 
-        try:
-            import_existing(stack, existing)
-        except OpsError as error:
-            raise click.ClickException(str(error)) from None
+        import_existing(stack, existing)
         imported |= existing.keys()
         plan = make_plan()
     return plan

@@ -70,10 +70,7 @@ def release(stack: str, refresh: bool, yes: bool, **tags: str | None) -> None:
     new_tags = {app: tag for app, tag in (tags | {"worker": worker}).items() if tag}
     if not new_tags:
         raise click.UsageError("nothing to release: name at least one image, for example make release API=<commit>")
-    try:
-        sys.exit(_release(stack, new_tags, refresh=refresh, ask=not yes))
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    sys.exit(_release(stack, new_tags, refresh=refresh, ask=not yes))
 
 
 def _release(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: bool) -> int:

@@ -43,23 +43,20 @@ def new_volume(stack: str, app: str, yes: bool, discard_data: bool) -> None:
 
     Refuses while the data exists, or while it may return with its node. An interrupted command can be run again.
     """
-    try:
-        settings, claim = read_settings(stack), claim_of(app, state_resources(stack))
-        name = str(dig(claim.inputs, "metadata", "name"))
-        with kubernetes.connect(stack, settings) as cluster:
-            console.print(f"{_reason(stack, read_storage(cluster, app, name), discard=discard_data)}.")
-            console.print(f"A new claim {name} gets an empty volume.")
-            if not yes:
-                confirm(f"Give {app} of stack {stack} a new volume?")
-            delete_claim(cluster, name)
-        # An adopted claim names its volume. The new claim must not, so that the provisioner creates a volume for it.
-        if dig(settings, "adopted", "volumes", app, "volume"):
-            file = stackfile.settings_file(stack)
-            stackfile.set_value(file, f"honeydue:adopted.volumes.{app}.volume", None)
-            console.print(f"{file.name} no longer contains honeydue:adopted.volumes.{app}.volume.")
-        refresh_resources(stack, [claim.urn])
-    except OpsError as error:
-        raise click.ClickException(str(error)) from None
+    settings, claim = read_settings(stack), claim_of(app, state_resources(stack))
+    name = str(dig(claim.inputs, "metadata", "name"))
+    with kubernetes.connect(stack, settings) as cluster:
+        console.print(f"{_reason(stack, read_storage(cluster, app, name), discard=discard_data)}.")
+        console.print(f"A new claim {name} gets an empty volume.")
+        if not yes:
+            confirm(f"Give {app} of stack {stack} a new volume?")
+        delete_claim(cluster, name)
+    # An adopted claim names its volume. The new claim must not, so that the provisioner creates a volume for it.
+    if dig(settings, "adopted", "volumes", app, "volume"):
+        file = stackfile.settings_file(stack)
+        stackfile.set_value(file, f"honeydue:adopted.volumes.{app}.volume", None)
+        console.print(f"{file.name} no longer contains honeydue:adopted.volumes.{app}.volume.")
+    refresh_resources(stack, [claim.urn])
     status = apply(stack, only=claim.urn)
     if status == 0:
         console.print(f"Created claim {name}. Next: kubectl -n {NAMESPACE} rollout status deployment/{app}")

@@ -9,6 +9,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from ops import kubernetes
+from ops.__main__ import cli
 from ops.errors import OpsError
 from ops.plan import State
 from ops.resource_types import CLAIM as CLAIM_TYPE
@@ -158,7 +159,7 @@ def run(
 ) -> Result:
     monkeypatch.setattr(command, "read_settings", lambda stack: {"adopted": adopted or {}})  # noqa: ARG005
     monkeypatch.setattr(kubernetes, "connect", lambda stack, settings: cluster)  # noqa: ARG005
-    return CliRunner().invoke(command.new_volume, ["--stack", "prod", *(arguments or ("redis",))], input=answer)
+    return CliRunner().invoke(cli, ["new-volume", "--stack", "prod", *(arguments or ("redis",))], input=answer)
 
 
 ENGINE = [("refresh", urn(CLAIM_TYPE, "redis-data")), ("up", urn(CLAIM_TYPE, "redis-data"))]
