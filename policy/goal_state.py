@@ -7,10 +7,13 @@ that are powered off, about existing nodes and about plain-text secrets run only
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pulumi_policy import PolicyResource, ReportViolation, StackValidationArgs, StackValidationPolicy
+from pulumi_policy.proxy import UnknownValueError
 from pydantic import JsonValue
 
+from ops.engine.sentinels import UNKNOWN
 from ops.guardrails.rules import migration_first, no_unavailable_pods, stays_protected
 from ops.guardrails.violation import Rule
 from ops.plan import Plan, State, Step
@@ -20,7 +23,7 @@ RULES: Sequence[Rule] = (stays_protected, migration_first, no_unavailable_pods)
 COMPONENT_PREFIX = "honeydue:"
 """Start of the type tokens of the program's component resources."""
 TYPES_WITH_INPUTS = frozenset({DEPLOYMENT, DAEMON_SET, STATEFUL_SET, "kubernetes:batch/v1:Job"})
-"""Types whose inputs the rules read. Other inputs may be unknown, and reading an unknown value ends a policy."""
+"""Types whose inputs the rules read."""
 
 
 def policies() -> list[StackValidationPolicy]:
@@ -55,20 +58,32 @@ def update_steps(resources: Sequence[PolicyResource]) -> Iterator[Step]:
             type=resource.resource_type,
             custom=not resource.resource_type.startswith(COMPONENT_PREFIX),
             protect=resource.opts.protect,
-            inputs={key: plain_json(value) for key, value in resource.props.items()} if read_inputs else {},
+            inputs={key: item(resource.props, key) for key in resource.props} if read_inputs else {},
             dependencies=tuple(dependency.urn for dependency in resource.dependencies),
         )
         yield Step(op="update", urn=resource.urn, new=state)
 
 
+def item(container: Any, key: str | int) -> JsonValue:  # noqa: ANN401  # a mapping or a sequence
+    """The JSON value of an item of the SDK's proxy objects.
+
+    A proxy raises an exception for an unknown value, for example the checksum of a file that contains the expiry of a
+    new certificate. The SDK would turn the violations of the whole policy into one advisory message.
+    """
+    try:
+        return plain_json(container[key])
+    except UnknownValueError:
+        return UNKNOWN
+
+
 def plain_json(value: object) -> JsonValue:
-    """The JSON value of the SDK's proxy objects. A proxy raises an exception for an unknown value."""
+    """The JSON value of the SDK's proxy objects."""
     match value:
         case Mapping():
-            return {str(key): plain_json(item) for key, item in value.items()}
+            return {str(key): item(value, key) for key in value}
         case str() | bool() | int() | float() | None:
             return value
         case Sequence():
-            return [plain_json(item) for item in value]
+            return [item(value, index) for index in range(len(value))]
         case _:
             raise TypeError(f"expected a JSON value in a resource's inputs, not {type(value).__name__}")

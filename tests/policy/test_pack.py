@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
+from ops.engine.sentinels import UNKNOWN
 from tests.recipes import ROOT
 from tests.unit.capture import Capture, example_settings, production_settings, run
 
@@ -82,3 +83,13 @@ def test_each_policy_reports_its_violation(pack: analyzer_pb2_grpc.AnalyzerStub,
         ("migration-first", api.urn),
         ("no-unavailable-pods", web.urn),
     }
+
+
+def test_an_unknown_value_does_not_end_a_policy(pack: analyzer_pb2_grpc.AnalyzerStub, example: Capture) -> None:
+    """In a first preview, the checksum of a file may depend on a resource that does not exist yet."""
+    resources = goal_state(example)
+    api, web = resources["Deployment::api"], resources["Deployment::web"]
+    api.properties["spec"]["template"]["metadata"]["annotations"]["honeydue/reads"] = UNKNOWN
+    api.properties["spec"]["template"]["spec"]["containers"][0]["args"] = [UNKNOWN]
+    web.properties["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = 1
+    assert violations(pack, resources) == {("no-unavailable-pods", web.urn)}
