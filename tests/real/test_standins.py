@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.settings.monitoring import ApiMetrics
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.catalog import Schema, api, frontend, worker
 from tests.real import database, standins
@@ -135,6 +136,17 @@ def test_the_health_endpoint_reports_an_outage_of_redis_and_of_the_database(
         assert running_api.request("/api/health/") == (200, {**healthy, "status": "degraded", "redis": "down"})
         external_database.stop()
         assert running_api.request("/api/health/")[0] == 503
+
+
+def test_api_exposes_the_metric_of_its_open_connections_to_the_database(
+    external_database: ExternalDatabase, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    apply_migrations(external_database, Schema.FIRST, tmp_path)
+    with running(API[Schema.FIRST], environment, folder=tmp_path) as running_api:
+        status, text = running_api.request(ApiMetrics().path)
+    # The check of the schema opened a connection, which stays open.
+    series = f'{ApiMetrics().open_connections}{{db_name="{external_database.database.name}"}} 1'
+    assert (status, series in text.splitlines()) == (200, True)
 
 
 def test_api_completes_open_requests_after_sigterm(

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ func runAPI(ctx context.Context) error {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "honeyDue %s\n", release) })
 	routes.HandleFunc("GET /api/health/", server.health)
+	routes.Handle("GET /metrics", metricsHandler(shared.database, os.Getenv("POSTGRES_DB")))
 	routes.HandleFunc("POST /api/tasks/", server.createTask)
 	routes.HandleFunc("GET /api/tasks/", server.listTasks)
 	routes.HandleFunc("POST /api/jobs/", server.createJob)
