@@ -19,7 +19,7 @@ from ops.guardrails.commands import stack_option
 from ops.kubernetes import SETTING, STATE, Cluster, Source, kubeconfig_and_context, source_of
 from ops.status.alerts import alert_lines
 from ops.status.cluster import cluster_lines
-from ops.status.line import UNCHECKED, Line, Result, checked, exit_code, unchecked
+from ops.status.line import UNCHECKED, Line, Result, checked, exit_code, in_order, unchecked
 from ops.status.obs import PASSWORD, Obs
 from ops.status.stack import cost_line, kubeconfig_lines, origin_certificate_lines, validated
 
@@ -66,7 +66,7 @@ def read_lines(stack: str, values: engine.Settings, now: datetime) -> Sequence[L
         metrics = executor.submit(lambda: list(_metrics_lines(values, settings)))
         outputs = executor.submit(lambda: list(_output_lines(stack, now)))
         lines += [*cluster.result(), *metrics.result(), *outputs.result()]
-    return [*lines, cost_line(settings)] if settings else lines
+    return in_order([*lines, cost_line(settings)] if settings else lines)
 
 
 def rendered(lines: Sequence[Line]) -> Text:

@@ -10,6 +10,13 @@ WELL, NOT_WELL, UNCHECKED = 0, 1, 2
 """Exit codes."""
 
 
+SUBJECTS = (
+    *("settings", "cluster", "nodes", "release", "pods", "migration", "snapshots"),
+    *("alerts", "rules", "certificates", "cost"),
+)
+"""The subjects of the lines, in the order of the report."""
+
+
 class Result(Enum):
     """What a check found. The value is the first word of the line."""
 
@@ -20,7 +27,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of the report: its subject, for example "nodes", the result and a text."""
+    """One line of the report: one of the subjects, the result and a text."""
 
     subject: str
     text: str
@@ -42,6 +49,11 @@ def checked(subject: str, lines: Callable[[], Iterable[Line]]) -> Iterator[Line]
         yield from list(lines())
     except OpsError as error:
         yield unchecked(subject, str(error))
+
+
+def in_order(lines: Iterable[Line]) -> Sequence[Line]:
+    """The lines by subject. Those of one subject keep their order."""
+    return sorted(lines, key=lambda line: SUBJECTS.index(line.subject))
 
 
 def exit_code(lines: Sequence[Line]) -> int:

@@ -27,7 +27,7 @@ def release_lines(cluster: Cluster, images: Images) -> Iterator[Line]:
         if deployment is None:
             yield problem("release", f"{app}: the Deployment does not exist in {NAMESPACE}")
         else:
-            yield _line(app, declared, deployment, running_images(deployment, pods))
+            yield _line(declared, deployment, running_images(deployment, pods))
 
 
 def running_images(deployment: Object, pods: Collection[Object]) -> Collection[str]:
@@ -42,10 +42,10 @@ def running_images(deployment: Object, pods: Collection[Object]) -> Collection[s
     ]
 
 
-def _line(app: str, declared: str, deployment: Object, running: Collection[str]) -> Line:
+def _line(declared: str, deployment: Object, running: Collection[str]) -> Line:
     wanted = deployment["spec"].get("replicas", 1)
     ready = (deployment.get("status") or {}).get("readyReplicas", 0)
-    text = f"{app} {short(declared)}, {ready} of {wanted} pods ready"
+    text = f"{short(declared)}, {ready} of {wanted} pods ready"
     if others := Counter(image for image in running if image != declared):
         shown = ", ".join(f"{short(image)} in {_pods(count)}" for image, count in sorted(others.items()))
         return problem("release", f"{text}; but {shown}, and the settings differ: make preview")

@@ -1,8 +1,7 @@
 """`make status`: the lines about metrics and alerts, the exit codes, and what an operator reads when a part is away."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,77 +10,23 @@ from click.testing import CliRunner, Result
 
 from infra.monitoring.rules import Expiries, alert_rules
 from infra.monitoring.rules.monitoring import WATCHDOG
-from infra.names import NAMESPACE
-from infra.settings.schema import Settings
 from ops.__main__ import cli
 from ops.engine import stack as engine
-from ops.errors import ForbiddenError, OpsError
-from ops.kubernetes import Cluster, Object
+from ops.errors import OpsError
+from ops.kubernetes import Cluster
 from ops.status import command
 from ops.status.obs import Obs
 from ops.status.release import declared_images
 from ops.status.stack import validated
 from tests.unit.capture import PLACEHOLDER, full_settings
 from tests.unit.fake_obs import FakeObs, serve_obs
+from tests.unit.well_cluster import WellCluster
 
 VALUES: dict[str, Any] = {key.removeprefix("honeydue:"): value for key, value in full_settings().items()}
 SETTINGS = validated(VALUES)
 RULES = alert_rules(SETTINGS, Expiries())
 METRICS = {name for rule in RULES for name in rule.series}
 WATCHDOG_ALERT = {"alertname": WATCHDOG, "severity": "none"}
-
-
-class FakeCluster(Cluster):
-    """A cluster in which everything is well until a test changes its objects, by kind."""
-
-    def __init__(self, settings: Settings) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
-        images = declared_images(settings.images)
-        self.forbidden: set[str] = set()
-        self.objects: dict[str, list[Any]] = {
-            "Node": [{"metadata": {"name": node.hostname}, "status": ready} for node in settings.nodes.values()],
-            "Deployment": [
-                {
-                    "metadata": {"name": app},
-                    "spec": {"replicas": 1, "selector": {"matchLabels": {"app": app}}},
-                    "status": {"readyReplicas": 1},
-                }
-                for app in images
-            ],
-            "Pod": [
-                {
-                    "metadata": {"name": app, "namespace": NAMESPACE, "labels": {"app": app}, "creationTimestamp": now},
-                    "spec": {"containers": [{"image": image}]},
-                    "status": ready,
-                }
-                for app, image in images.items()
-            ],
-            "Job": [
-                {
-                    "metadata": {"name": "migrate"},
-                    "status": {"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": now}]},
-                }
-            ],
-            "ETCDSnapshotFile": [
-                {"spec": {"nodeName": "one", "s3": {}}, "status": {"readyToUse": True, "creationTime": now}},
-                {
-                    "spec": {"nodeName": "two", "s3": {"bucket": "b"}},
-                    "status": {"readyToUse": True, "creationTime": now},
-                },
-            ],
-        }
-
-    def nodes(self) -> Sequence[Object]:
-        return self.list("v1", "Node", "")
-
-    def list_everywhere(self, api_version: str, kind: str) -> Sequence[Object]:
-        return self.list(api_version, kind, "")
-
-    def list(self, api_version: str, kind: str, namespace: str) -> Sequence[Object]:  # noqa: ARG002
-        if kind in self.forbidden:
-            raise ForbiddenError(f"may not list {kind}")
-        return self.objects[kind]
 
 
 @pytest.fixture
@@ -95,8 +40,8 @@ def obs() -> Iterator[FakeObs]:
 
 
 @pytest.fixture
-def cluster() -> FakeCluster:
-    return FakeCluster(SETTINGS)
+def cluster() -> WellCluster:
+    return WellCluster(SETTINGS)
 
 
 @pytest.fixture
@@ -109,7 +54,7 @@ Status = Callable[[], Result]
 
 
 @pytest.fixture
-def status(monkeypatch: pytest.MonkeyPatch, obs: FakeObs, cluster: FakeCluster, values: dict[str, Any]) -> Status:
+def status(monkeypatch: pytest.MonkeyPatch, obs: FakeObs, cluster: WellCluster, values: dict[str, Any]) -> Status:
     @contextmanager
     def connect(*_: str) -> Iterator[Cluster]:
         yield cluster
@@ -135,8 +80,8 @@ def test_all_is_well(status: Status) -> None:
     result = status()
     assert result.exit_code == 0, result.output
     assert [row.split()[0] for row in rows(result, "ok")] == [
-        *("certificates", "nodes", *["release"] * len(declared_images(SETTINGS.images)), "pods"),
-        *("migration", "snapshots", "alerts", "rules", "certificates", "cost"),
+        *("nodes", *["release"] * len(declared_images(SETTINGS.images)), "pods"),
+        *("migration", "snapshots", "alerts", "rules", "certificates", "certificates", "cost"),
     ]
     assert len(result.output.splitlines()) < 24, "more than a screen"
     assert PLACEHOLDER not in result.output
@@ -144,7 +89,7 @@ def test_all_is_well(status: Status) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Node", "Deployment", "Job", "ETCDSnapshotFile"])
-def test_what_is_missing_in_the_cluster_is_a_problem(status: Status, cluster: FakeCluster, kind: str) -> None:
+def test_what_is_missing_in_the_cluster_is_a_problem(status: Status, cluster: WellCluster, kind: str) -> None:
     cluster.objects[kind] = []
     result = status()
     assert result.exit_code == 1, result.output
@@ -152,16 +97,16 @@ def test_what_is_missing_in_the_cluster_is_a_problem(status: Status, cluster: Fa
     assert rows(result, "unchecked") == []
 
 
-def test_another_image_than_that_of_the_settings_is_a_problem(status: Status, cluster: FakeCluster) -> None:
+def test_another_image_than_that_of_the_settings_is_a_problem(status: Status, cluster: WellCluster) -> None:
     cluster.objects["Pod"][0]["spec"]["containers"][0]["image"] = "registry.example.com/honeydue-api:old"
     result = status()
     assert result.exit_code == 1
     (row,) = rows(result, "problem")
-    assert row.startswith("release api ")
+    assert row.startswith("release honeydue-api:")
     assert "but honeydue-api:old in 1 pod, and the settings differ: make preview" in row
 
 
-def test_an_app_with_too_few_pods_is_a_problem(status: Status, cluster: FakeCluster) -> None:
+def test_an_app_with_too_few_pods_is_a_problem(status: Status, cluster: WellCluster) -> None:
     cluster.objects["Deployment"][0]["status"] = {}
     result = status()
     assert result.exit_code == 1
@@ -237,7 +182,7 @@ def test_alerts_are_shown_without_the_cluster(status: Status, monkeypatch: pytes
     assert any(row.startswith("alerts") for row in rows(result, "ok"))
 
 
-def test_a_problem_does_not_hide_that_something_is_unknown(status: Status, cluster: FakeCluster) -> None:
+def test_a_problem_does_not_hide_that_something_is_unknown(status: Status, cluster: WellCluster) -> None:
     cluster.forbidden = {"Pod"}
     cluster.objects["Job"] = []
     result = status()
@@ -254,7 +199,7 @@ def test_a_problem_does_not_hide_that_something_is_unknown(status: Status, clust
     ],
 )
 def test_without_monitoring_the_cluster_decides(
-    status: Status, values: dict[str, Any], cluster: FakeCluster, monitoring: object, text: str
+    status: Status, values: dict[str, Any], cluster: WellCluster, monitoring: object, text: str
 ) -> None:
     values["monitoring"] = monitoring
     result = status()
