@@ -54,6 +54,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         *([traffic.database_rule(settings.monitoring.api)] if settings.monitoring.api else []),
         *redis.redis_rules(),
         *control_plane.etcd_rules(),
+        control_plane.snapshot_rule(in_bucket=settings.snapshots is not None),
         control_plane.dns_rule(),
         *_expiry_rules(settings, expiries),
         *monitoring.scrape_rules(jobs),

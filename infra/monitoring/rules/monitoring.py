@@ -93,15 +93,18 @@ def remote_write_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="TooManySeries",
-            expr="max(increase_prometheus(vmagent_hourly_series_limit_rows_dropped_total[15m])) by (node) > 0",
+            expr=(
+                "max(increase_prometheus(vmagent_hourly_series_limit_rows_dropped_total[15m])) by (node) > 0 "
+                "or max(sum_over_time(scrape_series_limit_samples_dropped[15m])) by (node) > 0"
+            ),
             for_="1m",
             keep_firing_for="1h",
             severity="warning",
             exporter="vmagent",
-            series=("vmagent_hourly_series_limit_rows_dropped_total",),
+            series=("vmagent_hourly_series_limit_rows_dropped_total", "scrape_series_limit_samples_dropped"),
             summary=(
-                "{{ $labels.node }} has more series than honeydue:monitoring.maxSeries. vmagent drops new ones: a "
-                "label may have values without end."
+                "{{ $labels.node }} has more series than vmagent accepts from it or from one of its targets. It drops new "
+                "ones: a label may have values without end."
             ),
             runbook="There are too many series",
         ),

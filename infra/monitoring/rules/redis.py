@@ -7,6 +7,8 @@ from infra.monitoring.rules.model import Rule
 EXPORTER = "redis-exporter"
 MEMORY_USED = 0.8
 JOB_AGE_SECONDS = 600
+QUEUE_AGE = "asynq_oldest_pending_seconds"
+"""The key of the script of redis_exporter (infra/monitoring/files/queue.lua)."""
 
 
 def redis_rules() -> Sequence[Rule]:
@@ -48,7 +50,7 @@ def redis_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="JobsWait",
-            expr=f'max(redis_script_values{{key=~"{QUEUE_AGE_KEY}.*"}}) > {JOB_AGE_SECONDS}',
+            expr=f'max(redis_script_values{{key="{QUEUE_AGE}"}}) > {JOB_AGE_SECONDS}',
             for_="5m",
             keep_firing_for="5m",
             severity="critical",
@@ -58,7 +60,3 @@ def redis_rules() -> Sequence[Rule]:
             runbook="Jobs wait",
         ),
     ]
-
-
-QUEUE_AGE_KEY = "oldest_pending_seconds"
-"""The beginning of the name that the script of redis_exporter gives to the age of the oldest job of a queue."""
