@@ -34,11 +34,23 @@ VMALERT_TOOL = Program(
 _PROMETHEUS_VERSION = "-X github.com/prometheus/common/version.Version={release}"
 
 
-def _prometheus(name: str, *, module: str) -> tuple[ReleaseFile, ...]:
-    """The release of a program of the Prometheus project."""
+def _prometheus(name: str, *, module: str, program: str = "") -> tuple[ReleaseFile, ...]:
+    """The release of a program of the Prometheus project, or of another `program` in the same archive."""
     folder = f"{name}-{{version}}.{{os}}-{{arch}}"
-    return (github(module, f"{folder}.tar.gz", {f"{folder}/{name}": name}, checksums="sha256sums.txt"),)
+    contents = {f"{folder}/{program or name}": program or name}
+    return (github(module, f"{folder}.tar.gz", contents, checksums="sha256sums.txt"),)
 
+
+AMTOOL = Program(
+    # Parses the configuration of Alertmanager, and renders its mails.
+    name="amtool",
+    build_minutes=1,
+    module="github.com/prometheus/alertmanager",
+    shares="alertmanager",
+    packages=("github.com/prometheus/alertmanager/cmd/amtool",),
+    version_flags=_PROMETHEUS_VERSION,
+    release_files=_prometheus("alertmanager", module="prometheus/alertmanager", program="amtool"),
+)
 
 MONITORING = (
     # The metrics database outside of the cluster, and the programs of the pods that write to it and read from it.

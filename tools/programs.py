@@ -3,7 +3,7 @@
 Each version is written once: in the program's go.mod, or in requirements.txt if the Go module has no release version.
 """
 
-from tools.monitoring import MONITORING, VMALERT_TOOL
+from tools.monitoring import AMTOOL, MONITORING, VMALERT_TOOL
 from tools.program import LINUX, Program, ReleaseFile, github
 
 
@@ -263,6 +263,7 @@ PROGRAMS = (
     VERSITYGW,
     *CHECKERS,
     VMALERT_TOOL,
+    AMTOOL,
     ACTIONLINT,
     D2,
     UV,

@@ -7,6 +7,7 @@ from tools import official
 from tools.program import Program
 from tools.programs import (
     ACTIONLINT,
+    AMTOOL,
     CHECKERS,
     CLOUDFLARE_PLUGIN,
     D2,
@@ -52,11 +53,11 @@ PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
     Purpose.PLUGINS: (*_REHEARSAL, HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN),
     Purpose.REHEARSAL_TESTS: _REHEARSAL_TESTS,
     Purpose.MANIFESTS: CHECKERS,
-    Purpose.RULES: (VMALERT_TOOL,),
+    Purpose.RULES: (VMALERT_TOOL, AMTOOL),
     Purpose.DIAGRAM: (D2,),
     Purpose.WORKFLOWS: (ACTIONLINT,),
     Purpose.LOCK: (UV,),
-    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, VMALERT_TOOL, D2, ACTIONLINT),
+    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, VMALERT_TOOL, AMTOOL, D2, ACTIONLINT),
 }
 
 

@@ -77,7 +77,8 @@ class Pod(Mounts):
 
     A `singleton` must not run twice at once. `node` is the hostname of the only node that may run the pod. With
     `every_node` it is the pod of a DaemonSet, also for nodes that are not ready. With `distinct_nodes`, a replica waits
-    rather than run beside another one; by default the scheduler only prefers other nodes.
+    rather than run beside another one; by default the scheduler only prefers other nodes. `priority_class` lets it
+    displace pods of a lower priority.
 
     `service_account_token` is for a pod that uses the Kubernetes API. `host_network` is for one that listens on an
     address of its node. It has no port that only the cluster reaches, and no network policy applies to it.
@@ -101,6 +102,7 @@ class Pod(Mounts):
     node: str | None = None
     every_node: bool = False
     distinct_nodes: bool = False
+    priority_class: str | None = None
     service_account_token: bool = False
     host_network: bool = False
     pull_secret: str | None = None
@@ -185,6 +187,7 @@ def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
         enable_service_links=False,
         image_pull_secrets=[LocalObjectReferenceArgs(name=pod.pull_secret)] if pod.pull_secret else None,
         restart_policy=pod.restart_policy,
+        priority_class_name=pod.priority_class,
         node_selector={HOSTNAME: pod.node} if pod.node else None,
         host_network=True if pod.host_network else None,
         tolerations=[TolerationArgs(operator="Exists")] if pod.every_node else None,
@@ -203,6 +206,9 @@ def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
                 when_unsatisfiable="DoNotSchedule" if pod.distinct_nodes else "ScheduleAnyway",
                 label_selector=same_app,
                 match_label_keys=["pod-template-hash"],
+                # A node that is down is no place that must get a pod first. Otherwise the one of two nodes that is left
+                # could not run both pods.
+                node_taints_policy="Honor" if pod.distinct_nodes else None,
             )
         ]
         if spread

@@ -47,12 +47,14 @@ class AlertSettings(Model):
     """vmalert and Alertmanager. Mail goes to `recipient`, by default `honeydue:adminEmail`, through the mail server of
     the apps.
 
-    `webhook` and `heartbeat` each need a secret with their URL, `alertWebhookUrl` and `heartbeatUrl`.
+    `webhook` and `heartbeat` each need a secret with their URL, `alertWebhookUrl` and `heartbeatUrl`. `runbook_url` is
+    the address of docs/runbook.md, so that the links of mails can be opened.
     """
 
     recipient: Email | None = None
     webhook: bool = False
     heartbeat: bool = False
+    runbook_url: HttpsUrl | None = None
 
 
 class MonitoringSettings(Model):

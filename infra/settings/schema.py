@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ValidationInfo, field_validator
 from infra.settings.adopted import Adopted
 from infra.settings.apps import (
     DERIVED_VARIABLES,
+    MAIL_HOST,
     MAIL_PORT,
     SECRET_VARIABLES,
     STORE_ENDPOINT,
@@ -213,6 +214,16 @@ class Settings(Model):
             raise ValueError(
                 f"bucket {value.bucket} is that of the uploads: all readers of the uploads could read every Secret"
             )
+        return value
+
+    @field_validator("monitoring")
+    @classmethod
+    def _alerts_have_a_mail_server(
+        cls, value: MonitoringSettings | None, info: ValidationInfo
+    ) -> MonitoringSettings | None:
+        environment: Mapping[str, str] | None = info.data.get("environment")
+        if value is not None and value.alerts and environment is not None and not environment.get(MAIL_HOST):
+            raise ValueError(f"needs {MAIL_HOST} in honeydue:environment: alerts are sent through the same mail server")
         return value
 
     @field_validator("prices")

@@ -140,7 +140,11 @@ FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     },
     "apnsKey": (_is_p8, "the complete .p8 file of an Apple push key, with its first and last line"),
     **{
-        key: (_pattern(r"https://[^\x00-\x20\x7f]+"), "an address that begins with https://")
+        # The network policy of Alertmanager only allows 443, and cannot depend on a secret.
+        key: (
+            _pattern(r"https://[A-Za-z0-9.-]+(:443)?([/?][^\x00-\x20\x7f]*)?"),
+            "an address that begins with https://, without a user and without a port",
+        )
         for key in ("alertWebhookUrl", "heartbeatUrl")
     },
     "joinToken": (

@@ -66,6 +66,12 @@ def test_every_metric_of_an_expression_is_named() -> None:
         assert words <= {*rule.series, *rule.events}, rule.name
 
 
+def test_the_page_lists_every_rule() -> None:
+    page = (ROOT / "docs/monitoring.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| [^|]+ \| (\w+) \| ([^|]+) \|$", page, re.M)
+    assert rows == [(rule.name, rule.severity, rule.for_, ", ".join(rule.exporters)) for rule in RULES]
+
+
 def test_names_are_unique() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
 

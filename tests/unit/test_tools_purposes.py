@@ -57,7 +57,7 @@ def names(*purposes: Purpose) -> set[str]:
         (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
         (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw"}),
         (Purpose.MANIFESTS, {"kube-score", "pod-security", "network-policies"}),
-        (Purpose.RULES, {"vmalert-tool"}),
+        (Purpose.RULES, {"amtool", "vmalert-tool"}),
         (Purpose.DIAGRAM, {"d2"}),
         (Purpose.WORKFLOWS, {"actionlint"}),
         (Purpose.LOCK, {"uv"}),

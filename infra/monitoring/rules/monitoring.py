@@ -103,8 +103,8 @@ def remote_write_rules() -> Sequence[Rule]:
             exporter="vmagent",
             series=("vmagent_hourly_series_limit_rows_dropped_total", "scrape_series_limit_samples_dropped"),
             summary=(
-                "{{ $labels.node }} has more series than vmagent accepts from it or from one of its targets. It drops new "
-                "ones: a label may have values without end."
+                "{{ $labels.node }} has more series than vmagent accepts from it or from one of its targets. It drops "
+                "new ones: a label may have values without end."
             ),
             runbook="There are too many series",
         ),
