@@ -85,6 +85,7 @@ def test_make_test_installs_the_programs_of_all_its_parts() -> None:
     [
         ("rehearse", []),  # the rehearsal installs its programs as its first step
         ("workflows", ["workflows"]),
+        ("rules", ["rules"]),
         ("manifests", ["manifests diagram"]),
         ("rehearsal-tests", ["rehearsal-tests"]),
         ("lock", ["lock"]),
@@ -95,9 +96,10 @@ def test_make_test_installs_the_programs_of_all_its_parts() -> None:
             "test real",
             [
                 "tests nodes",
+                "rules",
                 "manifests diagram",
                 "workflows",
-                "manifests diagram workflows",
+                "rules manifests diagram workflows",
                 "rehearsal-tests",
                 "nodes manifests",
             ],
