@@ -8,12 +8,13 @@ import pytest
 from infra.settings.loading import SettingsError
 from tests.unit.capture import full_settings, run
 
-MONITORING: Mapping[str, Any] = full_settings()["honeydue:monitoring"]  # type: ignore[assignment]
+SETTINGS: Mapping[str, Any] = full_settings()
+MONITORING: Mapping[str, Any] = SETTINGS["honeydue:monitoring"]
 
 
 def full_errors_of(changes: Mapping[str, object], *, without: str = "") -> list[str]:
     """The errors of the program for changed settings of monitoring, with all others as in the full example."""
-    settings = full_settings() | changes
+    settings = {**full_settings(), **changes}
     settings.pop(f"honeydue:{without}", None)
     with pytest.raises(SettingsError) as error:
         run(settings)
@@ -66,7 +67,7 @@ def test_alertmanager_may_only_connect_to_port_443(url: str) -> None:
 
 
 def test_alerts_need_a_mail_server() -> None:
-    environment = dict(full_settings()["honeydue:environment"])  # type: ignore[call-overload]
+    environment = dict(SETTINGS["honeydue:environment"])
     del environment["EMAIL_HOST"]
     (line,) = full_errors_of({"honeydue:environment": environment})
     assert "needs EMAIL_HOST in honeydue:environment: alerts are sent through the same mail server" in line
