@@ -32,7 +32,9 @@ def release_lines(cluster: Cluster, images: Images) -> Iterator[Line]:
 
 def running_images(deployment: Object, pods: Collection[Object]) -> Collection[str]:
     """The images of the Deployment's pods, without those that are being deleted or have ended."""
-    selector = deployment["spec"]["selector"]["matchLabels"].items()
+    # A Deployment that was created by hand may only have expressions. Its pods are then left out.
+    labels = dig(deployment, "spec", "selector", "matchLabels")
+    selector = labels.items() if isinstance(labels, Mapping) else {("", "")}
     return [
         pod["spec"]["containers"][0]["image"]
         for pod in pods
@@ -49,7 +51,8 @@ def _line(declared: str, deployment: Object, running: Collection[str]) -> Line:
     if others := Counter(image for image in running if image != declared):
         shown = ", ".join(f"{short(image)} in {_pods(count)}" for image, count in sorted(others.items()))
         return problem("release", f"{text}; but {shown}, and the settings differ: make preview")
-    if ready < wanted:
+    # Nothing runs of an app that was scaled to 0 by hand.
+    if ready < max(wanted, 1):
         return problem("release", text)
     return Line(subject="release", text=text)
 

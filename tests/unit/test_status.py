@@ -106,11 +106,13 @@ def test_another_image_than_that_of_the_settings_is_a_problem(status: Status, cl
     assert "but honeydue-api:old in 1 pod, and the settings differ: make preview" in row
 
 
-def test_an_app_with_too_few_pods_is_a_problem(status: Status, cluster: WellCluster) -> None:
+@pytest.mark.parametrize("replicas", [0, 1])
+def test_an_app_with_too_few_pods_is_a_problem(status: Status, cluster: WellCluster, replicas: int) -> None:
     cluster.objects["Deployment"][0]["status"] = {}
+    cluster.objects["Deployment"][0]["spec"] = {"replicas": replicas, "selector": {"matchExpressions": []}}
     result = status()
     assert result.exit_code == 1
-    assert rows(result, "problem")[0].endswith("0 of 1 pods ready")
+    assert rows(result, "problem")[0].endswith(f"0 of {replicas} pods ready")
 
 
 def test_alerts_that_fire_are_problems(status: Status, obs: FakeObs) -> None:
