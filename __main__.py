@@ -3,6 +3,7 @@
 import pulumi_hcloud
 
 from infra import apps, cluster, edge, machines, sdk
+from infra.monitoring.stack import declare_monitoring
 from infra.outputs import export_outputs
 from infra.settings.loading import load_settings
 
@@ -95,6 +96,9 @@ workloads: list[apps.Workload | apps.Migration] = [
     web,
 ]
 apps.Quota(workloads, others=settings.other_workloads.values(), namespace=namespace, provider=k3s.provider)
+
+# Metrics and alerts; nothing unless `monitoring` is set
+declare_monitoring(settings, secrets, cluster=k3s, namespace=namespace, admission=admission.bindings)
 
 export_outputs(
     settings,

@@ -154,11 +154,11 @@ class Rbac(Component):
             subjects = _subjects(name)
             metadata = ObjectMetaArgs(name=name, namespace=namespace.name)
             role = Role(name, metadata=metadata, rules=permissions, opts=child)
-            RoleBinding(name, metadata=metadata, role_ref=_role(role), subjects=subjects, opts=child)
+            RoleBinding(name, metadata=metadata, role_ref=role_reference(role), subjects=subjects, opts=child)
             ClusterRoleBinding(
                 f"{RESTRICTIONS_READER}-{name}",
                 metadata=ObjectMetaArgs(name=f"{RESTRICTIONS_READER}-{name}"),
-                role_ref=_role(restrictions_reader),
+                role_ref=role_reference(restrictions_reader),
                 subjects=subjects,
                 opts=child,
             )
@@ -178,7 +178,7 @@ class Rbac(Component):
         RoleBinding(
             f"{KUBE_SYSTEM}-{DEPLOYER}",
             metadata=metadata,
-            role_ref=_role(role),
+            role_ref=role_reference(role),
             subjects=_subjects(DEPLOYER),
             opts=self.child_options(),
         )
@@ -205,7 +205,7 @@ class MonitoringReaders(Component):
                 RoleBinding(
                     f"{name}-{account}",
                     metadata=metadata,
-                    role_ref=_role(role),
+                    role_ref=role_reference(role),
                     subjects=_subjects(account),
                     opts=self.child_options(),
                 )
@@ -216,5 +216,6 @@ def _subjects(account: str) -> list[SubjectArgs]:
     return [SubjectArgs(kind="ServiceAccount", name=account, namespace=KUBE_SYSTEM)]
 
 
-def _role(role: Role | ClusterRole) -> RoleRefArgs:
+def role_reference(role: Role | ClusterRole) -> RoleRefArgs:
+    """The role of a binding."""
     return RoleRefArgs(api_group="rbac.authorization.k8s.io", kind=role.kind, name=role.metadata.name)

@@ -10,6 +10,9 @@ from infra.names import NAMESPACE
 
 CF_RAY = "Cf-Ray"
 """The header that Cloudflare adds to every request."""
+DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 1.0, 2.5, 5.0, 10.0)
+"""The bounds of the histograms of durations, in seconds. Quantiles are interpolated between two of them, so there is a
+bound at each threshold of an alert rule, and one close to it on each side (infra/monitoring/rules/)."""
 METRICS_PORT = 9101
 """The Hetzner firewall only allows 443, so nothing outside reaches this port. Port 9100 is that of node exporters."""
 
@@ -106,7 +109,13 @@ def chart_values(*, trusted: Sequence[str]) -> Mapping[str, object]:
             "--serversTransport.maxIdleConnsPerHost=-1",
             *log_arguments(),
         ],
-        "metrics": {"prometheus": {"entryPoint": "metrics", "addRoutersLabels": True}},
+        "metrics": {
+            "prometheus": {
+                "entryPoint": "metrics",
+                "addRoutersLabels": True,
+                "buckets": ",".join(map(str, DURATION_BUCKETS)),
+            }
+        },
         # The API and its dashboard disclose all routes and middlewares. null removes the default of the chart, which
         # passes every other value to Traefik as an option, and each option of the API enables it. Not `api: null`:
         # chart 38, in early patch releases of k3s 1.34, cannot be rendered without the map.

@@ -84,6 +84,8 @@ def _server(node: NodeConfig, cluster: ClusterSettings) -> Mapping[str, object]:
         "etcd-snapshot-schedule-cron": "0 */6 * * *",
         "etcd-snapshot-retention": 28,
         "etcd-snapshot-compress": True,
+        # On port 2381 of the node's address, which the firewall closes. By default only on its loopback interface.
+        **({"etcd-expose-metrics": True} if cluster.etcd_expose_metrics else {}),
         "etcd-s3": True,
         "etcd-s3-config-secret": SNAPSHOT_SECRET,
     }

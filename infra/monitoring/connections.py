@@ -15,17 +15,9 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.cluster.network_policies import ANYWHERE, INGRESS_AND_EGRESS, ClusterAddresses, cidr_peer, to_dns
+from infra.monitoring.ports import API_SERVER_PORT, selector
 from infra.names import MONITORING
 from infra.settings.adopted import Labels
-
-API_SERVER = 6443
-"""The port of the Kubernetes API on the servers. A policy is evaluated after its Service's address is translated to
-theirs."""
-
-
-def selector(name: str) -> Labels:
-    """The labels by which controllers, Services and policies select the pods of a part."""
-    return {"app.kubernetes.io/name": name}
 
 
 def pods(labels: Labels, *, namespace: str = MONITORING) -> NetworkPolicyPeerArgs:
@@ -48,6 +40,11 @@ def to_pods(labels: Labels, *numbers: int, namespace: str = MONITORING) -> Netwo
 def to_nodes(addresses: ClusterAddresses, *numbers: int) -> NetworkPolicyEgressRuleArgs:
     """Connections to ports of the nodes."""
     return NetworkPolicyEgressRuleArgs(to=[cidr_peer(cidr) for cidr in addresses.node_cidrs], ports=ports(*numbers))
+
+
+def to_api_server(addresses: ClusterAddresses) -> NetworkPolicyEgressRuleArgs:
+    """Connections to the Kubernetes API. A policy is evaluated after the address of its Service became a node's."""
+    return to_nodes(addresses, API_SERVER_PORT)
 
 
 def to_internet(addresses: ClusterAddresses, *numbers: int) -> NetworkPolicyEgressRuleArgs:

@@ -1,6 +1,6 @@
 """The namespaces of monitoring. All traffic is denied in them before anything is created."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -20,20 +20,22 @@ class Namespaces(Component):
     """`monitoring`, and `node-exporter` for the only part that needs the host network and paths of the node.
 
     Attributes:
-        monitoring, node_exporter: outputs, so that every object that uses one depends on the namespace and its default
-            policy.
+        names: outputs by name, so that every object that uses one depends on the namespace and its default policy.
     """
 
-    monitoring: pulumi.Output[str]
-    node_exporter: pulumi.Output[str]
+    names: Mapping[str, pulumi.Output[str]]
 
-    def __init__(self, *, provider: kubernetes.Provider, depends_on: list[pulumi.Resource]) -> None:
+    def __init__(
+        self, *, node_exporter: bool, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]
+    ) -> None:
         super().__init__("monitoring:Namespaces", "monitoring-namespaces", provider=provider)
-        self.monitoring = self._namespace(MONITORING, RESTRICTED, depends_on)
-        self.node_exporter = self._namespace(NODE_EXPORTER, PRIVILEGED, depends_on)
+        levels = {MONITORING: RESTRICTED, **({NODE_EXPORTER: PRIVILEGED} if node_exporter else {})}
+        self.names = {name: self._namespace(name, level, depends_on) for name, level in levels.items()}
         self.register_outputs({})
 
-    def _namespace(self, name: str, labels: Mapping[str, str], depends_on: list[pulumi.Resource]) -> pulumi.Output[str]:
+    def _namespace(
+        self, name: str, labels: Mapping[str, str], depends_on: Sequence[pulumi.Resource]
+    ) -> pulumi.Output[str]:
         namespace = Namespace(
             name,
             metadata=ObjectMetaArgs(name=name, labels=labels),

@@ -12,7 +12,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from infra.component import Component
-from infra.monitoring.connections import selector
+from infra.monitoring.ports import selector
 from infra.pods import Pod, kube_score_annotation, labels
 from infra.pods.controllers import (
     daemon_set_spec,

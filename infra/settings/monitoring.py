@@ -9,6 +9,12 @@ from infra.settings.model import Model
 from infra.settings.types import Count, Email, HttpsUrl, Image, MetricName, Number, Port, Text, UrlPath
 
 HTTPS_PORT = 443
+BUFFER_FILE_MI = 513
+"""The size of the files in vmagent's buffer, and the smallest limit that it accepts (lib/persistentqueue and
+app/vmagent/remotewrite in the VictoriaMetrics repository). It rounds a smaller limit up."""
+BUFFER_MARGIN_MI = 62
+"""For its other files. A kubelet evicts a pod whose volume is larger than its limit."""
+SMALLEST_BUFFER_MI = 2 * BUFFER_FILE_MI + BUFFER_MARGIN_MI
 
 
 def _disabled(value: object) -> object:
@@ -60,13 +66,13 @@ class AlertSettings(Model):
 class MonitoringSettings(Model):
     """Metrics in VictoriaMetrics at `url`, written as `username`, and alerts. `false` switches a part off.
 
-    `buffer_mi` is the disk space in MiB that one node uses for metrics while `url` is not reachable. `max_series` is
-    the number of series that one node may create in an hour.
+    `buffer_mi` is the disk space in MiB that one node uses at most for metrics while `url` is not reachable.
+    `max_series` is the number of series that one node may create in an hour.
     """
 
     url: HttpsUrl
     username: Text
-    buffer_mi: Annotated[Number, Field(ge=64)] = 512
+    buffer_mi: Annotated[Number, Field(ge=SMALLEST_BUFFER_MI)] = 1152
     max_series: Count = 50_000
     node_exporter: bool = True
     kube_state_metrics: bool = True
@@ -74,6 +80,11 @@ class MonitoringSettings(Model):
     api: Annotated[ApiMetrics | None, Disabled] = ApiMetrics()
     alerts: Annotated[AlertSettings | None, Disabled] = AlertSettings()
     images: MonitoringImages = MonitoringImages()
+
+    @property
+    def queue_mi(self) -> int:
+        """The data in the buffer, in MiB. vmagent deletes it in files, so that one more file is on the disk."""
+        return self.buffer_mi - BUFFER_FILE_MI - BUFFER_MARGIN_MI
 
     @property
     def port(self) -> int:

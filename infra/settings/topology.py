@@ -123,6 +123,8 @@ class ClusterSettings(Model):
     supervisor_metrics: Annotated[
         bool, Effect.MANUAL, SharedOption(name="supervisor-metrics", default=False, response_field="SupervisorMetrics")
     ] = False
+    # Not shared: servers with and without it may be in one cluster, and vmagent finds those that have it.
+    etcd_expose_metrics: Annotated[bool, Effect.NEW_NODES] = True
 
     @field_validator("k3s_version")
     @classmethod

@@ -45,7 +45,9 @@ def workloads_without_policy(objects: Sequence[Object]) -> list[str]:
     return [
         workload["metadata"]["name"]
         for workload, template in pod_templates(objects)
-        if sum(
+        # No policy applies to the host network.
+        if not template["spec"].get("hostNetwork")
+        and sum(
             namespace == workload["metadata"]["namespace"] and labels <= template["metadata"]["labels"].items()
             for namespace, labels in selectors
         )

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 from google.protobuf.struct_pb2 import Struct, Value
 
+from infra.names import NAMESPACE
 from ops.plan import State
 from tests.unit.capture import Capture, Registration
 
@@ -20,6 +21,16 @@ def pods(program: Capture) -> Iterator[tuple[Registration, Mapping[str, Any]]]:
         template = spec.get("template") if isinstance(spec, dict) else None
         if template:
             yield resource, template
+
+
+def namespace_of(resource: Registration) -> str:
+    """The namespace of an object; empty for other resources."""
+    return str(resource.inputs.get("metadata", {}).get("namespace", ""))
+
+
+def app_pods(program: Capture) -> Iterator[tuple[Registration, Mapping[str, Any]]]:
+    """The pod templates in the app namespace."""
+    yield from ((resource, template) for resource, template in pods(program) if namespace_of(resource) == NAMESPACE)
 
 
 def containers(program: Capture) -> Iterator[tuple[Registration, Mapping[str, Any]]]:

@@ -56,6 +56,7 @@ OTHER_VALUES: Mapping[type[Model], tuple[str, Mapping[str, object]]] = {
             "flannelIpv6Masq": True,
             "secretsEncryptionProvider": "secretbox",
             "supervisorMetrics": True,
+            "etcdExposeMetrics": False,
         },
     ),
 }

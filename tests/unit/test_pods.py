@@ -4,8 +4,19 @@ import pulumi
 import pytest
 
 from infra.apps.migration import log_next_steps
+from infra.settings.monitoring import MonitoringSettings
 from tests.unit.capture import Capture, run
-from tests.unit.registrations import containers, dependencies_of, pods
+from tests.unit.registrations import containers, dependencies_of, namespace_of, pods
+
+
+def bound_accounts(program: Capture) -> set[tuple[str, str]]:
+    """The accounts with permissions, which need their token."""
+    return {
+        (subject["namespace"], subject["name"])
+        for kind in ("RoleBinding", "ClusterRoleBinding")
+        for binding in program.resources(kind)
+        for subject in binding.inputs["subjects"]
+    }
 
 
 def test_every_container_meets_pod_security_restricted(program: Capture) -> None:
@@ -14,7 +25,8 @@ def test_every_container_meets_pod_security_restricted(program: Capture) -> None
         assert security["runAsNonRoot"] is True, resource.urn
         assert security["runAsUser"] > 0, resource.urn
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}, resource.urn
-        assert template["spec"]["automountServiceAccountToken"] is False, resource.urn
+        bound = (namespace_of(resource), template["spec"]["serviceAccountName"]) in bound_accounts(program)
+        assert template["spec"]["automountServiceAccountToken"] is bound, resource.urn
     for resource, container in containers(program):
         security = container["securityContext"]
         assert security["allowPrivilegeEscalation"] is False, resource.urn
@@ -28,28 +40,33 @@ def test_every_container_has_requests_and_limits(program: Capture) -> None:
             assert container["resources"][bound].keys() >= {"cpu", "memory", "ephemeral-storage"}, resource.urn
 
 
-def test_every_image_has_a_tag_and_is_from_the_registry_or_redis(program: Capture) -> None:
+def test_every_image_has_a_tag_and_is_from_the_registry_or_a_setting(program: Capture) -> None:
     images = program.settings["honeydue:images"]
     registry = images["registry"] + "/"
+    others = {images["redis"]}
+    if monitoring := program.settings.get("honeydue:monitoring"):
+        others |= {image for _, image in MonitoringSettings.model_validate(monitoring).images}
     for resource, container in containers(program):
         name, _, tag = container["image"].rpartition(":")
         assert tag not in {"", "latest"}, resource.urn
-        assert name.startswith(registry) or container["image"] == images["redis"], resource.urn
+        assert name.startswith(registry) or container["image"] in others, resource.urn
 
 
 def test_a_pod_depends_on_every_object_that_it_references(program: Capture) -> None:
     declared = {
-        (resource.kind, resource.inputs["metadata"]["name"]): resource.urn
+        (namespace_of(resource), resource.kind, resource.inputs["metadata"]["name"]): resource.urn
         for resource in program.registrations
         if "name" in resource.inputs.get("metadata", {})
     }
     for resource, template in pods(program):
         spec = template["spec"]
         references = {("ServiceAccount", spec["serviceAccountName"])}
-        references |= {("Secret", secret["name"]) for secret in spec["imagePullSecrets"]}
+        references |= {("Secret", secret["name"]) for secret in spec.get("imagePullSecrets", [])}
         for volume in spec.get("volumes", []):
             if "secret" in volume:
                 references.add(("Secret", volume["secret"]["secretName"]))
+            if "configMap" in volume:
+                references.add(("ConfigMap", volume["configMap"]["name"]))
             if "persistentVolumeClaim" in volume:
                 references.add(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
         for container in spec["containers"]:
@@ -57,10 +74,13 @@ def test_a_pod_depends_on_every_object_that_it_references(program: Capture) -> N
                 references |= {("ConfigMap", ref["name"]) for key, ref in source.items() if key == "configMapRef"}
                 references |= {("Secret", ref["name"]) for key, ref in source.items() if key == "secretRef"}
             for variable in container.get("env", []):
-                for key, ref in variable.get("valueFrom", {}).items():
-                    references.add(("Secret" if key == "secretKeyRef" else "ConfigMap", ref["name"]))
+                kinds = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
+                references |= {
+                    (kinds[key], ref["name"]) for key, ref in variable.get("valueFrom", {}).items() if key in kinds
+                }
         dependencies = dependencies_of(program, resource)
-        assert [reference for reference in references if declared.get(reference) not in dependencies] == [], (
+        namespace = namespace_of(resource)
+        assert [entry for entry in references if declared.get((namespace, *entry)) not in dependencies] == [], (
             resource.urn
         )
 
@@ -103,23 +123,29 @@ def test_apps_that_use_the_database_depend_on_the_migration_job(program: Capture
 
 
 def test_a_pod_depends_on_admission_policies_and_its_network_policies(program: Capture) -> None:
-    guards = {
-        resource.urn
-        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-        for resource in program.resources(kind)
-    }
-    guards.add(program.resource("NetworkPolicy", "honeydue-default-deny").urn)
     for resource, template in pods(program):
+        namespace = namespace_of(resource)
+        bindings = [
+            binding
+            for binding in program.resources("ValidatingAdmissionPolicyBinding")
+            if namespace in str(binding.inputs["spec"]["matchResources"]["namespaceSelector"])
+        ]
+        policies = {binding.inputs["spec"]["policyName"] for binding in bindings}
+        guards = {binding.urn for binding in bindings}
+        guards |= {policy.urn for policy in program.resources("ValidatingAdmissionPolicy") if policy.name in policies}
+        guards.add(program.resource("NetworkPolicy", f"{namespace}-default-deny").urn)
+        assert len(guards) > len(policies) > 0
         # Find the policy by its selector, not by its name: an adopted Deployment keeps its own labels.
         labels = template["metadata"]["labels"].items()
         selectors = {
             policy.urn: policy.inputs["spec"]["podSelector"].get("matchLabels", {})
             for policy in program.resources("NetworkPolicy")
             # Others are applied after the rollout (test_rollout_order.py).
-            if policy.inputs["spec"]["policyTypes"] == ["Ingress", "Egress"]
+            if policy.inputs["spec"]["policyTypes"] == ["Ingress", "Egress"] and namespace_of(policy) == namespace
         }
         matching = {urn for urn, selector in selectors.items() if selector and selector.items() <= labels}
-        assert len(matching) == 1, resource.urn
+        # No policy applies to the host network.
+        assert len(matching) == (0 if template["spec"].get("hostNetwork") else 1), resource.urn
         assert guards | matching <= dependencies_of(program, resource), resource.urn
 
 

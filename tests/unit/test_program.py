@@ -5,12 +5,12 @@ from typing import get_args
 
 import pytest
 
-from infra.names import hostnames
+from infra.names import KUBE_SYSTEM, MONITORING, hostnames
 from infra.settings.apps import DERIVED_VARIABLES, SECRET_VARIABLES, App
 from infra.settings.secrets import REQUIRED
 from rehearsal.plugins import hcloud
 from tests.unit.capture import PLACEHOLDER, Capture, production_settings, run
-from tests.unit.registrations import SECRET_SIGNATURE, dependencies_of, plain_strings
+from tests.unit.registrations import SECRET_SIGNATURE, dependencies_of, namespace_of, plain_strings
 
 
 def test_every_node_host_name_and_app_has_its_resources(program: Capture) -> None:
@@ -27,7 +27,8 @@ def test_every_node_host_name_and_app_has_its_resources(program: Capture) -> Non
         # No other pod calls worker.
         "Service": deployments - {"worker"},
     }.items():
-        assert {resource.name for resource in program.resources(kind)} == names, kind
+        resources = [entry for entry in program.resources(kind) if namespace_of(entry) not in (MONITORING, KUBE_SYSTEM)]
+        assert {resource.name for resource in resources} == names, kind
     exposed = [rule["host"] for resource in program.resources("Ingress") for rule in resource.inputs["spec"]["rules"]]
     assert sorted(exposed) == sorted(hosts.values())
 

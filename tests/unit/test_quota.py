@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.unit.capture import Capture, Registration
-from tests.unit.registrations import pods
+from tests.unit.registrations import app_pods
 
 UNITS = {"": 1.0, "m": 0.001, "Mi": 2.0**20, "Gi": 2.0**30}
 
@@ -28,7 +28,7 @@ def replicas(program: Capture, resource: Registration) -> int:
 
 def used(program: Capture) -> Iterator[tuple[str, float]]:
     """What all apps use while a release replaces every pod: the old pods terminate, and one new pod is in excess."""
-    for resource, template in pods(program):
+    for resource, template in app_pods(program):
         strategy = resource.inputs["spec"].get("strategy", {})
         surge = int(strategy.get("rollingUpdate", {}).get("maxSurge", 0))
         count = 2 * replicas(program, resource) + surge
@@ -57,7 +57,7 @@ def test_the_quota_holds_at_the_maximum_of_the_autoscaler_during_a_release(progr
 def test_a_container_of_an_app_is_within_the_limits_of_a_container(program: Capture) -> None:
     (limits,) = program.resource("LimitRange", "honeydue").inputs["spec"]["limits"]
     assert limits["type"] == "Container"
-    for resource, template in pods(program):
+    for resource, template in app_pods(program):
         for container in template["spec"]["containers"]:
             for name, value in container["resources"]["limits"].items():
                 assert amount(value) <= amount(limits["max"][name]), resource.urn

@@ -10,7 +10,7 @@ from ops.drift.undeclared import KINDS_WITH_PODS
 from tests.unit.capture import Capture
 from tests.unit.manifests import Object, manifests, of_kind
 
-GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer", "traefik"}
+GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer", "traefik", "vmagent"}
 """Guardrails in the namespace of the product: a NetworkPolicy, the default ServiceAccount, the roles, the accounts."""
 MONITORING = ("monitoring", "node-exporter")
 """Namespaces whose objects both roles only read."""
@@ -53,6 +53,9 @@ def role(program: Capture, kind: str, name: str) -> Object:
 
 def permissions_of(item: Object) -> Iterator[tuple[ResourceType, str]]:
     for rule in item["rules"]:
+        if "nonResourceURLs" in rule:
+            assert rule == {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
+            continue
         assert rule.keys() - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
@@ -84,6 +87,38 @@ def test_guardrails_are_read_only_for_both(program: Capture) -> None:
     ) - {("", "secrets")}
 
 
+def in_namespace(program: Capture, kind: str, namespace: str, name: str) -> list[Object]:
+    return [
+        item
+        for item in of_kind(manifests(program), kind)
+        if (item["metadata"].get("namespace"), item["metadata"]["name"]) == (namespace, name)
+    ]
+
+
+@pytest.mark.parametrize("namespace", MONITORING)
+@pytest.mark.parametrize("account", ["deployer", "viewer"])
+def test_the_objects_of_monitoring_are_read_only_for_both(full_example: Capture, namespace: str, account: str) -> None:
+    everywhere = set(permissions_of(role(full_example, "ClusterRole", "honeydue-guards")))
+    (readable,) = in_namespace(full_example, "Role", namespace, account)
+    permissions = set(permissions_of(readable)) | everywhere
+    objects = {
+        resource_type(item) for item in manifests(full_example) if item["metadata"].get("namespace") == namespace
+    }
+    secrets = {("", "secrets")} if account == "viewer" else set()
+    assert objects - secrets <= {kind for kind, verb in permissions if verb == "get"}
+    assert not {verb for _, verb in permissions} & WRITE_VERBS
+    assert not secrets & {kind for kind, _ in permissions}
+    named = {name for rule in readable["rules"] for name in rule.get("resourceNames", [])}
+    declared_secrets = {
+        item["metadata"]["name"]
+        for item in of_kind(manifests(full_example), "Secret")
+        if item["metadata"]["namespace"] == namespace
+    }
+    assert declared_secrets - named == set() if account == "deployer" else named == set()
+    (binding,) = in_namespace(full_example, "RoleBinding", namespace, account)
+    assert [subject["name"] for subject in binding["subjects"]] == [account]
+
+
 def test_only_the_deployer_reads_the_secrets_outside_the_namespace_by_name(program: Capture) -> None:
     """They contain the keys of the bucket with all snapshots, and the login of the registry."""
     secrets = {
@@ -96,7 +131,7 @@ def test_only_the_deployer_reads_the_secrets_outside_the_namespace_by_name(progr
         for kind in ("Role", "ClusterRole")
         for item in of_kind(manifests(program), kind)
         if item["metadata"].get("namespace") not in {"honeydue", *MONITORING}
-        and any("secrets" in rule["resources"] for rule in item["rules"])
+        and any("secrets" in rule.get("resources", ()) for rule in item["rules"])
     }
     if not secrets:
         assert roles == {}
@@ -104,9 +139,7 @@ def test_only_the_deployer_reads_the_secrets_outside_the_namespace_by_name(progr
     assert roles.keys() == {("Role", "kube-system", "deployer")}
     ((rule,),) = roles.values()
     assert (rule["resources"], set(rule["resourceNames"]), rule["verbs"]) == (["secrets"], secrets, ["get"])
-    (binding,) = (
-        item for item in of_kind(manifests(program), "RoleBinding") if item["metadata"]["namespace"] == "kube-system"
-    )
+    (binding,) = in_namespace(program, "RoleBinding", "kube-system", "deployer")
     assert binding["roleRef"]["name"] == "deployer"
     assert [subject["name"] for subject in binding["subjects"]] == ["deployer"]
 
@@ -130,7 +163,7 @@ def test_no_role_has_wildcards_or_privilege_escalation(program: Capture, kind: s
         for (group, resource), verb in permissions_of(item):
             assert "*" not in group + resource, item["metadata"]["name"]
             assert verb not in FORBIDDEN_VERBS, item["metadata"]["name"]
-            assert resource not in {"pods/exec", "pods/attach", "serviceaccounts/token"}
+            assert resource not in {"pods/exec", "pods/attach", "nodes/proxy", "serviceaccounts/token"}
 
 
 @pytest.mark.parametrize("kind", ["RoleBinding", "ClusterRoleBinding"])

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from infra.cluster.upgrades import CONTROLLER
+from infra.settings.monitoring import MonitoringImages
 from tests.recipes import ROOT
 from tests.unit.capture import Capture
 from tests.unit.manifests import manifests, of_kind
+from tests.unit.registrations import containers
 from tools import debian, programs
 from tools.debian import Package, PackageSet
 from tools.lock import LOCKS
@@ -70,8 +72,9 @@ def test_the_version_of_k3s_is_matched_and_of_its_versioning() -> None:
 
 
 def test_every_image_that_is_not_ours_is_matched(production: Capture) -> None:
-    pods = [manifest for manifest in manifests(production) if manifest["kind"] in ("Deployment", "Job")]
-    images = [container["image"] for pod in pods for container in pod["spec"]["template"]["spec"]["containers"]]
+    images = {container["image"] for _, container in containers(production)}
+    # Also of parts that are off.
+    images |= {image for _, image in MonitoringImages()}
     foreign = {tuple(image.partition("@")[0].rsplit(":", 1)) for image in images if "/honeydue-" not in image}
     assert foreign
     assert pins("docker") == foreign
@@ -109,6 +112,6 @@ def test_the_module_of_every_built_program_is_enabled() -> None:
         text = (program.folder / "go.mod").read_text()
         indirect = re.search(rf"^\s*(?:require )?{re.escape(program.module)} v\S+ // indirect$", text, re.M)
         replaced = re.search(rf"^replace {re.escape(program.module)} => ", text, re.M)
-        if indirect and not replaced and program.name not in fixed:
+        if indirect and not replaced and program.folder.name not in fixed:
             expected.add(program.module)
     assert expected <= set(rule["matchPackageNames"])

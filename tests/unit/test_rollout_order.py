@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from infra.cluster.pod_admission import CONTROLLERS
+from infra.names import NAMESPACE
 from tests.unit.capture import Capture, Registration, run
-from tests.unit.registrations import dependencies_of
+from tests.unit.registrations import dependencies_of, namespace_of
 
 INTERNET = "0.0.0.0/0"
 POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
@@ -20,15 +21,23 @@ def egress_to_the_internet(policy: Registration) -> list[Mapping[str, Any]]:
 
 
 def policies_of(program: Capture, deployment: Registration) -> list[Registration]:
-    """The NetworkPolicies that select the pods of a Deployment."""
+    """The NetworkPolicies for the egress of the pods of a Deployment."""
     selector = deployment.inputs["spec"]["selector"]["matchLabels"]
-    policies = program.resources("NetworkPolicy")
-    return [policy for policy in policies if policy.inputs["spec"]["podSelector"].get("matchLabels") == selector]
+    return [
+        policy
+        for policy in program.resources("NetworkPolicy")
+        if policy.inputs["spec"]["podSelector"].get("matchLabels") == selector
+        and "Egress" in policy.inputs["spec"]["policyTypes"]
+    ]
+
+
+def app_deployments(program: Capture) -> list[Registration]:
+    return [deployment for deployment in program.resources("Deployment") if namespace_of(deployment) == NAMESPACE]
 
 
 def test_egress_to_the_internet_is_added_before_a_rollout_and_removed_after_it(program: Capture) -> None:
     apps = set()
-    for deployment in program.resources("Deployment"):
+    for deployment in app_deployments(program):
         before: list[Registration] = []
         after: list[Registration] = []
         for policy in policies_of(program, deployment):
@@ -64,7 +73,7 @@ def test_another_registry_is_allowed_before_the_first_pod_with_its_images(progra
     policy, binding = (changed.resource(kind, "honeydue-pods") for kind in (POLICY, BINDING))
     first = policy.inputs["spec"]["validations"][0]["expression"]
     (pattern,) = re.findall(r'matches\("(.*)"\)', first)
-    for workload in (*changed.resources("Deployment"), changed.resource("Job", "migrate")):
+    for workload in (*app_deployments(changed), changed.resource("Job", "migrate")):
         (container,) = workload.inputs["spec"]["template"]["spec"]["containers"]
         assert re.match(pattern.replace("\\\\", "\\"), container["image"]), workload.urn
         assert {policy.urn, binding.urn} <= dependencies_of(changed, workload)

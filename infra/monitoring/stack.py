@@ -1,0 +1,59 @@
+"""All parts of metrics and alerts that the settings switch on."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from infra.cluster import Cluster, MonitoringReaders, Namespace
+from infra.monitoring.kube_state_metrics import KubeStateMetrics
+from infra.monitoring.namespaces import Namespaces
+from infra.monitoring.node_exporter import node_exporter
+from infra.monitoring.obs import Obs
+from infra.monitoring.redis_exporter import RedisExporter
+from infra.monitoring.vmagent import Vmagent
+from infra.names import MONITORING
+from infra.settings.schema import Settings
+from infra.settings.secrets import Secrets
+
+
+def declare_monitoring(
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    cluster: Cluster,
+    namespace: Namespace,
+    admission: Sequence[pulumi.Resource],
+) -> None:
+    """Nothing while `monitoring` is not set.
+
+    `namespace` is that of the apps, and `admission` are the bindings of the policies for the new namespaces. No app
+    depends on any of it, so that a release does not wait for an image of monitoring.
+    """
+    monitoring = settings.monitoring
+    if monitoring is None:
+        return
+    provider = cluster.provider
+    names = Namespaces(node_exporter=monitoring.node_exporter, provider=provider, depends_on=admission).names
+    obs = Obs(monitoring, secrets, namespace=names[MONITORING], provider=provider)
+    MonitoringReaders(names, provider=provider)
+    Vmagent(
+        settings,
+        monitoring,
+        cluster=cluster,
+        namespace=namespace,
+        namespaces=names,
+        credentials=obs.secret,
+    )
+    if monitoring.node_exporter:
+        node_exporter(monitoring, cluster=cluster, namespaces=names)
+    if monitoring.kube_state_metrics:
+        KubeStateMetrics(monitoring, cluster=cluster, namespaces=names)
+    if monitoring.redis_exporter:
+        RedisExporter(
+            settings,
+            monitoring,
+            secrets,
+            cluster=cluster,
+            namespace=namespace,
+            namespaces=names,
+        )

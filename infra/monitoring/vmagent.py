@@ -1,0 +1,179 @@
+"""vmagent: collects the metrics of its own node and sends them to VictoriaMetrics.
+
+One on every node, because the firewall closes the metrics port of Traefik between nodes.
+"""
+
+from collections.abc import Mapping
+
+import pulumi
+from pulumi_kubernetes.core.v1 import ConfigMap, EnvVarArgs, EnvVarSourceArgs, ObjectFieldSelectorArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgs, NetworkPolicySpecArgs
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
+
+from infra.apps.config import checksum
+from infra.cluster import Cluster, Namespace
+from infra.cluster.namespace import network_policy
+from infra.cluster.network_policies import ClusterAddresses
+from infra.cluster.rbac import rules
+from infra.cluster.traefik_values import METRICS_PORT
+from infra.component import Component
+from infra.monitoring.accounts import grant_everywhere, grant_in_namespace
+from infra.monitoring.connections import ingress_policy, policy, to_internet, to_nodes, to_pods
+from infra.monitoring.obs import CREDENTIALS, OBS
+from infra.monitoring.ports import (
+    API_SERVER_PORT,
+    COREDNS_LABELS,
+    COREDNS_PORT,
+    ETCD_PORT,
+    KUBE_STATE_METRICS,
+    KUBE_STATE_METRICS_PORT,
+    KUBELET_PORT,
+    NODE_EXPORTER_PORT,
+    REDIS_EXPORTER,
+    REDIS_EXPORTER_PORT,
+    VMAGENT,
+    VMAGENT_PORT,
+    selector,
+)
+from infra.monitoring.scraping import configuration_text
+from infra.monitoring.workload import Workload
+from infra.names import KUBE_SYSTEM, MONITORING, NAMESPACE
+from infra.pods import Pod, Probes, Resources
+from infra.settings.monitoring import MonitoringSettings
+from infra.settings.schema import Settings
+
+CONFIG, BUFFER = "/etc/vmagent", "/buffer"
+CONFIG_FILE = "scrape.yaml"
+SERIES_PER_TARGET = 20_000
+"""The series that one target may create in a day."""
+LOGS_MI = 64
+
+
+def arguments(settings: Settings, monitoring: MonitoringSettings) -> list[str]:
+    """No credentials: every user of the node can read the arguments of a process."""
+    return [
+        f"--promscrape.config={CONFIG}/{CONFIG_FILE}",
+        f"--promscrape.seriesLimitPerTarget={SERIES_PER_TARGET}",
+        f"--remoteWrite.url={monitoring.url}/api/v1/write",
+        f"--remoteWrite.basicAuth.usernameFile={CREDENTIALS}/username",
+        f"--remoteWrite.basicAuth.passwordFile={CREDENTIALS}/password",
+        f"--remoteWrite.label=cluster={settings.domain}",
+        f"--remoteWrite.tmpDataPath={BUFFER}",
+        # Without a limit, the buffer fills the disk of the node. Above it, vmagent drops the oldest data.
+        f"--remoteWrite.maxDiskUsagePerURL={monitoring.queue_mi}MiB",
+        f"--remoteWrite.maxHourlySeries={monitoring.max_series}",
+        f"--httpListenAddr=:{VMAGENT_PORT}",
+        "--loggerFormat=json",
+    ]
+
+
+def field_variable(name: str, path: str) -> EnvVarArgs:
+    """A variable with a field of the pod."""
+    return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path=path)))
+
+
+def vmagent_pod(settings: Settings, monitoring: MonitoringSettings, *, config: str) -> Pod:
+    """The pod. `config` is the text of its configuration."""
+    return Pod(
+        name=VMAGENT,
+        component="agent",
+        image=monitoring.images.vmagent,
+        port=VMAGENT_PORT,
+        args=arguments(settings, monitoring),
+        environment=[field_variable("NODE_NAME", "spec.nodeName"), field_variable("HOST_IP", "status.hostIP")],
+        probes=Probes(http_path="/health"),
+        config_checksum=checksum({CONFIG_FILE: config}),
+        config_files={CONFIG: VMAGENT},
+        secret_files={CREDENTIALS: OBS},
+        empty_dirs=(BUFFER,),
+        empty_dir_mi=monitoring.buffer_mi,
+        every_node=True,
+        service_account_token=True,
+        resources=Resources(cpu=50, cpu_limit=500, memory=256, disk=monitoring.buffer_mi + LOGS_MI),
+    )
+
+
+def cluster_rules() -> list[PolicyRuleArgs]:
+    """Discovery of the node, and the metrics of kubelet and API server.
+
+    Not nodes/proxy, which kubelets accept as well: with it, an account can run commands in every pod.
+    """
+    return [
+        *rules({"": ["nodes"]}, "get", "list", "watch"),
+        *rules({"": ["nodes/metrics"]}, "get"),
+        PolicyRuleArgs(non_resource_urls=["/metrics"], verbs=["get"]),
+    ]
+
+
+def egress(monitoring: MonitoringSettings, addresses: ClusterAddresses) -> list[NetworkPolicyEgressRuleArgs]:
+    """Its destinations. Of the ports of nodes, a pod only uses those of its own one, but all nodes have one policy."""
+    ports = [METRICS_PORT, KUBELET_PORT, API_SERVER_PORT, ETCD_PORT]
+    parts = {
+        KUBE_STATE_METRICS: KUBE_STATE_METRICS_PORT if monitoring.kube_state_metrics else None,
+        REDIS_EXPORTER: REDIS_EXPORTER_PORT if monitoring.redis_exporter else None,
+    }
+    return [
+        to_internet(addresses, monitoring.port),
+        to_nodes(addresses, *ports, *([NODE_EXPORTER_PORT] if monitoring.node_exporter else [])),
+        to_pods(COREDNS_LABELS, COREDNS_PORT, namespace=KUBE_SYSTEM),
+        *(to_pods(selector(part), port) for part, port in parts.items() if port is not None),
+    ]
+
+
+class Vmagent(Component):
+    """The agents, their permissions, and the policies that let them into the pods that they scrape."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        monitoring: MonitoringSettings,
+        *,
+        cluster: Cluster,
+        namespace: Namespace,
+        namespaces: Mapping[str, pulumi.Output[str]],
+        credentials: pulumi.Resource,
+    ) -> None:
+        super().__init__("monitoring:Vmagent", VMAGENT, provider=cluster.provider)
+        text = configuration_text(settings, monitoring)
+        config = ConfigMap(
+            VMAGENT,
+            metadata=ObjectMetaArgs(name=VMAGENT, namespace=namespaces[MONITORING]),
+            data={CONFIG_FILE: text},
+            opts=self.child_options(),
+        )
+        places: Mapping[str, pulumi.Input[str]] = {
+            KUBE_SYSTEM: KUBE_SYSTEM,
+            MONITORING: namespaces[MONITORING],
+            NAMESPACE: namespace.name,
+        }
+        pods = rules({"": ["pods"]}, "get", "list", "watch")
+        granted = [
+            grant_everywhere(VMAGENT, cluster_rules(), parent=self),
+            *(
+                grant_in_namespace(VMAGENT, pods, namespace=name, namespace_name=place, parent=self)
+                for name, place in places.items()
+            ),
+        ]
+        coredns = ingress_policy(COREDNS_LABELS, client=VMAGENT, port=COREDNS_PORT)
+        opened = [self._let_in(KUBE_SYSTEM, "coredns", coredns)]
+        rules_of_vmagent = egress(monitoring, cluster.addresses)
+        if monitoring.api:
+            labels = settings.adopted.selector("api")
+            spec = ingress_policy(labels, client=VMAGENT, port=monitoring.api.port)
+            opened.append(self._let_in(namespace.name, "api", spec))
+            rules_of_vmagent.append(to_pods(labels, monitoring.api.port, namespace=NAMESPACE))
+        Workload(
+            vmagent_pod(settings, monitoring, config=text),
+            kind="DaemonSet",
+            policy=policy(VMAGENT, ingress={}, egress=rules_of_vmagent),
+            namespace=namespaces[MONITORING],
+            provider=cluster.provider,
+            depends_on=[config, credentials, *granted, *opened],
+        )
+        self.register_outputs({})
+
+    def _let_in(self, namespace: pulumi.Input[str], target: str, spec: NetworkPolicySpecArgs) -> pulumi.Resource:
+        return network_policy(
+            namespace, f"{VMAGENT}-to-{target}", spec, self.child_options(), other_pods=target == "coredns"
+        )
