@@ -230,6 +230,8 @@ NODES = (
     ),
     # The fork that k3s uses as its network policy controller.
     Program(name="kube-router", build_minutes=4, module="github.com/cloudnativelabs/kube-router/v2"),
+    # Makes the control plane available at the addresses of the nodes. Built with a main.go in our folder.
+    Program(name="api-proxy", build_minutes=0.1, module="github.com/inetaf/tcpproxy", packages=(".",)),
     # Built with a main.go in our folder. It contains only the plugins that a rehearsal's Corefile uses, and none that
     # queries a DNS server outside the rehearsal.
     Program(name="coredns", build_minutes=1.5, module="github.com/coredns/coredns", packages=(".",)),

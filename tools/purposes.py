@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from tools import official
+from tools.monitoring import VMALERT_TOOL
 from tools.program import Program
 from tools.programs import (
     ACTIONLINT,
@@ -18,7 +19,6 @@ from tools.programs import (
     TRAEFIK,
     UV,
     VERSITYGW,
-    VMALERT_TOOL,
     WORLD,
 )
 

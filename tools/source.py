@@ -33,7 +33,7 @@ BUILD_FLAGS = ("-gcflags=all=-dwarf=false",)
 """Omits debugging information, which the linker would remove anyway (-s -w)."""
 MINIMUM_GB = 3.0
 GB_PER_MINUTE = 0.3
-"""Disk space for module sources and Go's build cache, by build time: 19 GB for all programs, until they are built."""
+"""Disk space for module sources and Go's build cache, by build time: 16 GB for all programs, until they are built."""
 _REASONS = (
     (r"no space left on device", DISK_FULL),
     (

@@ -52,7 +52,9 @@ def names(*purposes: Purpose) -> set[str]:
         (Purpose.REHEARSAL, REHEARSAL),
         (
             Purpose.NODES,
-            REHEARSAL | MONITORING | {"traefik", "kubelet", "kube-router", "coredns", "goose", "stand-ins"},
+            REHEARSAL
+            | MONITORING
+            | {"traefik", "kubelet", "kube-router", "api-proxy", "coredns", "goose", "stand-ins"},
         ),
         (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
         (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw"}),

@@ -8,6 +8,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/hosts"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/loadbalance"
+	_ "github.com/coredns/coredns/plugin/metrics"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/template"
 
@@ -18,6 +19,8 @@ import (
 func main() {
 	// The order in which plugins handle a query. "template" comes last, unlike in upstream CoreDNS: it answers the
 	// queries that no other plugin answers.
-	dnsserver.Directives = []string{"errors", "health", "ready", "loadbalance", "hosts", "kubernetes", "template"}
+	dnsserver.Directives = []string{
+		"errors", "health", "ready", "prometheus", "loadbalance", "hosts", "kubernetes", "template",
+	}
 	coremain.Run()
 }

@@ -20,12 +20,17 @@ const account = "/var/run/secrets/kubernetes.io/serviceaccount"
 var errNotFound = errors.New("not found")
 
 type apiServer struct {
-	url       string
-	namespace string
-	client    *http.Client
+	url           string
+	namespace     string
+	client        *http.Client
+	authenticated bool
 }
 
-func newAPIServer(namespace string) (*apiServer, error) {
+// newAPIServer uses the credentials of the pod's ServiceAccount, or none with the URL of an API server.
+func newAPIServer(url, namespace string) (*apiServer, error) {
+	if url != "" {
+		return &apiServer{url: url, namespace: namespace, client: http.DefaultClient}, nil
+	}
 	ca, err := os.ReadFile(account + "/ca.crt")
 	if err != nil {
 		return nil, err
@@ -39,7 +44,8 @@ func newAPIServer(namespace string) (*apiServer, error) {
 		TLSClientConfig:   &tls.Config{RootCAs: pool},
 		ForceAttemptHTTP2: true,
 	}}
-	return &apiServer{url: "https://" + net.JoinHostPort(host, port), namespace: namespace, client: client}, nil
+	url = "https://" + net.JoinHostPort(host, port)
+	return &apiServer{url: url, namespace: namespace, client: client, authenticated: true}, nil
 }
 
 // list decodes all objects of a resource. `group` is a path such as apis/apps/v1.
@@ -52,16 +58,18 @@ func (s *apiServer) list(ctx context.Context, group, resource string, namespaced
 }
 
 func (s *apiServer) get(ctx context.Context, path string, result any) error {
-	// The kubelet replaces the token before it expires.
-	token, err := os.ReadFile(account + "/token")
-	if err != nil {
-		return err
-	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/"+path, nil)
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Authorization", "Bearer "+string(token))
+	if s.authenticated {
+		// The kubelet replaces the token before it expires.
+		token, err := os.ReadFile(account + "/token")
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Authorization", "Bearer "+string(token))
+	}
 	response, err := s.client.Do(request)
 	if err != nil {
 		return err

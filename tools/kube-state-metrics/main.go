@@ -29,6 +29,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("kube-state-metrics: ")
 	resources := flag.String("resources", strings.Join(resourceNames(), ","), "resources to expose, separated by commas")
+	url := flag.String("apiserver", "", "URL of the API server; by default that of the cluster")
 	namespaces := flag.String("namespaces", "", "only this namespace; by default all")
 	port := flag.Int("port", 8080, "port of /metrics, /healthz and /livez")
 	host := flag.String("host", "", "address to listen on; by default all")
@@ -38,7 +39,7 @@ func main() {
 	customText := flag.String("custom-resource-state-config", "", "the content of such a file")
 	customOnly := flag.Bool("custom-resource-state-only", false, "expose only series of custom resources")
 	flag.Parse()
-	server, err := newAPIServer(*namespaces)
+	server, err := newAPIServer(*url, *namespaces)
 	exit(err)
 	source := exporter{api: server}
 	if *customFile != "" {

@@ -63,15 +63,24 @@ func nodes(list core.NodeList, out *series) {
 			pairs := append(slices.Clone(name), "condition", string(condition.Type))
 			out.addEach("kube_node_status_condition", "status", strings.ToLower(string(condition.Status)), statuses, pairs...)
 		}
-		for _, resource := range []core.ResourceName{core.ResourceCPU, core.ResourceMemory, core.ResourcePods} {
-			unit := map[core.ResourceName]string{core.ResourceCPU: "core", core.ResourceMemory: "byte"}[resource]
-			if unit == "" {
-				unit = "integer"
-			}
-			pairs := append(slices.Clone(name), "resource", string(resource), "unit", unit)
-			allocatable, capacity := node.Status.Allocatable[resource], node.Status.Capacity[resource]
-			out.add("kube_node_status_allocatable", allocatable.AsApproximateFloat64(), pairs...)
-			out.add("kube_node_status_capacity", capacity.AsApproximateFloat64(), pairs...)
+		quantities("kube_node_status_allocatable", name, node.Status.Allocatable, out)
+		quantities("kube_node_status_capacity", name, node.Status.Capacity, out)
+	}
+}
+
+var units = map[core.ResourceName]string{
+	core.ResourceCPU:              "core",
+	core.ResourceMemory:           "byte",
+	core.ResourceEphemeralStorage: "byte",
+	core.ResourcePods:             "integer",
+}
+
+// quantities adds a sample for each resource with a known unit.
+func quantities(metric string, pairs labels, list core.ResourceList, out *series) {
+	for _, resource := range slices.Sorted(maps.Keys(list)) {
+		if unit, known := units[resource]; known {
+			quantity, name := list[resource], strings.ReplaceAll(string(resource), "-", "_")
+			out.add(metric, quantity.AsApproximateFloat64(), append(slices.Clone(pairs), "resource", name, "unit", unit)...)
 		}
 	}
 }
@@ -92,6 +101,11 @@ func pods(list core.PodList, out *series) {
 			case core.PodScheduled:
 				out.addEach("kube_pod_status_scheduled", "condition", status, statuses, name...)
 			}
+		}
+		for _, container := range pod.Spec.Containers {
+			pairs := append(slices.Clone(name), "container", container.Name, "node", pod.Spec.NodeName)
+			quantities("kube_pod_container_resource_requests", pairs, container.Resources.Requests, out)
+			quantities("kube_pod_container_resource_limits", pairs, container.Resources.Limits, out)
 		}
 		containers("kube_pod_container", name, pod.Status.ContainerStatuses, out)
 		containers("kube_pod_init_container", name, pod.Status.InitContainerStatuses, out)
