@@ -46,10 +46,6 @@ class Images(Model):
         """Repositories of the images that are not our own."""
         return (repository(self.redis),)
 
-    def without_digests(self) -> "Images":
-        """The same tags. Images that are built elsewhere have other digests."""
-        return self.model_copy(update={name: value.partition("@")[0] for name, value in self.model_dump().items()})
-
     def reference(self, app: App) -> str:
         """The full image reference of an app."""
         return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"

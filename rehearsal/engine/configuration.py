@@ -19,6 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 from infra.settings import apps, shared_options, topology, types
 from infra.settings.adopted import Adopted
 from infra.settings.messages import PROJECT, message
+from infra.settings.model import Model
+from infra.settings.monitoring import MonitoringSettings
 from ops.stackfile import Document, load, store
 from rehearsal.control_plane.flags import ClusterNetwork
 from rehearsal.control_plane.nodes import LocalVolume, Node, configuration_annotations
@@ -29,9 +31,11 @@ from rehearsal.loopback import LoopbackRanges
 
 ADOPTED = f"{PROJECT}:adopted"
 IMAGES = f"{PROJECT}:images"
+MONITORING = f"{PROJECT}:monitoring"
 ADDRESS_IF_UNKNOWN = "192.0.2.1"
 """An address for documentation. Used where the settings contain no address, because Hetzner chooses all of them."""
 _Value = TypeVar("_Value")
+_Images = TypeVar("_Images", bound=Model)
 _ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
 
@@ -43,6 +47,15 @@ class SecretSetting:
     """The path in the settings file, for example `honeydue:registry.password`."""
     key: str
     """The top-level key without the project, for example `registry`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """The mail server of the apps, and the account that sends mail. Without `user`, the account is a placeholder."""
+
+    host: str
+    port: int
+    user: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +75,10 @@ class StackSettings:
     database: apps.Database
     bootstrapped: bool
     """Whether the Pulumi program bootstraps the cluster on servers that it creates."""
+    monitoring: MonitoringSettings | None = None
+    """Its images are without digests."""
+    mailbox: Mailbox | None = None
+    """None if the settings name no mail server."""
 
 
 def settings_digest(file: Path) -> str:
@@ -92,8 +109,8 @@ def copy_settings(
     if bootstrapped:
         _move_to_loopback(config, loopback)
     if stand_in_images:
-        images = config.get(IMAGES, {})
-        images |= {name: str(value).partition("@")[0] for name, value in images.items() if "@" in str(value)}
+        for images in (config.get(IMAGES, {}), config.get(MONITORING, {}).get("images", {})):
+            images |= {name: str(value).partition("@")[0] for name, value in images.items() if "@" in str(value)}
     if adopted := (previous.get("config") or {}).get(ADOPTED):
         config.setdefault(ADOPTED, adopted)
     missing = [SecretSetting(path=path, key=path.split(":", 1)[1].split(".", 1)[0]) for path in _drop_secrets(config)]
@@ -180,6 +197,8 @@ def read_stack_settings(file: Path) -> StackSettings:
     cluster = read("cluster", TypeAdapter(topology.ClusterSettings))
     redis = read("redis", TypeAdapter(apps.RedisSettings))
     claims = read("adopted", TypeAdapter(Adopted), {}).volumes.values()
+    environment = read("environment", TypeAdapter(dict[str, str]), {})
+    metrics = read("monitoring", TypeAdapter(MonitoringSettings | None))
     return StackSettings(
         nodes={
             alias: Node(
@@ -205,8 +224,21 @@ def read_stack_settings(file: Path) -> StackSettings:
             context=cluster.context,
         ),
         cluster_dns=str(cluster.cluster_dns),
-        images=read("images", TypeAdapter(apps.Images)).without_digests(),
+        images=_without_digests(read("images", TypeAdapter(apps.Images))),
         database=read("database", TypeAdapter(apps.Database)),
         domain=read("domain", TypeAdapter(types.Domain)),
         bootstrapped=cluster.bootstrapped,
+        monitoring=metrics and metrics.model_copy(update={"images": _without_digests(metrics.images)}),
+        mailbox=Mailbox(
+            host=environment[apps.MAIL_HOST],
+            port=int(environment[apps.MAIL_PORT]),
+            user=read("emailUser", TypeAdapter(str | None)),
+        )
+        if {apps.MAIL_HOST, apps.MAIL_PORT} <= environment.keys()
+        else None,
     )
+
+
+def _without_digests(images: _Images) -> _Images:
+    """The same tags. Images that are built elsewhere have other digests."""
+    return images.model_copy(update={name: value.partition("@")[0] for name, value in images.model_dump().items()})

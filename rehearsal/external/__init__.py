@@ -1,1 +1,1 @@
-"""Services that the cluster uses but does not run: the database and the object store."""
+"""Services that the cluster uses but does not run: database, object store, metrics database and mail server."""

@@ -113,6 +113,16 @@ def kill(variable: str, value: str) -> int:
     return _kill(lambda: find(variable, value))
 
 
+def terminate(variable: str, value: str) -> None:
+    """Sends SIGTERM to all processes that `find` returns, and waits until they have ended."""
+    ending = find(variable, value)
+    for process in ending:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    if not _wait_until_ended(ending):
+        raise RehearsalError(f"process {ending[0].pid} did not end within {END_SECONDS:.0f} s of SIGTERM")
+
+
 def _kill(find_processes: Callable[[], Sequence[psutil.Process]]) -> int:
     pids: set[int] = set()
     # Repeat until there are none: a process may have started another one in the meantime.

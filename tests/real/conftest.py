@@ -30,7 +30,10 @@ from tools.purposes import required_programs
 from .toolbox import toolbox_image
 
 NODE_LOSS = "test_node_loss"
-WITHOUT_PRODUCTION = ("test_changed_settings", "test_cleanup", "test_database", "test_images", "test_standins")
+WITHOUT_PRODUCTION = (
+    *("test_changed_settings", "test_cleanup", "test_database", "test_external_servers", "test_images"),
+    *("test_kube_state_metrics", "test_standins"),
+)
 """Modules that do not use the `production` fixture."""
 
 CONCURRENT = (NODE_LOSS, *WITHOUT_PRODUCTION)
@@ -74,9 +77,10 @@ def programs_are_built() -> None:
 
 @pytest.fixture(scope="session")
 def pods() -> Mapping[str, Any]:
-    """The pod spec of each Deployment and Job of the program with the example settings, by name."""
+    """The pod spec of each controller and Job of the program with the example settings, by name."""
     objects = manifests(run(example_settings()))
-    workloads = [workload for kind in ("Deployment", "Job") for workload in of_kind(objects, kind)]
+    kinds = ("Deployment", "DaemonSet", "StatefulSet", "Job")
+    workloads = [workload for kind in kinds for workload in of_kind(objects, kind)]
     return {workload["metadata"]["name"]: workload["spec"]["template"]["spec"] for workload in workloads}
 
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from infra.settings.apps import Images
-from rehearsal.images import catalog
+from rehearsal.engine.configuration import read_stack_settings
+from rehearsal.images import catalog, monitoring
 from rehearsal.images.archive import Image
 from rehearsal.images.catalog import Schema
 from tests.real import containerd
@@ -44,9 +45,10 @@ def import_image(runtime: Containerd, image: Image) -> str:
 
 
 def test_the_catalog_contains_the_image_of_every_pod(settings: Images, pods: Mapping[str, Any]) -> None:
-    catalog_references = {
-        image.reference for image in (*catalog.release(settings, Schema.FIRST), catalog.redis(settings.redis))
-    }
+    metrics = read_stack_settings(EXAMPLE / "Pulumi.prod.yaml").monitoring
+    images = [*catalog.release(settings, Schema.FIRST), catalog.redis(settings.redis)]
+    images += monitoring.images(metrics.images) if metrics else []
+    catalog_references = {image.reference for image in images}
     used = {catalog.full_reference(container["image"]) for pod in pods.values() for container in pod["containers"]}
     assert used == catalog_references
 

@@ -59,6 +59,7 @@ def test_the_digests_of_images_are_removed_for_real_nodes(tmp_path: Path) -> Non
     digest = "@sha256:" + "0" * 64
     (tmp_path / "source.yaml").write_text(
         f"config:\n  honeydue:images: {{api: '12345{digest}', redis: 'redis:7{digest}', web: abc}}\n"
+        f"  honeydue:monitoring: {{images: {{vmagent: 'vmagent:1{digest}'}}}}\n"
     )
     loopback = loopback_ranges(tmp_path)
     for stand_in_images, expected in ((True, ""), (False, digest)):
@@ -66,8 +67,13 @@ def test_the_digests_of_images_are_removed_for_real_nodes(tmp_path: Path) -> Non
         configuration.copy_settings(
             tmp_path / "source.yaml", copy, tmp_path, loopback=loopback, stand_in_images=stand_in_images
         )
-        images = stackfile.load(copy)["config"]["honeydue:images"]
-        assert dict(images) == {"api": f"12345{expected}", "redis": f"redis:7{expected}", "web": "abc"}
+        config = stackfile.load(copy)["config"]
+        assert dict(config["honeydue:images"]) == {
+            "api": f"12345{expected}",
+            "redis": f"redis:7{expected}",
+            "web": "abc",
+        }
+        assert dict(config["honeydue:monitoring"]["images"]) == {"vmagent": f"vmagent:1{expected}"}
 
 
 def test_the_salt_of_an_earlier_copy_is_kept(tmp_path: Path) -> None:

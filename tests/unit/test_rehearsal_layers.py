@@ -9,7 +9,7 @@ import rehearsal
 LAYERS = (
     {"errors", "loopback"},
     {"layout", "pki"},
-    {"processes"},
+    {"external_authority", "processes"},
     {"control_plane"},
     {"plugins", "traefik"},
     {"clouds"},

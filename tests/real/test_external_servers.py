@@ -1,0 +1,121 @@
+"""The metrics database and the mail server outside of the cluster: TLS, passwords, outages, and what tests query."""
+
+import smtplib
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+import requests
+
+from infra.settings.monitoring import MonitoringSettings
+from rehearsal.errors import RehearsalError
+from rehearsal.external.mail_server import MailServer
+from rehearsal.external.metrics_database import MetricsDatabase, Sample
+from rehearsal.external_authority import external_authority
+from rehearsal.layout import Layout
+from rehearsal.processes import processes
+from tests.retry import eventually
+
+METRICS, MAIL = "127.0.77.20", "127.0.77.21"
+PASSWORD = "rehearsal-password"
+MONITORING = MonitoringSettings.model_validate({"url": "https://obs.example.com/metrics", "username": "writer"})
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Iterator[Layout]:
+    world = Layout(tmp_path / "world")
+    world.make_folders()
+    yield world
+    processes.stop(world)
+
+
+@pytest.fixture
+def database(layout: Layout) -> MetricsDatabase:
+    server = MetricsDatabase(layout=layout, settings=MONITORING, password=PASSWORD, address=METRICS)
+    server.start()
+    return server
+
+
+@pytest.fixture
+def mail_server(layout: Layout) -> MailServer:
+    server = MailServer(
+        layout=layout, hostname="smtp.example.com", port=587, user="app@example.com", password=PASSWORD, address=MAIL
+    )
+    server.start()
+    return server
+
+
+def write(database: MetricsDatabase, text: str, *, password: str = PASSWORD) -> HTTPStatus:
+    """Writes samples in Prometheus' text format."""
+    response = requests.post(
+        f"https://{database.address}/metrics/api/v1/import/prometheus",
+        data=text,
+        auth=(MONITORING.username, password),
+        verify=str(external_authority().files.certificate),
+        timeout=10,
+    )
+    return HTTPStatus(response.status_code)
+
+
+def test_a_written_sample_is_returned_and_survives_an_outage(database: MetricsDatabase) -> None:
+    assert write(database, 'jobs{node="first"} 7\n') == HTTPStatus.NO_CONTENT
+    expected = [Sample(labels={"__name__": "jobs", "node": "first"}, value=7)]
+    eventually(lambda: _assert_equal(database.query("jobs"), expected))
+    assert database.query("jobs", time=time.time() - 3600) == []
+    # Immediately after a write, which the server has not stored yet.
+    assert write(database, 'jobs{node="second"} 8\n') == HTTPStatus.NO_CONTENT
+    database.stop()
+    with pytest.raises(RehearsalError, match="the metrics database does not respond: ConnectionError"):
+        database.query("jobs")
+    database.start()
+    eventually(lambda: _assert_equal([sample.value for sample in database.query("sort(jobs)")], [7, 8]))
+
+
+def _assert_equal(first: object, second: object) -> None:
+    assert first == second
+
+
+def test_a_wrong_password_and_an_invalid_query_are_errors(database: MetricsDatabase) -> None:
+    assert write(database, "jobs 1\n", password="wrong") == HTTPStatus.UNAUTHORIZED
+    with pytest.raises(RehearsalError, match="the metrics database returned an error"):
+        replace(database, password="wrong").query("jobs")
+    with pytest.raises(RehearsalError, match="unexpected token"):
+        database.query("sum(")
+
+
+def send(server: MailServer, subject: str, *, encrypted: bool = True, password: str = PASSWORD) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "app@example.com", "admin@example.com", subject
+    message.set_content("The node is down.")
+    with smtplib.SMTP(server.address, server.port, timeout=10) as client:
+        if encrypted:
+            client.starttls(context=ssl.create_default_context(cafile=external_authority().files.certificate))
+            client.login(server.user, password)
+        client.send_message(message)
+
+
+def test_mails_are_listed_in_order_and_survive_an_outage(mail_server: MailServer) -> None:
+    for subject in ("first", "second"):
+        send(mail_server, subject)
+    mail_server.stop()
+    with pytest.raises(OSError, match="refused"):
+        send(mail_server, "third")
+    mail_server.start()
+    first, second = mail_server.mails()
+    assert (first.subject, second.subject) == ("first", "second")
+    assert (first.sender, first.recipients) == ("app@example.com", ["admin@example.com"])
+    assert first.text.strip() == "The node is down."
+    assert first.received <= second.received
+
+
+def test_the_mail_server_requires_encryption_and_the_password(mail_server: MailServer) -> None:
+    with pytest.raises(smtplib.SMTPException, match="STARTTLS"):
+        send(mail_server, "plain text", encrypted=False)
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        send(mail_server, "wrong password", password="wrong")
+    assert mail_server.mails() == []

@@ -1,0 +1,101 @@
+"""Servers outside of the cluster: their certificate authority, their addresses, and the images that trust them."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.settings.monitoring import MonitoringImages
+from rehearsal.engine.configuration import StackSettings, read_stack_settings
+from rehearsal.external.mail_server import MailServer
+from rehearsal.external_authority import RENEWAL, external_authority
+from rehearsal.images import monitoring
+from rehearsal.layout import Layout
+from rehearsal.real_nodes.cluster_config import mail_server, metrics_database
+from tests.recipes import EXAMPLE
+from tools import debian
+
+MONITORING = "{url: 'https://obs.example.com:8443/metrics', username: writer, images: {vmagent: 'agent:1@sha256:%s'}}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    monkeypatch.setenv("HONEYDUE_CACHE", str(folder))
+    return folder
+
+
+def certificate() -> bytes:
+    return external_authority().files.certificate.read_bytes()
+
+
+def test_all_worlds_have_the_same_authority_until_it_is_old() -> None:
+    first = certificate()
+    assert certificate() == first
+    file = external_authority().files.certificate
+    age = RENEWAL + timedelta(minutes=1)
+    os.utime(file, (file.stat().st_atime, file.stat().st_mtime - age.total_seconds()))
+    assert certificate() != first
+
+
+def test_the_images_of_clients_contain_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "root_filesystem", lambda _: tmp_path)
+    references = MonitoringImages()
+    images = {image.reference: image for image in monitoring.images(references)}
+    assert set(images) == set(references.model_dump().values())
+    trusting = {
+        reference
+        for reference, image in images.items()
+        if any(layer.get(monitoring.TRUSTED_CERTIFICATES) == certificate() for layer in image.layers)
+    }
+    assert trusting == {references.vmagent, references.vmalert, references.alertmanager}
+
+
+def stack(tmp_path: Path, settings: str) -> StackSettings:
+    """The example settings with other settings of monitoring."""
+    lines = (EXAMPLE / "Pulumi.prod.yaml").read_text().splitlines()
+    start = next((number for number, line in enumerate(lines) if line.startswith("  honeydue:monitoring:")), len(lines))
+    rest = (number for number in range(start + 1, len(lines)) if not lines[number].startswith("   "))
+    lines[start : next(rest, len(lines))] = [f"  honeydue:monitoring: {settings}"]
+    (tmp_path / "Pulumi.prod.yaml").write_text("\n".join(lines))
+    return read_stack_settings(tmp_path / "Pulumi.prod.yaml")
+
+
+def test_the_servers_have_the_names_and_ports_of_the_settings(tmp_path: Path) -> None:
+    settings = stack(tmp_path, MONITORING % ("0" * 64))
+    assert settings.monitoring
+    assert settings.monitoring.images.vmagent == "agent:1"
+    database, mail = metrics_database(Layout(tmp_path), settings), mail_server(Layout(tmp_path), settings)
+    assert database
+    assert mail
+    assert settings.mailbox
+    assert database.addresses == {"obs.example.com": database.address}
+    assert mail.addresses == {settings.mailbox.host: mail.address}
+    database.folder.mkdir(parents=True)
+    command = database.command(external_authority().files)
+    assert {f"-httpListenAddr={database.address}:8443", "-http.pathPrefix=/metrics"} <= set(command)
+    # An argument is visible to every process of the machine.
+    assert not any(database.password in argument for argument in command)
+
+
+@pytest.mark.parametrize(
+    ("settings", "servers"),
+    [("null", []), ("{url: 'https://obs.example.com', username: writer, alerts: false}", ["victoria-metrics"])],
+)
+def test_a_part_that_is_off_has_no_server(settings: str, servers: list[str], tmp_path: Path) -> None:
+    result = stack(tmp_path, settings)
+    candidates = (metrics_database(Layout(tmp_path), result), mail_server(Layout(tmp_path), result))
+    assert [server.name for server in candidates if server] == servers
+
+
+@pytest.mark.parametrize(("port", "flag"), [(587, "--smtp-require-starttls"), (465, "--smtp-require-tls")])
+def test_the_port_of_the_mail_server_determines_how_tls_begins(port: int, flag: str, tmp_path: Path) -> None:
+    server = MailServer(
+        layout=Layout(tmp_path), hostname="smtp", port=port, user="app", password="rehearsal", address="192.0.2.1"
+    )
+    server.folder.mkdir(parents=True)
+    command = server.command(external_authority().files)
+    assert [argument for argument in command if argument.startswith("--smtp-require")] == [flag]
+    assert not any(server.password in argument for argument in command)
