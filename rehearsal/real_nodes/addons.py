@@ -13,6 +13,9 @@ DNS_IMAGE = "honeydue.example/rehearsal/coredns:1"
 NAMESPACE = "kube-system"
 KUBE_ROUTER = "rehearsal:network-policies"
 """The user name of the network policy controllers."""
+METRICS = 9153
+"""The port of CoreDNS' own metrics."""
+_PROTOCOLS = ("UDP", "TCP")
 _LABELS = {"k8s-app": "kube-dns"}
 """The labels of k3s' CoreDNS. Network policies select it by them."""
 
@@ -44,24 +47,24 @@ def manifests(*, dns: str, external_hosts: Mapping[str, str]) -> Iterator[Manife
 
     `dns` is the cluster IP of the DNS Service. `external_hosts` maps names outside of the cluster to their addresses.
     """
-    yield from _cluster_role(
+    yield from cluster_role(
         KUBE_ROUTER,
         kind="User",
-        rules=[_read_rule("", "namespaces", "nodes", "pods", "services", "endpoints"), *_POLICIES],
+        rules=[read_rule("", "namespaces", "nodes", "pods", "services", "endpoints"), *_POLICIES],
     )
     # The API server reads logs from the kubelets, which authorize it by this binding.
-    yield _cluster_role_binding(
+    yield cluster_role_binding(
         "rehearsal:apiserver-kubelet",
         role="system:kubelet-api-admin",
         kind="User",
         name="kube-apiserver-kubelet-client",
     )
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "coredns", "namespace": NAMESPACE}}
-    yield from _cluster_role(
+    yield from cluster_role(
         "system:coredns",
         kind="ServiceAccount",
         name="coredns",
-        rules=[_read_rule("", "namespaces", "pods", "services"), _ENDPOINT_SLICES],
+        rules=[read_rule("", "namespaces", "pods", "services"), _ENDPOINT_SLICES],
     )
     yield {
         "apiVersion": "v1",
@@ -78,7 +81,8 @@ def manifests(*, dns: str, external_hosts: Mapping[str, str]) -> Iterator[Manife
             "selector": _LABELS,
             "clusterIP": dns,
             "ports": [
-                {"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")
+                *({"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in _PROTOCOLS),
+                {"name": "metrics", "port": METRICS, "protocol": "TCP"},
             ],
         },
     }
@@ -92,6 +96,7 @@ def corefile(external_hosts: Mapping[str, str]) -> str:
     errors
     health
     ready
+    prometheus :{METRICS}
     kubernetes cluster.local in-addr.arpa {{
         pods insecure
     }}
@@ -113,7 +118,10 @@ def _deployment(corefile_checksum: str) -> Manifest:
         "image": DNS_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
-        "ports": [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53, "protocol": "TCP"}],
+        "ports": [
+            *({"containerPort": 53, "protocol": protocol} for protocol in _PROTOCOLS),
+            {"name": "metrics", "containerPort": METRICS, "protocol": "TCP"},
+        ],
         "resources": {"requests": {"cpu": "100m", "memory": "70Mi"}, "limits": {"memory": "170Mi"}},
         # The probes of k3s, but with a period of 1 s, because the start of a world waits for it.
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1, "timeoutSeconds": 1},
@@ -156,25 +164,28 @@ def _deployment(corefile_checksum: str) -> Manifest:
     }
 
 
-def _read_rule(group: str, *resources: str) -> Manifest:
+def read_rule(group: str, *resources: str) -> Manifest:
+    """A rule of a role that may read these resources."""
     return {"apiGroups": [group], "resources": [*resources], "verbs": ["get", "list", "watch"]}
 
 
-_ENDPOINT_SLICES = _read_rule("discovery.k8s.io", "endpointslices")
-_POLICIES = [_ENDPOINT_SLICES, _read_rule("networking.k8s.io", "networkpolicies")]
+_ENDPOINT_SLICES = read_rule("discovery.k8s.io", "endpointslices")
+_POLICIES = [_ENDPOINT_SLICES, read_rule("networking.k8s.io", "networkpolicies")]
 
 
-def _cluster_role(role: str, *, kind: str, rules: Sequence[Manifest], name: str | None = None) -> Iterator[Manifest]:
+def cluster_role(role: str, *, kind: str, rules: Sequence[Manifest], name: str | None = None) -> Iterator[Manifest]:
+    """A role, and its binding to a user or to a ServiceAccount of the namespace. The default name is the role's."""
     yield {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": {"name": role},
         "rules": [*rules],
     }
-    yield _cluster_role_binding(role, role=role, kind=kind, name=name or role)
+    yield cluster_role_binding(role, role=role, kind=kind, name=name or role)
 
 
-def _cluster_role_binding(binding: str, *, role: str, kind: str, name: str) -> Manifest:
+def cluster_role_binding(binding: str, *, role: str, kind: str, name: str) -> Manifest:
+    """A binding of a role to a user or to a ServiceAccount of the namespace."""
     group = "rbac.authorization.k8s.io"
     subject = {
         "kind": kind,

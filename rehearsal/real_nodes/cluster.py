@@ -14,9 +14,10 @@ from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.nodes import LocalVolume, Manifest, Node, real_node_manifests, volume_paths
 from rehearsal.errors import RehearsalError
 from rehearsal.external.database import ExternalDatabase
+from rehearsal.external.server import ExternalServer
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
-from rehearsal.real_nodes import addons, credentials, network, node_config
+from rehearsal.real_nodes import addons, api_proxy, credentials, metrics_server, network, node_config
 from rehearsal.real_nodes.machine import NODE_VARIABLE, PATH, Machine, node_of
 from rehearsal.real_nodes.node_config import NodeConfig
 from tools import debian, programs
@@ -24,9 +25,11 @@ from tools.cache import install_folder
 
 NETWORK = ".network"
 """NODE_VARIABLE of the process that keeps the world's network namespace. No hostname starts with a dot."""
-NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy", "kube-router")
-CONTROL_PLANE_PROGRAMS = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
-PACKAGES = ("node", "postgresql", "redis")
+NODE_PROGRAMS = ("containerd", "api-proxy", "kubelet", "kube-proxy", "kube-router")
+CONTROL_PLANE_PROGRAMS = frozenset(
+    {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", metrics_server.NAME}
+)
+PACKAGES = ("node", "postgresql", "redis", "redis-exporter")
 """The sets of Debian packages that the programs of a world with real nodes need."""
 TOLERATION_SECONDS = 60
 """How long a pod stays bound to a node that is not ready or unreachable."""
@@ -103,6 +106,8 @@ class ClusterConfig:
     nodes: Sequence[Node]
     volumes: Sequence[LocalVolume] = ()
     database: ExternalDatabase
+    servers: Sequence[ExternalServer] = ()
+    """The other servers outside of the cluster."""
     images: Sequence[Path]
     """The image archives that every node imports."""
 
@@ -123,10 +128,15 @@ class ClusterConfig:
 
     def manifests(self) -> Iterator[Manifest]:
         """The objects that must exist before the kubelets start."""
-        configs = zip(self.nodes, self.node_configs(), strict=True)
-        nodes = [replace(node, pod_cidr=str(config.pods)) for node, config in configs]
+        configs = self.node_configs()
+        nodes = [replace(node, pod_cidr=str(config.pods)) for node, config in zip(self.nodes, configs, strict=True)]
         yield from real_node_manifests(nodes, volumes=self.volumes)
-        yield from addons.manifests(dns=self.dns, external_hosts=self.database.addresses)
+        yield from api_proxy.manifests(configs, cluster_ip=self.network.apiserver_cluster_ip)
+        hosts = self.database.addresses
+        for server in self.servers:
+            hosts |= server.addresses
+        yield from addons.manifests(dns=self.dns, external_hosts=hosts)
+        yield from metrics_server.manifests()
 
 
 def _address(node: Node) -> str:
@@ -154,9 +164,20 @@ class RealNodes:
                 # Kubernetes' default, and production's, is 300 s. A rehearsal of a lost node need not wait 5 minutes.
                 f"default-not-ready-toleration-seconds={TOLERATION_SECONDS}",
                 f"default-unreachable-toleration-seconds={TOLERATION_SECONDS}",
-            ]
+                *api_proxy.APISERVER_FLAGS,
+                *metrics_server.APISERVER_FLAGS,
+            ],
+            "etcd": [f"listen-metrics-urls={api_proxy.ETCD_METRICS}"],
         }
-        return replace(config, address=network.ROUTER, network=network_config, kwok=False, extra_flags=flags)
+        return replace(
+            config,
+            address=network.ROUTER,
+            network=network_config,
+            # Pods connect to the API server at the addresses of the nodes.
+            tls_sans=[node.address for node in self._nodes.values()],
+            kwok=False,
+            extra_flags=flags,
+        )
 
     def manifests(self) -> Iterable[Manifest]:
         """The objects that must exist before the kubelets start."""
@@ -169,11 +190,13 @@ class RealNodes:
         )
 
     def start(self) -> None:
-        """Boots all machines and starts the external database. Returns when all are ready."""
+        """Boots all machines and starts the servers outside of the cluster. Returns when all are ready."""
         with ThreadPoolExecutor() as executor:
-            database = executor.submit(self._config.database.start)
+            starts = [self._config.database.start, *(server.start for server in self._config.servers)]
+            servers = [executor.submit(start) for start in starts]
             self._for_all(executor, self._power_on)
-            database.result()
+            for server in servers:
+                server.result()
 
     def apply_settings(self) -> None:
         """Imports the images of changed settings into running machines."""
@@ -228,6 +251,8 @@ class RealNodes:
     def _join(self, hostname: str, config: ControlPlaneConfig) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]
         machine.write(credentials.files(node, config))
+        proxy = machine.start("api-proxy", api_proxy.command(node, config))
+        machine.wait_for_port(node.address, api_proxy.API, proxy, "api-proxy")
         kubelet = machine.start("kubelet", node_config.kubelet(node))
         # One after the other: both insert and delete iptables rules by their number in a chain, and would race.
         for name, command in (
@@ -247,7 +272,7 @@ class RealNodes:
         if new:
             self._make_volume_folders(machine, bound_volumes)
         boot = machine.power_on(
-            root, {name: install_folder(programs.by_name(name)) for name in ("kubelet", "kube-router")}
+            root, {name: install_folder(programs.by_name(name)) for name in ("kubelet", "kube-router", "api-proxy")}
         )
         network.wait_for_namespace(boot.pid)
         network.attach(

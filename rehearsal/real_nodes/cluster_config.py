@@ -6,7 +6,9 @@ from pathlib import Path
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.external.database import ExternalDatabase
-from rehearsal.images import catalog
+from rehearsal.external.mail_server import MailServer
+from rehearsal.external.metrics_database import MetricsDatabase
+from rehearsal.images import catalog, monitoring
 from rehearsal.images.catalog import Schema
 from rehearsal.layout import Layout
 from rehearsal.real_nodes import addons, network
@@ -22,6 +24,8 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         catalog.redis(stack.images.redis),
         catalog.traefik(daemonset.IMAGE),
     ]
+    if stack.monitoring:
+        stand_ins += monitoring.images(stack.monitoring.images)
     addon_images = addons.images(debian.root_filesystem("node"))
     return ClusterConfig(
         network=stack.network,
@@ -29,6 +33,7 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         nodes=[*stack.nodes.values()],
         volumes=stack.volumes,
         database=external_database(layout, stack),
+        servers=[server for server in (metrics_database(layout, stack), mail_server(layout, stack)) if server],
         images=[*catalog.archives([*stand_ins, *addon_images]).values(), *images],
     )
 
@@ -38,4 +43,26 @@ def external_database(layout: Layout, stack: StackSettings) -> ExternalDatabase:
     password = str(placeholder("postgresPassword", layout.pki))
     return ExternalDatabase(
         layout=layout, database=stack.database, password=password, pooler=network.POOLER, direct=network.DIRECT
+    )
+
+
+def metrics_database(layout: Layout, stack: StackSettings) -> MetricsDatabase | None:
+    """The server that replaces the one at `honeydue:monitoring.url`. None without monitoring."""
+    if stack.monitoring is None:
+        return None
+    password = str(placeholder("metricsPassword", layout.pki))
+    return MetricsDatabase(layout=layout, settings=stack.monitoring, password=password, address=network.METRICS)
+
+
+def mail_server(layout: Layout, stack: StackSettings) -> MailServer | None:
+    """The server that replaces Fastmail. None if nothing sends mail."""
+    if stack.mailbox is None or stack.monitoring is None or stack.monitoring.alerts is None:
+        return None
+    return MailServer(
+        layout=layout,
+        hostname=stack.mailbox.host,
+        port=stack.mailbox.port,
+        user=stack.mailbox.user or str(placeholder("emailUser", layout.pki)),
+        password=str(placeholder("emailPassword", layout.pki)),
+        address=network.MAIL,
     )

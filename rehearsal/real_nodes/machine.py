@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -148,6 +149,10 @@ class Machine:
     def wait_for_http(self, url: str, process: subprocess.Popen[bytes], name: str) -> None:
         """Returns when the URL answers with status 200."""
         self._wait(name, process, lambda: probe(url, timeout=1))
+
+    def wait_for_port(self, address: str, port: int, process: subprocess.Popen[bytes], name: str) -> None:
+        """Returns when the TCP port accepts a connection."""
+        self._wait(name, process, lambda: socket.create_connection((address, port), timeout=1).close())
 
     def _wait(self, name: str, process: subprocess.Popen[bytes], probe: Callable[[], object]) -> None:
         wait_until_ready(

@@ -20,6 +20,8 @@ ROUTER = "198.18.0.1"
 An address of loopback is impossible because Kubernetes refuses it as an endpoint."""
 POOLER, DIRECT = "198.18.0.2", "198.18.0.3"
 """The addresses of the external database: of its pooler and of PostgreSQL itself."""
+METRICS, MAIL = "198.18.0.4", "198.18.0.5"
+"""The addresses of the metrics database and of the mail server."""
 LINK = "eth0"
 START_SECONDS = 10.0
 
@@ -84,7 +86,7 @@ def set_up_router() -> None:
     with IPRoute() as kernel:
         loopback = kernel.link_lookup(ifname="lo")[0]
         kernel.link("set", index=loopback, state="up")
-        for address in (ROUTER, POOLER, DIRECT):
+        for address in (ROUTER, POOLER, DIRECT, METRICS, MAIL):
             kernel.addr("add", index=loopback, address=address, prefixlen=32)
         # Drop packets to unknown addresses, for example of a node that is off, without an ICMP error.
         kernel.route("add", dst="0.0.0.0/0", type="blackhole")

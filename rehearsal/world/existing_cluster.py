@@ -1,7 +1,7 @@
 """The cluster of a world that exists before the Pulumi program runs, as production's."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,6 +15,7 @@ from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.loopback import LOOPBACK
 from rehearsal.processes import processes
 from rehearsal.processes.ports import free_ports
+from rehearsal.real_nodes import metrics_server
 from rehearsal.real_nodes.cluster import RealNodes
 from rehearsal.traefik import helm_controller
 
@@ -76,7 +77,7 @@ class ExistingCluster:
                 processes.stop(self._layout)
                 preferred_ports = {}
             else:
-                self._start_helm_controller()
+                self._start_controllers(config)
                 return ports
         raise RehearsalError(
             f"could not start the control plane: other programs bound its ports {ATTEMPTS} times before it could."
@@ -134,10 +135,17 @@ class ExistingCluster:
         )
         real_nodes.set_up(hostname, config, bound_volumes=bound)
 
-    def _start_helm_controller(self) -> None:
-        command = [sys.executable, "-m", helm_controller.__name__, str(self._layout.kubeconfig)]
+    def _start_controllers(self, config: ControlPlaneConfig) -> None:
+        helm = [sys.executable, "-m", helm_controller.__name__, str(self._layout.kubeconfig)]
+        self._start_controller(helm_controller.PROGRAM, helm)
+        if self._real_nodes:
+            self._start_controller(metrics_server.NAME, metrics_server.command(config))
+            registration = metrics_server.registration_arguments(config, self._layout.kubeconfig)
+            self._start_controller(metrics_server.REGISTRATION, registration)
+
+    def _start_controller(self, name: str, command: Sequence[str]) -> None:
         environment = {**processes.world_environment(self._layout), "PYTHONPATH": str(CHECKOUT)}
-        processes.start(self._layout, helm_controller.PROGRAM, command, environment=environment)
+        processes.start(self._layout, name, command, environment=environment)
 
     def _install_base_manifests(self) -> None:
         manifests = (

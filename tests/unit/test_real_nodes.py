@@ -8,11 +8,13 @@ import pytest
 
 from infra.cluster.traefik_values import chart_values
 from rehearsal.control_plane import nodes
+from rehearsal.control_plane.flags import ControlPlaneConfig
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
 from rehearsal.processes import cgroups, processes
-from rehearsal.real_nodes import addons, cluster, node_config
+from rehearsal.real_nodes import addons, api_proxy, cluster, network, node_config
+from rehearsal.real_nodes.cluster_config import external_database
 from rehearsal.real_nodes.machine import Machine
 from rehearsal.traefik import daemonset
 from rehearsal.world.world import World
@@ -82,7 +84,43 @@ def test_volumes_of_real_nodes_are_local_as_those_of_k3s() -> None:
 def test_coredns_resolves_external_hosts_without_forwarding() -> None:
     corefile = addons.corefile({"db.example": "198.18.0.2"})
     assert "198.18.0.2 db.example" in corefile
+    assert "prometheus :9153" in corefile
     assert "forward" not in corefile
+
+
+def test_pods_reach_the_control_plane_at_the_address_of_their_own_node(tmp_path: Path) -> None:
+    stack = read_stack_settings(EXAMPLE / "Pulumi.prod.yaml")
+    config = cluster.ClusterConfig(
+        network=stack.network,
+        dns=stack.cluster_dns,
+        nodes=[*stack.nodes.values()],
+        database=external_database(Layout(tmp_path), stack),
+        images=[],
+    )
+    service, endpoints = api_proxy.manifests(config.node_configs(), cluster_ip=stack.network.apiserver_cluster_ip)
+    assert service["spec"]["clusterIP"] == stack.network.apiserver_cluster_ip
+    # The endpoint of a lost node remains, but only pods on that node use it.
+    assert service["spec"]["internalTrafficPolicy"] == "Local"
+    assert {endpoint["nodeName"]: endpoint["addresses"] for endpoint in endpoints["endpoints"]} == {
+        node.hostname: [node.ipv4] for node in stack.nodes.values()
+    }
+    real_nodes = cluster.RealNodes(Layout(tmp_path), config)
+    control_plane = real_nodes.control_plane_config(
+        ControlPlaneConfig(
+            etcd_name="etcd",
+            address="127.0.0.1",
+            ports={"apiserver": 1234},
+            pki=tmp_path,
+            etcd_data=tmp_path,
+            work_folder=tmp_path,
+            network=stack.network,
+        )
+    )
+    assert set(control_plane.tls_sans) == {node.ipv4 for node in stack.nodes.values()}
+    first = config.node_configs()[0]
+    _, api, metrics = api_proxy.command(first, control_plane)
+    assert api == f"{first.address}:6443={network.ROUTER}:1234"
+    assert metrics == f"{first.address}:2381={network.ROUTER}:2381"
 
 
 def test_the_traefik_daemonset_has_the_values_of_the_chart() -> None:
