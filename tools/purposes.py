@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from tools import official
-from tools.monitoring import VMALERT_TOOL
+from tools.monitoring import AMTOOL, VMALERT_TOOL
 from tools.program import Program
 from tools.programs import (
     ACTIONLINT,
-    AMTOOL,
     CHECKERS,
     CLOUDFLARE_PLUGIN,
     D2,
