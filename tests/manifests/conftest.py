@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.unit.capture import example_settings, production_settings, run
+from tests.unit.capture import example_settings, monitored_settings, production_settings, run
 from tests.unit.manifests import Object, manifests
 
 
@@ -12,6 +12,12 @@ from tests.unit.manifests import Object, manifests
 def example() -> Sequence[Object]:
     """The manifests with the example settings."""
     return manifests(run(example_settings()))
+
+
+@pytest.fixture(scope="session")
+def monitored() -> Sequence[Object]:
+    """The manifests with the example settings and monitoring."""
+    return manifests(run(monitored_settings()))
 
 
 @pytest.fixture(scope="session", params=["production", "example"])

@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from tests.recipes import ROOT
-from tests.unit.capture import example_settings, run
+from tests.unit.capture import monitored_settings, run
 from tests.unit.manifests import Object, manifests, of_kind
 from tools.cache import executable
 
@@ -27,6 +27,9 @@ HEAD = """# Allowed connections
 This table shows which connections the network policies allow. Use it to check a change of a policy. Do not edit it:
 `make connectivity` computes it from the NetworkPolicies that the program registers with the settings of the tests, and
 a test fails when it is out of date.
+
+node-exporter is on the host network as well, to which no policy applies: it is "a node". vmagent connects to ports of
+its own node: 2381 (etcd), 6443 (API server), 9100 (node-exporter), 9101 (Traefik) and 10250 (kubelet).
 
 Rows are sources, columns are destinations. Ports are TCP unless they are marked `udp`. `·` means no connection, `all`
 means every port. Traefik is on the host network: its traffic comes from a node's address, or from a node's bridge in
@@ -77,7 +80,7 @@ def pod_templates(objects: Iterable[Object]) -> Iterator[tuple[Object, Object]]:
 
 
 def workloads(objects: Sequence[Object]) -> list[Endpoint]:
-    """A pod of every object with a pod template."""
+    """A pod of every object with a pod template, except on the host network, to which no policy applies."""
     return [
         Endpoint(
             title=workload["metadata"]["name"],
@@ -88,6 +91,7 @@ def workloads(objects: Sequence[Object]) -> list[Endpoint]:
         for number, (workload, template) in enumerate(
             sorted(pod_templates(objects), key=lambda pair: str(pair[0]["metadata"]["name"])), start=10
         )
+        if not template["spec"].get("hostNetwork")
     ]
 
 
@@ -201,4 +205,4 @@ def table(objects: Sequence[Object]) -> str:
 
 
 if __name__ == "__main__":
-    TABLE.write_text(table(manifests(run(example_settings()))))
+    TABLE.write_text(table(manifests(run(monitored_settings()))))

@@ -55,8 +55,8 @@ def workloads_without_policy(objects: Sequence[Object]) -> list[str]:
     ]
 
 
-def test_the_table_in_the_docs_is_up_to_date(example: Sequence[Object]) -> None:
-    assert TABLE.read_text() == table(example), (
+def test_the_table_in_the_docs_is_up_to_date(monitored: Sequence[Object]) -> None:
+    assert TABLE.read_text() == table(monitored), (
         "docs/connectivity.md is out of date: run make connectivity, and review the diff"
     )
 
@@ -116,6 +116,31 @@ def test_the_policies_allow_the_connections_of_the_deployment_book_only(example:
     for app, port in {"api": "8000", "admin": "3000", "web": "3000"}.items():
         for traefik in ("a node (Traefik)", "a node's bridge (Traefik)"):
             assert open_ports[traefik, app] == [port]
+
+
+def test_the_policies_allow_the_connections_of_monitoring_only(monitored: Sequence[Object]) -> None:
+    open_ports = matrix(monitored)
+
+    def destinations(source: str) -> dict[str, Sequence[str]]:
+        rows = {column: ports for (row, column), ports in open_ports.items() if row == source and ports}
+        assert rows.pop("CoreDNS")[0] == "53"
+        return {column: ports for column, ports in rows.items() if column not in ("vmalert", "alertmanager")}
+
+    assert destinations("vmagent") == {
+        "api": ["8000"],
+        "kube-state-metrics": ["8080"],
+        "redis-exporter": ["9121"],
+        "a node (Traefik)": ["2381", "6443", "9100", "9101", "10250"],
+        "internet": ["443"],
+    }
+    assert open_ports["vmagent", "CoreDNS"] == ["53", "9153", "53/udp"]
+    assert destinations("kube-state-metrics") == {"a node (Traefik)": ["6443"]}
+    assert destinations("redis-exporter") == {"redis": ["6379"]}
+    assert {row for row, column in open_ports if column == "redis" and open_ports[row, column]} == {
+        "api",
+        "worker",
+        "redis-exporter",
+    }
 
 
 def test_no_policy_uses_match_expressions(objects: Sequence[Object]) -> None:

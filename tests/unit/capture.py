@@ -96,6 +96,12 @@ def example_settings() -> dict[str, object]:
     return with_placeholders(EXAMPLE / "Pulumi.prod.yaml")
 
 
+def monitored_settings() -> dict[str, object]:
+    """The example settings with monitoring."""
+    keys = ("honeydue:monitoring", "honeydue:metricsPassword", *(f"honeydue:{key}" for key in URLS))
+    return {**example_settings(), **{key: OPTIONAL_SETTINGS[key] for key in keys}}
+
+
 def full_settings() -> dict[str, object]:
     """The example settings with all optional settings."""
     return {**example_settings(), **OPTIONAL_SETTINGS}
