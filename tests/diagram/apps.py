@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from infra.names import NAMESPACE as APP_NAMESPACE
 from tests.diagram import external
 from tests.diagram.d2 import arrow, box, container
 from tests.diagram.request_path import CLUSTER, TRAEFIK, backends
@@ -20,9 +21,10 @@ class Apps:
     def __init__(self, program: Capture, objects: Sequence[Object]) -> None:
         self._program = program
         self._objects = objects
-        workloads = [workload for kind in ("Deployment", "Job") for workload in of_kind(objects, kind)]
+        apps = [item for item in objects if item["metadata"].get("namespace") == APP_NAMESPACE]
+        workloads = [workload for kind in ("Deployment", "Job") for workload in of_kind(apps, kind)]
         self._workloads = {workload["metadata"]["name"]: workload for workload in workloads}
-        (config,) = of_kind(objects, "ConfigMap")
+        (config,) = of_kind(apps, "ConfigMap")
         self._environment: Mapping[str, str] = config["data"]
         self._connections = {name: frozenset(self._connections_of(name)) for name in self._workloads}
         self._jobs = {name: self._jobs_before(name) for name in self._workloads}
