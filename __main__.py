@@ -98,7 +98,14 @@ workloads: list[apps.Workload | apps.Migration] = [
 apps.Quota(workloads, others=settings.other_workloads.values(), namespace=namespace, provider=k3s.provider)
 
 # Metrics and alerts; nothing unless `monitoring` is set
-declare_monitoring(settings, secrets, cluster=k3s, namespace=namespace, admission=admission.bindings)
+declare_monitoring(
+    settings,
+    secrets,
+    cluster=k3s,
+    namespace=namespace,
+    origin_certificate=certificate.expires_on,
+    admission=admission.bindings,
+)
 
 export_outputs(
     settings,

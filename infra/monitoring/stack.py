@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.cluster import Cluster, MonitoringReaders, Namespace
+from infra.monitoring.alerts import declare_alerts
 from infra.monitoring.kube_state_metrics import KubeStateMetrics
 from infra.monitoring.namespaces import Namespaces
 from infra.monitoring.node_exporter import node_exporter
@@ -22,12 +23,14 @@ def declare_monitoring(
     *,
     cluster: Cluster,
     namespace: Namespace,
+    origin_certificate: pulumi.Output[str],
     admission: Sequence[pulumi.Resource],
 ) -> None:
     """Nothing while `monitoring` is not set.
 
-    `namespace` is that of the apps, and `admission` are the bindings of the policies for the new namespaces. No app
-    depends on any of it, so that a release does not wait for an image of monitoring.
+    `namespace` is that of the apps. `origin_certificate` is when that certificate expires, in RFC 3339. `admission` are
+    the bindings of the policies for the new namespaces. No app depends on any of it, so that a release does not wait
+    for an image of monitoring.
     """
     monitoring = settings.monitoring
     if monitoring is None:
@@ -56,4 +59,15 @@ def declare_monitoring(
             cluster=cluster,
             namespace=namespace,
             namespaces=names,
+        )
+    if monitoring.alerts:
+        declare_alerts(
+            settings,
+            monitoring,
+            monitoring.alerts,
+            secrets,
+            origin_certificate=origin_certificate,
+            cluster=cluster,
+            namespaces=names,
+            credentials=obs.secret,
         )

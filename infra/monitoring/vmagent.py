@@ -22,6 +22,8 @@ from infra.monitoring.accounts import grant_everywhere, grant_in_namespace
 from infra.monitoring.connections import ingress_policy, policy, to_internet, to_nodes, to_pods
 from infra.monitoring.obs import CREDENTIALS, OBS
 from infra.monitoring.ports import (
+    ALERTMANAGER,
+    ALERTMANAGER_PORT,
     API_SERVER_PORT,
     COREDNS_LABELS,
     COREDNS_PORT,
@@ -34,6 +36,8 @@ from infra.monitoring.ports import (
     REDIS_EXPORTER_PORT,
     VMAGENT,
     VMAGENT_PORT,
+    VMALERT,
+    VMALERT_PORT,
     selector,
 )
 from infra.monitoring.scraping import configuration_text
@@ -112,6 +116,8 @@ def egress(monitoring: MonitoringSettings, addresses: ClusterAddresses) -> list[
     parts = {
         KUBE_STATE_METRICS: KUBE_STATE_METRICS_PORT if monitoring.kube_state_metrics else None,
         REDIS_EXPORTER: REDIS_EXPORTER_PORT if monitoring.redis_exporter else None,
+        VMALERT: VMALERT_PORT if monitoring.alerts else None,
+        ALERTMANAGER: ALERTMANAGER_PORT if monitoring.alerts else None,
     }
     return [
         to_internet(addresses, monitoring.port),

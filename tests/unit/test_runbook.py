@@ -26,10 +26,10 @@ def documented() -> dict[str, set[str]]:
 
 
 def templates(program: Capture) -> dict[str, object]:
-    """The pod template of each Deployment and Job. Kubernetes restarts the pods when it changes."""
+    """The pod template of each controller and Job. Kubernetes restarts the pods when it changes."""
     return {
         resource.name: resource.inputs["spec"]["template"]
-        for kind in ("Deployment", "Job")
+        for kind in ("DaemonSet", "Deployment", "Job", "StatefulSet")
         for resource in program.resources(kind)
     }
 

@@ -28,13 +28,14 @@ def scrape_jobs(settings: Settings) -> Sequence[str]:
     parts = settings.monitoring
     optional = {
         "api": parts.api is not None,
+        "etcd": settings.cluster.etcd_expose_metrics,
         "kube-state-metrics": parts.kube_state_metrics,
         "node-exporter": parts.node_exporter,
         "redis-exporter": parts.redis_exporter,
         "vmalert": parts.alerts is not None,
         "alertmanager": parts.alerts is not None,
     }
-    always = ["traefik", "kubelet", "cadvisor", "apiserver", "etcd", "coredns", "vmagent"]
+    always = ["traefik", "kubelet", "cadvisor", "apiserver", "coredns", "vmagent"]
     return [*always, *(job for job, enabled in optional.items() if enabled)]
 
 
