@@ -126,6 +126,7 @@ WORLD = (
                 "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml",
             ),
             ("github.com/k3s-io/helm-controller", "pkg/crds/yaml/generated"),
+            ("github.com/k3s-io/api", "pkg/crds/yaml/generated"),
         ),
     ),
 )

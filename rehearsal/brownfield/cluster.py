@@ -41,7 +41,7 @@ def apply(world: World, certificate: TlsPair) -> None:
     world.kubectl(
         "wait", "-n", NAMESPACE, "--for=condition=Complete", "job/honeydue-migrate", f"--timeout={ROLLOUT_SECONDS}s"
     )
-    _apply(world, *APPS, "pod-disruption-budgets.yaml", "ingress")
+    _apply(world, *APPS, "pod-disruption-budgets.yaml", "ingress", "vmagent")
 
 
 def release(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,21 +83,29 @@ class Kubectl:
         """Creates Traefik's CRDs. k3s installs them with a Job, which needs a node."""
         self.apply(files=_traefik_crds())
 
-    def await_ready(self) -> None:
-        """Returns when the CRDs are established, all nodes are Ready and pods can be created."""
+    def await_ready(self, custom_resources: Iterable[Manifest] = ()) -> None:
+        """Returns when all nodes are Ready, pods can be created, and the custom resources exist.
+
+        They are created as soon as the CRDs are established.
+        """
         conditions = (
             ("--for=condition=Ready", "node", "--all"),
             # The API server rejects every pod until the controller manager has created this ServiceAccount.
             ("--for=create", "serviceaccount/default", "--namespace=default"),
         )
         with ThreadPoolExecutor() as executor:
-            crds = executor.submit(self._await_crds)
+            created = executor.submit(self._apply_with_crds, list(custom_resources))
             waits = [
                 executor.submit(self.run, "wait", f"--timeout={READY_SECONDS}s", *condition) for condition in conditions
             ]
             for wait in waits:
                 wait.result()
-            crds.result()
+            created.result()
+
+    def _apply_with_crds(self, custom_resources: Sequence[Manifest]) -> None:
+        self._await_crds()
+        if custom_resources:
+            self.apply(custom_resources)
 
     def _await_crds(self) -> None:
         """Lists all CRDs until they are established. `kubectl wait` watches them one by one, which takes 2 s longer."""
@@ -125,6 +133,7 @@ def _k3s_manifests() -> list[Path]:
         [
             *(PACKAGE / "control_plane" / "manifests").glob("*.yaml"),
             *install_folder(CRDS).glob("helm.cattle.io_*.yaml"),
+            install_folder(CRDS) / "k3s.cattle.io_etcdsnapshotfiles.yaml",
         ]
     )
 

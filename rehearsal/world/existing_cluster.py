@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 
 from rehearsal.control_plane import control_plane
@@ -10,6 +11,7 @@ from rehearsal.control_plane.control_plane import KUBERNETES, ControlPlane, Port
 from rehearsal.control_plane.flags import ClusterNetwork, ControlPlaneConfig
 from rehearsal.control_plane.kubectl import Kubectl
 from rehearsal.control_plane.nodes import LocalVolume, Node, kwok_manifests
+from rehearsal.control_plane.snapshots import snapshot_manifests
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import CHECKOUT, Layout
 from rehearsal.loopback import LOOPBACK
@@ -71,7 +73,7 @@ class ExistingCluster:
                     if self._real_nodes and booted:
                         booted.result()
                         self._real_nodes.join(config)
-                    Kubectl(self._layout.kubeconfig).await_ready()
+                    self._await_ready()
                     prepared.result()
             except PortTakenError:
                 processes.stop(self._layout)
@@ -97,7 +99,7 @@ class ExistingCluster:
         if self._real_nodes:
             self._real_nodes.apply_settings()
         self._install_base_manifests()
-        Kubectl(self._layout.kubeconfig).await_ready()
+        self._await_ready()
 
     def power(self, hostname: str, *, on: bool, new_disk: bool = False, ports: Mapping[str, int]) -> None:
         """Cuts the power of a real node, or boots it again. With `new_disk`, it is a new machine of the same name."""
@@ -154,6 +156,11 @@ class ExistingCluster:
             else kwok_manifests(self._nodes, volumes=self._volumes, kubelet_version=KUBERNETES.version)
         )
         Kubectl(self._layout.kubeconfig).install_base_manifests(manifests)
+
+    def _await_ready(self) -> None:
+        """Also records a snapshot of etcd on each node, which k3s would take on its schedule."""
+        snapshots = snapshot_manifests((node.hostname for node in self._nodes), datetime.now(UTC))
+        Kubectl(self._layout.kubeconfig).await_ready(snapshots)
 
     def _control_plane_config(self, ports: Mapping[str, int]) -> ControlPlaneConfig:
         config = ControlPlaneConfig(

@@ -121,6 +121,10 @@ def test_the_nodes_have_the_names_and_addresses_of_the_settings(world: World) ->
 def test_the_custom_resources_of_k3s_and_traefik_are_served(world: World) -> None:
     served = world.kubectl("api-resources", "-o", "name").split()
     assert {"helmchartconfigs.helm.cattle.io", "middlewares.traefik.io"} <= set(served)
+    snapshots = world.kubectl_json("get", "etcdsnapshotfiles.k3s.cattle.io")["items"]
+    nodes = [node["metadata"]["name"] for node in world.kubectl_json("get", "nodes")["items"]]
+    assert sorted(snapshot["spec"]["nodeName"] for snapshot in snapshots) == sorted(nodes)
+    assert all(snapshot["status"]["readyToUse"] for snapshot in snapshots)
 
 
 def test_the_image_tag_decides_whether_a_job_completes_fails_or_hangs(world: World) -> None:

@@ -99,4 +99,4 @@ def test_the_password_of_a_proxy_is_never_printed(proxy: Site, monkeypatch: pyte
 def test_go_sum_pins_the_modules_of_the_custom_resource_definitions() -> None:
     crds = programs.by_name("crds")
     hashes = [modules.go_sum_hash(crds, module, crds.module_version(module)) for module, _ in crds.copies]
-    assert [each[:3] for each in hashes] == ["h1:", "h1:"]
+    assert [each[:3] for each in hashes] == ["h1:"] * len(crds.copies)
