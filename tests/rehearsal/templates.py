@@ -11,11 +11,6 @@ from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS
 
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
-MONITORING = {
-    "url": "https://obs.example.com",
-    "username": "cluster",
-    "alerts": {"webhook": True, "heartbeat": True},
-}
 RATE_LIMIT_BURST = 10
 """Requests that one client may send at once. Low, so that even a slow machine exceeds the limit."""
 
@@ -29,6 +24,14 @@ def start(world: World) -> None:
 def apply(world: World) -> None:
     """Applies the program with the example settings."""
     world.pulumi("up", "--yes", "--skip-preview")
+
+
+def enable_monitoring(world: World, url: str = "https://obs.example.com", **alerts: bool) -> None:
+    """Sets `honeydue:monitoring` with these alert settings, and the secrets that they need."""
+    world.set_config("honeydue:monitoring", {"url": url, "username": "cluster", "alerts": alerts})
+    world.pulumi("config", "set", "--secret", "honeydue:metricsPassword", "rehearsal-metricsPassword")
+    for key in ("alertWebhookUrl", "heartbeatUrl") if alerts else ():
+        world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"https://hooks.example.com/{key}")
 
 
 def apply_for_ingress(world: World) -> None:
@@ -50,10 +53,7 @@ def apply_every_option(world: World) -> None:
             "reboots": ["tue", "thu"],
         },
     )
-    world.set_config("honeydue:monitoring", MONITORING)
-    world.pulumi("config", "set", "--secret", "honeydue:metricsPassword", "rehearsal-metricsPassword")
-    for key in ("alertWebhookUrl", "heartbeatUrl"):
-        world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"https://hooks.example.com/{key}")
+    enable_monitoring(world, webhook=True, heartbeat=True)
     world.set_config("honeydue:snapshots", {"bucket": "honeyDueSnapshots"})
     for key in ("snapshotKeyId", "snapshotApplicationKey"):
         world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"rehearsal-{key}")

@@ -2,10 +2,7 @@
 
 import base64
 import json
-import os
-import signal
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +16,9 @@ from rehearsal.clouds import console
 from rehearsal.world.world import World
 from tests.rehearsal.clouds import CloudResources, addresses, cloud_resources, delete_server
 from tests.rehearsal.cluster import NAMESPACE, all_objects, items, record_option
-from tests.rehearsal.operator import announced_restarts, ops
+from tests.rehearsal.operator import announced_restarts, ops, press_ctrl_c, start_ops
 from tests.rehearsal.rollout_watch import RolloutWatch
-from tests.rehearsal.templates import BROWNFIELD
+from tests.rehearsal.templates import BROWNFIELD, enable_monitoring
 from tests.retry import attempts
 
 VMAGENT = "victoriametrics/vmagent:v1.102.1"
@@ -63,6 +60,7 @@ def adopted(brownfield_world: World) -> Adoption:
         brownfield_world.kubectl("create", "deployment", "vmagent", f"--image={VMAGENT}", "-n", namespace)
         brownfield_world.kubectl("rollout", "status", "deployment/vmagent", "-n", namespace, "--timeout=60s")
     record_option(brownfield_world, "--embedded-registry")
+    enable_monitoring(brownfield_world, "https://obs.88oakapps.com")
     objects, clouds = all_objects(brownfield_world), cloud_resources(brownfield_world)
     with RolloutWatch(brownfield_world) as watch:
         output = brownfield_world.adopt(env={"COLUMNS": "400"}).stdout
@@ -97,6 +95,13 @@ def test_undeclared_workloads_that_the_next_up_affects_are_named(adopted: Adopti
         assert "opens no connection and accepts no connection" in lines
     assert "Deployment kube-system/" not in adopted.output
     assert "admin: its egress to port 443 stays open" in adopted.output
+
+
+def test_metrics_agents_that_run_already_are_named_with_the_command_that_removes_each(adopted: Adoption) -> None:
+    _, _, agents = adopted.output.partition("These metrics agents run already.")
+    for namespace, writes in ((NAMESPACE, "may write"), ("default", "may write"), ("observability", "writes")):
+        assert f"Deployment {namespace}/vmagent {writes} to the same URL" in agents
+        assert f"To remove it: kubectl -n {namespace} delete deployment vmagent" in agents
 
 
 def test_the_warning_of_the_engine_about_primary_ips_is_explained_before_the_import(adopted: Adoption) -> None:
@@ -245,19 +250,6 @@ def other_brownfield(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def start(world: World, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        cwd=world.project,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A separate process group, as in a terminal: Ctrl-C reaches both the command and the engine.
-        start_new_session=True,
-    )
-
-
 def test_an_ambiguous_server_stops_the_adoption_and_an_interrupted_one_can_be_repeated(other_brownfield: World) -> None:
     world = other_brownfield
     # Two servers match: one by its name, the other by its address.
@@ -276,16 +268,14 @@ def test_an_ambiguous_server_stops_the_adoption_and_an_interrupted_one_can_be_re
     assert "honeydue:adopted" not in stackfile.load(world.layout.config)["config"]
     delete_server(world, "ubuntu-8gb-nbg1-2")
 
-    command, environment = world.ops_command("adopt", "--stack", "prod", "--yes")
-    process = start(world, command, environment)
+    process = start_ops(world, "adopt", "--stack", "prod", "--yes")
     for attempt in attempts(seconds=120):
         with attempt:
             assert any(
                 "primaryIp:PrimaryIp::" in file.read_text()
                 for file in world.layout.backend.rglob("stacks/**/prod.json")
             )
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
+    output = press_ctrl_c(process)
     assert process.returncode != 0
     assert "Resources that it imported stay imported; run the command again" in output
     assert "Traceback" not in output
