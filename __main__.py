@@ -45,7 +45,8 @@ k3s = cluster.Cluster(
 admission = cluster.Admission(settings, provider=k3s.provider)
 cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
 namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
-cluster.OtherWorkloads(settings.other_workloads, cluster=k3s, namespace=namespace)  # policies for what it does not run
+# Policies for workloads that the program does not run
+cluster.OtherWorkloads(settings.other_workloads, namespaces=cluster.namespaces_of_apps(k3s, namespace), cluster=k3s)
 traefik = cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.provider)
 zone = edge.Zone(
     settings.domain,

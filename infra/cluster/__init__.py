@@ -4,7 +4,7 @@ from infra.cluster.admission import Admission
 from infra.cluster.dns import ClusterDNS
 from infra.cluster.middlewares import Middlewares
 from infra.cluster.namespace import Namespace, SystemNamespaces
-from infra.cluster.other_workloads import OtherWorkloads
+from infra.cluster.other_workloads import OtherWorkloads, namespaces_of_apps
 from infra.cluster.provider import Cluster, bootstrapped_kubeconfig
 from infra.cluster.rbac import MonitoringReaders, Rbac
 from infra.cluster.serving import serving_hooks
@@ -26,5 +26,6 @@ __all__ = [
     "Traefik",
     "Upgrades",
     "bootstrapped_kubeconfig",
+    "namespaces_of_apps",
     "serving_hooks",
 ]

@@ -43,12 +43,14 @@ def network_policy(
     opts: pulumi.ResourceOptions,
     *,
     other_pods: bool = False,
+    prefix: str | None = None,
 ) -> NetworkPolicy:
     """A NetworkPolicy. Its logical name contains the namespace, because policies of several namespaces share names.
 
-    `other_pods` means that it selects pods in the app namespace that the program does not declare.
+    `other_pods` means that it selects pods in the app namespace that the program does not declare. `prefix` is the
+    name of the namespace if that is an output, and by default that of the apps.
     """
-    prefix = namespace if isinstance(namespace, str) else NAMESPACE
+    prefix = prefix or (namespace if isinstance(namespace, str) else NAMESPACE)
     # kube-score expects the selected pods among our manifests. In the namespaces of Kubernetes they are not ours.
     other_pods = other_pods or prefix != NAMESPACE
     ignored = {"kube-score/ignore": "networkpolicy-targets-pod"} if other_pods else None

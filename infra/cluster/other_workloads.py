@@ -110,19 +110,30 @@ def other_ends(
 
 
 class OtherWorkloads(Component):
-    """The policies of all workloads in `honeydue:otherWorkloads`. Empty while the setting is."""
+    """The policies of the workloads in `honeydue:otherWorkloads`, in some namespaces in which all pods are isolated.
 
-    def __init__(self, workloads: Mapping[str, OtherWorkload], *, cluster: Cluster, namespace: Namespace) -> None:
-        super().__init__("cluster:OtherWorkloads", "other-workloads", provider=cluster.provider)
-        isolated = (NAMESPACE, *system_policies(cluster.addresses))
-        for name, workload in workloads.items():
-            if workload.namespace in isolated:
-                self._policy(workload.namespace, f"other-{name}", own_policy(workload, cluster.addresses), namespace)
-            for target, policy, spec in other_ends(name, workload, isolated):
-                self._policy(target, policy, spec, namespace)
+    `namespaces` has these by name, each as an output on which the policies depend if the program creates it.
+    """
+
+    def __init__(
+        self,
+        workloads: Mapping[str, OtherWorkload],
+        *,
+        namespaces: Mapping[str, pulumi.Input[str]],
+        cluster: Cluster,
+        name: str = "other-workloads",
+    ) -> None:
+        super().__init__("cluster:OtherWorkloads", name, provider=cluster.provider)
+        for workload_name, workload in workloads.items():
+            ends = list(other_ends(workload_name, workload, list(namespaces)))
+            if workload.namespace in namespaces:
+                own = own_policy(workload, cluster.addresses)
+                ends.insert(0, (workload.namespace, f"other-{workload_name}", own))
+            for target, policy, spec in ends:
+                network_policy(namespaces[target], policy, spec, self.child_options(), other_pods=True, prefix=target)
         self.register_outputs({})
 
-    def _policy(self, target: str, name: str, spec: NetworkPolicySpecArgs, namespace: Namespace) -> None:
-        # The output of the app namespace makes its policies depend on it.
-        parent: pulumi.Input[str] = namespace.name if target == NAMESPACE else target
-        network_policy(parent, name, spec, self.child_options(), other_pods=True)
+
+def namespaces_of_apps(cluster: Cluster, namespace: Namespace) -> Mapping[str, pulumi.Input[str]]:
+    """The namespaces of the apps and of Kubernetes, in which the program isolates all pods, by name."""
+    return {NAMESPACE: namespace.name, **{name: name for name in system_policies(cluster.addresses)}}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.cluster import Cluster, MonitoringReaders, Namespace
+from infra.cluster import Cluster, MonitoringReaders, Namespace, OtherWorkloads
 from infra.monitoring.alerts import declare_alerts
 from infra.monitoring.kube_state_metrics import KubeStateMetrics
 from infra.monitoring.namespaces import Namespaces
@@ -39,6 +39,12 @@ def declare_monitoring(
     names = Namespaces(node_exporter=monitoring.node_exporter, provider=provider, depends_on=admission).names
     obs = Obs(monitoring, secrets, namespace=names[MONITORING], provider=provider)
     MonitoringReaders(names, provider=provider)
+    OtherWorkloads(
+        settings.other_workloads,
+        namespaces={MONITORING: names[MONITORING]},
+        cluster=cluster,
+        name="monitoring-other-workloads",
+    )
     Vmagent(
         settings,
         monitoring,

@@ -10,6 +10,7 @@ import pytest
 from hcloud.images import Image
 from hcloud.server_types import ServerType
 
+from infra.names import MONITORING
 from ops import stackfile
 from ops.plan import Plan
 from rehearsal.clouds import console
@@ -56,9 +57,10 @@ def adopted(brownfield_world: World) -> Adoption:
     server.enable_backup().wait_until_finished()
     server.update(labels={"team": "web"})
     # The deployment book names vmagent without its namespace.
-    for namespace in (NAMESPACE, "default"):
-        brownfield_world.kubectl("create", "deployment", "vmagent", f"--image={VMAGENT}", "-n", namespace)
-        brownfield_world.kubectl("rollout", "status", "deployment/vmagent", "-n", namespace, "--timeout=60s")
+    brownfield_world.kubectl("create", "namespace", MONITORING)
+    for namespace, name in {NAMESPACE: "vmagent", "default": "vmagent", MONITORING: "agent"}.items():
+        brownfield_world.kubectl("create", "deployment", name, f"--image={VMAGENT}", "-n", namespace)
+        brownfield_world.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=60s")
     record_option(brownfield_world, "--embedded-registry")
     enable_monitoring(brownfield_world, "https://obs.88oakapps.com")
     objects, clouds = all_objects(brownfield_world), cloud_resources(brownfield_world)
@@ -74,23 +76,26 @@ def test_adoption_changes_nothing_in_the_cluster_and_in_the_clouds(adopted: Adop
 
 
 def test_the_table_contains_every_resource_and_the_state_every_existing_one(adopted: Adoption) -> None:
-    assert "0 ambiguous · 51 found" in adopted.output
+    assert "0 ambiguous · 52 found" in adopted.output
     for line in (
         "Deployment::api found keeps its selector",
+        "Namespace::monitoring found",
         "ZoneSetting::ssl found is strict",
         "Firewall::honeydue missing",
     ):
         assert line in " ".join(adopted.output.split())
     assert "the old certificate stays valid until it is revoked" in adopted.output
     assert "PodDisruptionBudget api-pdb" in adopted.output
-    assert len(state_ids(adopted.world)) == 51
+    assert len(state_ids(adopted.world)) == 52
 
 
 def test_undeclared_workloads_that_the_next_up_affects_are_named(adopted: Adoption) -> None:
     _, _, among_apps = adopted.output.partition("  Deployment honeydue/vmagent\n")
     _, _, in_default = adopted.output.partition("  Deployment default/vmagent\n")
+    _, _, in_monitoring = adopted.output.partition("  Deployment monitoring/agent\n")
     assert f"honeydue-pods does not admit image {VMAGENT}" in among_apps
-    for lines in (among_apps, in_default):
+    assert f"monitoring-pods does not admit image {VMAGENT}" in in_monitoring
+    for lines in (among_apps, in_default, in_monitoring):
         assert "Pod Security restricted does not admit" in lines
         assert "opens no connection and accepts no connection" in lines
     assert "Deployment kube-system/" not in adopted.output
@@ -215,6 +220,10 @@ def test_the_first_up_restarts_the_announced_workloads_and_keeps_all_data(
     assert "PodDisruptionBudget api-pdb" in drift
     assert "::" not in drift
     assert "Nothing to adopt" in world.adopt().stdout
+    # Beside the agents of the program, which the policies of the namespace are for.
+    agent = world.kubectl_json("get", "deployment", "agent", "-n", MONITORING)
+    assert agent["status"]["readyReplicas"] == 1
+    assert world.kubectl_json("get", "daemonset", "vmagent", "-n", MONITORING)["status"]["numberReady"] == 3
 
 
 @pytest.mark.usefixtures("first_up")

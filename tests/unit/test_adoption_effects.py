@@ -13,7 +13,7 @@ from ops.adoption.effects.images import ImageRule, image_rules, repository
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.kubernetes import Cluster, Object
 from ops.plan import State
-from tests.unit.capture import Capture, example_settings, run
+from tests.unit.capture import Capture, example_settings, full_settings, run
 from tests.unit.other_workloads import IMAGE, SETTING, deployment, restricted_deployment
 from tests.unit.registrations import states
 
@@ -72,10 +72,19 @@ def test_no_setting_keeps_a_workload_in_the_namespace_of_node_exporter(full_exam
     ]
 
 
+def test_an_agent_in_the_namespace_of_monitoring_is_refused_and_cut_off(full_example: Capture) -> None:
+    image, security, connections, _, account = texts(deployment("monitoring", "agent"), states(full_example))
+    assert image.startswith(f"the next release is refused: monitoring-pods does not admit image {IMAGE}. Set")
+    assert "Pod Security restricted" in security
+    assert "opens no connection and accepts no connection" in connections
+    assert "ServiceAccount default" in account
+
+
+@pytest.mark.parametrize("settings", [example_settings(), full_settings()], ids=["example", "all"])
 @pytest.mark.parametrize("namespace", ["honeydue", "default", "monitoring"])
-def test_the_settings_prevent_every_effect(namespace: str) -> None:
+def test_the_settings_prevent_every_effect(settings: Mapping[str, object], namespace: str) -> None:
     others = {"vmagent": {**SETTING, "namespace": namespace}}
-    program = run({**example_settings(), "honeydue:otherWorkloads": others})
+    program = run({**settings, "honeydue:otherWorkloads": others})
     assert texts(restricted_deployment(namespace), states(program), others) == []
 
 
