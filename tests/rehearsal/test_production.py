@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.names import MONITORING, NODE_EXPORTER
 from rehearsal.world.world import World
 from tests.rehearsal.clouds import cloud_resources
 from tests.rehearsal.cluster import items
@@ -30,6 +31,8 @@ def urns(world: World) -> set[str]:
 
 
 def test_all_apps_are_available_and_the_outputs_are_set(production: World) -> None:
+    namespaces = {item["metadata"]["name"] for item in production.kubectl_json("get", "namespaces")["items"]}
+    assert not namespaces & {MONITORING, NODE_EXPORTER}
     ready = {
         deployment["metadata"]["name"]: deployment["status"].get("availableReplicas")
         for deployment in items(production, "deployments")
@@ -49,10 +52,17 @@ def test_all_apps_are_available_and_the_outputs_are_set(production: World) -> No
 
 
 def test_the_settings_of_production_can_be_applied(tmp_path: Path) -> None:
-    """All other tests use the example settings."""
+    """All other tests use the example settings, in which monitoring is off."""
     with World(tmp_path / "production") as world:
         world.pulumi("up", "--yes", "--skip-preview")
         world.pulumi("preview", "--expect-no-changes")
+        nodes = len(world.kubectl_json("get", "nodes")["items"])
+        for namespace in (MONITORING, NODE_EXPORTER):
+            workloads = world.kubectl_json("get", "daemonsets,deployments,statefulsets", "-n", namespace)["items"]
+            assert workloads
+            for workload in workloads:
+                status, expected = workload["status"], workload["spec"].get("replicas", nodes)
+                assert status.get("numberReady", status.get("readyReplicas")) == expected, workload["metadata"]["name"]
 
 
 def test_status_shows_the_cluster_while_victoria_metrics_cannot_be_reached(production: World) -> None:
