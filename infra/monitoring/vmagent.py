@@ -74,7 +74,9 @@ def arguments(settings: Settings, monitoring: MonitoringSettings) -> list[str]:
 
 def field_variable(name: str, path: str) -> EnvVarArgs:
     """A variable with a field of the pod."""
-    return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path=path)))
+    # The API server adds the version, which `make drift` would report.
+    field = ObjectFieldSelectorArgs(api_version="v1", field_path=path)
+    return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(field_ref=field))
 
 
 def vmagent_pod(settings: Settings, monitoring: MonitoringSettings, *, config: str) -> Pod:

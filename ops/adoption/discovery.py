@@ -87,7 +87,7 @@ class LookupSettings:
                 other_workloads=TypeAdapter(dict[str, OtherWorkload]).validate_python(
                     settings.get("otherWorkloads") or {}
                 ),
-                monitoring=TypeAdapter(MonitoringSettings | None).validate_python(settings.get("monitoring")),
+                monitoring=TypeAdapter(MonitoringSettings | None).validate_python(settings.get("monitoring") or None),
             )
         except (KeyError, ValidationError) as error:
             # The program has validated the settings while planning, so they changed since.

@@ -208,4 +208,6 @@ def test_settings_that_are_not_set_are_empty_text() -> None:
     settings: dict[str, JsonValue] = {"hetznerToken": "a", "cloudflareToken": "b", "nodes": {}, **empty}
     lookup_settings = LookupSettings.of(settings)
     assert (lookup_settings.admin_uses_api_url, lookup_settings.other_workloads) == (False, {})
+    # Pulumi lists a setting of Pulumi.yaml without a value as an empty text.
+    assert LookupSettings.of({**settings, "monitoring": ""}).monitoring is None
     assert LookupSettings.of({**settings, "adminUsesApiUrl": "true"}).admin_uses_api_url
