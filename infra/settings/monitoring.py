@@ -30,8 +30,8 @@ class MonitoringImages(Model):
 
     vmagent: Image = "docker.io/victoriametrics/vmagent:v1.151.0"
     vmalert: Image = "docker.io/victoriametrics/vmalert:v1.151.0"
-    alertmanager: Image = "quay.io/prometheus/alertmanager:v0.28.1"
-    node_exporter: Image = "quay.io/prometheus/node-exporter:v1.9.1"
+    alertmanager: Image = "quay.io/prometheus/alertmanager:v0.31.1"
+    node_exporter: Image = "quay.io/prometheus/node-exporter:v1.12.1"
     kube_state_metrics: Image = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0"
     redis_exporter: Image = "docker.io/oliver006/redis_exporter:v1.80.0"
 

@@ -8,7 +8,7 @@ import yaml
 
 from infra.k3s_charts import K3S_CHARTS
 from infra.settings.loading import SettingsError
-from tests.unit.capture import OPTIONAL_SETTINGS, Capture, example_settings, full_settings, run
+from tests.unit.capture import OPTIONAL_SETTINGS, Capture, Registration, example_settings, full_settings, run
 
 UPGRADES: Mapping[str, Any] = OPTIONAL_SETTINGS["honeydue:upgrades"]  # type: ignore[assignment]  # a map
 
@@ -115,23 +115,24 @@ def test_every_chart_has_a_version_and_a_declared_namespace(program: Capture) ->
             assert resource.inputs["spec"]["targetNamespace"] in declared, resource.urn
 
 
-def min_pods(program: Capture, name: str) -> int:
-    """The minimum number of pods of an app, from its Deployment or its autoscaler."""
-    spec = program.resource("Deployment", name).inputs["spec"]
+def min_pods(program: Capture, owner: Registration) -> int:
+    """The minimum number of pods of a Deployment or StatefulSet, from its spec or its autoscaler."""
+    spec = owner.inputs["spec"]
     if "replicas" in spec:
         return int(spec["replicas"])
-    return int(program.resource("HorizontalPodAutoscaler", name).inputs["spec"]["minReplicas"])
+    return int(program.resource("HorizontalPodAutoscaler", owner.name).inputs["spec"]["minReplicas"])
 
 
 def test_every_disruption_budget_allows_an_eviction(program: Capture) -> None:
     for budget in program.resources("PodDisruptionBudget"):
         spec = budget.inputs["spec"]
-        (app,) = (
-            resource.name
-            for resource in program.resources("Deployment")
-            if resource.inputs["spec"]["selector"] == spec["selector"]
+        (owner,) = (
+            resource
+            for resource in program.registrations
+            if resource.kind in {"Deployment", "StatefulSet"}
+            and resource.inputs["spec"]["selector"] == spec["selector"]
         )
-        pods = min_pods(program, app)
+        pods = min_pods(program, owner)
         allowed = spec["maxUnavailable"] if "maxUnavailable" in spec else pods - spec["minAvailable"]
         assert allowed > 0, budget.urn
         # A pod that never became ready must not block a drain either.
