@@ -10,6 +10,9 @@ CLUSTER_JOBS = ("kube-state-metrics", "redis-exporter", "api", "coredns", "vmale
 """Scraped somewhere in the cluster."""
 OWN_JOBS = ("vmagent", "vmalert", "alertmanager")
 WATCHDOG = "Watchdog"
+ERRORS = "3m"
+"""The window in which an error of vmalert counts. It is shorter than the `for` of the rules, so that a single error, as
+during the start of a pod, sends no mail: vmalert tries again every minute."""
 
 
 def scrape_rules(jobs: Sequence[str]) -> Sequence[Rule]:
@@ -117,7 +120,7 @@ def sending_rules() -> Sequence[Rule]:
             name="RulesNotEvaluated",
             expr=(
                 # The alert has a label `alertname` of its own.
-                "label_move(max(increase_prometheus(vmalert_alerting_rules_errors_total[10m])) by (alertname), "
+                f"label_move(max(increase_prometheus(vmalert_alerting_rules_errors_total[{ERRORS}])) by (alertname), "
                 '"alertname", "rule") > 0'
             ),
             for_="5m",
@@ -130,7 +133,7 @@ def sending_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="AlertsNotSent",
-            expr="sum(increase_prometheus(vmalert_alerts_send_errors_total[10m])) by (addr) > 0",
+            expr=f"sum(increase_prometheus(vmalert_alerts_send_errors_total[{ERRORS}])) by (addr) > 0",
             for_="5m",
             keep_firing_for="5m",
             severity="warning",
