@@ -1,6 +1,7 @@
 """Fixtures for tests with real nodes, which need Linux and root: worlds, images, and clients outside the cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rehearsal.real_nodes.cluster_config import external_database
 from rehearsal.traefik import daemonset
 from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
+from tests.real import monitoring
 from tests.real.hosts import ADMIN, API, APP, CLOUDFLARE_ADDRESS, OTHER_ADDRESS
 from tests.real.network_namespaces import external_address
 from tests.recipes import EXAMPLE
@@ -30,7 +32,10 @@ from tools.purposes import required_programs
 from .toolbox import toolbox_image
 
 NODE_LOSS = "test_node_loss"
+MONITORED = ("test_alerts", "test_monitoring")
+"""Modules with a world that has monitoring, which ends with the module."""
 WITHOUT_PRODUCTION = (
+    *MONITORED,
     *("test_changed_settings", "test_cleanup", "test_database", "test_external_servers", "test_images"),
     *("test_kube_state_metrics", "test_standins"),
 )
@@ -116,8 +121,31 @@ def neon(production: World) -> ExternalDatabase:
 @pytest.fixture(scope="session")
 def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[EdgeClient]]:
     """For each node, a client that connects to it as Cloudflare does."""
-    certificate = uploaded_certificate(production, tmp_path_factory.mktemp("cloudflare"))
-    trusted_ca, nodes = origin_ca(production), production.outputs()["nodes"].values()
+    with edge_clients(production, tmp_path_factory.mktemp("cloudflare")) as clients:
+        yield clients
+
+
+@pytest.fixture(scope="module")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world after `pulumi up`, with Traefik, metrics and alerts."""
+    folder = tmp_path_factory.mktemp("worlds")
+    with World(folder / "monitored", project=monitoring.project(folder), real_nodes=True) as world:
+        monitoring.apply(world)
+        yield world
+
+
+@pytest.fixture(scope="module")
+def visitors(monitored: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[EdgeClient]]:
+    """For each node of the world with monitoring, a client that connects to it as Cloudflare does."""
+    with edge_clients(monitored, tmp_path_factory.mktemp("visitors")) as clients:
+        yield clients
+
+
+@contextmanager
+def edge_clients(world: World, folder: Path) -> Iterator[Sequence[EdgeClient]]:
+    """Clients that connect to each node as Cloudflare does, after Traefik serves every host. `folder` must be empty."""
+    certificate = uploaded_certificate(world, folder)
+    trusted_ca, nodes = origin_ca(world), world.outputs()["nodes"].values()
     with external_address(CLOUDFLARE_ADDRESS), external_address(OTHER_ADDRESS):
         clients = [
             EdgeClient(

@@ -13,7 +13,7 @@ from typing import Self
 from tests.rehearsal.edge_client import EdgeClient
 
 PAUSE_SECONDS = 0.01
-"""Between two requests of a thread. Without a pause, the load generator takes the CPU from the pods that answer."""
+"""The default between two requests of a thread. Without a pause, the load generator takes the CPU from the pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +29,19 @@ class Failure:
 
 
 class LoadGenerator:
-    """Sends requests one after the other, in one thread for each node and path.
+    """Sends requests one after the other, in one thread for each node and path, with `pause` seconds between two.
 
     Attributes:
         succeeded: number of requests with a status below 400.
         failures: the other requests.
     """
 
-    def __init__(self, clients: Sequence[EdgeClient], paths: Mapping[str, str]) -> None:
+    def __init__(
+        self, clients: Sequence[EdgeClient], paths: Mapping[str, str], *, pause: float = PAUSE_SECONDS
+    ) -> None:
         self.succeeded = 0
         self.failures: list[Failure] = []
+        self._pause = pause
         self._numbers = itertools.count(1)
         self._stopped, self._lock = Event(), Lock()
         self._threads = [
@@ -61,7 +64,7 @@ class LoadGenerator:
 
     def _send_requests(self, client: EdgeClient, host: str, path: str) -> None:
         connection = client.connect(host)
-        while not self._stopped.wait(PAUSE_SECONDS):
+        while not self._stopped.wait(self._pause):
             sent_at, number = monotonic(), next(self._numbers)
             try:
                 if connection.sock is None:
