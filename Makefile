@@ -24,7 +24,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules manifests workflows changed-checkout connectivity diagram \
-	rehearsal-tests real bench adopt preview up release new-volume require-client-certificate drift status outputs outdated lock tools test-tools
+	rehearsal-tests real monitoring bench adopt preview up release new-volume require-client-certificate drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,7 +80,12 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## run the tests with the real e
 real: .venv/ready ## run the tests with real nodes (kubelets, containers, network policies); needs Linux and root
 	@$(TOOLS) nodes manifests
 	@$(VENV)/pytest tests/real -m "real_nodes and serial"
-	@$(VENV)/pytest tests/real -m "real_nodes and not serial" --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	@$(VENV)/pytest tests/real -m "real_nodes and not serial and not monitoring" --numprocesses 2 --dist loadscope \
+		--no-loadscope-reorder
+
+monitoring: .venv/ready ## run the tests with real nodes that wait for alerts, outages and the autoscaler; half an hour
+	@$(TOOLS) nodes
+	@$(VENV)/pytest tests/real -m monitoring
 
 bench: .venv/ready ## measure a preview and a release, compared with an empty program and the book's script
 	@$(TOOLS) rehearsal

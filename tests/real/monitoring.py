@@ -23,8 +23,8 @@ from tests.rehearsal.operator import editable_copy
 NAMESPACES = ("monitoring", "node-exporter")
 SETTINGS: Mapping[str, object] = {
     "monitoring": {"url": "https://obs.example.com", "username": "cluster"},
-    # Fewer requests raise the number of pods, and fewer minutes without requests lower it.
-    "scale.api": {"min": 3, "max": 6, "cpuPercent": 30, "scaleDown": {"stabilization": "15s"}},
+    # Few requests raise the number of pods, also on a busy machine, and few seconds without requests lower it.
+    "scale.api": {"min": 3, "max": 6, "cpuPercent": 5, "scaleDown": {"stabilization": "15s"}},
 }
 SECRETS = ("metricsPassword", "emailPassword", "redisPassword")
 """The settings with secrets that parts of monitoring read."""
