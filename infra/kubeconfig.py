@@ -1,4 +1,4 @@
-"""Writes a kubeconfig for the first server that is ready.
+"""Writes a kubeconfig for the first server that is ready, and reads when the certificate of one expires.
 
 Does not import Pulumi, so that commands can use it without loading the SDK.
 """
@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import yaml
 
@@ -34,6 +35,26 @@ class Credentials:
     ca_certificate: str
     client_certificate: str
     client_key: str
+
+
+def client_certificate_expiry(kubeconfig: str, context: str) -> datetime | None:
+    """When the client certificate of a context expires. None if its user has a token or a file instead.
+
+    Raises a ValueError, whose message does not contain the kubeconfig, if that cannot be read.
+    """
+    # Loading it takes longer than the rest of the module.
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        content = yaml.safe_load(kubeconfig)
+        user = next(item["context"]["user"] for item in content["contexts"] if item["name"] == context)
+        account = next(item["user"] for item in content["users"] if item["name"] == user)
+        data = account.get("client-certificate-data")
+        # k3s appends its CA to the certificate of the client.
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(data)) if data else None
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, StopIteration):
+        raise ValueError(f"it has no readable certificate in context {context}") from None
+    return certificate.not_valid_after_utc if certificate else None
 
 
 def inline_kubeconfig(credentials: Credentials, *, server: str, context: str) -> str:

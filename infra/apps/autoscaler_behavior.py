@@ -6,7 +6,8 @@ from pulumi_kubernetes.autoscaling.v2 import (
     HPAScalingRulesArgs,
 )
 
-from infra.settings.scaling import Autoscaling, ScaleUp, seconds
+from infra.settings.scaling import Autoscaling, ScaleUp
+from infra.settings.types import seconds
 
 DEFAULT_PERIOD = "1m"
 

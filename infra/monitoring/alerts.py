@@ -1,13 +1,12 @@
 """The alerts: the rules with the expiry of credentials, vmalert and Alertmanager."""
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 
 import pulumi
-import yaml
 
 from infra.cluster import Cluster
+from infra.kubeconfig import client_certificate_expiry
 from infra.monitoring.alertmanager import Alertmanager
 from infra.monitoring.rules import Expiries, alert_rules, rules_file
 from infra.monitoring.rules.model import RUNBOOK
@@ -25,22 +24,17 @@ def timestamp(expiry: str) -> int | None:
         return None
 
 
-def kubeconfig_expiry(kubeconfig: str) -> int | None:
-    """When the client certificate of a kubeconfig expires, in seconds since 1970.
+def kubeconfig_expiry(kubeconfig: str, context: str) -> int | None:
+    """When the client certificate of a context expires, in seconds since 1970.
 
-    None if that cannot be read, for example because it has a token instead: then there is no rule about it, and
-    `make status` says so.
+    None if that cannot be read, for example because the kubeconfig has a token instead: then there is no rule about it,
+    and `make status` says so.
     """
-    # Loading it takes longer than the rest of the package.
-    from cryptography import x509  # noqa: PLC0415
-
     try:
-        user = yaml.safe_load(kubeconfig)["users"][0]["user"]
-        # The first certificate is that of the client; k3s adds its CA.
-        certificate, *_ = x509.load_pem_x509_certificates(base64.b64decode(user["client-certificate-data"]))
-    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError):
+        expires = client_certificate_expiry(kubeconfig, context)
+    except ValueError:
         return None
-    return int(certificate.not_valid_after_utc.timestamp())
+    return int(expires.timestamp()) if expires else None
 
 
 def rules_text(
@@ -48,7 +42,7 @@ def rules_text(
     alerts: AlertSettings,
     *,
     origin_certificate: pulumi.Output[str],
-    kubeconfig: pulumi.Output[str],
+    cluster: Cluster,
 ) -> pulumi.Output[str]:
     """The file with all rules. The date is the only part of the kubeconfig in it, so it is not secret."""
 
@@ -58,7 +52,9 @@ def rules_text(
             alert_rules(settings, expiries), cluster=settings.domain, runbook_url=alerts.runbook_url or RUNBOOK
         )
 
-    expiry = pulumi.Output.unsecret(kubeconfig.apply(kubeconfig_expiry))
+    expiry = pulumi.Output.unsecret(
+        cluster.kubeconfig.apply(lambda kubeconfig: kubeconfig_expiry(kubeconfig, cluster.context))
+    )
     return pulumi.Output.all(origin_certificate, expiry).apply(lambda values: render(*values))
 
 
@@ -74,6 +70,6 @@ def declare_alerts(
     credentials: pulumi.Resource,
 ) -> None:
     """vmalert and Alertmanager. `origin_certificate` is the expiry of that certificate, in RFC 3339."""
-    rules = rules_text(settings, alerts, origin_certificate=origin_certificate, kubeconfig=cluster.kubeconfig)
+    rules = rules_text(settings, alerts, origin_certificate=origin_certificate, cluster=cluster)
     Alertmanager(settings, monitoring, alerts, secrets, cluster=cluster, namespaces=namespaces)
     Vmalert(settings, monitoring, rules=rules, cluster=cluster, namespaces=namespaces, credentials=credentials)

@@ -5,16 +5,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from infra.settings.model import Model
-from infra.settings.types import Count, Number, matching
+from infra.settings.types import Count, Number, matching, seconds
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 MAX_STABILIZATION_SECONDS, MAX_PERIOD_SECONDS = 3600, 1800
 """The limits of Kubernetes (pkg/apis/autoscaling/validation/validation.go)."""
-
-
-def seconds(duration: str) -> int:
-    """The seconds of a duration such as "5m"."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def _at_most(maximum: int, shown: str) -> AfterValidator:

@@ -1,9 +1,10 @@
 """Types of single values, each with a message about what was expected."""
 
 import re
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -35,6 +36,17 @@ def existing_time_zone(value: str) -> str:
         # ZoneInfo raises each of them: for a path, a directory of zones and an unknown name.
         raise ValueError('a time zone such as "Europe/Berlin" was expected') from error
     return value
+
+
+def _existing_port(url: str) -> str:
+    """Accepts a URL without a port, or with one that exists."""
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0
+    if port is not None and port not in PORTS:
+        raise ValueError(f"a port from {PORTS.start} to {PORTS[-1]} was expected")
+    return url
 
 
 def _address(value: object) -> IPv4Address:
@@ -94,6 +106,8 @@ Date = Annotated[str, matching(r"\d{4}-\d{2}-\d{2}", 'a date such as "2026-04-24
 VariableName = Annotated[
     str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and underscores that begins with no digit")
 ]
+_UNIT_SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+"""The seconds of each unit of a duration such as "5m"."""
 Registry = Annotated[
     str,
     matching(
@@ -126,6 +140,14 @@ Repository = Annotated[
 ]
 
 
+def seconds(duration: str) -> int:
+    """The seconds of a duration such as "15m". Raises a ValueError for any other text."""
+    match = re.fullmatch(r"(\d+)([smhd])", duration)
+    if match is None:
+        raise ValueError(f'{duration!r}: a duration such as "15m" was expected')
+    return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
 def repository(image: str) -> str:
     """The repository of an `Image`, without tag and digest."""
     return image.partition(":")[0]
@@ -154,6 +176,7 @@ HttpsUrl = Annotated[
         r"https://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(:[0-9]{1,5})?(/[\w.~-]+)*",
         'an address such as "https://obs.example.com", without a user, a query and a slash at the end,',
     ),
+    AfterValidator(_existing_port),
 ]
 UrlPath = Annotated[str, matching(r"(/[\w.~-]*)+", 'a path such as "/metrics"')]
 MetricName = Annotated[str, matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a Prometheus metric")]

@@ -51,10 +51,10 @@ def restarts(events: Iterable[JsonValue]) -> Iterator[Restart]:
             changed = tuple(sorted(set(_changed_fields(dig(old, *TEMPLATE), dig(new, *TEMPLATE)))))
             if changed:
                 outputs = dig(new, "outputs")
-                replicas = dig(outputs, "spec", "replicas") or dig(outputs, "status", "desiredNumberScheduled")
+                counts = dig(outputs, "spec", "replicas"), dig(outputs, "status", "desiredNumberScheduled")
                 yield Restart(
                     name=str(step["urn"]).rpartition("::")[2],
-                    pods=replicas if isinstance(replicas, int) else 1,
+                    pods=next((count for count in counts if isinstance(count, int)), 1),
                     # The others stop a pod first: two pods would have the same name, or one port of a node.
                     rolling=step["type"] == DEPLOYMENT and dig(outputs, "spec", "strategy", "type") != "Recreate",
                     changed=changed,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
+from infra.monitoring.rules.control_plane import SNAPSHOT_HOURS
 from infra.names import NAMESPACE
 from infra.settings.schema import Settings
 from ops.conditions import condition, is_true
@@ -16,8 +17,6 @@ MIGRATION_JOB = "migrate"
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 SNAPSHOT = ("k3s.cattle.io/v1", "ETCDSnapshotFile")
 """k3s creates one for each file (https://docs.k3s.io/cli/etcd-snapshot#list-snapshots)."""
-SNAPSHOT_MAX_AGE = timedelta(days=1)
-"""k3s takes a snapshot every twelve hours by default."""
 DELETION_GRACE = timedelta(minutes=1)
 """After its time, a pod is deleted within seconds, unless its node does not respond."""
 
@@ -140,4 +139,5 @@ def snapshot_lines(files: Collection[Object], now: datetime, *, uploaded: bool) 
         return
     created = datetime.fromisoformat(newest["status"]["creationTime"])
     text = f"last etcd snapshot {place} {age(created, now)} ago, by {dig(newest, 'spec', 'nodeName')}"
-    yield problem("snapshots", text) if now - created > SNAPSHOT_MAX_AGE else Line(subject="snapshots", text=text)
+    is_old = now - created > timedelta(hours=SNAPSHOT_HOURS)
+    yield problem("snapshots", text) if is_old else Line(subject="snapshots", text=text)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from infra.monitoring.rules import Expiries, alert_rules
+from infra.monitoring.rules.control_plane import EXPIRY_DAYS, notice_days
 from infra.settings.messages import PROJECT
 from infra.settings.schema import Settings
 from infra.settings.secrets import SECRETS
@@ -64,7 +65,7 @@ def read_lines(stack: str, values: engine.Settings, now: datetime) -> Sequence[L
     with ThreadPoolExecutor() as executor:
         cluster = executor.submit(lambda: list(_cluster_lines(stack, values, settings, now)))
         metrics = executor.submit(lambda: list(_metrics_lines(values, settings)))
-        outputs = executor.submit(lambda: list(_output_lines(stack, now)))
+        outputs = executor.submit(lambda: list(_output_lines(stack, settings, now)))
         lines += [*cluster.result(), *metrics.result(), *outputs.result()]
     return in_order([*lines, cost_line(settings)] if settings else lines)
 
@@ -110,8 +111,9 @@ def _metrics_lines(values: engine.Settings, settings: Settings | None) -> Iterat
     yield from alert_lines(obs, alert_rules(settings, Expiries()))
 
 
-def _output_lines(stack: str, now: datetime) -> Iterator[Line]:
+def _output_lines(stack: str, settings: Settings | None, now: datetime) -> Iterator[Line]:
+    notice = notice_days(settings.edge.origin_certificate_days) if settings else EXPIRY_DAYS
     yield from checked(
         "certificates",
-        lambda: origin_certificate_lines(engine.read_output(stack, "originCertificateExpiry"), now),
+        lambda: origin_certificate_lines(engine.read_output(stack, "originCertificateExpiry"), now, notice=notice),
     )

@@ -1,14 +1,14 @@
 """The stack's settings as the program reads them, and the lines about its certificates and its cost."""
 
-import base64
 from collections.abc import Iterator
 from datetime import datetime
 
-import yaml
-from cryptography import x509
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.kubeconfig import client_certificate_expiry
+from infra.monitoring.rules import KUBECONFIG_DAYS
+from infra.monitoring.rules.control_plane import notice_days
 from infra.settings.schema import Settings
 from ops.engine import stack as engine
 from ops.errors import OpsError
@@ -34,30 +34,28 @@ def validated(values: engine.Settings) -> Settings:
         ) from None
 
 
-def origin_certificate_lines(expires: str, now: datetime) -> Iterator[Line]:
-    """`expires` is the output of the stack. Cloudflare does not always return a date that can be parsed."""
+def origin_certificate_lines(expires: str, now: datetime, *, notice: int) -> Iterator[Line]:
+    """`expires` is the output of the stack. Cloudflare does not always return a date that can be parsed.
+
+    It is a problem `notice` days before.
+    """
     try:
         parsed = datetime.fromisoformat(expires.strip())
     except ValueError:
         yield unchecked(CERTIFICATES, f"origin certificate: {expires.strip()!r} is no date")
     else:
-        yield expiry("origin certificate", parsed, now, RENEW_ORIGIN_CERTIFICATE)
+        yield expiry("origin certificate", parsed, now, RENEW_ORIGIN_CERTIFICATE, notice=notice)
 
 
 def kubeconfig_lines(kubeconfig: str, context: str, now: datetime, *, renew: str) -> Iterator[Line]:
     """When the client certificate of the kubeconfig expires. A kubeconfig with a token has none."""
     try:
-        content = yaml.safe_load(kubeconfig)
-        user = next(item["context"]["user"] for item in content["contexts"] if item["name"] == context)
-        account = next(item["user"] for item in content["users"] if item["name"] == user)
-        pem = account.get("client-certificate-data")
-        certificate = x509.load_pem_x509_certificate(base64.b64decode(pem)) if pem else None
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, StopIteration):
-        # Without the reason, which may quote the kubeconfig.
-        yield unchecked(CERTIFICATES, f"kubeconfig: it has no readable certificate in context {context}")
+        expires = client_certificate_expiry(kubeconfig, context)
+    except ValueError as error:
+        yield unchecked(CERTIFICATES, f"kubeconfig: {error}")
         return
-    if certificate:
-        yield expiry("kubeconfig", certificate.not_valid_after_utc, now, renew)
+    if expires:
+        yield expiry("kubeconfig", expires, now, renew, notice=notice_days(KUBECONFIG_DAYS))
     else:
         yield Line(subject=CERTIFICATES, text="kubeconfig has a token and no certificate")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.monitoring.rules import Rule
-from infra.monitoring.rules.model import RUNBOOK, anchor, seconds
+from infra.monitoring.rules.model import RUNBOOK, anchor
+from infra.settings.types import seconds
 from tests.recipes import ROOT
 from tests.rules.unit_tests import FOLDER, cases, rules, run
 from tests.unit.flips import example

@@ -150,6 +150,8 @@ def test_a_restart_has_the_changed_fields_of_the_pod() -> None:
     assert str(restart).startswith("api (3 pods, one at a time")
     (recreated,) = restarts([event(pod(), pod("api:2"), strategy="Recreate", replicas=1)])
     assert str(recreated) == "api (1 pod, stopped before its replacement starts): image"
+    (none,) = restarts([event(pod(), pod("api:2"), replicas=0)])
+    assert none.pods == 0
 
 
 @pytest.mark.parametrize("type_", ["kubernetes:apps/v1:DaemonSet", "kubernetes:apps/v1:StatefulSet"])

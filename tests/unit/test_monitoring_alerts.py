@@ -164,6 +164,9 @@ def test_rules_of_a_part_that_is_off_are_left_out() -> None:
     assert names({"alerts": False}) == set()
 
 
+CONTEXT = monitored().cluster.context
+
+
 def kubeconfig(days: int, **user: str) -> str:
     """A kubeconfig as k3s writes it: with the certificate of the client, and that of its CA."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
@@ -175,16 +178,24 @@ def kubeconfig(days: int, **user: str) -> str:
         return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     data = base64.b64encode(certificate(days) + certificate(3650)).decode()
-    return yaml.safe_dump({"users": [{"name": "default", "user": user or {"client-certificate-data": data}}]})
+    return yaml.safe_dump(
+        {
+            "contexts": [{"name": CONTEXT, "context": {"user": "admin"}}],
+            "users": [
+                {"name": "other", "user": {"client-certificate-data": ""}},
+                {"name": "admin", "user": user or {"client-certificate-data": data}},
+            ],
+        }
+    )
 
 
-def test_the_expiry_of_the_kubeconfig_is_that_of_its_client_certificate() -> None:
-    assert kubeconfig_expiry(kubeconfig(365)) == YEAR_2027
+def test_the_expiry_of_the_kubeconfig_is_that_of_the_client_certificate_of_its_context() -> None:
+    assert kubeconfig_expiry(kubeconfig(365), CONTEXT) == YEAR_2027
 
 
 @pytest.mark.parametrize("text", [kubeconfig(1, token="t"), "users: []", "text", ": :", "users: [{user: {}}]"])
 def test_a_kubeconfig_without_a_certificate_has_no_rule(text: str) -> None:
-    assert kubeconfig_expiry(text) is None
+    assert kubeconfig_expiry(text, CONTEXT) is None
 
 
 def test_the_expiry_of_the_origin_certificate_is_a_time() -> None:

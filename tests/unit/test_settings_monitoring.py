@@ -29,6 +29,8 @@ def full_errors_of(changes: Mapping[str, object], *, without: str = "") -> list[
             "honeydue:monitoring.url holds 'http://obs.example.com': an address such as",
         ),
         ({"url": "https://me:secret@obs.example.com"}, "honeydue:monitoring.url holds "),
+        ({"url": "https://obs.example.com:70000"}, "honeydue:monitoring.url holds "),
+        ({"url": "https://obs.example.com:0"}, "a port from 1 to 65535 was expected"),
         ({"url": "https://obs.example.com/"}, "without a user, a query and a slash at the end"),
         ({"alerts": {"recipient": "nobody"}}, "honeydue:monitoring.alerts.recipient holds 'nobody': an e-mail address"),
         ({"alerts": {"rules": []}}, "honeydue:monitoring.alerts.rules is not a setting"),

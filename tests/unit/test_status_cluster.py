@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from infra.kubeconfig import Credentials, inline_kubeconfig
+from infra.monitoring.rules.control_plane import notice_days
 from ops.kubernetes import Object
 from ops.status.cluster import migration_lines, node_lines, pod_lines, snapshot_lines
 from ops.status.line import Line, Result
@@ -238,15 +239,19 @@ def test_a_kubeconfig_with_a_token_does_not_expire() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expires", "result"),
+    ("expires", "lifetime_days", "result"),
     [
-        ("2041-11-22T15:13:00Z\n", Result.OK),
-        ("2026-12-01T15:13:00Z", Result.PROBLEM),
-        ("in a while", Result.UNCHECKED),
+        ("2041-11-22T15:13:00Z\n", 5475, Result.OK),
+        ("2026-12-01T15:13:00Z", 5475, Result.PROBLEM),
+        ("2026-12-01T15:13:00Z", 7, Result.OK),
+        ("2026-11-27T15:13:00Z", 7, Result.PROBLEM),
+        ("in a while", 5475, Result.UNCHECKED),
     ],
 )
-def test_the_origin_certificate_is_reported_a_month_before_it_expires(expires: str, result: Result) -> None:
-    (line,) = origin_certificate_lines(expires, NOW)
+def test_the_origin_certificate_is_reported_a_month_before_it_expires(
+    expires: str, lifetime_days: int, result: Result
+) -> None:
+    (line,) = origin_certificate_lines(expires, NOW, notice=notice_days(lifetime_days))
     assert line.result is result
 
 

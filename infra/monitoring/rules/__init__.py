@@ -7,9 +7,9 @@ from infra.monitoring.rules import control_plane, monitoring, nodes, pods, redis
 from infra.monitoring.rules.model import Rule, rules_file
 from infra.settings.schema import Settings
 
-__all__ = ["Expiries", "Rule", "alert_rules", "rules_file", "scrape_jobs"]
+__all__ = ["KUBECONFIG_DAYS", "Expiries", "Rule", "alert_rules", "rules_file", "scrape_jobs"]
 
-YEAR_DAYS = 365
+KUBECONFIG_DAYS = 365
 """How long a client certificate of k3s is valid."""
 
 
@@ -83,7 +83,7 @@ def _expiry_rules(settings: Settings, expiries: Expiries) -> list[Rule]:
             control_plane.expiry_rule(
                 "KubeconfigExpires",
                 expiry=expiries.kubeconfig,
-                lifetime_days=YEAR_DAYS,
+                lifetime_days=KUBECONFIG_DAYS,
                 credential="The kubeconfig of the program",
                 runbook="Renew the kubeconfig",
             )

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from infra.monitoring.rules.model import UNITS, Rule
+from infra.monitoring.rules.model import Rule
+from infra.settings.types import seconds
 
 ETCD_SECONDS = 0.1
 """A request takes a few milliseconds."""
@@ -12,6 +13,7 @@ leadership."""
 ETCD_ERRORS = 0.05
 DNS_ERRORS = 0.1
 SNAPSHOT_HOURS = 24
+"""k3s takes a snapshot every twelve hours by default."""
 EXPIRY_DAYS = 30
 SNAPSHOT_CREATED = "kube_etcdsnapshotfile_creation_time"
 SNAPSHOT_READY = "kube_etcdsnapshotfile_ready"
@@ -93,7 +95,7 @@ def snapshot_rule(*, in_bucket: bool) -> Rule:
         name="EtcdSnapshotOld",
         expr=(
             f"time() - max({SNAPSHOT_CREATED}{where} and on (name, server) {complete}) "
-            f"> {SNAPSHOT_HOURS * UNITS['h']} "
+            f"> {seconds(f'{SNAPSHOT_HOURS}h')} "
             # No snapshot has no age.
             f"or absent({SNAPSHOT_CREATED}{where} and on (name, server) {complete})"
         ),
@@ -124,15 +126,20 @@ def dns_rule() -> Rule:
     )
 
 
-def expiry_rule(name: str, *, expiry: int, lifetime_days: int, credential: str, runbook: str) -> Rule:
-    """For a credential that no exporter sees. The program knows its `expiry`, in seconds since 1970.
+def notice_days(lifetime_days: int) -> int:
+    """How many days before its expiry a credential is reported.
 
     A credential that is valid for a few weeks is reported when a third of its lifetime is left.
     """
-    days = min(EXPIRY_DAYS, lifetime_days // 3)
+    return min(EXPIRY_DAYS, lifetime_days // 3)
+
+
+def expiry_rule(name: str, *, expiry: int, lifetime_days: int, credential: str, runbook: str) -> Rule:
+    """For a credential that no exporter measures. The program knows its `expiry`, in seconds since 1970."""
+    days = notice_days(lifetime_days)
     return Rule(
         name=name,
-        expr=f"time() > {expiry - days * UNITS['d']}",
+        expr=f"time() > {expiry - seconds(f'{days}d')}",
         for_="1h",
         severity="warning",
         exporter="vmalert",

@@ -17,15 +17,6 @@ FOLLOWS = "follows"
 """The label of an alert that a dead node causes. Its value is a `Scope`: Alertmanager inhibits the alert while this
 node, or any node, is down."""
 INTERVAL_SECONDS = 60
-UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def seconds(duration: str) -> int:
-    """The seconds of a duration such as "15m". Raises a ValueError for any other text."""
-    match = re.fullmatch(r"(\d+)([smhd])", duration)
-    if match is None:
-        raise ValueError(f'{duration!r}: a duration such as "15m" was expected')
-    return int(match[1]) * UNITS[match[2]]
 
 
 def anchor(heading: str) -> str:
