@@ -77,8 +77,17 @@ def policy(
     )
 
 
+def ingress_policy_name(target: str, *, client: str) -> str:
+    """The name of an ingress policy.
+
+    The policies of `honeydue:otherWorkloads` have names of the form "vmagent-to-api". An agent that runs already may
+    have an entry `vmagent` there, and both policies must exist until it is removed.
+    """
+    return f"{target}-from-{client}"
+
+
 def ingress_policy(labels: Labels, *, client: str, port: int) -> NetworkPolicySpecArgs:
-    """Lets a part of monitoring into pods of another namespace."""
+    """Allows connections from a part of monitoring to pods of another namespace."""
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels=labels),
         policy_types=["Ingress"],

@@ -12,7 +12,7 @@ from infra.cluster import Cluster, Namespace
 from infra.cluster.namespace import network_policy
 from infra.cluster.secret import secret
 from infra.component import Component
-from infra.monitoring.connections import ingress_policy, policy, to_pods
+from infra.monitoring.connections import ingress_policy, ingress_policy_name, policy, to_pods
 from infra.monitoring.kube_state_metrics import SINGLE_EXPORTER
 from infra.monitoring.ports import REDIS_EXPORTER, REDIS_EXPORTER_PORT, VMAGENT
 from infra.monitoring.workload import Workload
@@ -56,7 +56,7 @@ def redis_exporter_pod(monitoring: MonitoringSettings, *, script: str, password:
 
 
 class RedisExporter(Component):
-    """The exporter, its script and its Secret, and the policy that lets it into redis."""
+    """The exporter, its script and its Secret, and the policy of redis that allows its connections."""
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class RedisExporter(Component):
             REDIS_EXPORTER, {PASSWORD: secrets.redis_password}, namespace=namespaces[MONITORING], parent=self
         )
         redis = settings.adopted.selector("redis")
-        opened = network_policy(
+        allowed = network_policy(
             namespace.name,
-            f"{REDIS_EXPORTER}-to-redis",
+            ingress_policy_name("redis", client=REDIS_EXPORTER),
             ingress_policy(redis, client=REDIS_EXPORTER, port=REDIS_PORT),
             self.child_options(),
         )
@@ -96,6 +96,6 @@ class RedisExporter(Component):
             ),
             namespace=namespaces[MONITORING],
             provider=cluster.provider,
-            depends_on=[config, password, opened],
+            depends_on=[config, password, allowed],
         )
         self.register_outputs({})

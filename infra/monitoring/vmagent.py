@@ -19,7 +19,7 @@ from infra.cluster.rbac import rules
 from infra.cluster.traefik_values import METRICS_PORT
 from infra.component import Component
 from infra.monitoring.accounts import grant_everywhere, grant_in_namespace
-from infra.monitoring.connections import ingress_policy, policy, to_internet, to_nodes, to_pods
+from infra.monitoring.connections import ingress_policy, ingress_policy_name, policy, to_internet, to_nodes, to_pods
 from infra.monitoring.obs import CREDENTIALS, OBS
 from infra.monitoring.ports import (
     ALERTMANAGER,
@@ -130,7 +130,7 @@ def egress(monitoring: MonitoringSettings, addresses: ClusterAddresses) -> list[
 
 
 class Vmagent(Component):
-    """The agents, their permissions, and the policies that let them into the pods that they scrape."""
+    """The agents, their permissions, and the policies of the pods of other namespaces that they scrape."""
 
     def __init__(
         self,
@@ -150,26 +150,24 @@ class Vmagent(Component):
             data={CONFIG_FILE: text},
             opts=self.child_options(),
         )
-        places: Mapping[str, pulumi.Input[str]] = {
-            KUBE_SYSTEM: KUBE_SYSTEM,
-            MONITORING: namespaces[MONITORING],
-            NAMESPACE: namespace.name,
-        }
+        scraped: dict[str, pulumi.Input[str]] = {KUBE_SYSTEM: KUBE_SYSTEM, MONITORING: namespaces[MONITORING]}
+        if monitoring.api:
+            scraped[NAMESPACE] = namespace.name
         pods = rules({"": ["pods"]}, "get", "list", "watch")
         granted = [
             grant_everywhere(VMAGENT, cluster_rules(), parent=self),
             *(
-                grant_in_namespace(VMAGENT, pods, namespace=name, namespace_name=place, parent=self)
-                for name, place in places.items()
+                grant_in_namespace(VMAGENT, pods, namespace=name, namespace_name=output, parent=self)
+                for name, output in scraped.items()
             ),
         ]
         coredns = ingress_policy(COREDNS_LABELS, client=VMAGENT, port=COREDNS_PORT)
-        opened = [self._let_in(KUBE_SYSTEM, "coredns", coredns)]
+        allowed = [self._allow_ingress(KUBE_SYSTEM, "coredns", coredns)]
         rules_of_vmagent = egress(monitoring, cluster.addresses)
         if monitoring.api:
             labels = settings.adopted.selector("api")
             spec = ingress_policy(labels, client=VMAGENT, port=monitoring.api.port)
-            opened.append(self._let_in(namespace.name, "api", spec))
+            allowed.append(self._allow_ingress(namespace.name, "api", spec))
             rules_of_vmagent.append(to_pods(labels, monitoring.api.port, namespace=NAMESPACE))
         Workload(
             vmagent_pod(settings, monitoring, config=text),
@@ -177,11 +175,10 @@ class Vmagent(Component):
             policy=policy(VMAGENT, ingress={}, egress=rules_of_vmagent),
             namespace=namespaces[MONITORING],
             provider=cluster.provider,
-            depends_on=[config, credentials, *granted, *opened],
+            depends_on=[config, credentials, *granted, *allowed],
         )
         self.register_outputs({})
 
-    def _let_in(self, namespace: pulumi.Input[str], target: str, spec: NetworkPolicySpecArgs) -> pulumi.Resource:
-        return network_policy(
-            namespace, f"{VMAGENT}-to-{target}", spec, self.child_options(), other_pods=target == "coredns"
-        )
+    def _allow_ingress(self, namespace: pulumi.Input[str], target: str, spec: NetworkPolicySpecArgs) -> pulumi.Resource:
+        name = ingress_policy_name(target, client=VMAGENT)
+        return network_policy(namespace, name, spec, self.child_options(), other_pods=target == "coredns")

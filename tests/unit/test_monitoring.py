@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.capture import Capture, Registration, full_settings, run
 from tests.unit.manifests import manifests
+from tests.unit.other_workloads import SETTING as ENTRY_OF_VMAGENT
 from tests.unit.registrations import containers, namespace_of, plain_strings
 
 SETTING = "honeydue:monitoring"
@@ -75,7 +76,19 @@ def test_a_part_that_is_off_is_nowhere(setting: str, part: str) -> None:
 def test_an_api_without_metrics_is_not_scraped() -> None:
     program = program_with(api=False)
     assert "job_name: api\n" not in program.resource("ConfigMap", "vmagent").inputs["data"]["scrape.yaml"]
-    assert not [entry for entry in program.registrations if entry.name.endswith("vmagent-to-api")]
+    assert not [entry for entry in program.registrations if entry.name.endswith("api-from-vmagent")]
+    roles = {namespace_of(role) for role in program.resources("Role") if role.name.endswith("-vmagent")}
+    assert roles == {"kube-system", "monitoring"}
+
+
+def test_no_policy_has_the_name_of_one_for_an_agent_that_runs_already() -> None:
+    """`make adopt` proposes an entry with the name of the workload."""
+    program = run({**full_settings(), "honeydue:otherWorkloads": {"vmagent": ENTRY_OF_VMAGENT}})
+    policies = [resource.inputs["metadata"] for resource in program.resources("NetworkPolicy")]
+    names = [(metadata["namespace"], metadata["name"]) for metadata in policies]
+    assert ("honeydue", "vmagent-to-api") in names
+    assert ("honeydue", "api-from-vmagent") in names
+    assert len(names) == len(set(names))
 
 
 def test_only_node_exporter_uses_the_host(full_example: Capture) -> None:
