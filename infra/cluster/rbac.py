@@ -73,7 +73,6 @@ MONITORING_OBJECTS: Resources = {
 """The objects in the namespaces of monitoring that are not among the restrictions."""
 OTHER_PODS: Resources = {"": ["pods"], "apps": ["replicasets"], "batch": ["cronjobs", "jobs"]}
 """With those above, all objects that run containers."""
-MONITORING_SECRETS = ("alertmanager", "obs", "redis-exporter")
 NODES: Resources = {"": ["nodes"]}
 """Before a server stops, `make up` reads whether the other nodes are Ready."""
 SIGNATURE_LOGIN = "connaisseur-registry"
@@ -187,19 +186,21 @@ class Rbac(Component):
 class MonitoringReaders(Component):
     """Lets the deployer and the viewer read the objects of monitoring, which every refresh does.
 
+    The deployer also reads the `secrets` of the namespace `monitoring`, by name.
+
     Only the administrator may change them. Otherwise a release could silence the alerts about it, and a pod in this
     namespace could use the account of vmagent.
     """
 
-    def __init__(self, namespaces: Mapping[str, pulumi.Input[str]], *, provider: kubernetes.Provider) -> None:
+    def __init__(
+        self, namespaces: Mapping[str, pulumi.Input[str]], *, secrets: Sequence[str], provider: kubernetes.Provider
+    ) -> None:
         super().__init__("cluster:MonitoringReaders", "monitoring-readers", provider=provider)
         objects = monitoring_reader_rules()
-        secrets = PolicyRuleArgs(
-            api_groups=[""], resources=["secrets"], resource_names=MONITORING_SECRETS, verbs=["get"]
-        )
+        named = PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=secrets, verbs=["get"])
         for name, namespace in namespaces.items():
-            more = [secrets] if name == MONITORING else []
-            for account, permissions in {DEPLOYER: [*objects, *more], VIEWER: objects}.items():
+            of_deployer = [*objects, named] if name == MONITORING else objects
+            for account, permissions in {DEPLOYER: of_deployer, VIEWER: objects}.items():
                 metadata = ObjectMetaArgs(name=account, namespace=namespace)
                 role = Role(f"{name}-{account}", metadata=metadata, rules=permissions, opts=self.child_options())
                 RoleBinding(

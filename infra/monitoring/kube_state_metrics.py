@@ -34,6 +34,11 @@ CUSTOM_RESOURCES: ResourceTypes = {
     # kube-state-metrics finds out which custom resources exist.
     "apiextensions.k8s.io": ["customresourcedefinitions"],
 }
+SINGLE_EXPORTER = {
+    "deployment-replicas": "the series of two pods would be counted twice",
+    "deployment-strategy": "the series of two pods would be counted twice",
+}
+"""Checks of kube-score that do not apply to an exporter with one pod."""
 
 
 def custom_resources() -> Mapping[str, object]:
@@ -86,13 +91,6 @@ def kube_state_metrics_pod(monitoring: MonitoringSettings, *, config: str) -> Po
         exemptions=SINGLE_EXPORTER,
         resources=Resources(cpu=10, cpu_limit=250, memory=96, disk=64),
     )
-
-
-SINGLE_EXPORTER = {
-    "deployment-replicas": "the series of two pods would be counted twice",
-    "deployment-strategy": "the series of two pods would be counted twice",
-}
-"""Checks of kube-score that do not apply to an exporter with one pod."""
 
 
 class KubeStateMetrics(Component):

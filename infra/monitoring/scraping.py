@@ -28,7 +28,7 @@ from infra.monitoring.ports import (
     VMALERT_PORT,
     selector,
 )
-from infra.monitoring.series import ID_LABELS, kept
+from infra.monitoring.series import ID_LABELS, metrics_pattern
 from infra.names import KUBE_SYSTEM, MONITORING, NAMESPACE, NODE_EXPORTER
 from infra.settings.adopted import Labels
 from infra.settings.monitoring import ApiMetrics, MonitoringSettings
@@ -64,7 +64,7 @@ Nodes that were installed by hand lack it, and nodes with and without it may be 
 """
 
 CADVISOR_RULES: list[Rule] = [
-    {"action": "keep_metrics", "regex": kept("cadvisor")},
+    {"action": "keep_metrics", "regex": metrics_pattern("cadvisor")},
     # Sums of the containers of a pod and of the whole node. Only the network belongs to a pod and to no container.
     {"action": "drop", "if": '{__name__=~"container_.+",__name__!~"container_network_.+",container=""}'},
     {"action": "drop", "if": '{__name__=~"container_network_.+",pod=""}'},
@@ -74,7 +74,7 @@ CADVISOR_RULES: list[Rule] = [
 
 
 def _keep(job: str) -> Mapping[str, object]:
-    return {"metric_relabel_configs": [{"action": "keep_metrics", "regex": kept(job)}]}
+    return {"metric_relabel_configs": [{"action": "keep_metrics", "regex": metrics_pattern(job)}]}
 
 
 def _host_job(job: str, port: int, **options: object) -> Job:

@@ -15,8 +15,8 @@ PROCESS = (
     "process_resident_memory_bytes",
     "process_start_time_seconds",
 )
-"""Series of every program, which each job keeps."""
-KEPT: Mapping[str, Sequence[str]] = {
+"""Metrics of every program, which vmagent sends for each job."""
+METRICS: Mapping[str, Sequence[str]] = {
     # Without the series of services, which count a request once for each attempt.
     "traefik": ("traefik_(config|entrypoint|open|router|tls)_.+",),
     "kubelet": (
@@ -89,9 +89,9 @@ ID_LABELS = (
     "user",
     "user_id",
 )
-"""Labels of api with a value for each user or task. vmagent drops their series, whose number would grow for ever."""
+"""Labels of api with a value for each user or task. vmagent drops their series, which would grow without a limit."""
 
 
-def kept(job: str) -> str:
-    """The regular expression of the names that a job keeps."""
-    return "|".join([*KEPT[job], *PROCESS])
+def metrics_pattern(job: str) -> str:
+    """The regular expression of the metrics that vmagent sends for a job."""
+    return "|".join([*METRICS[job], *PROCESS])

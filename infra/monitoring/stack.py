@@ -9,7 +9,8 @@ from infra.monitoring.alerts import declare_alerts
 from infra.monitoring.kube_state_metrics import KubeStateMetrics
 from infra.monitoring.namespaces import Namespaces
 from infra.monitoring.node_exporter import node_exporter
-from infra.monitoring.obs import Obs
+from infra.monitoring.obs import OBS, Obs
+from infra.monitoring.ports import ALERTMANAGER, REDIS_EXPORTER
 from infra.monitoring.redis_exporter import RedisExporter
 from infra.monitoring.vmagent import Vmagent
 from infra.names import MONITORING
@@ -38,7 +39,7 @@ def declare_monitoring(
     provider = cluster.provider
     names = Namespaces(node_exporter=monitoring.node_exporter, provider=provider, depends_on=admission).names
     obs = Obs(monitoring, secrets, namespace=names[MONITORING], provider=provider)
-    MonitoringReaders(names, provider=provider)
+    MonitoringReaders(names, secrets=[ALERTMANAGER, OBS, REDIS_EXPORTER], provider=provider)
     OtherWorkloads(
         settings.other_workloads,
         namespaces={MONITORING: names[MONITORING]},

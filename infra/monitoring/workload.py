@@ -6,7 +6,7 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DaemonSet, Deployment, StatefulSet
-from pulumi_kubernetes.core.v1 import Service, ServiceAccount, ServiceSpecArgs
+from pulumi_kubernetes.core.v1 import Service, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
@@ -19,7 +19,6 @@ from infra.pods.controllers import (
     deployment_spec,
     disruption_budget_spec,
     headless_service_spec,
-    service_spec,
     stateful_set_spec,
 )
 
@@ -29,14 +28,9 @@ Kind = Literal["DaemonSet", "Deployment", "StatefulSet"]
 class Workload(Component):
     """One part of monitoring. Its pods only change after the resources in `depends_on` are ready.
 
-    A DaemonSet has no `replicas`. A StatefulSet has a headless Service, and another kind one if `service` is set. A pod
-    on the host network has no `policy`, because none applies to it.
-
-    Attributes:
-        ready: the controller, which is ready when its rollout is complete.
+    A DaemonSet has no `replicas`. A StatefulSet has a headless Service. A pod on the host network has no `policy`,
+    because none applies to it.
     """
-
-    ready: pulumi.CustomResource
 
     def __init__(
         self,
@@ -44,7 +38,6 @@ class Workload(Component):
         *,
         kind: Kind,
         replicas: int = 1,
-        service: bool = False,
         policy: NetworkPolicySpecArgs | None,
         namespace: pulumi.Input[str],
         provider: kubernetes.Provider,
@@ -55,15 +48,6 @@ class Workload(Component):
 
         def metadata(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
             return ObjectMetaArgs(name=pod.name, namespace=namespace, labels=labels(pod, pods), annotations=annotations)
-
-        def declare_service(spec: ServiceSpecArgs, *dependencies: pulumi.Resource) -> None:
-            # The provider would wait for endpoints, which the rollout already does.
-            Service(
-                pod.name,
-                metadata=metadata({"pulumi.com/skipAwait": "true"}),
-                spec=spec,
-                opts=self.child_options(depends_on=dependencies),
-            )
 
         dependencies: list[pulumi.Resource] = [
             *depends_on,
@@ -87,14 +71,18 @@ class Workload(Component):
         annotated = metadata(kube_score_annotation(pod))
         match kind:
             case "DaemonSet":
-                self.ready = DaemonSet(pod.name, metadata=annotated, spec=daemon_set_spec(pod, pods), opts=options)
+                DaemonSet(pod.name, metadata=annotated, spec=daemon_set_spec(pod, pods), opts=options)
             case "Deployment":
                 spec = deployment_spec(pod, pods, replicas)
-                self.ready = Deployment(pod.name, metadata=annotated, spec=spec, opts=options)
+                Deployment(pod.name, metadata=annotated, spec=spec, opts=options)
             case "StatefulSet":
-                declare_service(headless_service_spec(pod, pods))
+                Service(
+                    pod.name,
+                    # The provider would wait for endpoints, which the rollout already does.
+                    metadata=metadata({"pulumi.com/skipAwait": "true"}),
+                    spec=headless_service_spec(pod, pods),
+                    opts=self.child_options(),
+                )
                 stateful = stateful_set_spec(pod, pods, replicas)
-                self.ready = StatefulSet(pod.name, metadata=annotated, spec=stateful, opts=options)
-        if service:
-            declare_service(service_spec(pod, pods, None), self.ready)
+                StatefulSet(pod.name, metadata=annotated, spec=stateful, opts=options)
         self.register_outputs({})

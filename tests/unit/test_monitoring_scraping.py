@@ -15,7 +15,7 @@ from infra.monitoring.rules.control_plane import SNAPSHOT_CREATED, SNAPSHOT_READ
 from infra.monitoring.rules.redis import QUEUE_AGE
 from infra.monitoring.rules.traffic import SLOW_SECONDS
 from infra.monitoring.scraping import WITH_ETCD_METRICS, configuration
-from infra.monitoring.series import KEPT, kept
+from infra.monitoring.series import METRICS, metrics_pattern
 from infra.settings.schema import Settings
 from tests.unit.capture import Capture, full_settings
 
@@ -53,7 +53,7 @@ def test_every_series_that_a_rule_needs_is_kept(settings: Settings) -> None:
         for series in (*rule.series, *rule.events):
             if rule.exporters != ("api",) and series not in OF_EVERY_SCRAPE:
                 # A rule may need the series of several jobs.
-                assert any(re.fullmatch(kept(job), series) for job in rule.exporters), (rule.name, series)
+                assert any(re.fullmatch(metrics_pattern(job), series) for job in rule.exporters), (rule.name, series)
                 checked.add(rule.exporter)
     assert checked >= {
         "traefik",
@@ -69,13 +69,15 @@ def test_every_series_that_a_rule_needs_is_kept(settings: Settings) -> None:
 def test_k3s_components_are_not_kept_twice() -> None:
     """The endpoints of the kubelet and of the API server return the series of both."""
     for series in ("kubelet_running_pods", "apiserver_storage_size_bytes", "etcd_request_duration_seconds_count"):
-        assert sum(bool(re.fullmatch(kept(job), series)) for job in ("kubelet", "apiserver", "etcd")) == 1, series
+        assert sum(bool(re.fullmatch(metrics_pattern(job), series)) for job in ("kubelet", "apiserver", "etcd")) == 1, (
+            series
+        )
     for series in (
         "apiserver_request_duration_seconds_bucket",
         "apiserver_request_total",
         "rest_client_requests_total",
     ):
-        assert not any(re.fullmatch(kept(job), series) for job in KEPT), series
+        assert not any(re.fullmatch(metrics_pattern(job), series) for job in METRICS), series
 
 
 def test_every_series_has_the_node_on_which_it_was_scraped(jobs: Mapping[str, Job], full_example: Capture) -> None:

@@ -8,7 +8,6 @@ NODE_JOBS = ("kubelet", "cadvisor", "traefik", "node-exporter")
 """Scraped on every node. A node that runs vmagent must have each."""
 CLUSTER_JOBS = ("kube-state-metrics", "redis-exporter", "api", "coredns", "vmalert", "alertmanager", "apiserver")
 """Scraped somewhere in the cluster."""
-OWN_JOBS = ("vmagent", "vmalert", "alertmanager")
 WATCHDOG = "Watchdog"
 ERRORS = "3m"
 """The window in which an error of vmalert counts. It is shorter than the `for` of the rules, so that a single error, as

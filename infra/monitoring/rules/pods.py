@@ -7,6 +7,8 @@ from infra.names import NAMESPACE
 
 RESTARTS = 3
 """Restarts within fifteen minutes. A container that fails at once restarts five times in that time."""
+AUTOSCALER_TOLERANCE = 1.1
+"""Kubernetes' autoscaler does nothing while the utilization is within 10 % of its target."""
 EXPORTER = "kube-state-metrics"
 CONTAINER = "namespace, pod, container"
 
@@ -165,7 +167,3 @@ def api_cpu_rule(target_percent: int) -> Rule:
         ),
         runbook="api needs more pods",
     )
-
-
-AUTOSCALER_TOLERANCE = 1.1
-"""Kubernetes' autoscaler does nothing while the utilization is within 10 % of its target."""
