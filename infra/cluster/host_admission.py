@@ -1,7 +1,7 @@
-"""The admission policy of the namespace of node_exporter, the only one of the program's that may use the host.
+"""The admission policy of the namespace of node_exporter, the only namespace of the program with access to the host.
 
 Pod Security is "privileged" there. This policy therefore admits one DaemonSet by its name and no other pod, and of the
-host only what node_exporter reads. Whoever may create pods in this namespace has no way to the nodes through it.
+host only what node_exporter reads. An account that may create pods in this namespace gets no access to the nodes.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What the ServiceAccounts of monitoring may read. Nothing of it is a Secret, and nothing may be changed."""
+"""The permissions of the ServiceAccounts of monitoring. They read objects, but no Secrets, and change nothing."""
 
 from collections.abc import Sequence
 

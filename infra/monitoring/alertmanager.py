@@ -1,4 +1,4 @@
-"""Alertmanager: two pods that agree which of them sends a mail."""
+"""Alertmanager: two pods that exchange which mails were sent, so that each mail is sent once."""
 
 from collections.abc import Mapping, Sequence
 

@@ -33,7 +33,7 @@ def scrape_rules(jobs: Sequence[str]) -> Sequence[Rule]:
             severity="critical",
             exporter="vmagent",
             series=("up",),
-            summary="No node sends metrics. No other rule can see anything.",
+            summary="No node sends metrics, so no other alert can fire.",
             runbook="Metrics are missing",
         ),
         Rule(
@@ -106,7 +106,7 @@ def remote_write_rules() -> Sequence[Rule]:
             series=("vmagent_hourly_series_limit_rows_dropped_total", "scrape_series_limit_samples_dropped"),
             summary=(
                 "{{ $labels.node }} has more series than vmagent accepts from it or from one of its targets. It drops "
-                "new ones: a label may have values without end."
+                "new ones: a label may have too many values."
             ),
             runbook="There are too many series",
         ),
@@ -161,7 +161,7 @@ def sending_rules() -> Sequence[Rule]:
             severity="warning",
             exporter="alertmanager",
             series=("alertmanager_cluster_members",),
-            summary="The two Alertmanagers do not see each other: each mail may arrive twice.",
+            summary="The two Alertmanagers have no connection to each other: each mail may arrive twice.",
             runbook="Alerts are not sent",
             follows="cluster",
         ),

@@ -57,7 +57,7 @@ def node_rules(*, with_conditions: bool) -> Sequence[Rule]:
             exporter="kube-state-metrics",
             also=("vmagent",),
             series=("kube_node_status_condition", "up"),
-            summary="The node {{ $labels.node }} is ready, but sends no metrics. No other rule can see what it does.",
+            summary="The node {{ $labels.node }} is ready, but sends no metrics, so no alert about its disk can fire.",
             runbook="Metrics are missing",
         ),
         Rule(
