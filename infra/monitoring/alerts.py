@@ -6,7 +6,6 @@ from datetime import datetime
 import pulumi
 
 from infra.cluster import Cluster
-from infra.kubeconfig import client_certificate_expiry
 from infra.monitoring.alertmanager import Alertmanager
 from infra.monitoring.rules import Expiries, alert_rules, rules_file
 from infra.monitoring.rules.model import RUNBOOK
@@ -24,38 +23,17 @@ def timestamp(expiry: str) -> int | None:
         return None
 
 
-def kubeconfig_expiry(kubeconfig: str, context: str) -> int | None:
-    """When the client certificate of a context expires, in seconds since 1970.
-
-    None if that cannot be read, for example because the kubeconfig has a token instead: then there is no rule about it,
-    and `make status` says so.
-    """
-    try:
-        expires = client_certificate_expiry(kubeconfig, context)
-    except ValueError:
-        return None
-    return int(expires.timestamp()) if expires else None
-
-
 def rules_text(
-    settings: Settings,
-    alerts: AlertSettings,
-    *,
-    origin_certificate: pulumi.Output[str],
-    cluster: Cluster,
+    settings: Settings, alerts: AlertSettings, *, origin_certificate: pulumi.Output[str]
 ) -> pulumi.Output[str]:
-    """The file with all rules. The date is the only part of the kubeconfig in it, so it is not secret."""
-
-    def render(origin_certificate: str, kubeconfig: int | None) -> str:
-        expiries = Expiries(origin_certificate=timestamp(origin_certificate), kubeconfig=kubeconfig)
-        return rules_file(
-            alert_rules(settings, expiries), cluster=settings.domain, runbook_url=alerts.runbook_url or RUNBOOK
+    """The file with all rules. `origin_certificate` is when that certificate expires, in RFC 3339."""
+    return origin_certificate.apply(
+        lambda expiry: rules_file(
+            alert_rules(settings, Expiries(origin_certificate=timestamp(expiry))),
+            cluster=settings.domain,
+            runbook_url=alerts.runbook_url or RUNBOOK,
         )
-
-    expiry = pulumi.Output.unsecret(
-        cluster.kubeconfig.apply(lambda kubeconfig: kubeconfig_expiry(kubeconfig, cluster.context))
     )
-    return pulumi.Output.all(origin_certificate, expiry).apply(lambda values: render(*values))
 
 
 def declare_alerts(
@@ -70,6 +48,6 @@ def declare_alerts(
     credentials: pulumi.Resource,
 ) -> None:
     """vmalert and Alertmanager. `origin_certificate` is the expiry of that certificate, in RFC 3339."""
-    rules = rules_text(settings, alerts, origin_certificate=origin_certificate, cluster=cluster)
+    rules = rules_text(settings, alerts, origin_certificate=origin_certificate)
     Alertmanager(settings, monitoring, alerts, secrets, cluster=cluster, namespaces=namespaces)
     Vmalert(settings, monitoring, rules=rules, cluster=cluster, namespaces=namespaces, credentials=credentials)

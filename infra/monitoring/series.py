@@ -35,8 +35,9 @@ METRICS: Mapping[str, Sequence[str]] = {
         "container_spec_memory_limit_bytes",
         "machine_(cpu_cores|memory_bytes)",
     ),
-    # Without the counter of requests and without histograms, each of which has thousands of series.
+    # Without the counter of requests and without histograms with labels, each of which has thousands of series.
     "apiserver": (
+        "apiserver_client_certificate_expiration_seconds_bucket",
         "apiserver_current_inflight_requests",
         "apiserver_request_terminations_total",
         "apiserver_storage_size_bytes",

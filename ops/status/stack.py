@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from infra.kubeconfig import client_certificate_expiry
-from infra.monitoring.rules import KUBECONFIG_DAYS
 from infra.monitoring.rules.control_plane import notice_days
 from infra.settings.schema import Settings
 from ops.engine import stack as engine
@@ -16,6 +15,8 @@ from ops.status.line import Line, unchecked
 from ops.status.times import expiry
 
 CERTIFICATES = "certificates"
+KUBECONFIG_DAYS = 365
+"""How long a client certificate of k3s is valid."""
 RENEW_ORIGIN_CERTIFICATE = "docs/runbook.md#renew-the-origin-certificate"
 
 

@@ -22,7 +22,7 @@ CLUSTER = "example.com"
 JANUARY_2000 = 946_684_800
 """The time at which vmalert-tool starts each test, in seconds since 1970."""
 DAY = 86_400
-EXPIRIES = Expiries(origin_certificate=JANUARY_2000 + 31 * DAY, kubeconfig=JANUARY_2000 + 31 * DAY)
+EXPIRIES = Expiries(origin_certificate=JANUARY_2000 + 31 * DAY)
 
 
 def rules(settings: Settings) -> Sequence[Rule]:

@@ -1,27 +1,21 @@
 """vmalert and Alertmanager: what they connect to, what they read, and when their pods restart."""
 
-import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from infra.monitoring.alerts import kubeconfig_expiry, timestamp
+from infra.monitoring.alerts import timestamp
 from infra.monitoring.rules import Expiries, alert_rules, rules_file
 from infra.settings.schema import Settings
 from tests.unit.capture import PLACEHOLDER, Capture, full_settings, run
 from tests.unit.flips import example
 from tests.unit.manifests import manifests
+from tests.unit.test_status_cluster import certificate_for
 
 PARTS = ("alertmanager", "vmalert")
 EXPIRY = "2040-04-05T13:40:00Z"
-YEAR_2027 = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp())
 
 
 def program_with(alerts: object, **settings: object) -> Capture:
@@ -119,11 +113,18 @@ def test_two_pods_of_each_run_on_different_nodes_and_before_the_apps(full_exampl
 
 def test_vmalert_reads_the_rules_with_the_dates_of_this_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.edge.origin_certificate.rfc3339", lambda _: EXPIRY)
-    program = run({**full_settings(), "honeydue:kubeconfig": kubeconfig(365)})
+    program = run(full_settings())
     text = objects(program, "ConfigMap")["vmalert-rules"]["data"]["rules.yaml"]
-    expiries = Expiries(origin_certificate=timestamp(EXPIRY), kubeconfig=YEAR_2027)
+    expiries = Expiries(origin_certificate=timestamp(EXPIRY))
     assert text == rules_file(alert_rules(monitored(), expiries), cluster=monitored().domain)
-    assert {"OriginCertificateExpires", "KubeconfigExpires"} <= set(text.split())
+    assert "OriginCertificateExpires" in text.split()
+
+
+def test_no_object_of_monitoring_depends_on_the_kubeconfig(full_example: Capture) -> None:
+    """CI has another one, which could not change the objects of monitoring, and no release would succeed."""
+    other = run({**full_settings(), "honeydue:kubeconfig": certificate_for(days=365)})
+    for kind in ("ConfigMap", "Secret", "Deployment", "StatefulSet", "DaemonSet"):
+        assert objects(other, kind) == objects(full_example, kind)
 
 
 def test_a_changed_rule_restarts_vmalert_only(full_example: Capture) -> None:
@@ -153,7 +154,7 @@ def test_rules_of_a_part_that_is_off_are_left_out() -> None:
     def names(change: Mapping[str, object]) -> set[str]:
         monitoring: Any = full_settings()["honeydue:monitoring"]
         settings = example({"monitoring": {**monitoring, **change}})
-        return {rule.name for rule in alert_rules(settings, Expiries(origin_certificate=1, kubeconfig=1))}
+        return {rule.name for rule in alert_rules(settings, Expiries(origin_certificate=1))}
 
     every = names({})
     assert every - names({"redisExporter": False}) == {"JobsWait", "RedisDown", "RedisEvictsKeys", "RedisMemoryHigh"}
@@ -162,40 +163,6 @@ def test_rules_of_a_part_that_is_off_are_left_out() -> None:
     assert {"NodeDown", "NoMetrics"} <= names({"kubeStateMetrics": False})
     assert "ContainerRestarts" not in names({"kubeStateMetrics": False})
     assert names({"alerts": False}) == set()
-
-
-CONTEXT = monitored().cluster.context
-
-
-def kubeconfig(days: int, **user: str) -> str:
-    """A kubeconfig as k3s writes it: with the certificate of the client, and that of its CA."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def certificate(lifetime: int) -> bytes:
-        builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(start).not_valid_after(start + timedelta(days=lifetime))
-        return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-
-    data = base64.b64encode(certificate(days) + certificate(3650)).decode()
-    return yaml.safe_dump(
-        {
-            "contexts": [{"name": CONTEXT, "context": {"user": "admin"}}],
-            "users": [
-                {"name": "other", "user": {"client-certificate-data": ""}},
-                {"name": "admin", "user": user or {"client-certificate-data": data}},
-            ],
-        }
-    )
-
-
-def test_the_expiry_of_the_kubeconfig_is_that_of_the_client_certificate_of_its_context() -> None:
-    assert kubeconfig_expiry(kubeconfig(365), CONTEXT) == YEAR_2027
-
-
-@pytest.mark.parametrize("text", [kubeconfig(1, token="t"), "users: []", "text", ": :", "users: [{user: {}}]"])
-def test_a_kubeconfig_without_a_certificate_has_no_rule(text: str) -> None:
-    assert kubeconfig_expiry(text, CONTEXT) is None
 
 
 def test_the_expiry_of_the_origin_certificate_is_a_time() -> None:

@@ -48,7 +48,7 @@ OF_EVERY_SCRAPE = {"up", "scrape_series_limit_samples_dropped"}
 
 def test_every_series_that_a_rule_needs_is_kept(settings: Settings) -> None:
     checked = set()
-    expiries = Expiries(origin_certificate=1, kubeconfig=1)
+    expiries = Expiries(origin_certificate=1)
     for rule in alert_rules(settings, expiries):
         for series in (*rule.series, *rule.events):
             if rule.exporters != ("api",) and series not in OF_EVERY_SCRAPE:

@@ -1,5 +1,6 @@
 """`make status`: the lines about nodes, release, pods, migration, snapshots and certificates."""
 
+import base64
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -227,6 +228,20 @@ def test_an_unreadable_kubeconfig_is_not_quoted(kubeconfig: str) -> None:
     (line,) = kubeconfig_lines(kubeconfig, "default", NOW, renew="x")
     assert line.result is Result.UNCHECKED
     assert "hunter2" not in line.text
+
+
+def test_the_first_certificate_of_the_user_of_the_context_counts() -> None:
+    """k3s appends the certificate of its CA, and a kubeconfig may have other users."""
+    content = yaml.safe_load(certificate_for(9))
+    (user,) = content["users"]
+    pems = [
+        base64.b64decode(item["users"][0]["user"]["client-certificate-data"])
+        for item in (content, yaml.safe_load(certificate_for(3650)))
+    ]
+    user["user"]["client-certificate-data"] = base64.b64encode(b"".join(pems)).decode()
+    content["users"].insert(0, {"name": "other", "user": {"client-certificate-data": ""}})
+    (line,) = kubeconfig_lines(yaml.safe_dump(content), "default", NOW, renew="x")
+    assert line == next(kubeconfig_lines(certificate_for(9), "default", NOW, renew="x"))
 
 
 def test_a_kubeconfig_with_a_token_does_not_expire() -> None:

@@ -7,10 +7,7 @@ from infra.monitoring.rules import control_plane, monitoring, nodes, pods, redis
 from infra.monitoring.rules.model import Rule, rules_file
 from infra.settings.schema import Settings
 
-__all__ = ["KUBECONFIG_DAYS", "Expiries", "Rule", "alert_rules", "rules_file", "scrape_jobs"]
-
-KUBECONFIG_DAYS = 365
-"""How long a client certificate of k3s is valid."""
+__all__ = ["Expiries", "Rule", "alert_rules", "rules_file", "scrape_jobs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +15,6 @@ class Expiries:
     """When credentials expire, in seconds since 1970. None if that is not known."""
 
     origin_certificate: int | None = None
-    kubeconfig: int | None = None
 
 
 def scrape_jobs(settings: Settings) -> Sequence[str]:
@@ -58,6 +54,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         control_plane.snapshot_rule(in_bucket=settings.snapshots is not None),
         control_plane.dns_rule(),
         *_expiry_rules(settings, expiries),
+        control_plane.client_certificate_rule(),
         *monitoring.scrape_rules(jobs),
         *monitoring.remote_write_rules(),
         *monitoring.sending_rules(),
@@ -76,16 +73,6 @@ def _expiry_rules(settings: Settings, expiries: Expiries) -> list[Rule]:
                 lifetime_days=settings.edge.origin_certificate_days,
                 credential="The origin certificate, which Cloudflare requires from Traefik,",
                 runbook="Renew the origin certificate",
-            )
-        )
-    if expiries.kubeconfig is not None:
-        rules.append(
-            control_plane.expiry_rule(
-                "KubeconfigExpires",
-                expiry=expiries.kubeconfig,
-                lifetime_days=KUBECONFIG_DAYS,
-                credential="The kubeconfig of the program",
-                runbook="Renew the kubeconfig",
             )
         )
     return rules

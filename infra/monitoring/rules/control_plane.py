@@ -147,3 +147,22 @@ def expiry_rule(name: str, *, expiry: int, lifetime_days: int, credential: str, 
         summary=f"{credential} expires in less than {days} days.",
         runbook=runbook,
     )
+
+
+def client_certificate_rule() -> Rule:
+    """For every client certificate that somebody uses: kubeconfigs of administrators, and the components of k3s.
+
+    Not for the kubeconfig of the settings. CI has another one, and each `up` would change the rule to its own.
+    """
+    series = "apiserver_client_certificate_expiration_seconds_bucket"
+    return Rule(
+        name="ClientCertificateExpires",
+        # The bound of the histogram that is 30 days, as the API server writes it.
+        expr=f'max(increase_prometheus({series}{{le="2.592e+06"}}[1d])) by (node) > 0',
+        for_="1h",
+        severity="warning",
+        exporter="apiserver",
+        series=(series,),
+        summary="A client certificate with which requests reach {{ $labels.node }} expires in less than 30 days.",
+        runbook="Renew the kubeconfig",
+    )
