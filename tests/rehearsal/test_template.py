@@ -22,7 +22,13 @@ from tests.rehearsal.templates import PRODUCTION, start
 from tests.retry import attempts
 from tools.cache import cache_folder
 
-UP = "import sys; from pathlib import Path; from rehearsal.world.world import World; World(Path(sys.argv[1])).up()"
+UP = """
+import sys
+from pathlib import Path
+from rehearsal.world.world import World
+
+World(Path(sys.argv[1]), project=Path(sys.argv[2])).up()
+"""
 KILLED = """
 import sys
 from pathlib import Path
@@ -42,7 +48,8 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
     folder = tmp_path_factory.mktemp("clones")
     worlds = [PRODUCTION.clone(folder / name) for name in ("first", "second")]
     try:
-        with subprocess.Popen([sys.executable, "-c", UP, str(worlds[1].layout.folder)], cwd=CHECKOUT) as starter:
+        arguments = [str(worlds[1].layout.folder), str(worlds[1].project)]
+        with subprocess.Popen([sys.executable, "-c", UP, *arguments], cwd=CHECKOUT) as starter:
             worlds[0].up()
         assert starter.returncode == 0
         yield worlds
