@@ -71,7 +71,7 @@ def test_the_deployer_applies_the_program_and_releases(world: World) -> None:
         before = snapshot(world)
         world.set_config("honeydue:images.api", "released-by-ci")
         world.set_config("honeydue:images.web", "released-by-ci")
-        world.set_config("honeydue:environment.EMAIL_PORT", "2525")
+        world.set_config("honeydue:database.port", 6432)
         world.pulumi("up", "--yes", "--skip-preview")
         after = snapshot(world)
     assert rolled(before, after) == {"api", "worker", "web"}
