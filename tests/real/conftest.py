@@ -23,7 +23,7 @@ from tests.real.network_namespaces import external_address
 from tests.recipes import EXAMPLE
 from tests.rehearsal.edge_client import EdgeClient, origin_ca, uploaded_certificate
 from tests.retry import eventually
-from tests.unit.capture import example_settings, run
+from tests.unit.capture import full_settings, run
 from tests.unit.manifests import manifests, of_kind
 from tools.install import install_missing
 from tools.programs import NODES
@@ -82,8 +82,8 @@ def programs_are_built() -> None:
 
 @pytest.fixture(scope="session")
 def pods() -> Mapping[str, Any]:
-    """The pod spec of each controller and Job of the program with the example settings, by name."""
-    objects = manifests(run(example_settings()))
+    """The pod spec of each controller and Job of the program with all optional settings, by name."""
+    objects = manifests(run(full_settings()))
     kinds = ("Deployment", "DaemonSet", "StatefulSet", "Job")
     workloads = [workload for kind in kinds for workload in of_kind(objects, kind)]
     return {workload["metadata"]["name"]: workload["spec"]["template"]["spec"] for workload in workloads}

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from infra.settings.apps import Images
-from rehearsal.engine.configuration import read_stack_settings
+from infra.settings.monitoring import MonitoringImages
 from rehearsal.images import catalog, monitoring
 from rehearsal.images.archive import Image
 from rehearsal.images.catalog import Schema
@@ -45,9 +45,11 @@ def import_image(runtime: Containerd, image: Image) -> str:
 
 
 def test_the_catalog_contains_the_image_of_every_pod(settings: Images, pods: Mapping[str, Any]) -> None:
-    metrics = read_stack_settings(EXAMPLE / "Pulumi.prod.yaml").monitoring
-    images = [*catalog.release(settings, Schema.FIRST), catalog.redis(settings.redis)]
-    images += monitoring.images(metrics.images) if metrics else []
+    images = [
+        *catalog.release(settings, Schema.FIRST),
+        catalog.redis(settings.redis),
+        *monitoring.images(MonitoringImages()),
+    ]
     catalog_references = {image.reference for image in images}
     used = {catalog.full_reference(container["image"]) for pod in pods.values() for container in pod["containers"]}
     assert used == catalog_references
