@@ -40,7 +40,16 @@ def _contents(manifest: JsonValue) -> Iterator[str]:
             yield f"variable {dig(variable, 'name')}"
     values = dig(manifest, "spec", "valuesContent")
     if isinstance(values, str):
-        yield from (f"chart value {path}" for path in _paths(yaml.safe_load(values)))
+        yield from (f"chart value {path}" for path in _chart_values(values))
+
+
+def _chart_values(text: str) -> Iterator[str]:
+    """The path of every value. Text that is no YAML has none: helm-controller cannot apply it either."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return
+    yield from _paths(values)
 
 
 def _paths(values: object, prefix: str = "") -> Iterator[str]:

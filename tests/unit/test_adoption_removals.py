@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import yaml
 
 from ops.adoption.removed_fields import removed_fields
@@ -49,6 +50,12 @@ def test_removed_chart_values_of_traefik_are_listed() -> None:
         "HelmChartConfig::x: chart value certResolvers, chart value certResolvers.le, "
         "chart value certResolvers.le.acme, chart value ports.websecure.hostPort"
     )
+
+
+@pytest.mark.parametrize("values", ["ports: {web: ", "a: b: c", "\tports: 1", "just text", ""])
+def test_chart_values_that_are_no_yaml_lose_nothing(values: str) -> None:
+    old, new = ({"spec": {"valuesContent": text}} for text in (values, "ports: {}"))
+    assert list(removed_fields([event("HelmChartConfig", old, new)])) == []
 
 
 def test_an_object_that_keeps_everything_is_not_listed() -> None:
