@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,24 +35,47 @@ CERTIFICATE_ERRORS = re.compile("cert|key|pem|x509", re.IGNORECASE)
 JSON_PATCH = "application/json-patch+json"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a kubeconfig comes from, and what an operator does if the API server rejects it."""
+
+    name: str
+    fix: str
+
+
+SETTING = Source(name="honeydue:kubeconfig", fix=SECRETS["kubeconfig"].command)
+STATE = Source(
+    name="the state of the stack",
+    fix="the cluster has another certificate authority than the state. Run pulumi login with the backend that has the "
+    "current state of this cluster. After a restore, see docs/restore.md",
+)
+"""A cluster that the program bootstrapped has no setting with a kubeconfig."""
+
+
+def source_of(settings: Settings) -> Source:
+    """The source of the kubeconfig that `kubeconfig_and_context` returns."""
+    return SETTING if settings.get("kubeconfig") else STATE
+
+
 class Cluster:
     """Reads, patches and deletes objects of any kind. Created with `connect`."""
 
-    def __init__(self, client: Any, server: str) -> None:  # noqa: ANN401  # the client has no types
+    def __init__(self, client: Any, server: str, source: Source = SETTING) -> None:  # noqa: ANN401  # has no types
         self._client = client
         self._server = server
+        self._source = source
 
     @classmethod
     @contextmanager
-    def connect(cls, kubeconfig: str, context: str) -> Iterator["Cluster"]:
+    def connect(cls, kubeconfig: str, context: str, source: Source = SETTING) -> Iterator["Cluster"]:
         """Connect for the duration of the block. Raises an OpsError if it fails."""
-        api = _api_client(kubeconfig, context)
+        api = _api_client(kubeconfig, context, source)
         server = str(api.configuration.host)
-        with tempfile.TemporaryDirectory(prefix="honeydue-") as folder, _readable_errors(server):
-            _request_version(api)
+        with tempfile.TemporaryDirectory(prefix="honeydue-") as folder, _readable_errors(server, source):
+            _request_version(api, source)
             # The client caches the API's resource types in a file. The default file may be from another cluster.
             dynamic: Any = DynamicClient
-            yield cls(dynamic(api, cache_file=str(Path(folder) / "kinds.json")), server)
+            yield cls(dynamic(api, cache_file=str(Path(folder) / "kinds.json")), server, source)
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
         """One object, or None if the object or its kind does not exist."""
@@ -76,7 +100,7 @@ class Cluster:
         return self._items(api_version, kind, None)
 
     def _items(self, api_version: str, kind: str, namespace: str | None) -> Sequence[Object]:
-        with _readable_errors(self._server):
+        with _readable_errors(self._server, self._source):
             try:
                 response = self._kind(api_version, kind).get(
                     namespace=namespace,
@@ -109,7 +133,7 @@ class Cluster:
         `manager` becomes the field manager of the values that the operations set.
         """
         metadata = live["metadata"]
-        with _readable_errors(self._server):
+        with _readable_errors(self._server, self._source):
             response = self._kind(live["apiVersion"], live["kind"]).patch(
                 body=list(operations),
                 name=metadata["name"],
@@ -126,7 +150,7 @@ class Cluster:
         The version and kind are parameters, because the items of a list do not contain them.
         """
         metadata = live["metadata"]
-        with _readable_errors(self._server):
+        with _readable_errors(self._server, self._source):
             try:
                 self._kind(api_version, kind).delete(
                     name=metadata["name"],
@@ -160,14 +184,15 @@ def unchanged(live: Object) -> Operation:
 
 def connect(stack: str, settings: Settings) -> AbstractContextManager[Cluster]:
     """Connect to the stack's cluster."""
-    return Cluster.connect(*kubeconfig_and_context(stack, settings))
+    return Cluster.connect(*kubeconfig_and_context(stack, settings), source_of(settings))
 
 
 def check_responds(stack: str, settings: Settings) -> None:
     """Raise an OpsError if the API server of the stack's cluster cannot be reached, or rejects the credentials."""
-    api = _api_client(*kubeconfig_and_context(stack, settings))
-    with _readable_errors(str(api.configuration.host)):
-        _request_version(api)
+    source = source_of(settings)
+    api = _api_client(*kubeconfig_and_context(stack, settings), source)
+    with _readable_errors(str(api.configuration.host), source):
+        _request_version(api, source)
 
 
 def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
@@ -190,18 +215,16 @@ def kubeconfig_and_context(stack: str, settings: Settings) -> tuple[str, str]:
     return inline_kubeconfig(credentials, server=f"https://{address}:{PORT}", context=context), context
 
 
-def _api_client(kubeconfig: str, context: str) -> Any:  # noqa: ANN401  # the client has no types
+def _api_client(kubeconfig: str, context: str, source: Source) -> Any:  # noqa: ANN401  # the client has no types
     try:
         return api_client(kubeconfig, context)
     except (yaml.YAMLError, config.ConfigException, AttributeError, TypeError, ValueError) as error:
         # A YAML error quotes the kubeconfig, which is secret.
         reason = error if isinstance(error, config.ConfigException) else "it is not a kubeconfig"
-        raise OpsError(
-            f"honeydue:kubeconfig has no usable context {context} ({reason}): {SECRETS['kubeconfig'].command}"
-        ) from None
+        raise OpsError(f"{source.name} has no usable context {context} ({reason}): {source.fix}") from None
 
 
-def _request_version(api: Any) -> None:  # noqa: ANN401  # the client has no types
+def _request_version(api: Any, source: Source) -> None:  # noqa: ANN401  # the client has no types
     """Request the version, with a timeout: the requests of DynamicClient for the resource types have none."""
     try:
         client.VersionApi(api).get_code(_request_timeout=TIMEOUT_SECONDS)
@@ -214,24 +237,21 @@ def _request_version(api: Any) -> None:  # noqa: ANN401  # the client has no typ
                 ) from None
             raise OpsError(
                 f"no TLS connection to the API server at {api.configuration.host} with the certificates in "
-                f"honeydue:kubeconfig ({reason}): {SECRETS['kubeconfig'].command}"
+                f"{source.name} ({reason}): {source.fix}"
             ) from None
         to_dynamic: Any = exceptions.api_exception
         raise to_dynamic(error) from None
 
 
 @contextmanager
-def _readable_errors(server: str) -> Iterator[None]:
+def _readable_errors(server: str, source: Source) -> Iterator[None]:
     try:
         yield
     except exceptions.UnauthorizedError:
-        raise OpsError(
-            f"the API server at {server} rejects the credentials in honeydue:kubeconfig: "
-            f"{SECRETS['kubeconfig'].command}"
-        ) from None
+        raise OpsError(f"the API server at {server} rejects the credentials in {source.name}: {source.fix}") from None
     except exceptions.ForbiddenError as error:
         raise ForbiddenError(
-            f"the account in honeydue:kubeconfig lacks a permission, use an administrator's: {_message(error)}"
+            f"the account in {source.name} lacks a permission, use an administrator's: {_message(error)}"
         ) from None
     except exceptions.DynamicApiError as error:
         raise OpsError(f"the API server at {server} returned {error.status}: {_message(error)}") from None

@@ -15,6 +15,8 @@ class Site:
     files: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     """Paths, in the order of the requests."""
+    missing: int = 404
+    """The status of the response for a path without a file."""
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def serve(files: dict[str, bytes]) -> Iterator[Site]:
         def do_GET(self) -> None:
             site.requests.append(self.path)
             body = site.files.get(self.path)
-            self.send_response(404 if body is None else 200)
+            self.send_response(site.missing if body is None else 200)
             self.end_headers()
             self.wfile.write(body or b"")
 
