@@ -19,6 +19,7 @@ from infra.settings.apps import (
     RedisSettings,
     Scale,
 )
+from infra.settings.grafana import GrafanaSettings
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
 from infra.settings.monitoring import MonitoringSettings
@@ -110,6 +111,7 @@ class Settings(Model):
     upgrades: UpgradeSettings | None = None
     snapshots: SnapshotSettings | None = None
     monitoring: MonitoringSettings | None = None
+    grafana: GrafanaSettings | None = None
     prices: Prices
     admin_email: Email
     email_user: Email

@@ -54,6 +54,9 @@ class Secrets:
     heartbeat_url: Annotated[
         pulumi.Output[str] | None, "URL that is requested while alerting works, of a service that reports silence"
     ] = None
+    grafana_token: Annotated[
+        pulumi.Output[str] | None, "token of a Grafana service account that may edit dashboards and annotations"
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,7 @@ CONDITIONAL_KEYS: Mapping[str, Sequence[str]] = {
     "monitoring": ("metricsPassword",),
     "monitoring.alerts.webhook": ("alertWebhookUrl",),
     "monitoring.alerts.heartbeat": ("heartbeatUrl",),
+    "grafana": ("grafanaToken",),
 }
 """Required when the setting is there and not false."""
 

@@ -67,6 +67,8 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     },
     "honeydue:metricsPassword": f"{PLACEHOLDER}metricsPassword",
     **{f"honeydue:{key}": url for key, url in URLS.items()},
+    "honeydue:grafana": {"url": "https://grafana.example.com", "folder": "honeyDue"},
+    "honeydue:grafanaToken": f"{PLACEHOLDER}grafanaToken",
 }
 """Settings that the example leaves out."""
 
