@@ -3,6 +3,7 @@
 Each version is written once: in the program's go.mod, or in requirements.txt if the Go module has no release version.
 """
 
+from tools.logs import LOGS
 from tools.monitoring import AMTOOL, MONITORING, VMALERT_TOOL
 from tools.program import LINUX, Program, ReleaseFile, github
 
@@ -220,6 +221,7 @@ UV = Program(name="uv", build_minutes=0.1, wheel="uv")
 NODES = (
     TRAEFIK,
     *MONITORING,
+    *LOGS,
     Program(
         name="kubelet",
         build_minutes=1,

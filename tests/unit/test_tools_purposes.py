@@ -16,6 +16,7 @@ from tools.purposes import Purpose, required_programs
 ENGINE = {"pulumi", "pulumi-language-python"}
 MONITORING = {
     *("victoriametrics", "alertmanager", "node-exporter", "kube-state-metrics", "metrics-server", "mailpit"),
+    "victorialogs",
 }
 REHEARSAL = ENGINE | {"pulumi-resource-kubernetes", "kubernetes", "etcd", "kwok", "crds"}
 MAKE = shutil.which("make") or "make"
