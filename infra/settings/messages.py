@@ -15,6 +15,7 @@ _EXPECTED: Mapping[str, str] = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false was expected"),
     **dict.fromkeys(("model_type", "dict_type", "mapping_type"), f"KEY: VALUE pairs were expected; {EXAMPLE}"),
     **dict.fromkeys(("tuple_type", "list_type"), "a list was expected, such as [VALUE, VALUE]"),
+    "too_long": "at most {max_length} entries were expected",
     "greater_than_equal": "at least {ge} was expected",
     "less_than_equal": "at most {le} was expected",
     "literal_error": "{expected} was expected",

@@ -41,6 +41,7 @@ from infra.settings.types import (
     matching,
     not_empty,
 )
+from infra.settings.uptime import UptimeSettings
 
 
 class RateLimit(Model):
@@ -112,6 +113,7 @@ class Settings(Model):
     snapshots: SnapshotSettings | None = None
     monitoring: MonitoringSettings | None = None
     grafana: GrafanaSettings | None = None
+    uptime: UptimeSettings | None = None
     prices: Prices
     admin_email: Email
     email_user: Email

@@ -57,6 +57,16 @@ class Secrets:
     grafana_token: Annotated[
         pulumi.Output[str] | None, "token of a Grafana service account that may edit dashboards and annotations"
     ] = None
+    uptime_webhook_url: Annotated[
+        pulumi.Output[str] | None, "URL of the webhook to which the uptime Worker posts its messages"
+    ] = None
+    uptime_mail_token: Annotated[
+        pulumi.Output[str] | None, "API token of the mail account, with access to mail and to submission"
+    ] = None
+    uptime_heartbeat_url: Annotated[
+        pulumi.Output[str] | None,
+        "URL that the uptime Worker requests after each run, of a service that reports silence",
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +98,9 @@ CONDITIONAL_KEYS: Mapping[str, Sequence[str]] = {
     "monitoring.alerts.webhook": ("alertWebhookUrl",),
     "monitoring.alerts.heartbeat": ("heartbeatUrl",),
     "grafana": ("grafanaToken",),
+    "uptime.webhook": ("uptimeWebhookUrl",),
+    "uptime.mail": ("uptimeMailToken",),
+    "uptime.heartbeat": ("uptimeHeartbeatUrl",),
 }
 """Required when the setting is there and not false."""
 
@@ -135,6 +148,9 @@ def _pattern(pattern: str) -> Callable[[str], bool]:
     return lambda text: re.fullmatch(pattern, text) is not None
 
 
+HOOK_URLS = ("alertWebhookUrl", "heartbeatUrl", "uptimeWebhookUrl", "uptimeHeartbeatUrl")
+"""Secrets that are URLs of other services."""
+
 FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     **{
         # A line break would end a line of an environment variable, a header or a configuration file.
@@ -144,12 +160,13 @@ FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     },
     "apnsKey": (_is_p8, "the complete .p8 file of an Apple push key, with its first and last line"),
     **{
-        # The network policy of Alertmanager only allows 443, and cannot depend on a secret.
+        # The network policy of Alertmanager only allows 443, and cannot depend on a secret. For the uptime Worker, a
+        # certificate must be verified too.
         key: (
             _pattern(r"https://[A-Za-z0-9.-]+(:443)?([/?][^\x00-\x20\x7f]*)?"),
             "an address that begins with https://, without a user and without a port",
         )
-        for key in ("alertWebhookUrl", "heartbeatUrl")
+        for key in HOOK_URLS
     },
     "joinToken": (
         _pattern(r"K10[0-9a-f]{64}::server:\S+\n?"),

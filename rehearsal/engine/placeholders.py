@@ -15,7 +15,8 @@ _LENGTHS = {
     "cloudflareToken": 40,
 }
 _DEFAULT_LENGTH = 48
-_PREFIXES = dict.fromkeys(("alertWebhookUrl", "heartbeatUrl"), "https://hooks.rehearsal.invalid/")
+_HOOKS = "https://hooks.rehearsal.invalid/"
+"""The prefix of the secrets that are URLs."""
 ADMIN_USERS = "rehearsal-admin:$2b$05$PLOIFr/3NM50Cf.CGqk8..TINFxldNoDYwaNs1068PJrbTUnQKrY2"
 """An htpasswd line. The password is `rehearsal`."""
 
@@ -37,7 +38,7 @@ def placeholder(key: str, folder: Path) -> object:
         case "joinToken":
             return f"K10{hashlib.sha256(key.encode()).hexdigest()}::server:{_token(key)}"
         case _:
-            return _PREFIXES.get(key, "") + _token(key)
+            return (_HOOKS if key.endswith("Url") else "") + _token(key)
 
 
 def _token(key: str) -> str:

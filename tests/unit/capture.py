@@ -30,7 +30,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from infra.cluster import kubeconfig
 from infra.published_ranges import PUBLISHED_IPV4, PUBLISHED_IPV6
-from infra.settings.secrets import SECRETS, required
+from infra.settings.secrets import HOOK_URLS, SECRETS, required
 from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
 from tests.unit.cloud_mocks import CloudMocks
@@ -46,9 +46,7 @@ APNS_KEY = f"{PLACEHOLDER}apnsKey\n" + (
 )
 """With text before the key, which PEM permits, so that tests can search for a leak."""
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
-URLS: Mapping[str, str] = {
-    key: f"https://hooks.example.com/{PLACEHOLDER}{key}" for key in ("alertWebhookUrl", "heartbeatUrl")
-}
+URLS: Mapping[str, str] = {key: f"https://hooks.example.com/{PLACEHOLDER}{key}" for key in HOOK_URLS}
 OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
     "honeydue:upgrades": {
@@ -66,6 +64,8 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
         "alerts": {"webhook": True, "heartbeat": True},
     },
     "honeydue:metricsPassword": f"{PLACEHOLDER}metricsPassword",
+    "honeydue:uptime": {"webhook": True, "mail": True, "heartbeat": True},
+    "honeydue:uptimeMailToken": f"{PLACEHOLDER}uptimeMailToken",
     **{f"honeydue:{key}": url for key, url in URLS.items()},
     "honeydue:grafana": {"url": "https://grafana.example.com", "folder": "honeyDue"},
     "honeydue:grafanaToken": f"{PLACEHOLDER}grafanaToken",
@@ -100,7 +100,7 @@ def example_settings() -> dict[str, object]:
 
 def monitored_settings() -> dict[str, object]:
     """The example settings with monitoring."""
-    keys = ("honeydue:monitoring", "honeydue:metricsPassword", *(f"honeydue:{key}" for key in URLS))
+    keys = ("honeydue:monitoring", "honeydue:metricsPassword", "honeydue:alertWebhookUrl", "honeydue:heartbeatUrl")
     return {**example_settings(), **{key: OPTIONAL_SETTINGS[key] for key in keys}}
 
 

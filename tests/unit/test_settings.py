@@ -17,6 +17,7 @@ from infra.settings.scaling import Autoscaling, ScaleUp
 from infra.settings.schema import Settings
 from infra.settings.secrets import REQUIRED
 from infra.settings.topology import ClusterSettings
+from infra.settings.uptime import UptimeSettings
 from tests.recipes import ROOT
 from tests.unit.capture import PLACEHOLDER, example_settings, run
 
@@ -253,7 +254,17 @@ def test_a_renamed_key_is_refused_with_the_new_name() -> None:
 
 COMPARISONS = [
     (model, field, earlier)
-    for model in (Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling, ScaleUp, Connection, OtherWorkload)
+    for model in (
+        Settings,
+        ClusterSettings,
+        UpgradeSettings,
+        Window,
+        Autoscaling,
+        ScaleUp,
+        Connection,
+        OtherWorkload,
+        UptimeSettings,
+    )
     for validator in model.__pydantic_decorators__.field_validators.values()
     for field in validator.info.fields
     for earlier in re.findall(r'info\.data(?:\.get\(|\[)"(\w+)"', inspect.getsource(validator.func))
