@@ -23,7 +23,7 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy rules manifests workflows changed-checkout connectivity diagram \
+.PHONY: help rehearse rehearse-down test lint unit policy rules manifests workflows changed-checkout connectivity diagram dashboard-files \
 	rehearsal-tests real monitoring bench adopt preview up release new-volume require-client-certificate drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
@@ -72,6 +72,9 @@ connectivity: .venv/ready ## rewrite the table of allowed connections after a ch
 diagram: .venv/ready ## redraw docs/diagram.svg after a change of the declared resources
 	@$(TOOLS) diagram
 	@$(VENV)/python -m tests.diagram.generate
+
+dashboard-files: .venv/ready ## rewrite dashboards/generated/ after a change of a dashboard or of an alert's threshold
+	@$(VENV)/python -m tests.unit.dashboard_files
 
 rehearsal-tests: .venv/ready policy/.venv/ready ## run the tests with the real engine and a real control plane
 	@$(TOOLS) rehearsal-tests

@@ -59,6 +59,8 @@ METRICS: Mapping[str, Sequence[str]] = {
         "kube_node_(created|info|spec_unschedulable|status_(allocatable|capacity|condition))",
         "kube_pod_(created|info|status_(phase|ready|reason|scheduled))",
         "kube_pod_(init_)?container_(resource_(limits|requests)|status_.+)",
+        # The image of each container, for the releases in dashboards.
+        "kube_pod_container_info",
     ),
     "node-exporter": ("node_.+",),
     "redis-exporter": (

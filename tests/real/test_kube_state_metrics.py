@@ -32,7 +32,7 @@ ITEMS: Mapping[str, list[dict[str, Any]]] = {
             "metadata": {"name": "api-1", "namespace": "shop", "uid": "u1"},
             "spec": {
                 "nodeName": "first",
-                "containers": [{"name": "api", "resources": {"requests": {"cpu": "250m"}}}],
+                "containers": [{"name": "api", "image": "shop/api:1", "resources": {"requests": {"cpu": "250m"}}}],
             },
             "status": {
                 "phase": "Pending",
@@ -42,6 +42,9 @@ ITEMS: Mapping[str, list[dict[str, Any]]] = {
                 "containerStatuses": [
                     {
                         "name": "api",
+                        "image": "docker.io/shop/api:1",
+                        "imageID": "sha256:1",
+                        "containerID": "containerd://1",
                         "restartCount": 3,
                         "state": {"waiting": {"reason": "ImagePullBackOff"}},
                         "lastState": {"terminated": {"reason": "OOMKilled"}},
@@ -98,6 +101,7 @@ kube_pod_status_phase{namespace="shop",pod="api-1",uid="u1",phase="Running"} 0
 kube_pod_container_status_restarts_total{namespace="shop",pod="api-1",uid="u1",container="api"} 3
 kube_pod_container_status_waiting_reason{namespace="shop",pod="api-1",uid="u1",container="api",reason="ImagePullBackOff"} 1
 kube_pod_container_status_last_terminated_reason{namespace="shop",pod="api-1",uid="u1",container="api",reason="OOMKilled"} 1
+kube_pod_container_info{namespace="shop",pod="api-1",uid="u1",container="api",image_spec="shop/api:1",image="docker.io/shop/api:1",image_id="sha256:1",container_id="containerd://1"} 1
 kube_pod_init_container_status_waiting_reason{namespace="shop",pod="api-1",uid="u1",container="wait",reason="CrashLoopBackOff"} 1
 kube_pod_container_resource_requests{namespace="shop",pod="api-1",uid="u1",container="api",node="first",resource="cpu",unit="core"} 0.25
 kube_deployment_spec_replicas{namespace="shop",deployment="api"} 3

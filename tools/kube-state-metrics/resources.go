@@ -102,12 +102,19 @@ func pods(list core.PodList, out *series) {
 				out.addEach("kube_pod_status_scheduled", "condition", status, statuses, name...)
 			}
 		}
+		images := map[string]string{}
 		for _, container := range pod.Spec.Containers {
+			images[container.Name] = container.Image
 			pairs := append(slices.Clone(name), "container", container.Name, "node", pod.Spec.NodeName)
 			quantities("kube_pod_container_resource_requests", pairs, container.Resources.Requests, out)
 			quantities("kube_pod_container_resource_limits", pairs, container.Resources.Limits, out)
 		}
 		containers("kube_pod_container", name, pod.Status.ContainerStatuses, out)
+		for _, status := range pod.Status.ContainerStatuses {
+			out.add("kube_pod_container_info", 1, append(slices.Clone(name), "container", status.Name,
+				"image_spec", images[status.Name], "image", status.Image, "image_id", status.ImageID,
+				"container_id", status.ContainerID)...)
+		}
 		containers("kube_pod_init_container", name, pod.Status.InitContainerStatuses, out)
 	}
 }

@@ -12,6 +12,16 @@ FSYNC_SECONDS = 0.128
 leadership."""
 ETCD_ERRORS = 0.05
 DNS_ERRORS = 0.1
+ETCD_DURATION = (
+    "sum(rate(etcd_request_duration_seconds_sum[5m])) by (node) "
+    "/ sum(rate(etcd_request_duration_seconds_count[5m])) by (node)"
+)
+"""The mean: a histogram of the API server has thousands of series, which vmagent does not send."""
+FSYNC_DURATION = "histogram_quantile(0.99, sum(rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m])) by (node, le))"
+ETCD_FAILURES = "sum(rate(etcd_request_errors_total[5m])) by (node)"
+ETCD_REQUESTS = "sum(rate(etcd_requests_total[5m])) by (node)"
+DNS_RESPONSES = "sum(rate(coredns_dns_responses_total[5m]))"
+DNS_FAILURES = 'sum(rate(coredns_dns_responses_total{rcode="SERVFAIL"}[5m]))'
 SNAPSHOT_HOURS = 24
 """k3s takes a snapshot every twelve hours by default."""
 EXPIRY_DAYS = 30
@@ -25,11 +35,7 @@ def etcd_rules() -> Sequence[Rule]:
     return [
         Rule(
             name="EtcdSlow",
-            # The mean: a histogram of the API server has thousands of series, which vmagent does not send.
-            expr=(
-                "sum(rate(etcd_request_duration_seconds_sum[5m])) by (node) "
-                f"/ sum(rate(etcd_request_duration_seconds_count[5m])) by (node) > {ETCD_SECONDS}"
-            ),
+            expr=f"{ETCD_DURATION} > {ETCD_SECONDS}",
             for_="10m",
             keep_firing_for="10m",
             severity="warning",
@@ -40,10 +46,7 @@ def etcd_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="EtcdDiskSlow",
-            expr=(
-                "histogram_quantile(0.99, sum(rate(etcd_disk_wal_fsync_duration_seconds_bucket[5m])) by (node, le)) "
-                f"> {FSYNC_SECONDS}"
-            ),
+            expr=f"{FSYNC_DURATION} > {FSYNC_SECONDS}",
             for_="10m",
             keep_firing_for="10m",
             severity="warning",
@@ -57,10 +60,7 @@ def etcd_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="EtcdRequestsFail",
-            expr=(
-                "sum(rate(etcd_request_errors_total[5m])) by (node) / sum(rate(etcd_requests_total[5m])) by (node) "
-                f"> {ETCD_ERRORS}"
-            ),
+            expr=f"{ETCD_FAILURES} / {ETCD_REQUESTS} > {ETCD_ERRORS}",
             for_="5m",
             keep_firing_for="5m",
             severity="critical",
@@ -112,10 +112,7 @@ def snapshot_rule(*, in_bucket: bool) -> Rule:
 def dns_rule() -> Rule:
     return Rule(
         name="DnsFails",
-        expr=(
-            'sum(rate(coredns_dns_responses_total{rcode="SERVFAIL"}[5m])) / sum(rate(coredns_dns_responses_total[5m])) '
-            f"> {DNS_ERRORS}"
-        ),
+        expr=f"{DNS_FAILURES} / {DNS_RESPONSES} > {DNS_ERRORS}",
         for_="10m",
         keep_firing_for="10m",
         severity="warning",

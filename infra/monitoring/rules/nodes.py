@@ -7,6 +7,12 @@ from infra.monitoring.rules.model import NODE_DOWN, Rule
 DISK_USED = 0.8
 """Kubelets delete images when 85 % are in use, and evict pods when 90 % are."""
 MEMORY_AVAILABLE = 0.1
+DISK_RATIO = (
+    'max(1 - node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}) by (node)'
+)
+"""The share of the disk that is in use."""
+MEMORY_RATIO = "max(node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes) by (node)"
+"""The share of the memory that is available."""
 LOOKBACK = "1m"
 """A node is down when no metrics of this time are there. Scrapes are half as far apart."""
 FAST_SECONDS = 15
@@ -76,10 +82,7 @@ def node_rules(*, with_conditions: bool) -> Sequence[Rule]:
         ),
         Rule(
             name="NodeDiskFull",
-            expr=(
-                'max(1 - node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}) '
-                f"by (node) > {DISK_USED}"
-            ),
+            expr=f"{DISK_RATIO} > {DISK_USED}",
             for_="15m",
             keep_firing_for="15m",
             severity="warning",
@@ -90,7 +93,7 @@ def node_rules(*, with_conditions: bool) -> Sequence[Rule]:
         ),
         Rule(
             name="NodeMemoryLow",
-            expr=(f"max(node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes) by (node) < {MEMORY_AVAILABLE}"),
+            expr=f"{MEMORY_RATIO} < {MEMORY_AVAILABLE}",
             for_="10m",
             keep_firing_for="10m",
             severity="warning",

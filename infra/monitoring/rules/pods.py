@@ -11,9 +11,20 @@ AUTOSCALER_TOLERANCE = 1.1
 """Kubernetes' autoscaler does nothing while the utilization is within 10 % of its target."""
 EXPORTER = "kube-state-metrics"
 CONTAINER = "namespace, pod, container"
+MISSING_PODS = {
+    "Deployment": (
+        "max(kube_deployment_spec_replicas - kube_deployment_status_replicas_available) by (namespace, deployment)"
+    ),
+    "StatefulSet": (
+        "max(kube_statefulset_replicas - kube_statefulset_status_replicas_ready) by (namespace, statefulset)"
+    ),
+    "DaemonSet": "max(kube_daemonset_status_number_unavailable) by (namespace, daemonset)",
+}
+"""How many pods of each controller are not ready, by kind."""
+RESTART_WINDOW = "15m"
 
 
-def _new_restarts(window: str) -> str:
+def new_restarts(window: str) -> str:
     """Restarts of each container within a window.
 
     Not `increase`: it counts the first value of a new series as an increase, and all series of kube-state-metrics are
@@ -26,7 +37,7 @@ def container_rules() -> Sequence[Rule]:
     return [
         Rule(
             name="ContainerRestarts",
-            expr=f"{_new_restarts('15m')} >= {RESTARTS}",
+            expr=f"{new_restarts(RESTART_WINDOW)} >= {RESTARTS}",
             for_="1m",
             keep_firing_for="15m",
             severity="warning",
@@ -41,7 +52,7 @@ def container_rules() -> Sequence[Rule]:
         Rule(
             name="ContainerOutOfMemory",
             expr=(
-                f"{_new_restarts('15m')} > 0 and on ({CONTAINER}) "
+                f"{new_restarts(RESTART_WINDOW)} > 0 and on ({CONTAINER}) "
                 'max(kube_pod_container_status_last_terminated_reason{reason="OOMKilled"}) '
                 f"by ({CONTAINER}) == 1"
             ),
@@ -81,14 +92,7 @@ def workload_rules() -> Sequence[Rule]:
     return [
         Rule(
             name="PodsNotReady",
-            expr=(
-                "label_set(max(kube_deployment_spec_replicas - kube_deployment_status_replicas_available) "
-                'by (namespace, deployment) > 0, "kind", "Deployment") or '
-                "label_set(max(kube_statefulset_replicas - kube_statefulset_status_replicas_ready) "
-                'by (namespace, statefulset) > 0, "kind", "StatefulSet") or '
-                "label_set(max(kube_daemonset_status_number_unavailable) "
-                'by (namespace, daemonset) > 0, "kind", "DaemonSet")'
-            ),
+            expr=" or ".join(f'label_set({pods} > 0, "kind", "{kind}")' for kind, pods in MISSING_PODS.items()),
             for_="15m",
             severity="warning",
             exporter=EXPORTER,
@@ -146,15 +150,23 @@ def workload_rules() -> Sequence[Rule]:
     ]
 
 
+API_CPU_RATIO = (
+    f'sum(rate(container_cpu_usage_seconds_total{{namespace="{NAMESPACE}",container="api"}}[5m])) / sum(max('
+    f'kube_pod_container_resource_requests{{namespace="{NAMESPACE}",container="api",resource="cpu"}}'
+    ") by (namespace, pod))"
+)
+"""The CPU that all pods of api use, as a share of what they request."""
+
+
+def api_cpu_limit(target_percent: int) -> float:
+    """Above the tolerance of the autoscaler, so that the alert only fires when no pods are added any more."""
+    return round(target_percent * AUTOSCALER_TOLERANCE / 100, 3)
+
+
 def api_cpu_rule(target_percent: int) -> Rule:
-    """Above the tolerance of the autoscaler, so that it fires only when no pods are added any more."""
-    requests = f'kube_pod_container_resource_requests{{namespace="{NAMESPACE}",container="api",resource="cpu"}}'
     return Rule(
         name="ApiCpuHigh",
-        expr=(
-            f'sum(rate(container_cpu_usage_seconds_total{{namespace="{NAMESPACE}",container="api"}}[5m])) '
-            f"/ sum(max({requests}) by (namespace, pod)) > {round(target_percent * AUTOSCALER_TOLERANCE / 100, 3)}"
-        ),
+        expr=f"{API_CPU_RATIO} > {api_cpu_limit(target_percent)}",
         for_="30m",
         keep_firing_for="15m",
         severity="warning",

@@ -6,9 +6,18 @@ from infra.monitoring.rules.model import Rule
 
 EXPORTER = "redis-exporter"
 MEMORY_USED = 0.8
+MEMORY_RATIO = "max(redis_memory_used_bytes / (redis_memory_max_bytes > 0))"
+"""The share of its maximum that redis uses. A maximum of 0 means no limit."""
+NEW_EVICTIONS = "max(increase_prometheus(redis_evicted_keys_total[10m]))"
+"""Not `increase`: it counts the first value of a new series, and the series is new when the exporter moves."""
 JOB_AGE_SECONDS = 600
-QUEUE_AGE = "asynq_oldest_pending_seconds"
-"""The key of the script of redis_exporter (infra/monitoring/files/queue.lua)."""
+QUEUE_AGE, QUEUE_LENGTH = "asynq_oldest_pending_seconds", "asynq_pending_tasks"
+"""The keys of the script of redis_exporter (infra/monitoring/files/queue.lua)."""
+
+
+def queue(key: str) -> str:
+    """A result of the script."""
+    return f'max(redis_script_values{{key="{key}"}})'
 
 
 def redis_rules() -> Sequence[Rule]:
@@ -26,8 +35,7 @@ def redis_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="RedisMemoryHigh",
-            # A maximum of 0 means no limit.
-            expr=f"max(redis_memory_used_bytes / (redis_memory_max_bytes > 0)) > {MEMORY_USED}",
+            expr=f"{MEMORY_RATIO} > {MEMORY_USED}",
             for_="15m",
             keep_firing_for="30m",
             severity="warning",
@@ -38,8 +46,7 @@ def redis_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="RedisEvictsKeys",
-            # Not `increase`: it counts the first value of a new series, and the series is new when the exporter moves.
-            expr="max(increase_prometheus(redis_evicted_keys_total[10m])) > 0",
+            expr=f"{NEW_EVICTIONS} > 0",
             for_="1m",
             keep_firing_for="30m",
             severity="critical",
@@ -50,7 +57,7 @@ def redis_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="JobsWait",
-            expr=f'max(redis_script_values{{key="{QUEUE_AGE}"}}) > {JOB_AGE_SECONDS}',
+            expr=f"{queue(QUEUE_AGE)} > {JOB_AGE_SECONDS}",
             for_="5m",
             keep_firing_for="5m",
             severity="critical",

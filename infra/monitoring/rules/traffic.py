@@ -22,16 +22,29 @@ MIN_REQUEST_RATE = 0.5
 CONNECTIONS_USED = 0.8
 API = f'service=~"{NAMESPACE}-api-.+@kubernetes"'
 APPS = f'service=~"{NAMESPACE}-.+@kubernetes"'
+FAILED = f'{APPS},code=~"5.."'
 DURATION = "traefik_router_request_duration_seconds"
 INTERNET = 'entrypoint="websecure"'
+
+
+def requests(selector: str, *, window: str) -> str:
+    """Requests per second of each app, as its routers count them."""
+    return f"sum(rate(traefik_router_requests_total{{{selector}}}[{window}])) by (service)"
+
+
+def duration(quantile: float, selector: str, *, window: str, by: str = "le") -> str:
+    """A quantile of the duration of requests.
+
+    `le` has the bounds of the buckets: without it, there is nothing to compute a quantile from.
+    """
+    return f"histogram_quantile({quantile}, sum(rate({DURATION}_bucket{{{selector}}}[{window}])) by ({by}))"
 
 
 def api_latency_rule() -> Rule:
     return Rule(
         name="ApiSlow",
         expr=(
-            # `le` has the bounds of the buckets: without it, there is nothing to compute a quantile from.
-            f"histogram_quantile(0.99, sum(rate({DURATION}_bucket{{{API}}}[10m])) by (le)) > {SLOW_SECONDS} "
+            f"{duration(0.99, API, window='10m')} > {SLOW_SECONDS} "
             f"and on () sum(increase({DURATION}_count{{{API}}}[10m])) >= {MIN_REQUESTS}"
         ),
         for_="10m",
@@ -48,14 +61,13 @@ def api_latency_rule() -> Rule:
 
 def error_rule() -> Rule:
     # Longer than the minute in which requests fail when a node dies, because the window adds to it.
-    errors, window = f'{APPS},code=~"5.."', "1m"
+    window = "1m"
     return Rule(
         name="RequestsFail",
         expr=(
-            f"sum(rate(traefik_router_requests_total{{{errors}}}[{window}])) by (service) "
-            f"/ sum(rate(traefik_router_requests_total{{{APPS}}}[{window}])) by (service) > {ERROR_RATIO} "
+            f"{requests(FAILED, window=window)} / {requests(APPS, window=window)} > {ERROR_RATIO} "
             f"and on (service) "
-            f"sum(increase(traefik_router_requests_total{{{errors}}}[5m])) by (service) >= {MIN_ERRORS}"
+            f"sum(increase(traefik_router_requests_total{{{FAILED}}}[5m])) by (service) >= {MIN_ERRORS}"
         ),
         for_="3m",
         keep_firing_for="5m",
@@ -100,10 +112,19 @@ def no_traffic_rules() -> Sequence[Rule]:
     ]
 
 
+def open_connections(api: ApiMetrics) -> str:
+    """The connections of all pods of api."""
+    return f'sum({api.open_connections}{{job="api"}})'
+
+
+def connection_limit(api: ApiMetrics) -> int:
+    return round(CONNECTIONS_USED * api.max_connections)
+
+
 def database_rule(api: ApiMetrics) -> Rule:
     return Rule(
         name="DatabaseConnectionsHigh",
-        expr=f'sum({api.open_connections}{{job="api"}}) > {round(CONNECTIONS_USED * api.max_connections)}',
+        expr=f"{open_connections(api)} > {connection_limit(api)}",
         for_="10m",
         keep_firing_for="10m",
         severity="warning",

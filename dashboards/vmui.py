@@ -1,0 +1,55 @@
+"""Renders dashboards for vmui, the user interface in VictoriaMetrics, without Grafana.
+
+VictoriaMetrics reads a folder of files (`-vmui.customDashboardsPath`; app/vmselect/vmui.go in its repository). They
+have no variables, thresholds and annotations, and show the series of all clusters.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from dashboards.model import Dashboard, Panel
+
+Json = Mapping[str, JsonValue]
+
+PANEL_WIDTH = 6
+"""Two columns of vmui's 12."""
+
+
+def render(dashboard: Dashboard) -> Json:
+    """The dashboard's JSON. It has one row, because vmui collapses all but the first."""
+    return {
+        "title": dashboard.title,
+        "rows": [{"title": dashboard.why, "panels": [_panel(panel) for panel in dashboard.panels]}],
+    }
+
+
+def _panel(panel: Panel) -> dict[str, JsonValue]:
+    """The panel. The threshold of an alert is a query with a constant value."""
+    line, conversion = panel.line, panel.unit.conversion
+    lines = {f"alert {line.alert}": f"{line.value:g}{conversion}"} if line else {}
+    expressions = [f"({query.expr}){conversion}" if conversion else query.expr for query in panel.queries]
+    return {
+        "title": panel.title,
+        "description": panel.why,
+        "unit": panel.unit.suffix,
+        "expr": [*expressions, *lines.values()],
+        "alias": [*(query.legend for query in panel.queries), *lines],
+        "width": PANEL_WIDTH,
+    }
+
+
+def write(dashboards: Sequence[Dashboard], folder: Path) -> None:
+    """Writes one file for each dashboard, in the order of vmui's tabs. Removes other files of the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.json"):
+        file.unlink()
+    for number, dashboard in enumerate(dashboards, start=1):
+        (folder / file_name(number, dashboard)).write_text(json.dumps(render(dashboard), indent=2) + "\n")
+
+
+def file_name(number: int, dashboard: Dashboard) -> str:
+    """vmui shows the files in the order of their names."""
+    return f"{number}-{dashboard.uid}.json"
