@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 
 from infra.settings.apps import SECRET_VARIABLES
+from infra.settings.traces import CREDENTIALS
 from ops.engine.sentinels import UNKNOWN
 from ops.plan import State
 
@@ -53,6 +54,7 @@ def _is_secret(type_: str, path: str, value: str) -> bool:
     return bool(
         _SECRET_PROPERTY.fullmatch(name)
         or name in SECRET_VARIABLES
+        or name in CREDENTIALS
         or _SECRET_VALUE.search(value)
         or (type_ == KUBERNETES_SECRET and _SECRET_DATA.match(path))
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.apps import backend
+from infra.apps import backend, traces
 from infra.apps.config import AppConfig
 from infra.apps.pod import Pod
 from infra.apps.workload import Workload
@@ -26,6 +26,7 @@ def api(
         name="api",
         image=settings.images.reference("api"),
         port=8000,
+        environment=traces.pod_environment(settings, "api"),
         environment_from=backend.ENVIRONMENT,
         secret_files=backend.SECRET_FILES,
         config_checksum=config.backend_checksum,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pulumi_kubernetes.core.v1 import ConfigMapEnvSourceArgs, EnvFromSourceArgs, SecretEnvSourceArgs
 
+from infra.apps import traces
 from infra.apps.config import APNS_KEY, CONFIG_MAP, REDIS_PORT, SECRET
 from infra.cluster.network_policies import HTTPS, Destination
 from infra.settings.schema import Settings
@@ -16,10 +17,13 @@ SECRET_FILES = {"/etc/apns": APNS_KEY}
 
 
 def egress(settings: Settings) -> Sequence[Destination]:
-    """redis, Neon, Fastmail, and over HTTPS Backblaze, Apple and the trace collector."""
-    return (
+    """redis, Neon, Fastmail, the trace collector, and over HTTPS Backblaze and Apple."""
+    destinations = (
         Destination(app="redis", port=REDIS_PORT),
         Destination(port=settings.database.port),
         Destination(port=HTTPS),
         Destination(port=settings.mail_port),
+        *traces.egress(settings),
     )
+    # The collector usually has the port of HTTPS, and needs no rule of its own then.
+    return tuple(dict.fromkeys(destinations))

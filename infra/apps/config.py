@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.apps import traces
 from infra.cluster import Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
@@ -51,10 +52,11 @@ def environment(settings: Settings) -> Mapping[str, str]:
         "EMAIL_HOST_USER": settings.email_user,
         "ALLOWED_HOSTS": f"api.{settings.domain},{settings.domain}",
         "APNS_AUTH_KEY_PATH": "/etc/apns/key.p8",
+        **traces.environment(settings),
     }
 
 
-def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
+def secret_environment(settings: Settings, secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
     """The Secret that api and worker use as environment."""
     return {
         "POSTGRES_PASSWORD": secrets.postgres_password,
@@ -64,6 +66,7 @@ def secret_environment(secrets: Secrets) -> Mapping[str, pulumi.Output[str]]:
         "EMAIL_HOST_PASSWORD": secrets.email_password,
         "B2_KEY_ID": secrets.b2_key_id,
         "B2_APP_KEY": secrets.b2_application_key,
+        **traces.secret_environment(settings, secrets),
     }
 
 
@@ -116,7 +119,7 @@ class AppConfig(Component):
         self, settings: Settings, secrets: Secrets, *, namespace: Namespace, provider: kubernetes.Provider
     ) -> None:
         super().__init__("apps:AppConfig", "config", provider=provider)
-        config, passwords = environment(settings), secret_environment(secrets)
+        config, passwords = environment(settings), secret_environment(settings, secrets)
         apns = {"key.p8": secrets.apns_key}
 
         def opaque_secret(name: str, content: Mapping[str, pulumi.Output[str]]) -> Secret:

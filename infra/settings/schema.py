@@ -25,6 +25,7 @@ from infra.settings.model import Model
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.other_workloads import OtherWorkload
 from infra.settings.topology import Access, ClusterSettings, Node, servers
+from infra.settings.traces import CREDENTIALS, TracesSettings, conflicting_variables
 from infra.settings.types import (
     PORTS,
     Count,
@@ -112,6 +113,7 @@ class Settings(Model):
     upgrades: UpgradeSettings | None = None
     snapshots: SnapshotSettings | None = None
     monitoring: MonitoringSettings | None = None
+    traces: TracesSettings | None = None
     grafana: GrafanaSettings | None = None
     uptime: UptimeSettings | None = None
     prices: Prices
@@ -200,6 +202,16 @@ class Settings(Model):
             raise ValueError(f"{MAIL_PORT} must be a port number: the network policies open this port for mail")
         return value
 
+    @field_validator("environment")
+    @classmethod
+    def _environment_has_no_credentials_of_traces(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if names := [name for name in CREDENTIALS if name in value]:
+            raise ValueError(
+                f"{', '.join(names)} may contain a password, but environment is stored in plain text: set "
+                "honeydue:traces and honeydue:tracesPassword, and remove it here"
+            )
+        return value
+
     @field_validator("snapshots")
     @classmethod
     def _snapshots_have_a_store(cls, value: SnapshotSettings | None, info: ValidationInfo) -> SnapshotSettings | None:
@@ -228,6 +240,16 @@ class Settings(Model):
         environment: Mapping[str, str] | None = info.data.get("environment")
         if value is not None and value.alerts and environment is not None and not environment.get(MAIL_HOST):
             raise ValueError(f"needs {MAIL_HOST} in honeydue:environment: alerts are sent through the same mail server")
+        return value
+
+    @field_validator("traces")
+    @classmethod
+    def _traces_set_the_variables(cls, value: TracesSettings | None, info: ValidationInfo) -> TracesSettings | None:
+        if value is not None and (names := conflicting_variables(info.data.get("environment", {}))):
+            raise ValueError(
+                f"sets {', '.join(names)}, but honeydue:environment has a value, too: remove it from "
+                "honeydue:environment"
+            )
         return value
 
     @field_validator("prices")

@@ -54,6 +54,7 @@ class Secrets:
     heartbeat_url: Annotated[
         pulumi.Output[str] | None, "URL that is requested while alerting works, of a service that reports silence"
     ] = None
+    traces_password: Annotated[pulumi.Output[str] | None, "password of traces.username at traces.url"] = None
     grafana_token: Annotated[
         pulumi.Output[str] | None, "token of a Grafana service account that may edit dashboards and annotations"
     ] = None
@@ -97,6 +98,7 @@ CONDITIONAL_KEYS: Mapping[str, Sequence[str]] = {
     "monitoring": ("metricsPassword",),
     "monitoring.alerts.webhook": ("alertWebhookUrl",),
     "monitoring.alerts.heartbeat": ("heartbeatUrl",),
+    "traces": ("tracesPassword",),
     "grafana": ("grafanaToken",),
     "uptime.webhook": ("uptimeWebhookUrl",),
     "uptime.mail": ("uptimeMailToken",),

@@ -84,7 +84,7 @@ def _addresses(value: object) -> object:
         raise ValueError('internet, nodes or an IPv4 network such as "10.42.0.0/16" was expected') from error
 
 
-def _not_boolean(value: object) -> object:
+def not_boolean(value: object) -> object:
     """Rejects true and false, which Python would convert to 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("a number was expected")
@@ -96,12 +96,12 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Ipv4Network = Annotated[IPv4Network, BeforeValidator(_ipv4_network)]
 Addresses = Annotated[Literal["internet", "nodes"] | IPv4Network, BeforeValidator(_addresses)]
 Text = Annotated[str, matching(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*", "one line of text")]
-Number = Annotated[int, BeforeValidator(_not_boolean)]
+Number = Annotated[int, BeforeValidator(not_boolean)]
 Count = Annotated[Number, Field(ge=1)]
 NotNegative = Annotated[Number, Field(ge=0)]
 PORTS = range(1, 65536)
 Port = Annotated[Number, Field(ge=PORTS.start, le=PORTS[-1])]
-Price = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, BeforeValidator(not_boolean), Field(ge=0, allow_inf_nan=False)]
 Date = Annotated[str, matching(r"\d{4}-\d{2}-\d{2}", 'a date such as "2026-04-24", in quotes,')]
 VariableName = Annotated[
     str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and underscores that begins with no digit")

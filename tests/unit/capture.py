@@ -31,6 +31,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 from infra.cluster import kubeconfig
 from infra.published_ranges import PUBLISHED_IPV4, PUBLISHED_IPV6
 from infra.settings.secrets import HOOK_URLS, SECRETS, required
+from infra.settings.traces import conflicting_variables
 from rehearsal.engine.placeholders import ADMIN_USERS
 from tests.recipes import EXAMPLE, ROOT
 from tests.unit.cloud_mocks import CloudMocks
@@ -67,6 +68,8 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:uptime": {"webhook": True, "mail": True, "heartbeat": True},
     "honeydue:uptimeMailToken": f"{PLACEHOLDER}uptimeMailToken",
     **{f"honeydue:{key}": url for key, url in URLS.items()},
+    "honeydue:traces": {"url": "https://traces.example.com:4318", "username": "cluster", "sampleRatio": 0.25},
+    "honeydue:tracesPassword": f"{PLACEHOLDER}tracesPassword",
     "honeydue:grafana": {"url": "https://grafana.example.com", "folder": "honeyDue"},
     "honeydue:grafanaToken": f"{PLACEHOLDER}grafanaToken",
 }
@@ -106,7 +109,11 @@ def monitored_settings() -> dict[str, object]:
 
 def full_settings() -> dict[str, object]:
     """The example settings with all optional settings."""
-    return {**example_settings(), **OPTIONAL_SETTINGS}
+    settings: dict[str, Any] = example_settings()
+    environment = dict(settings["honeydue:environment"])
+    for name in conflicting_variables(environment):
+        del environment[name]
+    return {**settings, "honeydue:environment": environment, **OPTIONAL_SETTINGS}
 
 
 def with_placeholders(settings: Path) -> dict[str, object]:

@@ -8,6 +8,7 @@ import pytest
 from infra.names import KUBE_SYSTEM, MONITORING, hostnames
 from infra.settings.apps import DERIVED_VARIABLES, SECRET_VARIABLES, App
 from infra.settings.secrets import REQUIRED
+from infra.settings.traces import ENDPOINT, HEADERS, PROTOCOL, SAMPLER, SAMPLER_ARGUMENT
 from rehearsal.plugins import hcloud
 from tests.unit.capture import PLACEHOLDER, Capture, production_settings, run
 from tests.unit.registrations import SECRET_SIGNATURE, dependencies_of, namespace_of, plain_strings
@@ -136,11 +137,13 @@ def test_resources_depend_on_each_other_from_servers_to_ingresses(program: Captu
 
 def test_derived_variables_are_those_that_the_program_adds_to_the_environment(program: Capture) -> None:
     variables = set(program.resource("ConfigMap", "honeydue-config").inputs["data"])
-    assert variables - set(program.settings["honeydue:environment"]) == DERIVED_VARIABLES
+    of_traces = {ENDPOINT, PROTOCOL, SAMPLER, SAMPLER_ARGUMENT} if "honeydue:traces" in program.settings else set()
+    assert variables - set(program.settings["honeydue:environment"]) == DERIVED_VARIABLES | of_traces
 
 
 def test_secret_variables_are_those_of_the_secret_object(program: Capture) -> None:
-    assert set(program.resource("Secret", "honeydue-secrets").inputs["stringData"]) == SECRET_VARIABLES
+    of_traces = {HEADERS} if "honeydue:traces" in program.settings else set()
+    assert set(program.resource("Secret", "honeydue-secrets").inputs["stringData"]) == SECRET_VARIABLES | of_traces
 
 
 def test_dns_records_are_proxied_with_automatic_ttl(program: Capture) -> None:
