@@ -6,6 +6,7 @@ Each version is written once: in the program's go.mod, or in requirements.txt if
 from tools.logs import LOGS
 from tools.monitoring import AMTOOL, MONITORING, VMALERT_TOOL
 from tools.program import LINUX, Program, ReleaseFile, github
+from tools.tracing import JAEGER
 
 
 def _kubernetes(*names: str) -> tuple[ReleaseFile, ...]:
@@ -222,6 +223,7 @@ NODES = (
     TRAEFIK,
     *MONITORING,
     *LOGS,
+    JAEGER,
     Program(
         name="kubelet",
         build_minutes=1,
