@@ -23,7 +23,7 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy rules manifests workflows changed-checkout connectivity diagram dashboard-files \
+.PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram dashboard-files \
 	rehearsal-tests real monitoring bench adopt preview up release new-volume require-client-certificate drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
@@ -36,7 +36,7 @@ rehearse-down: .venv/ready ## stop the rehearsal, with simulated and with real n
 	@$(VENV)/python -m rehearsal down --all
 
 # Tests that take seconds run before those that take minutes.
-test: lint unit policy test-tools rules manifests workflows changed-checkout rehearsal-tests ## run all tests except those with real nodes
+test: lint unit policy test-tools rules worker manifests workflows changed-checkout rehearsal-tests ## run all tests except those with real nodes
 
 lint: .venv/ready ## check formatting, style and types
 	@$(VENV)/ruff format --check .
@@ -52,6 +52,10 @@ policy: .venv/ready policy/.venv/ready ## test the CrossGuard policy pack in a s
 rules: .venv/ready ## run the unit tests of the alert rules with vmalert-tool
 	@$(TOOLS) rules
 	@$(VENV)/pytest tests/rules
+
+worker: .venv/ready ## test the uptime Worker in the runtime of Cloudflare Workers, and check the types of its JavaScript
+	@$(TOOLS) worker
+	@$(VENV)/pytest tests/worker
 
 manifests: .venv/ready ## check the rendered manifests, the table of allowed connections and the diagram
 	@$(TOOLS) manifests diagram
@@ -81,7 +85,7 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## run the tests with the real e
 	@$(VENV)/pytest tests/rehearsal --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 real: .venv/ready ## run the tests with real nodes (kubelets, containers, network policies); needs Linux and root
-	@$(TOOLS) nodes manifests
+	@$(TOOLS) nodes manifests worker
 	@$(VENV)/pytest tests/real -m "real_nodes and serial"
 	@$(VENV)/pytest tests/real -m "real_nodes and not serial and not monitoring" --numprocesses 2 --dist loadscope \
 		--no-loadscope-reorder

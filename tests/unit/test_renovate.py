@@ -98,7 +98,7 @@ def test_every_lock_file_of_python_belongs_to_pip_compile() -> None:
 
 
 def test_the_managers_of_all_kinds_of_pins_are_enabled() -> None:
-    expected = {"pip-compile", "pip_requirements", "gomod", "github-actions", "custom.regex"}
+    expected = {"pip-compile", "pip_requirements", "gomod", "npm", "github-actions", "custom.regex"}
     assert set(CONFIG["enabledManagers"]) == expected
 
 

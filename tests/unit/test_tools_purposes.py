@@ -62,6 +62,7 @@ def names(*purposes: Purpose) -> set[str]:
         (Purpose.MANIFESTS, {"kube-score", "pod-security", "network-policies"}),
         (Purpose.RULES, {"amtool", "vmalert-tool"}),
         (Purpose.DIAGRAM, {"d2"}),
+        (Purpose.WORKER, {"miniflare"}),
         (Purpose.WORKFLOWS, {"actionlint"}),
         (Purpose.LOCK, {"uv"}),
     ],
@@ -79,7 +80,10 @@ def test_each_program_has_a_purpose() -> None:
 
 
 def test_make_test_installs_the_programs_of_all_its_parts() -> None:
-    parts = (Purpose.REHEARSAL_TESTS, Purpose.MANIFESTS, Purpose.RULES, Purpose.DIAGRAM, Purpose.WORKFLOWS)
+    parts = (
+        *(Purpose.REHEARSAL_TESTS, Purpose.MANIFESTS, Purpose.RULES, Purpose.DIAGRAM, Purpose.WORKFLOWS),
+        Purpose.WORKER,
+    )
     assert names(Purpose.TESTS) == names(*parts)
 
 
@@ -89,6 +93,7 @@ def test_make_test_installs_the_programs_of_all_its_parts() -> None:
         ("rehearse", []),  # the rehearsal installs its programs as its first step
         ("workflows", ["workflows"]),
         ("rules", ["rules"]),
+        ("worker", ["worker"]),
         ("manifests", ["manifests diagram"]),
         ("rehearsal-tests", ["rehearsal-tests"]),
         ("lock", ["lock"]),
@@ -100,11 +105,12 @@ def test_make_test_installs_the_programs_of_all_its_parts() -> None:
             [
                 "tests nodes",
                 "rules",
+                "worker",
                 "manifests diagram",
                 "workflows",
                 "rules manifests diagram workflows",
                 "rehearsal-tests",
-                "nodes manifests",
+                "nodes manifests worker",
             ],
         ),
     ],

@@ -51,6 +51,8 @@ def test_the_documentation_says_how_each_program_is_verified() -> None:
         recorded = [checksums.recorded_sha256(asset.url) for asset in assets]
         downloaded = assets and all(sha256 or asset.checksums for sha256, asset in zip(recorded, assets, strict=True))
         pinned_in = "requirements.txt" if program.wheel else "go.sum"
+        if program.npm_package:
+            pinned_in += ", package-lock.json"
         expected[program.name] = ("releases.sha256" if all(recorded) else "vendor's list") if downloaded else pinned_in
     rows = ROW.findall((ROOT / "docs/tools.md").read_text())
     assert {name: verified_by for name, _, verified_by in rows} == expected

