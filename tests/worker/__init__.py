@@ -1,0 +1,1 @@
+"""The uptime Worker in the runtime of Cloudflare Workers."""
