@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import cloudflare
 import hcloud
+from pydantic import JsonValue
 
 from infra import hetzner
 from infra.settings.messages import PROJECT
@@ -18,7 +19,7 @@ from infra.settings.secrets import SECRETS
 from ops.adoption.lookups.cloudflare import API, ENDPOINT
 from ops.engine.stack import Settings
 from ops.json_paths import dig
-from ops.permissions import CERTIFICATES, DNS, EDIT, READ, UP, ZONE, ZONE_SETTINGS
+from ops.permissions import CERTIFICATES, DNS, EDIT, READ, UP, UPTIME, WORKER_SCRIPTS, ZONE, ZONE_SETTINGS
 
 TIMEOUT_SECONDS = 10.0
 NO_OBJECT = "0" * 32
@@ -28,7 +29,13 @@ REFUSED_CHANGES: Mapping[str, Callable[[cloudflare.Cloudflare, str], object]] = 
     ZONE_SETTINGS: lambda client, zone: client.patch(f"/zones/{zone}/settings/ssl", body={"value": ""}, cast_to=object),
     CERTIFICATES: lambda client, zone: client.post(f"/zones/{zone}/origin_tls_client_auth", body={}, cast_to=object),
 }
-"""A change that Cloudflare refuses, for each group that an `up` edits."""
+"""A change that Cloudflare refuses, for each group that an `up` edits in the zone."""
+REFUSED_CHANGES_OF_ACCOUNT: Mapping[str, Callable[[cloudflare.Cloudflare, str], object]] = {
+    WORKER_SCRIPTS: lambda client, account: client.put(
+        f"/accounts/{account}/workers/scripts/{NO_OBJECT}/schedules", body=[], cast_to=object
+    ),
+}
+"""The same for each group of the account that an `up` edits with `honeydue:uptime`."""
 REJECTED = (cloudflare.BadRequestError, cloudflare.AuthenticationError, cloudflare.PermissionDeniedError)
 
 
@@ -53,7 +60,8 @@ def check_tokens(settings: Settings) -> TokenErrors:
     if isinstance(hetzner_token, str) and hetzner_token:
         _check_hetzner(hetzner_token, rejected, cannot_change)
     if isinstance(cloudflare_token, str) and isinstance(domain, str) and cloudflare_token:
-        _check_cloudflare(cloudflare_token, domain, rejected, cannot_change)
+        uptime = bool(settings.get("uptime"))
+        _check_cloudflare(cloudflare_token, domain, rejected, cannot_change, uptime=uptime)
     return TokenErrors(rejected=rejected, cannot_change=cannot_change)
 
 
@@ -73,11 +81,12 @@ def _check_hetzner(token: str, rejected: list[str], cannot_change: list[str]) ->
         pass
 
 
-def _check_cloudflare(token: str, domain: str, rejected: list[str], cannot_change: list[str]) -> None:
+def _check_cloudflare(token: str, domain: str, rejected: list[str], cannot_change: list[str], *, uptime: bool) -> None:
     client = cloudflare.Cloudflare(
         api_token=token, base_url=os.environ.get(ENDPOINT, API), timeout=TIMEOUT_SECONDS, max_retries=0
     )
-    needed = "The token needs " + ", ".join(f"{group}: {level}" for group, level in UP.items())
+    groups = {**UP, **(UPTIME if uptime else {})}
+    needed = "The token needs " + ", ".join(f"{group}: {level}" for group, level in groups.items())
     try:
         zone = _zone(client, domain)
         if zone is None:
@@ -88,25 +97,50 @@ def _check_cloudflare(token: str, domain: str, rejected: list[str], cannot_chang
                     needed,
                 )
             )
-        elif missing := list(_missing_groups(client, zone)):
+            return
+        if missing := list(_missing_groups(REFUSED_CHANGES, client, str(dig(zone, "id")))):
             rights = ", ".join(f"{group}: {EDIT}" for group in missing)
             cannot_change.append(_message("cloudflareToken", f"lacks {rights} for zone {domain}", needed))
+        if uptime:
+            account = str(dig(zone, "account", "id"))
+            cannot_change += _account_errors(client, account, str(dig(zone, "account", "name")), needed)
     except REJECTED as error:
         rejected.append(_message("cloudflareToken", _rejection(client, error), needed))
     except cloudflare.APIError:
         pass
 
 
-def _zone(client: cloudflare.Cloudflare, domain: str) -> str | None:
-    """The id of the zone. The list contains only the zones that the token may read."""
+def _account_errors(client: cloudflare.Cloudflare, account: str, name: str, needed: str) -> Iterator[str]:
+    """What the uptime Worker lacks in the account: a right of the token, or the subdomain of all Workers."""
+    if missing := list(_missing_groups(REFUSED_CHANGES_OF_ACCOUNT, client, account)):
+        rights = ", ".join(f"{group}: {EDIT}" for group in missing)
+        lacks = f"lacks {rights} for account {name}, which {PROJECT}:uptime needs"
+        yield _message(
+            "cloudflareToken", lacks, f"{needed}. Add it, or remove the Worker: pulumi config rm {PROJECT}:uptime"
+        )
+        return
+    try:
+        client.get(f"/accounts/{account}/workers/subdomain", cast_to=object)
+    except cloudflare.NotFoundError:
+        yield (
+            f"{PROJECT}:uptime needs a subdomain of workers.dev, which account {name} does not have: open "
+            f"https://dash.cloudflare.com/{account}/workers-and-pages once, which creates it (docs/uptime.md)"
+        )
+
+
+def _zone(client: cloudflare.Cloudflare, domain: str) -> JsonValue:
+    """The zone. The list contains only the zones that the token may read."""
     zones = dig(client.get(f"/zones?name={domain}", cast_to=object), "result")  # type: ignore[arg-type]  # it is JSON
-    return str(dig(zones[0], "id")) if isinstance(zones, list) and zones else None
+    return zones[0] if isinstance(zones, list) and zones else None
 
 
-def _missing_groups(client: cloudflare.Cloudflare, zone: str) -> Iterator[str]:
-    for group, change in REFUSED_CHANGES.items():
+def _missing_groups(
+    changes: Mapping[str, Callable[[cloudflare.Cloudflare, str], object]], client: cloudflare.Cloudflare, owner: str
+) -> Iterator[str]:
+    """The groups that the token lacks. `owner` is the id of the zone or the account."""
+    for group, change in changes.items():
         try:
-            change(client, zone)
+            change(client, owner)
         except (cloudflare.AuthenticationError, cloudflare.PermissionDeniedError):
             yield group
         except cloudflare.APIStatusError:

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
-from ops.permissions import ALL, EDIT, READ, UP
-from ops.token_check import REFUSED_CHANGES, TokenErrors, check_tokens
+from ops.permissions import ALL, EDIT, READ, UP, UPTIME, WORKER_SCRIPTS
+from ops.token_check import REFUSED_CHANGES, REFUSED_CHANGES_OF_ACCOUNT, TokenErrors, check_tokens
 from rehearsal.clouds.account import Token, read_account, write_account
+from rehearsal.clouds.cloudflare.worker_triggers import NO_SUBDOMAIN
+from rehearsal.clouds.store import Store
 from tests.recipes import ROOT
 from tests.unit.clouds.api import CLOUDFLARE_TOKEN, HETZNER_TOKEN, ZONE, account, requests, served, state
 from tests.unit.fake_engine import fake_engine, plan
@@ -68,6 +70,37 @@ def test_each_right_to_edit_is_named_if_the_token_lacks_it(clouds: Path, group: 
 
 def test_every_group_that_an_up_edits_is_checked() -> None:
     assert list(REFUSED_CHANGES) == EDITED
+    assert list(REFUSED_CHANGES_OF_ACCOUNT) == list(UPTIME)
+
+
+UPTIME_SETTINGS = {**SETTINGS, "uptime": {"webhook": True}}
+
+
+def test_the_right_of_the_uptime_worker_is_only_needed_while_it_is_on(clouds: Path) -> None:
+    grant(clouds)
+    assert check_tokens(SETTINGS) == TokenErrors()
+    (message,) = check_tokens(UPTIME_SETTINGS).cannot_change
+    assert message.startswith(
+        "honeydue:cloudflareToken lacks Workers Scripts: Edit for account honeyDue, which honeydue:"
+    )
+    assert "Workers Scripts: Edit" in message.partition("The token needs")[2]
+    assert "pulumi config rm honeydue:uptime" in message
+    assert "pulumi config set --secret honeydue:cloudflareToken" in message
+
+
+def test_a_token_with_the_right_creates_no_script(clouds: Path) -> None:
+    grant(clouds, cloudflare=groups_without("", f"{WORKER_SCRIPTS}:{EDIT}"))
+    before = state(clouds, "cloudflare").collections
+    assert check_tokens(UPTIME_SETTINGS) == TokenErrors()
+    assert state(clouds, "cloudflare").collections == before
+
+
+def test_an_account_without_a_subdomain_for_workers_is_named(clouds: Path) -> None:
+    grant(clouds, cloudflare=groups_without("", f"{WORKER_SCRIPTS}:{EDIT}"))
+    with Store(clouds / "cloudflare.json").transaction() as stored:
+        stored.of(NO_SUBDOMAIN)["account"] = {}
+    (message,) = check_tokens(UPTIME_SETTINGS).cannot_change
+    assert message.startswith("honeydue:uptime needs a subdomain of workers.dev, which account honeyDue does not have")
 
 
 def test_a_token_of_another_zone_or_without_zone_read_is_rejected(clouds: Path) -> None:

@@ -12,6 +12,8 @@ from . import (
     page_rules,
     rulesets,
     worker_routes,
+    worker_scripts,
+    worker_triggers,
     zone_settings,
     zones,
 )
@@ -26,6 +28,8 @@ RESOURCES: Final = (
     page_rules,
     rulesets,
     worker_routes,
+    worker_scripts,
+    worker_triggers,
     zone_settings,
     zones,
 )

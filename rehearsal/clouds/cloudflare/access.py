@@ -61,6 +61,7 @@ _RIGHTS: Final[Sequence[tuple[str, tuple[str, ...], Answer]]] = (
     (r"(zones|accounts)/[^/]+/rulesets(/.*)?", tuple(_GROUPS_BY_PHASE.values()), _AUTHENTICATION_ERROR),
     (r"zones/[^/]+/pagerules(/.*)?", ("Page Rules", "Zone"), _UNAUTHORIZED),
     (r"zones/[^/]+/workers/routes(/.*)?", ("Workers Routes",), _AUTHENTICATION_ERROR),
+    (r"accounts/[^/]+/workers/.*", ("Workers Scripts",), _AUTHENTICATION_ERROR),
     (r"zones(/[^/]+)?", ("Zone",), _UNAUTHORIZED),
 )
 

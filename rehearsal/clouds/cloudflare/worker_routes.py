@@ -1,6 +1,6 @@
 """Routes of Workers (https://developers.cloudflare.com/api/resources/workers/subresources/routes/).
 
-Scripts are not simulated: a route may name any script.
+A route may name a script that does not exist.
 """
 
 from __future__ import annotations

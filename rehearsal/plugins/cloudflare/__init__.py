@@ -11,14 +11,23 @@ from typing import Final
 from ..client import Client
 from ..kinds import Kind
 from ..values import Props
-from . import checked, dns_records, functions, origin_certificates, origin_pulls, rulesets, zone_settings
+from . import (
+    checked,
+    dns_records,
+    functions,
+    origin_certificates,
+    origin_pulls,
+    rulesets,
+    worker_scripts,
+    zone_settings,
+)
 from .vendor import Cloudflare
 
 VENDOR: Final = Cloudflare()
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.type: kind
-    for module in (dns_records, zone_settings, origin_certificates, origin_pulls, rulesets, checked)
+    for module in (dns_records, zone_settings, origin_certificates, origin_pulls, rulesets, worker_scripts, checked)
     for kind in module.KINDS
 }
 

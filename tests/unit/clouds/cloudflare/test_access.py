@@ -9,6 +9,7 @@ import pytest
 
 from rehearsal.clouds.account import IpRanges
 from rehearsal.clouds.cloudflare import access
+from rehearsal.clouds.cloudflare.zones import ACCOUNT
 from tests.unit.clouds.api import ZONE, ZONE_ID, Api, account, state
 from tests.unit.clouds.cloudflare.requests import (
     CLIENT_CERTIFICATES,
@@ -72,6 +73,8 @@ def test_the_account_can_replace_the_ip_ranges(api: Api, tmp_path: Path) -> None
         ("GET", f"/zones/{ZONE_ID}/pagerules", "Zone:Read", (403, 9109)),
         ("GET", f"/zones/{ZONE_ID}/workers/routes", "Workers Routes:Read", (403, 10000)),
         ("POST", RULESETS, "Zone WAF:Edit", (403, 10000)),
+        ("GET", f"/accounts/{ACCOUNT['id']}/workers/subdomain", "Workers Scripts:Read", (403, 10000)),
+        ("PUT", f"/accounts/{ACCOUNT['id']}/workers/scripts/a/schedules", "Workers Scripts:Edit", (403, 10000)),
     ],
 )
 def test_a_request_needs_a_permission_group(
@@ -79,9 +82,9 @@ def test_a_request_needs_a_permission_group(
 ) -> None:
     group, _, level = permission.partition(":")
     body: dict[str, Any] | None = None if method == "GET" else {}
-    assert error(with_permissions(tmp_path, "Workers Scripts:Edit")(method, path, body)) == expected
-    assert with_permissions(tmp_path, permission)(method, path, body).status in (200, 400)
-    assert with_permissions(tmp_path, f"{group}:Edit")(method, path, body).status in (200, 400)
+    assert error(with_permissions(tmp_path, "Workers KV Storage:Edit")(method, path, body)) == expected
+    assert with_permissions(tmp_path, permission)(method, path, body).status in (200, 400, 404)
+    assert with_permissions(tmp_path, f"{group}:Edit")(method, path, body).status in (200, 400, 404)
     if level == "Edit":
         assert error(with_permissions(tmp_path, f"{group}:Read")(method, path, body)) == expected
 
