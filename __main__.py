@@ -3,6 +3,7 @@
 import pulumi_hcloud
 
 from infra import apps, cluster, edge, machines, sdk
+from infra.edge.uptime import declare_uptime
 from infra.monitoring.stack import declare_monitoring
 from infra.outputs import export_outputs
 from infra.settings.loading import load_settings
@@ -30,9 +31,9 @@ servers = machines.Servers(
 )
 
 # Edge
-zone_id = edge.zone_id(settings.domain, cloudflare)
+at_cloudflare = edge.existing_zone(settings.domain, cloudflare)
 certificate = edge.OriginCertificate(settings.domain, settings.edge, provider=cloudflare)
-origin_pulls = edge.OriginPulls(settings.domain, settings.edge, zone_id=zone_id, provider=cloudflare)
+origin_pulls = edge.OriginPulls(settings.domain, settings.edge, zone_id=at_cloudflare.id, provider=cloudflare)
 
 # Cluster
 k3s = cluster.Cluster(
@@ -51,7 +52,7 @@ traefik = cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.
 zone = edge.Zone(
     settings.domain,
     settings.edge,
-    zone_id=zone_id,
+    zone_id=at_cloudflare.id,
     origins=addresses.ipv4,
     hooks=cluster.serving_hooks(settings.nodes, k3s),
     depends_on=[servers, traefik],  # a node is published when it serves
@@ -87,7 +88,9 @@ routes = [
     apps.Route(name="honeydue-admin", hosts=[zone.hosts["admin"]], backend=admin, middlewares=middlewares.admin),
     apps.Route(name="honeydue-web", hosts=[zone.hosts["app"]], backend=web),
 ]
-apps.Ingresses(routes, certificate=certificate, middlewares=middlewares, namespace=namespace, provider=k3s.provider)
+ingresses = apps.Ingresses(
+    routes, certificate=certificate, middlewares=middlewares, namespace=namespace, provider=k3s.provider
+)
 workloads: list[apps.Workload | apps.Migration] = [
     redis,
     migration,
@@ -108,6 +111,16 @@ declare_monitoring(
     admission=admission.bindings,
 )
 
+# The check from outside; nothing unless `uptime` is set
+uptime = declare_uptime(
+    settings,
+    secrets,
+    account_id=at_cloudflare.account_id,
+    token=secrets.cloudflare_token,
+    depends_on=[zone, ingresses],
+    provider=cloudflare,
+)
+
 export_outputs(
     settings,
     addresses=addresses,
@@ -117,5 +130,6 @@ export_outputs(
     zone=zone,
     certificate=certificate,
     cluster=k3s,
+    uptime=uptime,
     released=[workload.ready for workload in workloads],
 )

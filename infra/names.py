@@ -12,6 +12,8 @@ NODE_EXPORTER = "node-exporter"
 """The namespace of node_exporter, which alone needs the host, and the name of its DaemonSet."""
 OWN_NAMESPACES = (NAMESPACE, MONITORING, NODE_EXPORTER)
 """The namespaces in which every object is declared, or created by a controller of Kubernetes."""
+UPTIME_SCRIPT = "honeydue-uptime"
+"""The name of the uptime Worker at Cloudflare."""
 LABELS: Mapping[str, str] = {"cluster": "honeydue"}
 """The labels of everything that the program creates at Hetzner. After an interrupted `up`, they show that a resource
 that is not in the state belongs to the stack (ops/recovery)."""

@@ -7,6 +7,7 @@ import pulumi
 
 from infra.cluster import Cluster
 from infra.edge import CloudflareRanges, OriginCertificate, Zone
+from infra.edge.uptime import Uptime
 from infra.machines import ClusterCA, Firewall, NodeAddresses
 from infra.settings.apps import App
 from infra.settings.schema import Settings
@@ -36,9 +37,10 @@ def export_outputs(
     zone: Zone,
     certificate: OriginCertificate,
     cluster: Cluster,
+    uptime: Uptime | None,
     released: Sequence[pulumi.CustomResource],
 ) -> None:
-    """Exports all outputs. The kubeconfig and the join token are secret. Restoring a snapshot needs the token.
+    """Exports all outputs. The kubeconfig and the tokens are secret. Restoring a snapshot needs the join token.
 
     The images wait for the `released` resources, the last of each app. If one of them fails, nothing is exported, and
     the stack keeps the images of the last complete release.
@@ -56,4 +58,6 @@ def export_outputs(
     pulumi.export("originCertificateExpiry", certificate.expires_on)
     images = {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis}
     pulumi.export("images", pulumi.Output.all(*(item.id for item in released)).apply(lambda _: images))
+    if uptime:
+        pulumi.export("uptimeStatusToken", uptime.status_token)
     pulumi.export("monthlyCost", monthly_cost(settings))

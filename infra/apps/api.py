@@ -10,6 +10,7 @@ from infra.apps.pod import Pod
 from infra.apps.workload import Workload
 from infra.cluster import Cluster, Namespace
 from infra.pods import Probes, Resources
+from infra.settings.apps import HEALTH_PATH
 from infra.settings.schema import Settings
 
 
@@ -34,7 +35,7 @@ def api(
         allow_from=["admin", "web"],
         egress=backend.egress(settings),
         # 240 s, because the first start seeds data in a database on another continent.
-        probes=Probes(http_path="/api/health/", startup_failures=48),
+        probes=Probes(http_path=HEALTH_PATH, startup_failures=48),
         resources=Resources(cpu=250, cpu_limit=1000, memory=512),
     )
     return Workload(

@@ -3,6 +3,6 @@
 from infra.edge.origin_certificate import OriginCertificate
 from infra.edge.origin_pulls import OriginPulls
 from infra.edge.ranges import CloudflareRanges, cloudflare_ranges
-from infra.edge.zone import Zone, zone_id
+from infra.edge.zone import Zone, existing_zone
 
-__all__ = ["CloudflareRanges", "OriginCertificate", "OriginPulls", "Zone", "cloudflare_ranges", "zone_id"]
+__all__ = ["CloudflareRanges", "OriginCertificate", "OriginPulls", "Zone", "cloudflare_ranges", "existing_zone"]

@@ -1,6 +1,7 @@
 """The zone: one proxied DNS record per node and hostname, and Cloudflare's TLS settings."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 
@@ -18,12 +19,21 @@ def tls_settings(settings: EdgeSettings) -> Mapping[str, str]:
     return {"ssl": "strict", "always_use_https": "on", "min_tls_version": settings.min_tls_version, "tls_1_3": "on"}
 
 
-def zone_id(domain: str, provider: cloudflare.Provider) -> str:
-    """The id of an existing zone. Raises a RunError if the token's account does not have it."""
+@dataclass(frozen=True, kw_only=True)
+class ExistingZone:
+    """The ids of a zone and of its account at Cloudflare."""
+
+    id: str
+    account_id: str
+
+
+def existing_zone(domain: str, provider: cloudflare.Provider) -> ExistingZone:
+    """Looks the zone up. Raises a RunError if the token's account does not have it."""
     try:
-        return cloudflare.get_zone(
+        zone = cloudflare.get_zone(
             filter=cloudflare.GetZoneFilterArgs(name=domain, match="all"), opts=pulumi.InvokeOptions(provider=provider)
-        ).zone_id
+        )
+        return ExistingZone(id=zone.zone_id, account_id=zone.account.id)
     except Exception as error:  # the SDK raises no narrower type for a failed invoke
         reason = " ".join(str(error).split())
         raise pulumi.RunError(

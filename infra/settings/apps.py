@@ -129,5 +129,7 @@ SECRET_VARIABLES = {
     "B2_APP_KEY",
 }
 """Variables of the Secret. `environment` is stored in plain text and must not contain them."""
+HEALTH_PATH = "/api/health/"
+"""The health check of api. It returns an error without the database, and 200 without redis."""
 MAIL_HOST, MAIL_PORT = "EMAIL_HOST", "EMAIL_PORT"
 STORE_ENDPOINT, STORE_REGION, UPLOADS_BUCKET = "B2_ENDPOINT", "B2_REGION", "B2_BUCKET_NAME"

@@ -1,5 +1,7 @@
 """Settings of the uptime Worker (infra/edge/uptime.py). docs/uptime.md describes them for operators."""
 
+import json
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,6 +12,9 @@ from infra.settings.types import Count, Email, HttpsUrl, Number, Text, matching
 
 FASTMAIL_SESSION = "https://api.fastmail.com/jmap/session"
 """https://www.fastmail.com/dev/ documents it. It also is where a JMAP client reads all other URLs (RFC 8620)."""
+MAX_BYTES = 3_500
+"""Of the checks of `urls` as JSON. The rest of 5 KB, the maximum of a Worker's variable, is for the other settings
+(https://developers.cloudflare.com/workers/platform/limits/#environment-variables)."""
 MAX_URLS = 20
 """Each is one subrequest, or more if it redirects, and a run of a Worker on the Free plan may send 50
 (https://developers.cloudflare.com/workers/platform/limits/#subrequests)."""
@@ -52,6 +57,10 @@ class UptimeUrl(Model):
     status: HttpStatus = 200
     body: Text | None = None
 
+    def check(self, name: str | None = None) -> Mapping[str, str | int]:
+        """The URL as the script reads it. By default, its name in messages is the URL without https://."""
+        return {"name": name or self.url.removeprefix("https://"), **self.model_dump(exclude_none=True)}
+
     @field_validator("url")
     @classmethod
     def _in_the_zone(cls, value: str, info: ValidationInfo) -> str:
@@ -86,7 +95,9 @@ class UptimeSettings(Model):
 
     @field_validator("urls")
     @classmethod
-    def _urls_are_distinct(cls, value: tuple[UptimeUrl, ...]) -> tuple[UptimeUrl, ...]:
+    def _urls_are_distinct_and_fit(cls, value: tuple[UptimeUrl, ...]) -> tuple[UptimeUrl, ...]:
+        if (size := len(json.dumps([item.check() for item in value], separators=(",", ":")))) > MAX_BYTES:
+            raise ValueError(f"has {size} bytes as JSON, at most {MAX_BYTES} were expected: shorten or remove entries")
         urls = [item.url for item in value]
         if duplicates := sorted({url for url in urls if urls.count(url) > 1}):
             raise ValueError(f"contains {', '.join(duplicates)} more than once")

@@ -228,6 +228,9 @@ def run(
         recorder = Recorder(clouds)
         mocks.set_mocks(recorder.mocks, project="honeydue", stack="prod", preview=preview, monitor=recorder)
         pulumi.runtime.settings.SETTINGS.callbacks = Hooks()
+        # The stack of the first run of a process is that of all runs. It keeps their outputs.
+        if isinstance(root := pulumi.runtime.get_root_resource(), Stack):
+            root.outputs.clear()
         pulumi.runtime.set_all_config(
             {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()},
             secret_keys=[f"honeydue:{key}" for key in SECRETS if key not in plain_text],

@@ -5,6 +5,7 @@ from typing import Any
 
 from pulumi.runtime import mocks
 
+ZONE_ID, ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353", "01a7362d577a6c3019a474fd6f485823"
 GENERATED_OUTPUTS = {
     "tls:index/privateKey:PrivateKey": ("privateKeyPem",),
     "tls:index/selfSignedCert:SelfSignedCert": ("certPem",),
@@ -52,7 +53,7 @@ class CloudMocks(mocks.Mocks):
                 groups = [{"id": id_, "name": name} for id_, (name, _) in self._placement.items()]
                 return {"placementGroups": groups}, []
             case "cloudflare:index/getZone:getZone":
-                return {"zoneId": "023e105f4ecef8ad9ca31a8372d0c353"}, []
+                return {"zoneId": ZONE_ID, "account": {"id": ACCOUNT_ID, "name": "honeyDue"}}, []
         raise NotImplementedError(args.token)
 
     def _labelled(self) -> list[dict[str, Any]]:

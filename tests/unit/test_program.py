@@ -158,7 +158,8 @@ def test_every_host_of_an_ingress_has_tls(program: Capture) -> None:
         assert hosts == {host for tls in ingress.inputs["spec"]["tls"] for host in tls["hosts"]}, ingress.urn
 
 
-def test_the_stack_has_these_outputs_and_kubeconfig_and_token_are_secret(program: Capture) -> None:
+def test_the_stack_has_these_outputs_and_kubeconfig_and_tokens_are_secret(program: Capture) -> None:
+    of_uptime = {"uptimeStatusToken"} if "honeydue:uptime" in program.settings else set()
     assert program.outputs.keys() == {
         "nodes",
         "sshConfig",
@@ -170,8 +171,9 @@ def test_the_stack_has_these_outputs_and_kubeconfig_and_token_are_secret(program
         "originCertificateExpiry",
         "images",
         "monthlyCost",
+        *of_uptime,
     }
-    assert program.secret_outputs == {"kubeconfig", "joinToken"}
+    assert program.secret_outputs == {"kubeconfig", "joinToken", *of_uptime}
 
 
 def test_the_output_nodes_has_the_address_of_each_alias(example: Capture) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings.uptime import MAX_URLS
+from infra.settings.uptime import MAX_BYTES, MAX_URLS
 from tests.unit.capture import OPTIONAL_SETTINGS, full_settings
 from tests.unit.test_settings_monitoring import full_errors_of
 
@@ -42,6 +42,10 @@ def errors_of(changes: Mapping[str, object]) -> list[str]:
         ({"urls": [{"url": f"https://me:secret@{DOMAIN}/"}]}, "without a user and without a port"),
         ({"urls": [{"url": f"https://{DOMAIN}:8443/"}]}, "without a user and without a port"),
         ({"urls": [{"url": f"https://{DOMAIN}/a"}] * 2}, f"urls: contains https://{DOMAIN}/a more than once"),
+        (
+            {"urls": [{"url": f"https://{DOMAIN}/{'a' * 200}{number}"} for number in range(10)]},
+            f"as JSON, at most {MAX_BYTES} were expected: shorten or remove entries",
+        ),
         (
             {"urls": [{"url": f"https://{DOMAIN}/{number}"} for number in range(MAX_URLS + 1)]},
             f"honeydue:uptime.urls: at most {MAX_URLS} entries were expected",
