@@ -23,6 +23,8 @@ from ops.status.cluster import cluster_lines
 from ops.status.line import UNCHECKED, Line, Result, checked, exit_code, in_order, unchecked
 from ops.status.obs import PASSWORD, Obs
 from ops.status.stack import cost_line, kubeconfig_lines, origin_certificate_lines, validated
+from ops.status.uptime import OUTPUT as STATUS_TOKEN
+from ops.status.uptime import uptime_lines, worker_url
 
 STYLES = {Result.OK: "green", Result.PROBLEM: "red", Result.UNCHECKED: "yellow"}
 RENEWALS: Mapping[Source, str] = {
@@ -30,6 +32,7 @@ RENEWALS: Mapping[Source, str] = {
     STATE: "the certificate authority of the cluster expires with it (https://docs.k3s.io/cli/certificate)",
 }
 """How an operator renews the client certificate of a kubeconfig."""
+CLOUDFLARE_TOKEN = "cloudflareToken"  # noqa: S105  # the name of a setting
 RESULT_WIDTH = max(len(result.value) for result in Result)
 
 console = Console(soft_wrap=True, highlight=False)
@@ -55,7 +58,7 @@ def status(stack: str) -> None:
 
 
 def read_lines(stack: str, values: engine.Settings, now: datetime) -> Sequence[Line]:
-    """All lines. The cluster and VictoriaMetrics are read at the same time, because either may time out."""
+    """All lines. The cluster, VictoriaMetrics and the Worker are read at the same time: each may time out."""
     try:
         settings = validated(values)
     except OpsError as error:
@@ -65,8 +68,9 @@ def read_lines(stack: str, values: engine.Settings, now: datetime) -> Sequence[L
     with ThreadPoolExecutor() as executor:
         cluster = executor.submit(lambda: list(_cluster_lines(stack, values, settings, now)))
         metrics = executor.submit(lambda: list(_metrics_lines(values, settings)))
+        uptime = executor.submit(lambda: list(_uptime_lines(stack, values, settings, now)))
         outputs = executor.submit(lambda: list(_output_lines(stack, settings, now)))
-        lines += [*cluster.result(), *metrics.result(), *outputs.result()]
+        lines += [*cluster.result(), *metrics.result(), *uptime.result(), *outputs.result()]
     return in_order([*lines, cost_line(settings)] if settings else lines)
 
 
@@ -109,6 +113,20 @@ def _metrics_lines(values: engine.Settings, settings: Settings | None) -> Iterat
         return
     obs = Obs(url=monitoring.url, username=monitoring.username, password=password, cluster=settings.domain)
     yield from alert_lines(obs, alert_rules(settings, Expiries()))
+
+
+def _uptime_lines(stack: str, values: engine.Settings, settings: Settings | None, now: datetime) -> Iterator[Line]:
+    if settings is None:
+        return
+    if settings.uptime is None:
+        yield Line(subject="uptime", text=f"off: {PROJECT}:uptime is not set")
+        return
+    token = str(values.get(CLOUDFLARE_TOKEN, ""))
+    domain = settings.domain
+    yield from checked(
+        "uptime",
+        lambda: uptime_lines(worker_url(token, domain), engine.read_output(stack, STATUS_TOKEN).strip(), now),
+    )
 
 
 def _output_lines(stack: str, settings: Settings | None, now: datetime) -> Iterator[Line]:

@@ -12,7 +12,7 @@ WELL, NOT_WELL, UNCHECKED = 0, 1, 2
 
 SUBJECTS = (
     *("settings", "cluster", "nodes", "release", "pods", "migration", "snapshots"),
-    *("alerts", "rules", "certificates", "cost"),
+    *("uptime", "alerts", "rules", "certificates", "cost"),
 )
 """The subjects of the lines, in the order of the report."""
 

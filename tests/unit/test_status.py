@@ -22,7 +22,12 @@ from tests.unit.capture import PLACEHOLDER, full_settings
 from tests.unit.fake_obs import FakeObs, serve_obs
 from tests.unit.well_cluster import WellCluster
 
-VALUES: dict[str, Any] = {key.removeprefix("honeydue:"): value for key, value in full_settings().items()}
+VALUES: dict[str, Any] = {
+    # tests/unit/test_status_uptime.py tests the Worker.
+    key.removeprefix("honeydue:"): value
+    for key, value in full_settings().items()
+    if key != "honeydue:uptime"
+}
 SETTINGS = validated(VALUES)
 RULES = alert_rules(SETTINGS, Expiries())
 METRICS = {name for rule in RULES for name in rule.series}
@@ -81,7 +86,7 @@ def test_all_is_well(status: Status) -> None:
     assert result.exit_code == 0, result.output
     assert [row.split()[0] for row in rows(result, "ok")] == [
         *("nodes", *["release"] * len(declared_images(SETTINGS.images)), "pods"),
-        *("migration", "snapshots", "alerts", "rules", "certificates", "certificates", "cost"),
+        *("migration", "snapshots", "uptime", "alerts", "rules", "certificates", "certificates", "cost"),
     ]
     assert len(result.output.splitlines()) < 24, "more than a screen"
     assert PLACEHOLDER not in result.output
