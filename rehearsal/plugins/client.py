@@ -91,7 +91,7 @@ class Client:
         answer = self._request("GET", path)
         header = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n"
         _, part, *_ = email.message_from_bytes(header.encode() + answer.content).walk()
-        return part.get_payload(decode=True).decode()
+        return bytes(part.get_payload(decode=True)).decode()
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
         """The result of a PATCH; raises ApiError."""

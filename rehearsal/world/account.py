@@ -13,7 +13,7 @@ from rehearsal.loopback import loopback_ranges
 from rehearsal.machines import kwok
 from rehearsal.world.bootstrapped_cluster import BootstrappedCluster
 
-TOKEN_PERMISSIONS = tuple(f"{group}:{level}" for group, level in (permissions.ALL | permissions.UPTIME).items())
+TOKEN_PERMISSIONS = tuple(f"{group}:{level}" for group, level in {**permissions.ALL, **permissions.UPTIME}.items())
 """The permission groups of Cloudflare that docs/runbook.md asks for."""
 
 

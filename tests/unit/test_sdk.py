@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import json, sys
 from tests.unit import capture
-capture.run(capture.full_settings())
+settings = capture.full_settings()
+if "without" in sys.argv:
+    del settings["honeydue:uptime"]
+capture.run(settings)
 modules = [sys.modules["pulumi_cloudflare._inputs"], sys.modules["pulumi_cloudflare.outputs"]]
 blocks = [
     name
@@ -29,8 +32,15 @@ print(json.dumps({"modules": sorted(sys.modules), "blocks": blocks}))
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, list[str]]:
+    """What a run without the uptime Worker loads."""
+    return loaded_by("without")
+
+
+def loaded_by(*arguments: str) -> dict[str, list[str]]:
     # In a separate process, because other tests load more modules.
-    completed = subprocess.run([sys.executable, "-c", RUN], cwd=ROOT, capture_output=True, text=True, check=True)
+    completed = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     loaded_names: dict[str, list[str]] = json.loads(completed.stdout)
     return loaded_names
 
@@ -49,6 +59,14 @@ def test_the_program_defines_only_the_nested_blocks_that_it_uses(loaded: dict[st
     assert "GetZoneFilterArgs" in loaded["blocks"]
     # On 2026-11-26 the program defined 18 of 6,321 blocks.
     assert len(loaded["blocks"]) <= 40, f"the SDK's nested blocks are no longer defined one by one: {loaded['blocks']}"
+
+
+def test_the_uptime_worker_loads_only_the_blocks_of_its_resources() -> None:
+    """The SDK's class of a script names the blocks of all its options."""
+    blocks = loaded_by()["blocks"]
+    assert "WorkersScriptBindingArgs" in blocks
+    # On 2026-11-26 there were 105.
+    assert len(blocks) <= 130
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.__main__ import cli
+from ops.engine.stack import Settings
 from ops.permissions import ALL, EDIT, READ, UP, UPTIME, WORKER_SCRIPTS
 from ops.token_check import REFUSED_CHANGES, REFUSED_CHANGES_OF_ACCOUNT, TokenErrors, check_tokens
 from rehearsal.clouds.account import Token, read_account, write_account
@@ -73,7 +74,7 @@ def test_every_group_that_an_up_edits_is_checked() -> None:
     assert list(REFUSED_CHANGES_OF_ACCOUNT) == list(UPTIME)
 
 
-UPTIME_SETTINGS = {**SETTINGS, "uptime": {"webhook": True}}
+UPTIME_SETTINGS: Settings = {**SETTINGS, "uptime": {"webhook": True}}
 
 
 def test_the_right_of_the_uptime_worker_is_only_needed_while_it_is_on(clouds: Path) -> None:

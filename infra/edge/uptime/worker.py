@@ -52,8 +52,9 @@ def declare_uptime(
     )
 
 
-def plain_bindings(config: Mapping[str, object]) -> list[cloudflare.WorkersScriptBindingArgs]:
+def plain_bindings(config: Mapping[str, object]) -> "Sequence[cloudflare.WorkersScriptBindingArgs]":
     """The bindings without secrets."""
+    # The annotation is quoted: otherwise each run would define the nested blocks of a script (infra/sdk.py).
     return [
         cloudflare.WorkersScriptBindingArgs(name="STATE", type="durable_object_namespace", class_name=STATE_CLASS),
         # Compact and sorted: Cloudflare limits a variable to 5 KB, and another order would be a change.

@@ -127,7 +127,7 @@ def _module(name: str) -> str:
     file = request.files.get(name)
     if file is None:
         refuse(10021, f"No such module: {name}")
-    return file.read().decode()
+    return bytes(file.read()).decode()
 
 
 def _shown(script: Object) -> Object:

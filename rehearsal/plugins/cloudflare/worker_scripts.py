@@ -71,7 +71,7 @@ def _read_script(client: Client, id_: str, state: Props) -> Created | None:
         **identity,
     }
     # The API does not return these.
-    preserved = {name: state[name] for name in ("mainModule", "migrations", "force") if name in state}
+    preserved: Props = {name: state[name] for name in ("mainModule", "migrations", "force") if name in state}
     return Created(name, {**live, **preserved})
 
 

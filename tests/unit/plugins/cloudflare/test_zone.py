@@ -150,9 +150,9 @@ def test_the_error_names_an_unknown_function(cloudflare: Engine) -> None:
             'one of: ["managed" "custom" "root" "zone"]',
         ),
         (
-            "cloudflare:index/workersScript:WorkersScript",
+            "cloudflare:index/workersKv:WorkersKv",
             {},
-            "does not simulate 'cloudflare:index/workersScript:WorkersScript'",
+            "does not simulate 'cloudflare:index/workersKv:WorkersKv'",
         ),
     ],
 )
