@@ -149,8 +149,9 @@ def seconds(duration: str) -> int:
 
 
 def repository(image: str) -> str:
-    """The repository of an `Image`, without tag and digest."""
-    return image.partition(":")[0]
+    """The repository of an image, without tag and digest. The registry may have a port."""
+    name = image.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
 Quantity = Annotated[str, matching(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]

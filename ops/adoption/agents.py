@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.settings.monitoring import MonitoringSettings
-from ops.adoption.effects.images import repository
+from infra.settings.types import repository
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.json_paths import dig
 from ops.kubernetes import Cluster

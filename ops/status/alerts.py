@@ -7,7 +7,7 @@ from infra.monitoring.rules.monitoring import WATCHDOG
 from ops.status.line import Line, checked, problem
 from ops.status.obs import Labels, Obs
 
-FOR_NOBODY = "none"
+NO_RECIPIENT = "none"
 """The severity of alerts that are not for people."""
 RECENT, DAY = "5m", "1d"
 HIDDEN_LABELS = {"__name__", "alertname", "alertstate", "alertgroup", "severity", "cluster", "replica", "follows"}
@@ -23,7 +23,7 @@ def alert_lines(obs: Obs, rules: Collection[Rule]) -> Iterator[Line]:
 def firing_lines(alerts: Collection[Labels]) -> Iterator[Line]:
     """One line for each alert that fires. The Watchdog always fires while alerting runs."""
     # A set: both replicas of vmalert write the alert.
-    texts = sorted({_text(labels) for labels in alerts if labels.get("severity") != FOR_NOBODY})
+    texts = sorted({_text(labels) for labels in alerts if labels.get("severity") != NO_RECIPIENT})
     yield from (problem("alerts", text) for text in texts)
     if not any(labels.get("alertname") == WATCHDOG for labels in alerts):
         yield problem("alerts", f"alerting does not run: {WATCHDOG} does not fire, so no other alert can")

@@ -47,7 +47,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         pods.api_cpu_rule(settings.scale.api.cpu_percent),
         traffic.api_latency_rule(),
         traffic.error_rule(),
-        *traffic.silence_rules(),
+        *traffic.no_traffic_rules(),
         *([traffic.database_rule(settings.monitoring.api)] if settings.monitoring.api else []),
         *redis.redis_rules(),
         *control_plane.etcd_rules(),

@@ -7,7 +7,8 @@ from infra.monitoring.rules.model import Rule
 NODE_JOBS = ("kubelet", "cadvisor", "traefik", "node-exporter")
 """Scraped on every node. A node that runs vmagent must have each."""
 CLUSTER_JOBS = ("kube-state-metrics", "redis-exporter", "api", "coredns", "vmalert", "alertmanager", "apiserver")
-"""Scraped somewhere in the cluster."""
+"""Scraped somewhere in the cluster. `etcd` is missing: a server only has its metrics if it was created with
+`etcd-expose-metrics`, which may be true for none of them."""
 WATCHDOG = "Watchdog"
 ERRORS = "3m"
 """The window in which an error of vmalert counts. It is shorter than the `for` of the rules, so that a single error, as
@@ -33,7 +34,7 @@ def scrape_rules(jobs: Sequence[str]) -> Sequence[Rule]:
             severity="critical",
             exporter="vmagent",
             series=("up",),
-            summary="No node sends metrics, so no other alert can fire.",
+            summary="No node sends metrics. Alerts that need metrics of nodes cannot fire.",
             runbook="Metrics are missing",
         ),
         Rule(

@@ -7,7 +7,7 @@ from infra.monitoring.rules.model import NODE_DOWN, Rule
 DISK_USED = 0.8
 """Kubelets delete images when 85 % are in use, and evict pods when 90 % are."""
 MEMORY_AVAILABLE = 0.1
-SAMPLES_OF_A_DEAD_NODE = "1m"
+LOOKBACK = "1m"
 """A node is down when no metrics of this time are there. Scrapes are half as far apart."""
 FAST_SECONDS = 15
 
@@ -20,11 +20,11 @@ def _down(*, with_conditions: bool) -> str:
     may have been on the dead node. Kubernetes reports a node that is not ready until its object is deleted, however
     long it is down.
     """
-    recent = f'last_over_time(up{{job="vmagent"}}[{SAMPLES_OF_A_DEAD_NODE}])'
+    recent = f'last_over_time(up{{job="vmagent"}}[{LOOKBACK}])'
     silent = f'count(last_over_time(up{{job="vmagent"}}[1h])) by (node) unless on (node) count({recent}) by (node)'
     if with_conditions:
         condition = 'kube_node_status_condition{condition="Ready",status="true"}'
-        state = f"max(last_over_time({condition}[{SAMPLES_OF_A_DEAD_NODE}])) by (node)"
+        state = f"max(last_over_time({condition}[{LOOKBACK}])) by (node)"
         silent = f"(({silent}) unless on (node) ({state} == 1)) or on (node) ({state} == 0)"
     return f"({silent}) and on () (count({recent}) > 0)"
 

@@ -13,11 +13,11 @@ from infra.settings.monitoring import ApiMetrics
 EXPORTER = "traefik"
 SLOW_SECONDS = 0.5
 """From the roadmap's scaling triggers. Traefik's histogram needs a bucket with this bound."""
-ENOUGH_REQUESTS = 100
+MIN_REQUESTS = 100
 """One slow request of fewer would already be the slowest percent."""
 ERROR_RATIO = 0.05
-ENOUGH_ERRORS = 5
-SOME_REQUESTS = 0.5
+MIN_ERRORS = 5
+MIN_REQUEST_RATE = 0.5
 """Requests per second of a site that is in use. Below, no requests for a quarter of an hour may be normal."""
 CONNECTIONS_USED = 0.8
 API = f'service=~"{NAMESPACE}-api-.+@kubernetes"'
@@ -32,7 +32,7 @@ def api_latency_rule() -> Rule:
         expr=(
             # `le` has the bounds of the buckets: without it, there is nothing to compute a quantile from.
             f"histogram_quantile(0.99, sum(rate({DURATION}_bucket{{{API}}}[10m])) by (le)) > {SLOW_SECONDS} "
-            f"and on () sum(increase({DURATION}_count{{{API}}}[10m])) >= {ENOUGH_REQUESTS}"
+            f"and on () sum(increase({DURATION}_count{{{API}}}[10m])) >= {MIN_REQUESTS}"
         ),
         for_="10m",
         keep_firing_for="10m",
@@ -55,7 +55,7 @@ def error_rule() -> Rule:
             f"sum(rate(traefik_router_requests_total{{{errors}}}[{window}])) by (service) "
             f"/ sum(rate(traefik_router_requests_total{{{APPS}}}[{window}])) by (service) > {ERROR_RATIO} "
             f"and on (service) "
-            f"sum(increase(traefik_router_requests_total{{{errors}}}[5m])) by (service) >= {ENOUGH_ERRORS}"
+            f"sum(increase(traefik_router_requests_total{{{errors}}}[5m])) by (service) >= {MIN_ERRORS}"
         ),
         for_="3m",
         keep_firing_for="5m",
@@ -67,13 +67,13 @@ def error_rule() -> Rule:
     )
 
 
-def silence_rules() -> Sequence[Rule]:
+def no_traffic_rules() -> Sequence[Rule]:
     return [
         Rule(
             name="SiteWithoutRequests",
             expr=(
                 f"sum(rate(traefik_entrypoint_requests_total{{{INTERNET}}}[10m])) == 0 and on () "
-                f"sum(rate(traefik_entrypoint_requests_total{{{INTERNET}}}[10m] offset 1h)) > {SOME_REQUESTS}"
+                f"sum(rate(traefik_entrypoint_requests_total{{{INTERNET}}}[10m] offset 1h)) > {MIN_REQUEST_RATE}"
             ),
             for_="5m",
             severity="critical",
@@ -88,7 +88,7 @@ def silence_rules() -> Sequence[Rule]:
                 # `up`, because a counter without a request does not exist.
                 'max(up{job="traefik"} == 1) by (node) unless on (node) '
                 f"(sum(rate(traefik_entrypoint_requests_total{{{INTERNET}}}[15m])) by (node) > 0) "
-                f"and on () sum(rate(traefik_entrypoint_requests_total{{{INTERNET}}}[15m])) > {SOME_REQUESTS}"
+                f"and on () sum(rate(traefik_entrypoint_requests_total{{{INTERNET}}}[15m])) > {MIN_REQUEST_RATE}"
             ),
             for_="15m",
             severity="warning",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from infra.settings.types import repository
 from ops.adoption.effects.effect import REFUSED, Effect, items, setting
 from ops.adoption.workloads import Workload
 from ops.json_paths import dig
@@ -58,12 +59,6 @@ def image_rules(states: Sequence[State], namespace: str) -> Iterator[ImageRule]:
                 rule = ImageRule.parse(str(name), str(dig(validation, "expression")))
                 if rule:
                     yield rule
-
-
-def repository(image: str) -> str:
-    """An image's repository, without tag and digest."""
-    name = image.partition("@")[0]
-    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
 def effects(workload: Workload, states: Sequence[State]) -> Iterator[Effect]:
