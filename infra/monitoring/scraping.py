@@ -9,25 +9,7 @@ from collections.abc import Mapping
 import yaml
 
 from infra.cluster.traefik_values import METRICS_PORT
-from infra.monitoring.ports import (
-    ALERTMANAGER,
-    ALERTMANAGER_PORT,
-    API_SERVER_PORT,
-    COREDNS_LABELS,
-    COREDNS_PORT,
-    ETCD_PORT,
-    KUBE_STATE_METRICS,
-    KUBE_STATE_METRICS_PORT,
-    KUBELET_PORT,
-    NODE_EXPORTER_PORT,
-    REDIS_EXPORTER,
-    REDIS_EXPORTER_PORT,
-    VMAGENT,
-    VMAGENT_PORT,
-    VMALERT,
-    VMALERT_PORT,
-    selector,
-)
+from infra.monitoring import ports
 from infra.monitoring.series import ID_LABELS, metrics_pattern
 from infra.names import KUBE_SYSTEM, MONITORING, NAMESPACE, NODE_EXPORTER
 from infra.settings.adopted import Labels
@@ -124,15 +106,21 @@ POD_LABELS: list[Rule] = [
 
 
 def _part_job(
-    job: str, labels: Labels, port: int, *, namespace: str = MONITORING, single: bool = False, **options: object
+    job: str,
+    port: int,
+    *,
+    labels: Labels | None = None,
+    namespace: str = MONITORING,
+    single: bool = False,
+    **options: object,
 ) -> Job:
-    """The running pods on the node with these labels, on a port that they declare.
+    """The running pods on the node with these labels, by default those of the part, on a port that they declare.
 
     The series of a `single` pod do not change when another pod replaces it.
     """
     return {
         "job_name": job,
-        "kubernetes_sd_configs": _pods(labels, namespace),
+        "kubernetes_sd_configs": _pods(labels or ports.selector(job), namespace),
         "relabel_configs": [
             RUNNING,
             # Discovery finds each port of a container.
@@ -163,23 +151,15 @@ def _api_job(api: ApiMetrics, labels: Labels) -> Job:
 def _exporter_jobs(monitoring: MonitoringSettings) -> list[Job]:
     jobs = []
     if monitoring.node_exporter:
-        jobs.append(_host_job(NODE_EXPORTER, NODE_EXPORTER_PORT))
+        jobs.append(_host_job(NODE_EXPORTER, ports.NODE_EXPORTER_PORT))
     if monitoring.kube_state_metrics:
         # Its labels `node` and `pod` name the object that a series is about.
-        jobs.append(
-            _part_job(
-                KUBE_STATE_METRICS,
-                selector(KUBE_STATE_METRICS),
-                KUBE_STATE_METRICS_PORT,
-                single=True,
-                honor_labels=True,
-            )
-        )
+        jobs.append(_part_job(ports.KUBE_STATE_METRICS, ports.KUBE_STATE_METRICS_PORT, single=True, honor_labels=True))
     if monitoring.redis_exporter:
-        jobs.append(_part_job(REDIS_EXPORTER, selector(REDIS_EXPORTER), REDIS_EXPORTER_PORT, single=True))
+        jobs.append(_part_job(ports.REDIS_EXPORTER, ports.REDIS_EXPORTER_PORT, single=True))
     if monitoring.alerts:
-        jobs.append(_part_job(VMALERT, selector(VMALERT), VMALERT_PORT))
-        jobs.append(_part_job(ALERTMANAGER, selector(ALERTMANAGER), ALERTMANAGER_PORT))
+        jobs.append(_part_job(ports.VMALERT, ports.VMALERT_PORT))
+        jobs.append(_part_job(ports.ALERTMANAGER, ports.ALERTMANAGER_PORT))
     return jobs
 
 
@@ -195,22 +175,22 @@ def configuration(settings: Settings, monitoring: MonitoringSettings) -> Mapping
         "global": {"scrape_interval": "15s", "scrape_timeout": "10s", "sample_limit": SAMPLE_LIMIT},
         "scrape_configs": [
             {
-                "job_name": VMAGENT,
-                "static_configs": [{"targets": [f"127.0.0.1:{VMAGENT_PORT}"]}],
+                "job_name": ports.VMAGENT,
+                "static_configs": [{"targets": [f"127.0.0.1:{ports.VMAGENT_PORT}"]}],
                 "relabel_configs": [{"target_label": "instance", "replacement": NODE}, NODE_LABEL],
-                **_keep(VMAGENT),
+                **_keep(ports.VMAGENT),
             },
             _host_job("traefik", METRICS_PORT),
             *api,
-            _host_job("kubelet", KUBELET_PORT, **AUTHENTICATED, **LARGE),
+            _host_job("kubelet", ports.KUBELET_PORT, **AUTHENTICATED, **LARGE),
             {
-                **_host_job("cadvisor", KUBELET_PORT, **AUTHENTICATED, **LARGE),
+                **_host_job("cadvisor", ports.KUBELET_PORT, **AUTHENTICATED, **LARGE),
                 "metrics_path": "/metrics/cadvisor",
                 "metric_relabel_configs": CADVISOR_RULES,
             },
-            _server_job("apiserver", API_SERVER_PORT, **AUTHENTICATED, **LARGE),
-            _server_job("etcd", ETCD_PORT, etcd),
-            _part_job("coredns", COREDNS_LABELS, COREDNS_PORT, namespace=KUBE_SYSTEM),
+            _server_job("apiserver", ports.API_SERVER_PORT, **AUTHENTICATED, **LARGE),
+            _server_job("etcd", ports.ETCD_PORT, etcd),
+            _part_job("coredns", ports.COREDNS_PORT, labels=ports.COREDNS_LABELS, namespace=KUBE_SYSTEM),
             *_exporter_jobs(monitoring),
         ],
     }

@@ -18,28 +18,10 @@ from infra.cluster.network_policies import ClusterAddresses
 from infra.cluster.rbac import rules
 from infra.cluster.traefik_values import METRICS_PORT
 from infra.component import Component
+from infra.monitoring import ports
 from infra.monitoring.accounts import grant_everywhere, grant_in_namespace
 from infra.monitoring.connections import ingress_policy, ingress_policy_name, policy, to_internet, to_nodes, to_pods
 from infra.monitoring.obs import CREDENTIALS, OBS
-from infra.monitoring.ports import (
-    ALERTMANAGER,
-    ALERTMANAGER_PORT,
-    API_SERVER_PORT,
-    COREDNS_LABELS,
-    COREDNS_PORT,
-    ETCD_PORT,
-    KUBE_STATE_METRICS,
-    KUBE_STATE_METRICS_PORT,
-    KUBELET_PORT,
-    NODE_EXPORTER_PORT,
-    REDIS_EXPORTER,
-    REDIS_EXPORTER_PORT,
-    VMAGENT,
-    VMAGENT_PORT,
-    VMALERT,
-    VMALERT_PORT,
-    selector,
-)
 from infra.monitoring.scraping import configuration_text
 from infra.monitoring.workload import Workload
 from infra.names import KUBE_SYSTEM, MONITORING, NAMESPACE
@@ -67,7 +49,7 @@ def arguments(settings: Settings, monitoring: MonitoringSettings) -> list[str]:
         # Without a limit, the buffer fills the disk of the node. Above it, vmagent drops the oldest data.
         f"--remoteWrite.maxDiskUsagePerURL={monitoring.queue_mi}MiB",
         f"--remoteWrite.maxHourlySeries={monitoring.max_series}",
-        f"--httpListenAddr=:{VMAGENT_PORT}",
+        f"--httpListenAddr=:{ports.VMAGENT_PORT}",
         "--loggerFormat=json",
     ]
 
@@ -82,15 +64,15 @@ def field_variable(name: str, path: str) -> EnvVarArgs:
 def vmagent_pod(settings: Settings, monitoring: MonitoringSettings, *, config: str) -> Pod:
     """The pod. `config` is the text of its configuration."""
     return Pod(
-        name=VMAGENT,
+        name=ports.VMAGENT,
         component="agent",
         image=monitoring.images.vmagent,
-        port=VMAGENT_PORT,
+        port=ports.VMAGENT_PORT,
         args=arguments(settings, monitoring),
         environment=[field_variable("NODE_NAME", "spec.nodeName"), field_variable("HOST_IP", "status.hostIP")],
         probes=Probes(http_path="/health"),
         config_checksum=checksum({CONFIG_FILE: config}),
-        config_files={CONFIG: VMAGENT},
+        config_files={CONFIG: ports.VMAGENT},
         secret_files={CREDENTIALS: OBS},
         empty_dirs=(BUFFER,),
         empty_dir_mi=monitoring.buffer_mi,
@@ -114,18 +96,18 @@ def cluster_rules() -> list[PolicyRuleArgs]:
 
 def egress(monitoring: MonitoringSettings, addresses: ClusterAddresses) -> list[NetworkPolicyEgressRuleArgs]:
     """Its destinations. Of the ports of nodes, a pod only uses those of its own one, but all nodes have one policy."""
-    ports = [METRICS_PORT, KUBELET_PORT, API_SERVER_PORT, ETCD_PORT]
+    host_ports = [METRICS_PORT, ports.KUBELET_PORT, ports.API_SERVER_PORT, ports.ETCD_PORT]
     parts = {
-        KUBE_STATE_METRICS: KUBE_STATE_METRICS_PORT if monitoring.kube_state_metrics else None,
-        REDIS_EXPORTER: REDIS_EXPORTER_PORT if monitoring.redis_exporter else None,
-        VMALERT: VMALERT_PORT if monitoring.alerts else None,
-        ALERTMANAGER: ALERTMANAGER_PORT if monitoring.alerts else None,
+        ports.KUBE_STATE_METRICS: ports.KUBE_STATE_METRICS_PORT if monitoring.kube_state_metrics else None,
+        ports.REDIS_EXPORTER: ports.REDIS_EXPORTER_PORT if monitoring.redis_exporter else None,
+        ports.VMALERT: ports.VMALERT_PORT if monitoring.alerts else None,
+        ports.ALERTMANAGER: ports.ALERTMANAGER_PORT if monitoring.alerts else None,
     }
     return [
         to_internet(addresses, monitoring.port),
-        to_nodes(addresses, *ports, *([NODE_EXPORTER_PORT] if monitoring.node_exporter else [])),
-        to_pods(COREDNS_LABELS, COREDNS_PORT, namespace=KUBE_SYSTEM),
-        *(to_pods(selector(part), port) for part, port in parts.items() if port is not None),
+        to_nodes(addresses, *host_ports, *([ports.NODE_EXPORTER_PORT] if monitoring.node_exporter else [])),
+        to_pods(ports.COREDNS_LABELS, ports.COREDNS_PORT, namespace=KUBE_SYSTEM),
+        *(to_pods(ports.selector(part), port) for part, port in parts.items() if port is not None),
     ]
 
 
@@ -142,11 +124,11 @@ class Vmagent(Component):
         namespaces: Mapping[str, pulumi.Output[str]],
         credentials: pulumi.Resource,
     ) -> None:
-        super().__init__("monitoring:Vmagent", VMAGENT, provider=cluster.provider)
+        super().__init__("monitoring:Vmagent", ports.VMAGENT, provider=cluster.provider)
         text = configuration_text(settings, monitoring)
         config = ConfigMap(
-            VMAGENT,
-            metadata=ObjectMetaArgs(name=VMAGENT, namespace=namespaces[MONITORING]),
+            ports.VMAGENT,
+            metadata=ObjectMetaArgs(name=ports.VMAGENT, namespace=namespaces[MONITORING]),
             data={CONFIG_FILE: text},
             opts=self.child_options(),
         )
@@ -155,24 +137,24 @@ class Vmagent(Component):
             scraped[NAMESPACE] = namespace.name
         pods = rules({"": ["pods"]}, "get", "list", "watch")
         granted = [
-            grant_everywhere(VMAGENT, cluster_rules(), parent=self),
+            grant_everywhere(ports.VMAGENT, cluster_rules(), parent=self),
             *(
-                grant_in_namespace(VMAGENT, pods, namespace=name, namespace_name=output, parent=self)
+                grant_in_namespace(ports.VMAGENT, pods, namespace=name, namespace_name=output, parent=self)
                 for name, output in scraped.items()
             ),
         ]
-        coredns = ingress_policy(COREDNS_LABELS, client=VMAGENT, port=COREDNS_PORT)
+        coredns = ingress_policy(ports.COREDNS_LABELS, client=ports.VMAGENT, port=ports.COREDNS_PORT)
         allowed = [self._allow_ingress(KUBE_SYSTEM, "coredns", coredns)]
         rules_of_vmagent = egress(monitoring, cluster.addresses)
         if monitoring.api:
             labels = settings.adopted.selector("api")
-            spec = ingress_policy(labels, client=VMAGENT, port=monitoring.api.port)
+            spec = ingress_policy(labels, client=ports.VMAGENT, port=monitoring.api.port)
             allowed.append(self._allow_ingress(namespace.name, "api", spec))
             rules_of_vmagent.append(to_pods(labels, monitoring.api.port, namespace=NAMESPACE))
         Workload(
             vmagent_pod(settings, monitoring, config=text),
             kind="DaemonSet",
-            policy=policy(VMAGENT, ingress={}, egress=rules_of_vmagent),
+            policy=policy(ports.VMAGENT, ingress={}, egress=rules_of_vmagent),
             namespace=namespaces[MONITORING],
             provider=cluster.provider,
             depends_on=[config, credentials, *granted, *allowed],
@@ -180,5 +162,5 @@ class Vmagent(Component):
         self.register_outputs({})
 
     def _allow_ingress(self, namespace: pulumi.Input[str], target: str, spec: NetworkPolicySpecArgs) -> pulumi.Resource:
-        name = ingress_policy_name(target, client=VMAGENT)
+        name = ingress_policy_name(target, client=ports.VMAGENT)
         return network_policy(namespace, name, spec, self.child_options(), other_pods=target == "coredns")
