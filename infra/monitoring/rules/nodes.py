@@ -16,16 +16,16 @@ def _down(*, with_conditions: bool) -> str:
     """Metrics of the node arrived within the last hour, and stopped, while those of another node arrive.
 
     After an outage of obs, all nodes send what they buffered, and none is down. The metrics also stop when vmagent
-    restarts, so a node that Kubernetes reports as ready is not down. The condition must be recent: kube-state-metrics
-    may have been on the dead node. Kubernetes reports a node that is not ready until its object is deleted, however
-    long it is down.
+    restarts and when a node is removed, so with recent conditions only a node that Kubernetes reports as not ready is
+    down. It does so until the object of the node is deleted, however long the node is down. Without recent conditions,
+    kube-state-metrics may have been on the dead node.
     """
     recent = f'last_over_time(up{{job="vmagent"}}[{LOOKBACK}])'
     silent = f'count(last_over_time(up{{job="vmagent"}}[1h])) by (node) unless on (node) count({recent}) by (node)'
     if with_conditions:
         condition = 'kube_node_status_condition{condition="Ready",status="true"}'
         state = f"max(last_over_time({condition}[{LOOKBACK}])) by (node)"
-        silent = f"(({silent}) unless on (node) ({state} == 1)) or on (node) ({state} == 0)"
+        silent = f"(({silent}) unless on () count({state})) or on (node) ({state} == 0)"
     return f"({silent}) and on () (count({recent}) > 0)"
 
 
