@@ -106,6 +106,7 @@ declare_monitoring(
     namespace=namespace,
     origin_certificate=certificate.expires_on,
     admission=admission.bindings,
+    traefik=traefik,
 )
 
 export_outputs(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from infra.monitoring.rules.model import NODE_DOWN, Rule
+from infra.monitoring.rules.model import NODE_DOWN, NODE_IN_MAINTENANCE, Rule
 
 DISK_USED = 0.8
 """Kubelets delete images when 85 % are in use, and evict pods when 90 % are."""
@@ -10,6 +10,8 @@ MEMORY_AVAILABLE = 0.1
 LOOKBACK = "1m"
 """A node is down when no metrics of this time are there. Scrapes are half as far apart."""
 FAST_SECONDS = 15
+MAINTENANCE = "30m"
+"""Longer than a reboot by kured, which drains a node for at most fifteen minutes."""
 
 
 def _down(*, with_conditions: bool) -> str:
@@ -43,6 +45,23 @@ def node_rules(*, with_conditions: bool) -> Sequence[Rule]:
             also=("kube-state-metrics",) if with_conditions else (),
             series=("up", *(("kube_node_status_condition",) if with_conditions else ())),
             summary="The node {{ $labels.node }} is down.",
+            runbook="A node is down",
+            interval_seconds=FAST_SECONDS,
+        ),
+        Rule(
+            # Inhibits what a planned reboot causes. A node that stays cordoned, or crashes without it, is not spared.
+            name=NODE_IN_MAINTENANCE,
+            expr=(
+                f"max(last_over_time(kube_node_spec_unschedulable[{LOOKBACK}])) by (node) == 1 unless on (node) "
+                f"min(min_over_time(kube_node_spec_unschedulable[{MAINTENANCE}])) by (node) == 1"
+            ),
+            for_="0s",
+            # For the pods that wait for the node, and while kube-state-metrics moves.
+            keep_firing_for="5m",
+            severity="none",
+            exporter="kube-state-metrics",
+            series=("kube_node_spec_unschedulable",),
+            summary="The node {{ $labels.node }} was cordoned within the last half hour.",
             runbook="A node is down",
             interval_seconds=FAST_SECONDS,
         ),
