@@ -109,6 +109,7 @@ declare_monitoring(
     namespace=namespace,
     origin_certificate=certificate.expires_on,
     admission=admission.bindings,
+    traefik=traefik,
 )
 
 # The check from outside; nothing unless `uptime` is set

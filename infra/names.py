@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 NAMESPACE = "honeydue"
 """The namespace of the apps."""
+MIGRATION = "migrate"
+"""The name of the Job that migrates the database."""
 KUBE_SYSTEM = "kube-system"
 """The namespace of k3s' own add-ons and charts."""
 MONITORING = "monitoring"

@@ -23,13 +23,12 @@ from infra.apps.pod import Demand, Pod
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
 from infra.component import Component
-from infra.names import NAMESPACE
+from infra.names import MIGRATION, NAMESPACE
 from infra.pods import Resources, kube_score_annotation, labels, pod_spec
 from infra.settings.adopted import Labels
 from infra.settings.schema import Settings
 
-NAME = "migrate"
-STOP_COMMAND = f"kubectl -n {NAMESPACE} delete job {NAME} --cascade=foreground"
+STOP_COMMAND = f"kubectl -n {NAMESPACE} delete job {MIGRATION} --cascade=foreground"
 """Stops a migration. It returns when the pods are gone."""
 DELETE_SECONDS = 120
 """How long the deletion of the old Job may take. A pod that does not react is killed after 30 s."""
@@ -39,20 +38,20 @@ IMMUTABLE = "field is immutable"
 NOT_STARTED = "No new pod of api or worker was started; the old pods continue to serve."
 NOT_COMPLETE = (
     f"The migration did not complete. {NOT_STARTED}\n"
-    f"Its log: kubectl -n {NAMESPACE} logs job/{NAME}\n"
+    f"Its log: kubectl -n {NAMESPACE} logs job/{MIGRATION}\n"
     "Fix the migration, and release an image that contains the fix: make release API=<its commit>. A new Job starts "
     "then."
 )
 NOT_DELETED = (
     f"The old migration still runs, so no new one was started: two must never run at the same time. {NOT_STARTED}\n"
-    f"Its pod and node: kubectl -n {NAMESPACE} get pods -l batch.kubernetes.io/job-name={NAME} -o wide\n"
+    f"Its pod and node: kubectl -n {NAMESPACE} get pods -l batch.kubernetes.io/job-name={MIGRATION} -o wide\n"
     "Run the same command again when the pod is gone. A pod on a node that does not respond stays Terminating, and its "
     "migration may still run: power that server off, then run `kubectl delete node NODE`, which deletes the pod as "
     "well. Never delete the pod with --force before its server is off."
 )
 ALREADY_EXISTS = (
     f"The migration of an update that was killed still exists, so no new one was started. {NOT_STARTED}\n"
-    f"Its state: kubectl -n {NAMESPACE} get job {NAME}\n"
+    f"Its state: kubectl -n {NAMESPACE} get job {MIGRATION}\n"
     f"To stop and delete it: {STOP_COMMAND}\n"
     "Then run the same command again."
 )
@@ -84,7 +83,7 @@ def connection_environment() -> list[EnvVarArgs]:
         ),
         EnvVarArgs(name="GOOSE_DRIVER", value="postgres"),
         # goose requires a connection string. The variables above contain the actual values.
-        EnvVarArgs(name="GOOSE_DBSTRING", value=f"application_name={NAME}"),
+        EnvVarArgs(name="GOOSE_DBSTRING", value=f"application_name={MIGRATION}"),
         EnvVarArgs(name="GOOSE_MIGRATION_DIR", value="migrations"),
     ]
 
@@ -92,7 +91,7 @@ def connection_environment() -> list[EnvVarArgs]:
 def migration_pod(settings: Settings) -> Pod:
     """`goose up` with the api image. It completes in seconds when there is nothing to apply."""
     return Pod(
-        name=NAME,
+        name=MIGRATION,
         component="migration",
         image=settings.images.reference("api"),
         command=["goose"],
@@ -142,23 +141,23 @@ class Migration(Component):
     demand: Demand
 
     def __init__(self, settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig) -> None:
-        super().__init__("apps:Migration", NAME, provider=cluster.provider)
+        super().__init__("apps:Migration", MIGRATION, provider=cluster.provider)
         pod = migration_pod(settings)
         self.demand = Demand.of(pod.resources, replicas=1)
         selector = settings.adopted.selector(pod.name)
         deadline = settings.database.migration_deadline_seconds
         account = ServiceAccount(
-            NAME,
-            metadata=ObjectMetaArgs(name=NAME, namespace=namespace.name, labels=labels(pod, selector)),
+            MIGRATION,
+            metadata=ObjectMetaArgs(name=MIGRATION, namespace=namespace.name, labels=labels(pod, selector)),
             automount_service_account_token=False,
             opts=self.child_options(),
         )
         policy = pod_network_policy(pod, adopted=settings.adopted, cluster=cluster, namespace=namespace, parent=self)
         self.ready = Job(
-            NAME,
+            MIGRATION,
             metadata=ObjectMetaArgs(
                 # A generated name would let a second Job run next to one that an interrupted update left behind.
-                name=NAME,
+                name=MIGRATION,
                 namespace=namespace.name,
                 labels=labels(pod, selector),
                 # With this annotation, the next `up` replaces a failed Job. Otherwise the provider would wait for it

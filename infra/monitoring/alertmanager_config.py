@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import yaml
 
-from infra.monitoring.rules.model import FOLLOWS, NODE_DOWN
+from infra.monitoring.rules.model import FOLLOWS, NODE_DOWN, NODE_IN_MAINTENANCE
 from infra.monitoring.rules.monitoring import WATCHDOG
 
-OPERATOR, HEARTBEAT = "operator", "heartbeat"
-"""The receivers."""
+OPERATOR, HEARTBEAT, NO_RECEIVER = "operator", "heartbeat", "none"
+"""The receivers. The last one sends nothing."""
 IMPLICIT_TLS = "465"
 """The port of SMTP on which TLS begins with the connection (RFC 8314). On all others, STARTTLS begins it."""
 
@@ -66,6 +66,7 @@ def route() -> Mapping[str, object]:
                 # Shorter than two group intervals, so that each minute has a request.
                 "repeat_interval": "50s",
             },
+            {"receiver": NO_RECEIVER, "matchers": ['severity="none"']},
             {
                 "receiver": OPERATOR,
                 "matchers": ['severity="critical"'],
@@ -85,8 +86,12 @@ def inhibit_rules() -> list[Mapping[str, object]]:
         return rule | ({"equal": equal} if equal else {})
 
     return [
-        inhibit(NODE_DOWN, f'{FOLLOWS}="node"', equal=["node"]),
-        inhibit(NODE_DOWN, f'{FOLLOWS}="cluster"'),
+        inhibit(NODE_IN_MAINTENANCE, f'alertname="{NODE_DOWN}"', equal=["node"]),
+        *(
+            rule
+            for source in (NODE_DOWN, NODE_IN_MAINTENANCE)
+            for rule in (inhibit(source, f'{FOLLOWS}="node"', equal=["node"]), inhibit(source, f'{FOLLOWS}="cluster"'))
+        ),
         inhibit("NoMetrics", f'{FOLLOWS}="cluster"'),
         inhibit("ContainerOutOfMemory", 'alertname="ContainerRestarts"', equal=["namespace", "pod", "container"]),
         inhibit("RedisEvictsKeys", 'alertname="RedisMemoryHigh"'),
@@ -125,7 +130,7 @@ def configuration(
         {
             "route": route(),
             "inhibit_rules": inhibit_rules(),
-            "receivers": [operator, heartbeat],
+            "receivers": [operator, heartbeat, {"name": NO_RECEIVER}],
         },
         sort_keys=False,
         width=120,

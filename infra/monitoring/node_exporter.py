@@ -66,13 +66,22 @@ def node_exporter_pod(monitoring: MonitoringSettings) -> Pod:
 
 
 def node_exporter(
-    monitoring: MonitoringSettings, *, cluster: Cluster, namespaces: Mapping[str, pulumi.Output[str]]
+    monitoring: MonitoringSettings,
+    *,
+    cluster: Cluster,
+    namespaces: Mapping[str, pulumi.Output[str]],
+    traefik: pulumi.Resource,
 ) -> Workload:
-    """No network policy applies to the host network. The firewall closes the port."""
+    """No network policy applies to the host network. The firewall closes the port.
+
+    Traefik of k3s uses the same port until it has the values of the program. A pod that needs a port of the node that
+    is not free stays Pending.
+    """
     return Workload(
         node_exporter_pod(monitoring),
         kind="DaemonSet",
         policy=None,
         namespace=namespaces[NODE_EXPORTER],
         provider=cluster.provider,
+        depends_on=[traefik],
     )

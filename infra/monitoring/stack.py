@@ -26,12 +26,13 @@ def declare_monitoring(
     namespace: Namespace,
     origin_certificate: pulumi.Output[str],
     admission: Sequence[pulumi.Resource],
+    traefik: pulumi.Resource,
 ) -> None:
     """Nothing while `monitoring` is not set.
 
     `namespace` is that of the apps. `origin_certificate` is when that certificate expires, in RFC 3339. `admission` are
-    the bindings of the policies for the new namespaces. No app depends on any of it, so that a release does not wait
-    for an image of monitoring.
+    the bindings of the policies for the new namespaces, and `traefik` is the configuration of its chart. No app depends
+    on any of it, so that a release does not wait for an image of monitoring.
     """
     monitoring = settings.monitoring
     if monitoring is None:
@@ -55,7 +56,7 @@ def declare_monitoring(
         credentials=obs.secret,
     )
     if monitoring.node_exporter:
-        node_exporter(monitoring, cluster=cluster, namespaces=names)
+        node_exporter(monitoring, cluster=cluster, namespaces=names, traefik=traefik)
     if monitoring.kube_state_metrics:
         KubeStateMetrics(monitoring, cluster=cluster, namespaces=names)
     if monitoring.redis_exporter:

@@ -20,6 +20,8 @@ MAX_SURGE = 1
 """Pods that a rolling update starts before it stops old ones."""
 REVISIONS = 5
 """Old revisions that Kubernetes keeps."""
+STATEFUL_READY_SECONDS = 30
+"""How long a pod of a StatefulSet must be ready before a rolling update stops the next one."""
 HTTP = "http"
 """The name of every port of a Service."""
 
@@ -78,6 +80,9 @@ def stateful_set_spec(pod: Pod, selector: Labels, replicas: int) -> StatefulSetS
         replicas=replicas,
         revision_history_limit=REVISIONS,
         service_name=pod.name,
+        # A new pod gets the state in memory from another one. Alertmanager connects to the other pod every ten seconds;
+        # if both restarted within that time, silences would be lost and mails sent again.
+        min_ready_seconds=STATEFUL_READY_SECONDS,
         # A pod on a failed node must not keep the others from starting.
         pod_management_policy="Parallel",
         selector=LabelSelectorArgs(match_labels=selector),

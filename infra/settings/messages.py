@@ -1,6 +1,7 @@
 """The errors of the settings' models as lines for the operator: key, value, what was expected, what to type."""
 
 import json
+import re
 from collections.abc import Mapping
 
 from pydantic_core import ErrorDetails
@@ -51,7 +52,8 @@ def message(details: ErrorDetails) -> str:
 def _shown(value: object) -> str:
     match value:
         case str():
-            return f" holds {value!r}"
+            # A URL may contain a password by mistake.
+            return f" holds {re.sub(r'://[^/@]*@', '://…@', value)!r}"
         case int() | float() | None:
             return f" holds {json.dumps(value)}"
         case _:

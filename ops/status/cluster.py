@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from infra.monitoring.rules.control_plane import SNAPSHOT_HOURS
-from infra.names import NAMESPACE
+from infra.names import MIGRATION, NAMESPACE
 from infra.settings.schema import Settings
 from ops.conditions import condition, is_true
 from ops.json_paths import dig
@@ -13,7 +13,6 @@ from ops.status.line import Line, checked, problem
 from ops.status.release import release_lines
 from ops.status.times import age
 
-MIGRATION_JOB = "migrate"
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 SNAPSHOT = ("k3s.cattle.io/v1", "ETCDSnapshotFile")
 """k3s creates one for each file (https://docs.k3s.io/cli/etcd-snapshot#list-snapshots)."""
@@ -105,9 +104,9 @@ def _container_reasons(pod: Object) -> Iterator[object]:
 
 def migration_lines(jobs: Collection[Object], now: datetime) -> Iterator[Line]:
     """When the last migration completed, or why it failed."""
-    job = next((job for job in jobs if job["metadata"]["name"] == MIGRATION_JOB), None)
+    job = next((job for job in jobs if job["metadata"]["name"] == MIGRATION), None)
     if job is None:
-        yield problem("migration", f"Job {MIGRATION_JOB} does not exist in {NAMESPACE}")
+        yield problem("migration", f"Job {MIGRATION} does not exist in {NAMESPACE}")
         return
     complete, failed = condition(job, "Complete"), condition(job, "Failed")
     if complete.get("status") == "True":
@@ -116,7 +115,7 @@ def migration_lines(jobs: Collection[Object], now: datetime) -> Iterator[Line]:
     elif failed.get("status") == "True":
         yield problem(
             "migration",
-            f"failed ({failed.get('reason')}): kubectl -n {NAMESPACE} logs job/{MIGRATION_JOB}",
+            f"failed ({failed.get('reason')}): kubectl -n {NAMESPACE} logs job/{MIGRATION}",
         )
     else:
         created = datetime.fromisoformat(job["metadata"]["creationTimestamp"])

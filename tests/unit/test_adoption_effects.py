@@ -8,6 +8,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from infra.settings.other_workloads import OtherWorkload
 from ops.adoption.discovery import LookupSettings
+from ops.adoption.effects import host_ports
 from ops.adoption.effects.all_effects import affected_workloads, effects
 from ops.adoption.effects.images import ImageRule, image_rules, repository
 from ops.adoption.workloads import Workload, undeclared_workloads
@@ -78,6 +79,44 @@ def test_an_agent_in_the_namespace_of_monitoring_is_refused_and_cut_off(full_exa
     assert "Pod Security restricted" in security
     assert "opens no connection and accepts no connection" in connections
     assert "ServiceAccount default" in account
+
+
+NODE_PORT = {"containerPort": 9100}
+
+
+@pytest.mark.parametrize(
+    ("pod", "port", "expected"),
+    [
+        ({"hostNetwork": True}, NODE_PORT, True),
+        ({}, {**NODE_PORT, "hostPort": 9100}, True),
+        ({}, NODE_PORT, False),
+        ({"hostNetwork": True}, {"containerPort": 9101}, False),
+    ],
+)
+def test_a_workload_on_the_port_of_node_exporter_is_named(
+    pod: Mapping[str, Any], port: Mapping[str, int], expected: bool, full_example: Capture, planned: Sequence[State]
+) -> None:
+    container = {"name": "exporter", "image": IMAGE, "ports": [port]}
+    workload = Workload.of("Deployment", deployment("observability", containers=[container], **pod))
+    named = [str(effect) for effect in host_ports.effects(workload, states(full_example))]
+    assert named == expected * [
+        "it uses port 9100 of its nodes, where the pods of node-exporter cannot start. "
+        "Remove it, or set honeydue:monitoring.nodeExporter to false"
+    ]
+    # Without the exporter, the port is free.
+    assert list(host_ports.effects(workload, planned)) == []
+
+
+def test_traefik_leaves_the_port_of_node_exporter(full_example: Capture) -> None:
+    container = {"name": "traefik", "image": IMAGE, "ports": [NODE_PORT]}
+    live = deployment("kube-system", "traefik", containers=[container], hostNetwork=True)
+    assert list(host_ports.effects(Workload.of("DaemonSet", live), states(full_example))) == []
+
+
+def test_a_port_of_the_node_is_among_all_effects(full_example: Capture) -> None:
+    container = {"name": "exporter", "image": IMAGE, "ports": [NODE_PORT]}
+    live = deployment("observability", containers=[container], hostNetwork=True)
+    assert any("port 9100" in text for text in texts(live, states(full_example)))
 
 
 @pytest.mark.parametrize("settings", [example_settings(), full_settings()], ids=["example", "all"])

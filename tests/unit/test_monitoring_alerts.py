@@ -81,7 +81,7 @@ def test_no_argument_and_no_config_map_contains_a_secret(full_example: Capture) 
 
 def test_alertmanager_has_its_configuration_from_a_secret(full_example: Capture) -> None:
     (config,) = objects(full_example, "Secret")["alertmanager"]["stringData"].values()
-    operator, heartbeat = yaml.safe_load(config)["receivers"]
+    operator, heartbeat, _ = yaml.safe_load(config)["receivers"]
     (mail,) = operator["email_configs"]
     settings = monitored()
     assert mail["smarthost"] == f"{settings.environment['EMAIL_HOST']}:{settings.mail_port}"

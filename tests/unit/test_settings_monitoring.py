@@ -28,7 +28,7 @@ def full_errors_of(changes: Mapping[str, object], *, without: str = "") -> list[
             {"url": "http://obs.example.com"},
             "honeydue:monitoring.url holds 'http://obs.example.com': an address such as",
         ),
-        ({"url": "https://me:secret@obs.example.com"}, "honeydue:monitoring.url holds "),
+        ({"url": "https://me:secret@obs.example.com"}, "honeydue:monitoring.url holds 'https://…@obs.example.com': "),
         ({"url": "https://obs.example.com:70000"}, "honeydue:monitoring.url holds "),
         ({"url": "https://obs.example.com:0"}, "a port from 1 to 65535 was expected"),
         ({"url": "https://obs.example.com/"}, "without a user, a query and a slash at the end"),

@@ -12,7 +12,7 @@ Severity = Literal["critical", "warning", "none"]
 Scope = Literal["node", "cluster"]
 
 RUNBOOK = "docs/runbook.md"
-NODE_DOWN = "NodeDown"
+NODE_DOWN, NODE_IN_MAINTENANCE = "NodeDown", "NodeInMaintenance"
 FOLLOWS = "follows"
 """The label of an alert that a dead node causes. Its value is a `Scope`: Alertmanager inhibits the alert while this
 node, or any node, is down."""

@@ -145,9 +145,11 @@ def sending_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="NotificationsFail",
-            # The next successful mail contains this alert; until then, only the other receivers do.
+            # The next successful mail contains this alert; until then, only the other receivers do. Alertmanager sends
+            # again after at most five minutes. The `for` is longer than the window, so that a single failure, as of one
+            # request of the heartbeat, sends no mail.
             expr="sum(increase_prometheus(alertmanager_notifications_failed_total[10m])) by (integration) > 0",
-            for_="5m",
+            for_="12m",
             keep_firing_for="10m",
             severity="critical",
             exporter="alertmanager",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from infra.monitoring.rules.model import NODE_DOWN, Rule
+from infra.monitoring.rules.model import NODE_DOWN, NODE_IN_MAINTENANCE, Rule
 
 DISK_USED = 0.8
 """Kubelets delete images when 85 % are in use, and evict pods when 90 % are."""
@@ -16,22 +16,24 @@ MEMORY_RATIO = "max(node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)
 LOOKBACK = "1m"
 """A node is down when no metrics of this time are there. Scrapes are half as far apart."""
 FAST_SECONDS = 15
+MAINTENANCE = "30m"
+"""Longer than a reboot by kured, which drains a node for at most fifteen minutes."""
 
 
 def _down(*, with_conditions: bool) -> str:
     """Metrics of the node arrived within the last hour, and stopped, while those of another node arrive.
 
     After an outage of obs, all nodes send what they buffered, and none is down. The metrics also stop when vmagent
-    restarts, so a node that Kubernetes reports as ready is not down. The condition must be recent: kube-state-metrics
-    may have been on the dead node. Kubernetes reports a node that is not ready until its object is deleted, however
-    long it is down.
+    restarts and when a node is removed, so with recent conditions only a node that Kubernetes reports as not ready is
+    down. It does so until the object of the node is deleted, however long the node is down. Without recent conditions,
+    kube-state-metrics may have been on the dead node.
     """
     recent = f'last_over_time(up{{job="vmagent"}}[{LOOKBACK}])'
     silent = f'count(last_over_time(up{{job="vmagent"}}[1h])) by (node) unless on (node) count({recent}) by (node)'
     if with_conditions:
         condition = 'kube_node_status_condition{condition="Ready",status="true"}'
         state = f"max(last_over_time({condition}[{LOOKBACK}])) by (node)"
-        silent = f"(({silent}) unless on (node) ({state} == 1)) or on (node) ({state} == 0)"
+        silent = f"(({silent}) unless on () count({state})) or on (node) ({state} == 0)"
     return f"({silent}) and on () (count({recent}) > 0)"
 
 
@@ -49,6 +51,23 @@ def node_rules(*, with_conditions: bool) -> Sequence[Rule]:
             also=("kube-state-metrics",) if with_conditions else (),
             series=("up", *(("kube_node_status_condition",) if with_conditions else ())),
             summary="The node {{ $labels.node }} is down.",
+            runbook="A node is down",
+            interval_seconds=FAST_SECONDS,
+        ),
+        Rule(
+            # Inhibits what a planned reboot causes. A node that stays cordoned, or crashes without it, is not spared.
+            name=NODE_IN_MAINTENANCE,
+            expr=(
+                f"max(last_over_time(kube_node_spec_unschedulable[{LOOKBACK}])) by (node) == 1 unless on (node) "
+                f"min(min_over_time(kube_node_spec_unschedulable[{MAINTENANCE}])) by (node) == 1"
+            ),
+            for_="0s",
+            # For the pods that wait for the node, and while kube-state-metrics moves.
+            keep_firing_for="5m",
+            severity="none",
+            exporter="kube-state-metrics",
+            series=("kube_node_spec_unschedulable",),
+            summary="The node {{ $labels.node }} was cordoned within the last half hour.",
             runbook="A node is down",
             interval_seconds=FAST_SECONDS,
         ),

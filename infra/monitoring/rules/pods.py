@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from infra.monitoring.rules.model import Rule
-from infra.names import NAMESPACE
+from infra.names import MIGRATION, NAMESPACE
 
 RESTARTS = 3
 """Restarts within fifteen minutes. A container that fails at once restarts five times in that time."""
@@ -112,11 +112,16 @@ def workload_rules() -> Sequence[Rule]:
         ),
         Rule(
             name="MigrationFailed",
-            expr=f'max(kube_job_status_failed{{namespace="{NAMESPACE}"}}) by (namespace, job_name) > 0',
+            # Not kube_job_status_failed, which counts pods: it is 0 if no pod could be created.
+            expr=(
+                f'max(kube_job_failed{{namespace="{NAMESPACE}",job_name="{MIGRATION}",condition="true"}}) '
+                "by (namespace, job_name) == 1"
+            ),
             for_="1m",
             severity="warning",
             exporter=EXPORTER,
-            series=("kube_job_status_failed",),
+            series=(),
+            events=("kube_job_failed",),
             summary=(
                 "The Job {{ $labels.namespace }}/{{ $labels.job_name }} failed. No pod of the new release was started."
             ),

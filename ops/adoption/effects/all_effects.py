@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from infra.settings.other_workloads import OtherWorkload
-from ops.adoption.effects import account, connections, host_namespace, images, pod_security, resources
+from ops.adoption.effects import account, connections, host_namespace, host_ports, images, pod_security, resources
 from ops.adoption.effects.effect import Effect
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.kubernetes import Cluster, Object
@@ -25,6 +25,7 @@ def effects(
         *resources.effects(workload, states, others),
         *connections.effects(workload, states, live_policies),
         *account.effects(workload, states),
+        *host_ports.effects(workload, states),
     ]
 
 
