@@ -4,6 +4,7 @@ import pulumi_hcloud
 
 from infra import apps, cluster, edge, machines, sdk
 from infra.edge.uptime import declare_uptime
+from infra.logs.stack import declare_logs
 from infra.monitoring.stack import declare_monitoring
 from infra.outputs import export_outputs
 from infra.settings.loading import load_settings
@@ -121,6 +122,9 @@ uptime = declare_uptime(
     depends_on=[zone, ingresses],
     provider=cloudflare,
 )
+
+# Logs; nothing unless `logs` is set
+declare_logs(settings, secrets, cluster=k3s, admission=admission.bindings)
 
 export_outputs(
     settings,

@@ -12,7 +12,17 @@ MONITORING = "monitoring"
 """The namespace of metrics and alerts."""
 NODE_EXPORTER = "node-exporter"
 """The namespace of node_exporter, which alone needs the host, and the name of its DaemonSet."""
-OWN_NAMESPACES = (NAMESPACE, MONITORING, NODE_EXPORTER)
+LOGS = "logs"
+"""The namespace of the agent that collects logs, which needs paths of the node."""
+VLAGENT = "vlagent"
+"""The DaemonSet in it, the only one that may run there."""
+HOST_DAEMON_SETS: Mapping[str, str] = {NODE_EXPORTER: NODE_EXPORTER, LOGS: VLAGENT}
+"""The namespaces with access to the host, and the only workload that may run in each."""
+SYSTEM_UPGRADE = "cattle-system"
+"""The namespace of the controller that upgrades k3s and of its plans, fixed in the templates of its chart."""
+KUBERNETES_NAMESPACES = (KUBE_SYSTEM, "default", "kube-public", "kube-node-lease")
+"""The namespaces that every cluster has."""
+OWN_NAMESPACES = (NAMESPACE, MONITORING, NODE_EXPORTER, LOGS)
 """The namespaces in which every object is declared, or created by a controller of Kubernetes."""
 UPTIME_SCRIPT = "honeydue-uptime"
 """The name of the uptime Worker at Cloudflare."""

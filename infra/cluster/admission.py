@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicies for the namespaces of the apps and of monitoring, enforced by the API server itself.
+"""ValidatingAdmissionPolicies for the namespaces of the program, enforced by the API server itself.
 
 For pods, they check all objects that create pods. A mistake therefore fails `pulumi up`, instead of being an event of a
 ReplicaSet. The API server needs a moment to activate a policy, and these exist long before the first object they check.
@@ -18,17 +18,33 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.cluster import host_admission
 from infra.cluster.guard_admission import GUARD_POLICY, guard_policy, network_policy_policy
+from infra.cluster.host_admission import HostAccess
 from infra.cluster.ingress_admission import ingress_policy
 from infra.cluster.pod_admission import known_images, no_host_access, pod_policy
 from infra.cluster.service_admission import service_policy
 from infra.component import Component
-from infra.names import MONITORING, NAMESPACE, NODE_EXPORTER
+from infra.machines.k3s import AUDIT_LOG
+from infra.names import LOGS, MONITORING, NAMESPACE, NODE_EXPORTER, VLAGENT
 from infra.settings.other_workloads import admitted_repositories
 from infra.settings.schema import Settings
 from infra.settings.types import repository
 
+LOG_FILES = "/var/log"
+"""The directory of the node that contains the logs of all containers (kubelet, pkg/kubelet/kuberuntime)."""
+LOG_STATE = "/var/lib/vlagent"
+"""The directory of the node in which the agent keeps the positions that it has read, and its buffer."""
+HOST_ACCESS: Mapping[str, HostAccess] = {
+    NODE_EXPORTER: HostAccess(daemon_set=NODE_EXPORTER, host_network=True),
+    LOGS: HostAccess(
+        daemon_set=VLAGENT,
+        # The files belong to root.
+        root=True,
+        read_only=[LOG_FILES, str(AUDIT_LOG.parent)],
+        writable=[LOG_STATE],
+    ),
+}
+"""The namespaces with access to the host."""
 NETWORK_POLICY_POLICY = f"{NAMESPACE}-network-policies"
 
 
@@ -45,7 +61,7 @@ class Admission(Component):
         super().__init__("cluster:Admission", "admission", provider=provider)
         policies = {name: self._policy(name, spec) for name, spec in app_policies(settings).items()}
         bindings = [self._binding(name, policy, NAMESPACE) for name, policy in policies.items()]
-        for namespace, pods in monitoring_pods(settings).items():
+        for namespace, pods in {**monitoring_pods(settings), **log_pods(settings)}.items():
             bound = {
                 "pods": self._policy(f"{namespace}-pods", pods),
                 "network-policies": policies[NETWORK_POLICY_POLICY],
@@ -93,14 +109,15 @@ def monitoring_pods(settings: Settings) -> Mapping[str, ValidatingAdmissionPolic
     monitoring = settings.monitoring
     if monitoring is None:
         return {}
-    exporter = repository(monitoring.images.node_exporter)
-    images = {repository(image) for _, image in monitoring.images} - {exporter}
+    exporter = monitoring.images.node_exporter
+    images = {repository(image) for _, image in monitoring.images} - {repository(exporter)}
     others = admitted_repositories(settings.other_workloads.values(), MONITORING)
     pods = {MONITORING: pod_policy(known_images([*sorted(images), *others]), no_host_access())}
     if monitoring.node_exporter:
-        pods[NODE_EXPORTER] = pod_policy(
-            known_images([exporter]),
-            host_admission.read_only_host_access(),
-            variables=host_admission.VARIABLES,
-        )
+        pods[NODE_EXPORTER] = HOST_ACCESS[NODE_EXPORTER].policy(exporter)
     return pods
+
+
+def log_pods(settings: Settings) -> Mapping[str, ValidatingAdmissionPolicySpecArgs]:
+    """The policy of pods in the namespace of logs. Empty while logs are off."""
+    return {LOGS: HOST_ACCESS[LOGS].policy(settings.logs.images.vlagent)} if settings.logs else {}

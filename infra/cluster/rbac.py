@@ -25,7 +25,7 @@ from pulumi_kubernetes.rbac.v1 import (
 from infra.cluster.namespace import Namespace
 from infra.component import Component
 from infra.machines.k3s import SNAPSHOT_SECRET
-from infra.names import KUBE_SYSTEM, MONITORING
+from infra.names import KUBE_SYSTEM
 from infra.settings.schema import Settings
 
 Resources = Mapping[str, Sequence[str]]
@@ -70,7 +70,7 @@ MONITORING_OBJECTS: Resources = {
     "apps": ["daemonsets", "deployments", "statefulsets"],
     "policy": ["poddisruptionbudgets"],
 }
-"""The objects in the namespaces of monitoring that are not among the restrictions."""
+"""The objects in the namespaces of monitoring and logs that are not among the restrictions."""
 OTHER_PODS: Resources = {"": ["pods"], "apps": ["replicasets"], "batch": ["cronjobs", "jobs"]}
 """With those above, all objects that run containers."""
 NODES: Resources = {"": ["nodes"]}
@@ -184,22 +184,30 @@ class Rbac(Component):
 
 
 class MonitoringReaders(Component):
-    """Lets the deployer and the viewer read the objects of monitoring, which every refresh does.
+    """Lets the deployer and the viewer read the objects of monitoring or of logs, which every refresh does.
 
-    The deployer also reads the `secrets` of the namespace `monitoring`, by name.
+    The deployer also reads the `secrets` of a namespace, by name.
 
-    Only the administrator may change them. Otherwise a release could silence the alerts about it, and a pod in this
-    namespace could use the account of vmagent.
+    Only the administrator may change them. Otherwise a release could silence the alerts about it, and a pod in these
+    namespaces could use the account of an agent.
     """
 
     def __init__(
-        self, namespaces: Mapping[str, pulumi.Input[str]], *, secrets: Sequence[str], provider: kubernetes.Provider
+        self,
+        namespaces: Mapping[str, pulumi.Input[str]],
+        *,
+        secrets: Mapping[str, Sequence[str]],
+        provider: kubernetes.Provider,
+        component: str = "monitoring-readers",
     ) -> None:
-        super().__init__("cluster:MonitoringReaders", "monitoring-readers", provider=provider)
+        super().__init__("cluster:MonitoringReaders", component, provider=provider)
         objects = monitoring_reader_rules()
-        named = PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=secrets, verbs=["get"])
         for name, namespace in namespaces.items():
-            of_deployer = [*objects, named] if name == MONITORING else objects
+            of_deployer = list(objects)
+            if name in secrets:
+                of_deployer.append(
+                    PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=secrets[name], verbs=["get"])
+                )
             for account, permissions in {DEPLOYER: of_deployer, VIEWER: objects}.items():
                 metadata = ObjectMetaArgs(name=account, namespace=namespace)
                 role = Role(f"{name}-{account}", metadata=metadata, rules=permissions, opts=self.child_options())

@@ -27,12 +27,11 @@ from infra.cluster.helm_chart import Chart, helm_chart
 from infra.cluster.namespace import disable_default_token, network_policy
 from infra.component import Component
 from infra.k3s_charts import K3S_CHARTS, minor
+from infra.names import SYSTEM_UPGRADE
 from infra.settings.maintenance import Window
 from infra.settings.schema import Settings
 from infra.settings.topology import Node
 
-UPGRADE_NAMESPACE = "cattle-system"
-"""The namespace of the controller and its plans, which is fixed in the templates of the chart."""
 CONTROLLER = "system-upgrade-controller"
 GROUP = "upgrade.cattle.io"
 SERVERS = "k3s-servers"
@@ -47,7 +46,7 @@ def controller_chart(k3s_version: str) -> Chart:
         name=CONTROLLER,
         repository="https://charts.rancher.io",
         version=K3S_CHARTS[minor(k3s_version)].upgrade_controller,
-        namespace=UPGRADE_NAMESPACE,
+        namespace=SYSTEM_UPGRADE,
     )
 
 
@@ -167,17 +166,17 @@ class Upgrades(Component):
 
     def _upgrade_k3s(self, chart: Chart, specs: Mapping[str, Mapping[str, object]]) -> None:
         namespace = Namespace(
-            UPGRADE_NAMESPACE,
+            SYSTEM_UPGRADE,
             # The controller's Jobs replace a binary on the host.
             metadata=ObjectMetaArgs(
-                name=UPGRADE_NAMESPACE,
+                name=SYSTEM_UPGRADE,
                 labels={f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("enforce", "audit", "warn")},
             ),
             opts=self.child_options(),
         )
         in_namespace = self.child_options(depends_on=[namespace])
-        disable_default_token(UPGRADE_NAMESPACE, UPGRADE_NAMESPACE, in_namespace)
-        policy = network_policy(UPGRADE_NAMESPACE, "intra-namespace", network_policies.inside_namespace(), in_namespace)
+        disable_default_token(SYSTEM_UPGRADE, SYSTEM_UPGRADE, in_namespace)
+        policy = network_policy(SYSTEM_UPGRADE, "intra-namespace", network_policies.inside_namespace(), in_namespace)
         controller = helm_chart(chart, self.child_options(depends_on=[policy]))
         definition = CustomResourceDefinition(
             "plans",
@@ -191,7 +190,7 @@ class Upgrades(Component):
                 name,
                 api_version=f"{GROUP}/v1",
                 kind="Plan",
-                metadata=ObjectMetaArgs(name=name, namespace=UPGRADE_NAMESPACE),
+                metadata=ObjectMetaArgs(name=name, namespace=SYSTEM_UPGRADE),
                 spec=spec,
                 opts=self.child_options(depends_on=[definition, controller]),
             )

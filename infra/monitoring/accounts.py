@@ -1,4 +1,4 @@
-"""The permissions of the ServiceAccounts of monitoring. They read objects, but no Secrets, and change nothing."""
+"""The permissions of the ServiceAccounts of monitoring and logs. They read objects, no Secrets, and change nothing."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,13 @@ from infra.component import Component
 from infra.names import MONITORING
 
 
-def _subjects(account: str) -> list[SubjectArgs]:
-    return [SubjectArgs(kind="ServiceAccount", name=account, namespace=MONITORING)]
+def _subjects(account: str, account_namespace: str) -> list[SubjectArgs]:
+    return [SubjectArgs(kind="ServiceAccount", name=account, namespace=account_namespace)]
 
 
-def grant_everywhere(account: str, rules: Sequence[PolicyRuleArgs], *, parent: Component) -> pulumi.Resource:
+def grant_everywhere(
+    account: str, rules: Sequence[PolicyRuleArgs], *, parent: Component, account_namespace: str = MONITORING
+) -> pulumi.Resource:
     """Permissions in the whole cluster. Returns the resource after which the account has them."""
     name = f"honeydue-{account}"
     role = ClusterRole(name, metadata=ObjectMetaArgs(name=name), rules=rules, opts=parent.child_options())
@@ -23,7 +25,7 @@ def grant_everywhere(account: str, rules: Sequence[PolicyRuleArgs], *, parent: C
         name,
         metadata=ObjectMetaArgs(name=name),
         role_ref=role_reference(role),
-        subjects=_subjects(account),
+        subjects=_subjects(account, account_namespace),
         opts=parent.child_options(),
     )
 
@@ -35,6 +37,7 @@ def grant_in_namespace(
     namespace: str,
     namespace_name: pulumi.Input[str],
     parent: Component,
+    account_namespace: str = MONITORING,
 ) -> pulumi.Resource:
     """Permissions in one namespace. `namespace_name` may be an output that depends on the namespace."""
     name = f"{namespace}-{account}"
@@ -44,6 +47,6 @@ def grant_in_namespace(
         name,
         metadata=metadata,
         role_ref=role_reference(role),
-        subjects=_subjects(account),
+        subjects=_subjects(account, account_namespace),
         opts=parent.child_options(),
     )

@@ -30,17 +30,21 @@ class Namespaces(Component):
     ) -> None:
         super().__init__("monitoring:Namespaces", "monitoring-namespaces", provider=provider)
         levels = {MONITORING: RESTRICTED, **({NODE_EXPORTER: PRIVILEGED} if node_exporter else {})}
-        self.names = {name: self._namespace(name, level, depends_on) for name, level in levels.items()}
+        self.names = {
+            name: isolated_namespace(name, level, parent=self, depends_on=depends_on) for name, level in levels.items()
+        }
         self.register_outputs({})
 
-    def _namespace(
-        self, name: str, labels: Mapping[str, str], depends_on: Sequence[pulumi.Resource]
-    ) -> pulumi.Output[str]:
-        namespace = Namespace(
-            name,
-            metadata=ObjectMetaArgs(name=name, labels=labels),
-            opts=self.child_options(depends_on=depends_on),
-        )
-        in_namespace = self.child_options(depends_on=[namespace])
-        disable_default_token(name, name, in_namespace)
-        return network_policy(name, DENY_ALL, deny_all(), in_namespace).metadata.namespace
+
+def isolated_namespace(
+    name: str, labels: Mapping[str, str], *, parent: Component, depends_on: Sequence[pulumi.Resource]
+) -> pulumi.Output[str]:
+    """A namespace without connections, whose default account has no token. Returns its name, after both."""
+    namespace = Namespace(
+        name,
+        metadata=ObjectMetaArgs(name=name, labels=labels),
+        opts=parent.child_options(depends_on=depends_on),
+    )
+    in_namespace = parent.child_options(depends_on=[namespace])
+    disable_default_token(name, name, in_namespace)
+    return network_policy(name, DENY_ALL, deny_all(), in_namespace).metadata.namespace

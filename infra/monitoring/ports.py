@@ -1,8 +1,9 @@
-"""The parts of monitoring by their names, with the port of each. This module does not load an SDK."""
+"""The parts of monitoring and logs by their names, with the port of each. This module does not load an SDK."""
 
 from infra.settings.adopted import Labels
 
 VMAGENT, VMAGENT_PORT = "vmagent", 8429
+VLAGENT_PORT = 9429
 NODE_EXPORTER_PORT = 9100
 KUBE_STATE_METRICS, KUBE_STATE_METRICS_PORT = "kube-state-metrics", 8080
 REDIS_EXPORTER, REDIS_EXPORTER_PORT = "redis-exporter", 9121

@@ -11,7 +11,7 @@ import yaml
 from infra.cluster.traefik_values import METRICS_PORT
 from infra.monitoring import ports
 from infra.monitoring.series import ID_LABELS, metrics_pattern
-from infra.names import KUBE_SYSTEM, MONITORING, NAMESPACE, NODE_EXPORTER
+from infra.names import KUBE_SYSTEM, LOGS, MONITORING, NAMESPACE, NODE_EXPORTER, VLAGENT
 from infra.settings.adopted import Labels
 from infra.settings.monitoring import ApiMetrics, MonitoringSettings
 from infra.settings.schema import Settings
@@ -192,6 +192,7 @@ def configuration(settings: Settings, monitoring: MonitoringSettings) -> Mapping
             _server_job("etcd", ports.ETCD_PORT, etcd),
             _part_job("coredns", ports.COREDNS_PORT, labels=ports.COREDNS_LABELS, namespace=KUBE_SYSTEM),
             *_exporter_jobs(monitoring),
+            *([_part_job(VLAGENT, ports.VLAGENT_PORT, namespace=LOGS)] if settings.logs else []),
         ],
     }
 

@@ -80,6 +80,13 @@ METRICS: Mapping[str, Sequence[str]] = {
     "vmagent": ("vm_app_version", "vm_persistentqueue_.+", "vm_promscrape_.*(failed|skipped|targets).*", "vmagent_.+"),
     "vmalert": ("vm_app_version", "vmalert_.+"),
     "alertmanager": ("alertmanager_.+",),
+    "vlagent": (
+        "vl_rows_(dropped|ingested)_total",
+        "vlagent_remotewrite_(errors|packets_dropped|requests|retries_count)_total",
+        "vlagent_remotewrite_pending_data_bytes",
+        "vm_app_version",
+        "vm_persistentqueue_bytes_dropped_total",
+    ),
 }
 """Regular expressions of whole names. The job `api` has no entry: the names of its series are not known."""
 ID_LABELS = (

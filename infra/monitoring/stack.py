@@ -40,7 +40,7 @@ def declare_monitoring(
     provider = cluster.provider
     names = Namespaces(node_exporter=monitoring.node_exporter, provider=provider, depends_on=admission).names
     obs = Obs(monitoring, secrets, namespace=names[MONITORING], provider=provider)
-    MonitoringReaders(names, secrets=[ALERTMANAGER, OBS, REDIS_EXPORTER], provider=provider)
+    MonitoringReaders(names, secrets={MONITORING: [ALERTMANAGER, OBS, REDIS_EXPORTER]}, provider=provider)
     OtherWorkloads(
         settings.other_workloads,
         namespaces={MONITORING: names[MONITORING]},

@@ -24,7 +24,7 @@ from infra.monitoring.connections import ingress_policy, ingress_policy_name, po
 from infra.monitoring.obs import CREDENTIALS, OBS
 from infra.monitoring.scraping import configuration_text
 from infra.monitoring.workload import Workload
-from infra.names import KUBE_SYSTEM, MONITORING, NAMESPACE
+from infra.names import KUBE_SYSTEM, LOGS, MONITORING, NAMESPACE, VLAGENT
 from infra.pods import Pod, Probes, Resources
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.schema import Settings
@@ -146,6 +146,8 @@ class Vmagent(Component):
         coredns = ingress_policy(ports.COREDNS_LABELS, client=ports.VMAGENT, port=ports.COREDNS_PORT)
         allowed = [self._allow_ingress(KUBE_SYSTEM, "coredns", coredns)]
         rules_of_vmagent = egress(monitoring, cluster.addresses)
+        if settings.logs:
+            rules_of_vmagent.append(to_pods(ports.selector(VLAGENT), ports.VLAGENT_PORT, namespace=LOGS))
         if monitoring.api:
             labels = settings.adopted.selector("api")
             spec = ingress_policy(labels, client=ports.VMAGENT, port=monitoring.api.port)

@@ -35,6 +35,7 @@ from infra.pods.resources import Resources
 from infra.pods.volumes import Mounts
 from infra.settings.adopted import Labels
 
+ROOT = 0
 UNPRIVILEGED = 10001
 """User and group of our images. The id is above all ids of a node's users."""
 DRAIN_SECONDS = 5
@@ -72,7 +73,8 @@ class Pod(Mounts):
     """The values that differ between pods.
 
     `component` is the value of the recommended label. `config_checksum` covers the configuration that the pod reads.
-    Everything but `empty_dirs` is read-only; each has `empty_dir_mi` MiB, by default half of the pod's disk.
+    Everything but `empty_dirs` and `host_directories` is read-only; each empty directory has
+    `empty_dir_mi` MiB, by default half of the pod's disk.
     `exemptions` are checks of kube-score that do not apply, with the reason.
 
     A `singleton` must not run twice at once. `node` is the hostname of the only node that may run the pod. With
@@ -192,7 +194,7 @@ def pod_spec(pod: Pod, selector: Labels) -> PodSpecArgs:
         host_network=True if pod.host_network else None,
         tolerations=[TolerationArgs(operator="Exists")] if pod.every_node else None,
         security_context=PodSecurityContextArgs(
-            run_as_non_root=True,
+            run_as_non_root=pod.user != ROOT,
             run_as_user=pod.user,
             run_as_group=pod.user,
             fs_group=pod.user,

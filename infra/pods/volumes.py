@@ -20,8 +20,8 @@ from infra.pods.resources import mebibytes
 class Mounts:
     """What a pod mounts, by path: ConfigMaps, Secrets and claims by their name, and paths of the node.
 
-    `empty_dirs` are the writable paths. The paths of the node are read-only, and the only ones that Pod Security
-    "restricted" does not permit.
+    `empty_dirs` and `host_directories` are the writable paths. The latter are directories of the node, which the
+    kubelet creates. `host_paths` are paths of the node that are read-only. Pod Security "restricted" permits neither.
     """
 
     empty_dirs: Sequence[str] = ("/tmp",)  # noqa: S108  # a mount inside the container
@@ -29,6 +29,7 @@ class Mounts:
     secret_files: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     host_paths: Mapping[str, str] = field(default_factory=dict)
+    host_directories: Mapping[str, str] = field(default_factory=dict)
 
     def volumes(self, *, empty_dir_mi: int) -> Iterator[tuple[VolumeArgs, VolumeMountArgs]]:
         """Each volume with its mount. `empty_dir_mi` is the size in MiB of each writable path."""
@@ -56,3 +57,7 @@ class Mounts:
                 # Also file systems that the node mounts later.
                 VolumeMountArgs(name=name, mount_path=path, read_only=True, mount_propagation="HostToContainer"),
             )
+        for number, (path, host_path) in enumerate(self.host_directories.items()):
+            name = f"host-directory-{number}"
+            directory = HostPathVolumeSourceArgs(path=host_path, type="DirectoryOrCreate")
+            yield VolumeArgs(name=name, host_path=directory), VolumeMountArgs(name=name, mount_path=path)

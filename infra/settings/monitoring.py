@@ -1,20 +1,12 @@
 """Settings of metrics and alerts (infra/monitoring/). docs/monitoring.md describes them for operators."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from infra.settings.model import Model
-from infra.settings.types import Count, Email, HttpsUrl, Image, MetricName, Number, Port, Text, UrlPath
-
-HTTPS_PORT = 443
-BUFFER_FILE_MI = 513
-"""The size of the files in vmagent's buffer, and the smallest limit that it accepts (lib/persistentqueue and
-app/vmagent/remotewrite in the VictoriaMetrics repository). It rounds a smaller limit up."""
-BUFFER_MARGIN_MI = 62
-"""For its other files. A kubelet evicts a pod whose volume is larger than its limit."""
-SMALLEST_BUFFER_MI = 2 * BUFFER_FILE_MI + BUFFER_MARGIN_MI
+from infra.settings.remote_write import RemoteWrite
+from infra.settings.types import Count, Email, HttpsUrl, Image, MetricName, Port, UrlPath
 
 
 def _disabled(value: object) -> object:
@@ -63,16 +55,12 @@ class AlertSettings(Model):
     runbook_url: HttpsUrl | None = None
 
 
-class MonitoringSettings(Model):
-    """Metrics in VictoriaMetrics at `url`, written as `username`, and alerts. `false` switches a part off.
+class MonitoringSettings(RemoteWrite):
+    """Metrics in VictoriaMetrics, and alerts. `false` switches a part off.
 
-    `buffer_mi` is the disk space in MiB that one node uses at most for metrics while `url` is not reachable.
     `max_series` is the number of series that one node may create in an hour.
     """
 
-    url: HttpsUrl
-    username: Text
-    buffer_mi: Annotated[Number, Field(ge=SMALLEST_BUFFER_MI)] = 1152
     max_series: Count = 50_000
     node_exporter: bool = True
     kube_state_metrics: bool = True
@@ -80,13 +68,3 @@ class MonitoringSettings(Model):
     api: Annotated[ApiMetrics | None, Disabled] = ApiMetrics()
     alerts: Annotated[AlertSettings | None, Disabled] = AlertSettings()
     images: MonitoringImages = MonitoringImages()
-
-    @property
-    def queue_mi(self) -> int:
-        """The data in the buffer, in MiB. vmagent deletes it in files, so that one more file is on the disk."""
-        return self.buffer_mi - BUFFER_FILE_MI - BUFFER_MARGIN_MI
-
-    @property
-    def port(self) -> int:
-        """The TCP port of `url`."""
-        return urlsplit(self.url).port or HTTPS_PORT

@@ -20,6 +20,7 @@ from infra.settings.apps import (
     Scale,
 )
 from infra.settings.grafana import GrafanaSettings
+from infra.settings.logs import LogSettings, existing_namespaces
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
 from infra.settings.monitoring import MonitoringSettings
@@ -124,6 +125,7 @@ class Settings(Model):
     admin_uses_api_url: bool = False
     other_workloads: Mapping[Hostname, OtherWorkload] = {}
     adopted: Adopted = Adopted()
+    logs: LogSettings | None = None
 
     @property
     def signed(self) -> bool:
@@ -249,6 +251,25 @@ class Settings(Model):
             raise ValueError(
                 f"sets {', '.join(names)}, but honeydue:environment has a value, too: remove it from "
                 "honeydue:environment"
+            )
+        return value
+
+    @field_validator("logs")
+    @classmethod
+    def _log_namespaces_exist(cls, value: LogSettings | None, info: ValidationInfo) -> LogSettings | None:
+        others: Mapping[str, OtherWorkload] | None = info.data.get("other_workloads")
+        if value is None or others is None or not {"monitoring", "upgrades"} <= info.data.keys():
+            return value
+        upgrades: UpgradeSettings | None = info.data.get("upgrades")
+        existing = existing_namespaces(
+            monitoring=info.data.get("monitoring"),
+            upgrades=upgrades is not None and bool(upgrades.k3s),
+            others=(workload.namespace for workload in others.values()),
+        )
+        if missing := [name for name in value.namespaces if name not in existing]:
+            raise ValueError(
+                f"namespaces has {', '.join(missing)}, of which no logs can be read: expected some of "
+                f"{', '.join(existing)}, or the namespace of an entry of honeydue:otherWorkloads"
             )
         return value
 

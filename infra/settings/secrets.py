@@ -48,6 +48,7 @@ class Secrets:
         pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"
     ] = None
     metrics_password: Annotated[pulumi.Output[str] | None, "password of monitoring.username at monitoring.url"] = None
+    logs_password: Annotated[pulumi.Output[str] | None, "password of logs.username at logs.url"] = None
     alert_webhook_url: Annotated[pulumi.Output[str] | None, "URL of the webhook to which Alertmanager posts alerts"] = (
         None
     )
@@ -96,6 +97,7 @@ EXISTING_CLUSTER_KEYS = ("kubeconfig", "joinToken")
 CONDITIONAL_KEYS: Mapping[str, Sequence[str]] = {
     "snapshots": ("snapshotKeyId", "snapshotApplicationKey"),
     "monitoring": ("metricsPassword",),
+    "logs": ("logsPassword",),
     "monitoring.alerts.webhook": ("alertWebhookUrl",),
     "monitoring.alerts.heartbeat": ("heartbeatUrl",),
     "traces": ("tracesPassword",),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from infra.settings.model import Model
-from infra.settings.monitoring import HTTPS_PORT
+from infra.settings.remote_write import HTTPS_PORT
 from infra.settings.types import HttpsUrl, matching, not_boolean
 
 TRACES_PATH = "/v1/traces"

@@ -16,7 +16,7 @@ def example() -> Sequence[Object]:
 
 @pytest.fixture(scope="session")
 def monitored() -> Sequence[Object]:
-    """The manifests with the example settings and monitoring."""
+    """The manifests with the example settings, monitoring and logs."""
     return manifests(run(monitored_settings()))
 
 

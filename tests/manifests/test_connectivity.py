@@ -130,9 +130,11 @@ def test_the_policies_allow_the_connections_of_monitoring_only(monitored: Sequen
         "api": ["8000"],
         "kube-state-metrics": ["8080"],
         "redis-exporter": ["9121"],
+        "vlagent": ["9429"],
         "a node (Traefik)": ["2381", "6443", "9100", "9101", "10250"],
         "internet": ["443"],
     }
+    assert destinations("vlagent") == {"a node (Traefik)": ["6443"], "internet": ["443"]}
     assert open_ports["vmagent", "CoreDNS"] == ["53", "9153", "53/udp"]
     assert destinations("kube-state-metrics") == {"a node (Traefik)": ["6443"]}
     assert destinations("redis-exporter") == {"redis": ["6379"]}

@@ -27,14 +27,25 @@ def violations(pods: Sequence[Object]) -> list[str]:
     return messages
 
 
-def test_every_pod_is_restricted_except_for_node_exporter(objects: Sequence[Object]) -> None:
-    pods = {workload["metadata"]["name"]: template for workload, template in pod_templates(objects)}
-    exporter = pods.pop("node-exporter", None)
-    assert pods
-    assert violations(list(pods.values())) == [""] * len(pods)
-    if exporter:
-        (message,) = violations([exporter])
-        assert re.sub(r" \(.*?\)(, |$)", r"\1", message) == "host namespaces, restricted volume types"
+HOST_ACCESS = {
+    "node-exporter": "host namespaces, restricted volume types",
+    "vlagent": "restricted volume types, runAsNonRoot != true, runAsUser=0",
+}
+"""The pods with access to the host, and what the standard does not permit of them."""
+
+
+def test_every_pod_is_restricted_except_for_those_with_access_to_the_host(
+    objects: Sequence[Object], monitored: Sequence[Object]
+) -> None:
+    for manifests in (objects, monitored):
+        pods = {workload["metadata"]["name"]: template for workload, template in pod_templates(manifests)}
+        with_access = {name: pods.pop(name) for name in HOST_ACCESS if name in pods}
+        assert pods
+        assert violations(list(pods.values())) == [""] * len(pods)
+        messages = dict(zip(with_access, violations(list(with_access.values())), strict=True))
+        for name, message in messages.items():
+            assert re.sub(r" \(.*?\)(, |$)", r"\1", message) == HOST_ACCESS[name]
+    assert with_access.keys() == HOST_ACCESS.keys()
 
 
 @pytest.mark.parametrize(

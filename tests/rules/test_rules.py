@@ -16,6 +16,7 @@ from tests.unit.test_links import anchors
 
 MONITORING = {
     "monitoring": {"url": "https://obs.example.com", "username": "cluster", "alerts": {"heartbeat": True}},
+    "logs": {"url": "https://logs.example.com", "username": "cluster"},
 }
 RULES = rules(example(MONITORING))
 """All rules, with the example settings."""

@@ -70,6 +70,8 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     **{f"honeydue:{key}": url for key, url in URLS.items()},
     "honeydue:traces": {"url": "https://traces.example.com:4318", "username": "cluster", "sampleRatio": 0.25},
     "honeydue:tracesPassword": f"{PLACEHOLDER}tracesPassword",
+    "honeydue:logs": {"url": "https://logs.example.com", "username": "cluster"},
+    "honeydue:logsPassword": f"{PLACEHOLDER}logsPassword",
     "honeydue:grafana": {"url": "https://grafana.example.com", "folder": "honeyDue"},
     "honeydue:grafanaToken": f"{PLACEHOLDER}grafanaToken",
 }
@@ -102,8 +104,9 @@ def example_settings() -> dict[str, object]:
 
 
 def monitored_settings() -> dict[str, object]:
-    """The example settings with monitoring."""
-    keys = ("honeydue:monitoring", "honeydue:metricsPassword", "honeydue:alertWebhookUrl", "honeydue:heartbeatUrl")
+    """The example settings with monitoring and logs."""
+    settings = ("monitoring", "metricsPassword", "alertWebhookUrl", "heartbeatUrl", "logs", "logsPassword")
+    keys = [f"honeydue:{key}" for key in settings]
     return {**example_settings(), **{key: OPTIONAL_SETTINGS[key] for key in keys}}
 
 

@@ -78,7 +78,7 @@ def test_an_api_without_metrics_is_not_scraped() -> None:
     assert "job_name: api\n" not in program.resource("ConfigMap", "vmagent").inputs["data"]["scrape.yaml"]
     assert not [entry for entry in program.registrations if entry.name.endswith("api-from-vmagent")]
     roles = {namespace_of(role) for role in program.resources("Role") if role.name.endswith("-vmagent")}
-    assert roles == {"kube-system", "monitoring"}
+    assert roles == {"kube-system", "monitoring", "logs"}
 
 
 def test_no_policy_has_the_name_of_one_for_an_agent_that_runs_already() -> None:
@@ -103,7 +103,11 @@ def test_only_node_exporter_uses_the_host(full_example: Capture) -> None:
         for namespace in full_example.resources("Namespace")
     }
     assert levels["monitoring"] == "restricted"
-    assert {name for name, level in levels.items() if level == "privileged"} == {"node-exporter", "cattle-system"}
+    assert {name for name, level in levels.items() if level == "privileged"} == {
+        "node-exporter",
+        "logs",
+        "cattle-system",
+    }
 
 
 def test_daemon_sets_run_on_every_node(full_example: Capture) -> None:
@@ -125,7 +129,7 @@ def test_the_accounts_read_objects_and_change_nothing(full_example: Capture, acc
 
 def test_vmagent_reads_pods_in_the_namespaces_that_it_scrapes_only(full_example: Capture) -> None:
     roles = {namespace_of(role) for role in full_example.resources("Role") if role.name.endswith("-vmagent")}
-    assert roles == {"honeydue", "kube-system", "monitoring"}
+    assert roles == {"honeydue", "kube-system", "monitoring", "logs"}
     (role,) = (role for role in full_example.resources("ClusterRole") if "vmagent" in role.name)
     assert [rule.get("resources", rule.get("nonResourceURLs")) for rule in role.inputs["rules"]] == [
         ["nodes"],

@@ -12,7 +12,7 @@ from tests.unit.manifests import Object, manifests, of_kind
 
 GUARDRAIL_NAMES = {"default-deny", "default", "deployer", "viewer", "traefik", "vmagent"}
 """Guardrails in the namespace of the product: a NetworkPolicy, the default ServiceAccount, the roles, the accounts."""
-MONITORING = ("monitoring", "node-exporter")
+MONITORING = ("monitoring", "node-exporter", "logs")
 """Namespaces whose objects both roles only read."""
 WRITE_VERBS = {"create", "patch", "delete", "update", "deletecollection"}
 FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate", "update", "deletecollection"}
@@ -173,9 +173,9 @@ def test_every_binding_refers_to_a_role_of_the_program(program: Capture, kind: s
     }
     accounts = of_kind(manifests(program), "ServiceAccount")
     monitoring = {
-        ("monitoring", item["metadata"]["name"])
+        (item["metadata"]["namespace"], item["metadata"]["name"])
         for item in accounts
-        if item["metadata"].get("namespace") == "monitoring"
+        if item["metadata"].get("namespace") in MONITORING
     }
     for item in of_kind(manifests(program), kind):
         assert item["roleRef"]["name"] in declared_roles

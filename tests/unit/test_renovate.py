@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.cluster.upgrades import CONTROLLER
+from infra.settings.logs import LogImages
 from infra.settings.monitoring import MonitoringImages
 from tests.recipes import ROOT
 from tests.unit.capture import Capture
@@ -74,7 +75,7 @@ def test_the_version_of_k3s_is_matched_and_of_its_versioning() -> None:
 def test_every_image_that_is_not_ours_is_matched(production: Capture) -> None:
     images = {container["image"] for _, container in containers(production)}
     # Also of parts that are off.
-    images |= {image for _, image in MonitoringImages()}
+    images |= {image for _, image in (*MonitoringImages(), *LogImages())}
     foreign = {tuple(image.partition("@")[0].rsplit(":", 1)) for image in images if "/honeydue-" not in image}
     assert foreign
     assert pins("docker") == foreign

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.monitoring.rules import control_plane, monitoring, nodes, pods, redis, traffic
+from infra.monitoring.rules import control_plane, logs, monitoring, nodes, pods, redis, traffic
 from infra.monitoring.rules.model import Rule, rules_file
 from infra.settings.schema import Settings
 
@@ -30,6 +30,7 @@ def scrape_jobs(settings: Settings) -> Sequence[str]:
         "redis-exporter": parts.redis_exporter,
         "vmalert": parts.alerts is not None,
         "alertmanager": parts.alerts is not None,
+        "vlagent": settings.logs is not None,
     }
     always = ["traefik", "kubelet", "cadvisor", "apiserver", "coredns", "vmagent"]
     return [*always, *(job for job, enabled in optional.items() if enabled)]
@@ -58,6 +59,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         *monitoring.scrape_rules(jobs),
         *monitoring.remote_write_rules(),
         *monitoring.sending_rules(),
+        *logs.log_rules(),
         monitoring.watchdog_rule(),
     ]
     return [rule for rule in rules if set(rule.exporters) <= set(jobs)]

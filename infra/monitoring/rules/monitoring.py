@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from infra.monitoring.rules.model import Rule
 
-NODE_JOBS = ("kubelet", "cadvisor", "traefik", "node-exporter")
+NODE_JOBS = ("kubelet", "cadvisor", "traefik", "node-exporter", "vlagent")
 """Scraped on every node. A node that runs vmagent must have each."""
 CLUSTER_JOBS = ("kube-state-metrics", "redis-exporter", "api", "coredns", "vmalert", "alertmanager", "apiserver")
 """Scraped somewhere in the cluster. `etcd` is missing: a server only has its metrics if it was created with
@@ -83,7 +83,7 @@ def remote_write_rules() -> Sequence[Rule]:
         Rule(
             name="MetricsDropped",
             expr=(
-                "max(increase_prometheus(vm_persistentqueue_bytes_dropped_total[15m])) by (node) > 0 "
+                'max(increase_prometheus(vm_persistentqueue_bytes_dropped_total{job="vmagent"}[15m])) by (node) > 0 '
                 "or max(increase_prometheus(vmagent_remotewrite_packets_dropped_total[15m])) by (node) > 0"
             ),
             for_="1m",
