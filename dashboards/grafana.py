@@ -29,13 +29,12 @@ from pydantic import JsonValue
 from dashboards.model import Dashboard, Line, Panel
 from dashboards.promql import restricted
 from infra.names import NAMESPACE
+from infra.settings.grafana import RELEASE_TAG
 
 Json = Mapping[str, JsonValue]
 
 TAG = "honeydue"
 """The tag of all dashboards, by which each links to the others."""
-RELEASE = "release"
-"""The tag of the annotations in Grafana that mark a release."""
 CLUSTER = 'cluster="$cluster"'
 METRICS = DataSourceRef(type_val="prometheus", uid="${datasource}")
 ANNOTATIONS = DataSourceRef(type_val="grafana", uid="-- Grafana --")
@@ -78,7 +77,7 @@ def render(dashboard: Dashboard) -> Json:
 
 
 def _tagged_releases() -> grafana.AnnotationQuery:
-    target = grafana.AnnotationTarget().limit(100).match_any(False).tags([RELEASE]).type("tags")
+    target = grafana.AnnotationTarget().limit(100).match_any(False).tags([RELEASE_TAG]).type("tags")
     return (
         grafana.AnnotationQuery()
         .name("Releases")

@@ -56,10 +56,11 @@ def pod_environment(settings: Settings, app: Literal["api", "worker"]) -> Sequen
     """
     if settings.traces is None:
         return []
+    service: str = getattr(settings.traces.services, app)
     tag = getattr(settings.images, app).partition("@")[0]
     attributes = {"service.namespace": NAMESPACE, "service.version": tag, "k8s.cluster.name": settings.domain}
     return [
-        EnvVarArgs(name=traces.SERVICE_NAME, value=app),
+        EnvVarArgs(name=traces.SERVICE_NAME, value=service),
         EnvVarArgs(
             name=traces.RESOURCE_ATTRIBUTES, value=",".join(f"{name}={value}" for name, value in attributes.items())
         ),

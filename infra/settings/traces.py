@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from infra.settings.model import Model
 from infra.settings.remote_write import HTTPS_PORT
-from infra.settings.types import HttpsUrl, matching, not_boolean
+from infra.settings.types import HttpsUrl, Text, matching, not_boolean
 
 TRACES_PATH = "/v1/traces"
 """What an OpenTelemetry SDK appends to OTEL_EXPORTER_OTLP_ENDPOINT (OTLP exporter specification, "Endpoint URLs")."""
@@ -33,6 +33,13 @@ def _base_url(url: str) -> str:
     return url
 
 
+class ServiceNames(Model):
+    """The names of the services in the collector. Another name is another service, without the earlier traces."""
+
+    api: Text = "api"
+    worker: Text = "worker"
+
+
 class TracesSettings(Model):
     """Traces of api and worker, sent over OTLP/HTTP to the collector at `url` as `username`.
 
@@ -42,6 +49,7 @@ class TracesSettings(Model):
     url: Annotated[HttpsUrl, AfterValidator(_base_url)]
     username: Annotated[str, matching(r"[^:\x00-\x1f\x7f]+", "a name without a colon")]
     sample_ratio: Annotated[float, BeforeValidator(not_boolean), Field(ge=0, le=1, allow_inf_nan=False)] = 1
+    services: ServiceNames = ServiceNames()
 
     @property
     def port(self) -> int:

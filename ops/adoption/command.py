@@ -21,6 +21,7 @@ from ops.adoption.removed_fields import removed_fields
 from ops.adoption.removed_keys import removed_keys
 from ops.adoption.restarts import restarts
 from ops.adoption.server_options import changed_settings, server_options
+from ops.adoption.traces import changed_variables
 from ops.confirmation import confirm
 from ops.engine.imports import import_resources, plan_imports
 from ops.engine.preview import preview_events
@@ -141,6 +142,8 @@ def _report_next_up(stack: str, result: DiscoveryResult) -> None:
     console.print(report.restarts_list(list(restarts(events))))
     console.print(report.removed_keys_list(list(removed_keys(events))))
     console.print(report.removed_fields_list(list(removed_fields(events))))
+    if variables := list(changed_variables(events)):
+        console.print(report.changed_traces(variables))
     console.print(f"Review it with make preview STACK={stack}, then run make up STACK={stack}.")
 
 

@@ -139,6 +139,15 @@ def removed_fields_list(objects: Sequence[str]) -> RenderableType:
     return Group(Text(heading, style="bold"), *(Text(f"  {line}") for line in objects))
 
 
+def changed_traces(variables: Sequence[str]) -> RenderableType:
+    """The variables of OpenTelemetry that the next `up` changes or removes."""
+    heading = (
+        "The next up changes or removes these variables of OpenTelemetry. To keep the traces of api and worker, with "
+        "the names of their services, set honeydue:traces and not honeydue:environment (docs/traces.md):"
+    )
+    return Group(Text(heading, style="bold"), *(Text(f"  {line}") for line in variables))
+
+
 def restarts_list(restarts: Sequence[Restart]) -> RenderableType:
     """One line for each workload whose pods the next `up` restarts."""
     if not restarts:

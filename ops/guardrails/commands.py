@@ -25,6 +25,7 @@ from ops.plan import Plan
 from ops.planning import plan_with_checked_tokens
 from ops.recovery.continuation import existing_resources, with_imports
 from ops.recovery.pending import clear_pending_creations
+from ops.release.annotation import mark, started
 from ops.resize.planned import Resize, resize_of
 
 console = Console(soft_wrap=True, highlight=False)
@@ -103,11 +104,13 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
             sys.exit(1)
     clear_pending_creations(stack)
     remove_undeclared(stack, plan)
+    annotation = started(stack, plan)
     with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
         status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
         if removal and status == 0:
             status = _removed(stack, removal, refresh=plan.refreshed, allow_delete=allow_delete)
         status = status or apply(stack, refresh=plan.refreshed, allow_delete=allow_delete, replace=replace)
+    mark(annotation, completed=status == 0)
     if status != 0 and allow_delete:
         console.print(command_to_continue(allow_delete, stack=stack))
     if plan.refreshed and status == 0:

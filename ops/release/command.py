@@ -19,6 +19,7 @@ from ops.guardrails.commands import checked_plan, refresh_option, remove_undecla
 from ops.plan import Plan, short_name
 from ops.recovery.continuation import existing_resources
 from ops.recovery.pending import clear_pending_creations
+from ops.release.annotation import mark, started
 from ops.resize.planned import resize_of
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _release(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: bool) -
         confirmed = confirm_images(stack, tags, refresh=refresh, ask=ask)
         clear_pending_creations(stack)
         remove_undeclared(stack, confirmed.plan)
+        annotation = started(stack, confirmed.plan)
         status = apply(stack, refresh=confirmed.plan.refreshed)
         # A negative status is that of an engine that was killed.
         if status > 0 and _not_started(stack, confirmed.last):
@@ -86,6 +88,7 @@ def _release(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: bool) -
                 "the engine did not start the update, as shown above. Nothing was changed, and "
                 f"{file.name} has the old tags again"
             )
+    mark(annotation, completed=status == 0)
     if status == 0:
         console.print(
             f"Released. Commit {file.name}: until then, CI's drift check reports the new tags, and its next deployment "

@@ -68,7 +68,12 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:uptime": {"webhook": True, "mail": True, "heartbeat": True},
     "honeydue:uptimeMailToken": f"{PLACEHOLDER}uptimeMailToken",
     **{f"honeydue:{key}": url for key, url in URLS.items()},
-    "honeydue:traces": {"url": "https://traces.example.com:4318", "username": "cluster", "sampleRatio": 0.25},
+    "honeydue:traces": {
+        "url": "https://traces.example.com:4318",
+        "username": "cluster",
+        "sampleRatio": 0.25,
+        "services": {"worker": "jobs"},
+    },
     "honeydue:tracesPassword": f"{PLACEHOLDER}tracesPassword",
     "honeydue:logs": {"url": "https://logs.example.com", "username": "cluster"},
     "honeydue:logsPassword": f"{PLACEHOLDER}logsPassword",

@@ -82,6 +82,10 @@ def update(result: str = "succeeded", *, time: str = "10:00", **tags: str) -> Ma
     }
 
 
+def _setting(value: object) -> Mapping[str, object]:
+    return {"value": value} if isinstance(value, str) else {"value": json.dumps(value), "objectValue": value}
+
+
 def _step(op: str, name: str) -> Mapping[str, Any]:
     urn = f"urn:pulumi:prod::honeydue::honeydue:apps:Workload${SERVICE}::{name}"
     state = {"urn": urn, "type": SERVICE, "custom": True, "protect": True}
@@ -104,7 +108,7 @@ def fake_engine(
     failing: str = "none",
     state: Mapping[str, Any] | None = None,
     kubeconfig: str | None = None,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
     records: Mapping[str, Any] | None = None,
     pending: Mapping[str, Any] | None = None,
@@ -128,7 +132,7 @@ def fake_engine(
     (answers / "pulumi").chmod(0o755)
     with serve({"/version/": VERSION}) as api, monkeypatch.context() as patch:
         values = {"kubeconfig": kubeconfig or kubeconfig_for(api.url), **(settings or {})}
-        content = {f"honeydue:{key}": {"value": value} for key, value in values.items()}
+        content = {f"honeydue:{key}": _setting(value) for key, value in values.items()}
         (answers / "settings").write_text(json.dumps(content))
         patch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("ANSWERS", str(answers))

@@ -1,13 +1,17 @@
 """Adoption lists what the next `up` removes from existing objects, and the routes that are no longer served."""
 
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from ops.adoption.removed_fields import removed_fields
+from ops.adoption.report import changed_traces
 from ops.adoption.routes import routes_elsewhere
+from ops.adoption.traces import changed_variables
 from ops.kubernetes import Cluster, Object
 
 STACK = "urn:pulumi:prod::honeydue::"
@@ -86,3 +90,42 @@ def test_routes_of_traefik_in_other_namespaces_are_listed() -> None:
         route("IngressRoute", "traefik.io/v1alpha1", "default"),
     )
     assert list(routes_elsewhere(cluster)) == ["Ingress monitoring/site", "IngressRoute default/site"]
+
+
+def otel_events() -> list[Any]:
+    """The update of a Deployment, a ConfigMap and a Secret with variables of OpenTelemetry that were set by hand."""
+
+    def deployment(**variables: str) -> Any:
+        env = [{"name": name, "value": value} for name, value in variables.items()]
+        return {"spec": {"template": {"spec": {"containers": [{"name": "api", "env": env}]}}}}
+
+    old = deployment(
+        OTEL_SERVICE_NAME="honeydue-api",
+        OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic%20c2VjcmV0",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://me:secret@obs.example.com",
+        OTHER="1",
+    )
+    data = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://obs.example.com", "OTEL_SDK_DISABLED": "false"}
+    kept = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://obs.example.com"}
+    return [
+        event("Deployment", old, deployment(OTEL_SERVICE_NAME="api")),
+        event("ConfigMap", {"data": data}, {"data": kept}),
+        event("Secret", {"data": {"OTEL_EXPORTER_OTLP_HEADERS": "c2VjcmV0", "A": "1"}}, {"data": {"A": "2"}}),
+        event("Deployment", {}, deployment(OTEL_SERVICE_NAME="api")),
+        event("ConfigMap", {"data": data}, {}, op="same"),
+    ]
+
+
+def test_variables_of_opentelemetry_are_listed_with_the_values_that_are_no_secret() -> None:
+    lines = list(changed_variables(otel_events()))
+    assert lines == [
+        "Deployment::x: OTEL_EXPORTER_OTLP_HEADERS",
+        "Deployment::x: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "Deployment::x: OTEL_SERVICE_NAME is honeydue-api",
+        "ConfigMap::x: OTEL_SDK_DISABLED is false",
+        "Secret::x: OTEL_EXPORTER_OTLP_HEADERS",
+    ]
+    text = Console(file=StringIO(), width=200)
+    text.print(changed_traces(lines))
+    assert isinstance(text.file, StringIO)
+    assert "set honeydue:traces and not honeydue:environment" in text.file.getvalue()

@@ -52,7 +52,7 @@ def test_api_and_worker_have_the_standard_variables(app: str, full_example: Capt
         "OTEL_EXPORTER_OTLP_ENDPOINT": TRACES["url"],
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_HEADERS": authorization(TRACES["username"], "placeholder-of-tracesPassword"),
-        "OTEL_SERVICE_NAME": app,
+        "OTEL_SERVICE_NAME": {"api": "api", "worker": "jobs"}[app],
         "OTEL_TRACES_SAMPLER": "traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": str(TRACES["sampleRatio"]),
         "OTEL_RESOURCE_ATTRIBUTES": (
@@ -163,6 +163,7 @@ def errors_of(changes: Mapping[str, object], *, without: str = "") -> list[str]:
         ({"sampleRatio": 1.5}, "honeydue:traces.sampleRatio holds 1.5: at most 1"),
         ({"sampleRatio": -0.1}, "honeydue:traces.sampleRatio holds -0.1: at least 0"),
         ({"sampleRatio": True}, "honeydue:traces.sampleRatio holds true: a number was expected"),
+        ({"services": {"web": "web"}}, "honeydue:traces.services.web is not a setting"),
         ({"sampler": "always_on"}, "honeydue:traces.sampler is not a setting"),
     ],
 )
