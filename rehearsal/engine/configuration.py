@@ -21,6 +21,7 @@ from infra.settings.adopted import Adopted
 from infra.settings.messages import PROJECT, message
 from infra.settings.model import Model
 from infra.settings.monitoring import MonitoringSettings
+from infra.settings.traces import TracesSettings
 from ops.stackfile import Document, load, store
 from rehearsal.control_plane.flags import ClusterNetwork
 from rehearsal.control_plane.nodes import LocalVolume, Node, configuration_annotations
@@ -77,6 +78,7 @@ class StackSettings:
     """Whether the Pulumi program bootstraps the cluster on servers that it creates."""
     monitoring: MonitoringSettings | None = None
     """Its images are without digests."""
+    traces: TracesSettings | None = None
     mailbox: Mailbox | None = None
     """None if the settings name no mail server."""
 
@@ -229,6 +231,7 @@ def read_stack_settings(file: Path) -> StackSettings:
         domain=read("domain", TypeAdapter(types.Domain)),
         bootstrapped=cluster.bootstrapped,
         monitoring=metrics and metrics.model_copy(update={"images": _without_digests(metrics.images)}),
+        traces=read("traces", TypeAdapter(TracesSettings | None)),
         mailbox=Mailbox(
             host=environment[apps.MAIL_HOST],
             port=int(environment[apps.MAIL_PORT]),

@@ -1,1 +1,2 @@
-"""Services that the cluster uses but does not run: database, object store, metrics database and mail server."""
+"""Services that the cluster uses but does not run: database, object store, metrics
+database, trace collector and mail server."""

@@ -1,4 +1,4 @@
-"""A server outside of the cluster that runs as one program and serves TLS."""
+"""A server outside of the cluster that serves TLS."""
 
 import subprocess
 from abc import ABC, abstractmethod
@@ -50,7 +50,7 @@ class ExternalServer(ABC):
         certificate = external_authority().issue(
             self.folder, "server", common_name=self.host, hosts=[self.host, self.address]
         )
-        process = self._run(self.command(certificate))
+        process = self._run(self.command(certificate), name=self.name)
         log = self.layout.logs / f"{self.name}.log"
         wait_until_ready(self.name, self.probe, process=process, log=log, timeout=START_SECONDS)
 
@@ -66,7 +66,7 @@ class ExternalServer(ABC):
     def probe(self) -> None:
         """Sends a request. Raises an OSError while the server does not respond."""
 
-    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _run(self, command: list[str], *, name: str, **variables: str) -> subprocess.Popen[bytes]:
         # Not the operator's environment, which may contain a proxy and options of these programs.
-        environment = {SERVER_VARIABLE: str(self.folder)}
-        return processes.start(self.layout, self.name, command, environment=environment)
+        environment = {SERVER_VARIABLE: str(self.folder), **variables}
+        return processes.start(self.layout, name, command, environment=environment)

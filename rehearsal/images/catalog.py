@@ -15,6 +15,7 @@ from rich.console import Console
 from infra.settings.apps import Images
 from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write
+from rehearsal.images.trust import trusted_authority
 from tools import debian, programs
 from tools.cache import cache_folder, cache_lock, executable
 from tools.install import install_missing
@@ -50,13 +51,14 @@ def api(reference: str, schema: Schema) -> Image:
     layers = [
         {"/usr/local/bin/goose": executable("goose", "goose")},
         {f"/app/migrations/{file.name}": file for file in files},
+        trusted_authority(),
     ]
     return _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
 
 
 def worker(reference: str, schema: Schema) -> Image:
-    """A release of worker, which requires the same schema version as api."""
-    return _stand_in("worker", reference, SCHEMA_VERSION=str(int(schema)))
+    """A release of worker, which like api verifies the trace collector, and requires the same schema version as api."""
+    return _stand_in("worker", reference, [trusted_authority()], SCHEMA_VERSION=str(int(schema)))
 
 
 def frontend(name: str, reference: str) -> Image:

@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.settings.monitoring import MonitoringImages
-from rehearsal.external_authority import external_authority
 from rehearsal.images.archive import Image
 from rehearsal.images.catalog import full_reference
+from rehearsal.images.trust import trusted_authority
 from tools import debian
 from tools.cache import executable
 
 NOBODY = "65534:65534"
 LIBRARIES = ("/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2")
 """The libraries that Debian's redis_exporter is linked with."""
-TRUSTED_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def images(references: MonitoringImages) -> Sequence[Image]:
     """All images of monitoring."""
-    trusted = {TRUSTED_CERTIFICATES: external_authority().files.certificate.read_bytes()}
+    trusted = trusted_authority()
 
     def image(reference: str, program: Path, path: str, *, user: str = NOBODY, verifies_servers: bool = False) -> Image:
         return Image(

@@ -1,13 +1,17 @@
 """Derives the configuration of a world's real nodes from the stack's settings."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
+from rehearsal.errors import RehearsalError
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.metrics_database import MetricsDatabase
+from rehearsal.external.server import ExternalServer
+from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.images import catalog, monitoring
 from rehearsal.images.catalog import Schema
 from rehearsal.layout import Layout
@@ -33,9 +37,22 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         nodes=[*stack.nodes.values()],
         volumes=stack.volumes,
         database=external_database(layout, stack),
-        servers=[server for server in (metrics_database(layout, stack), mail_server(layout, stack)) if server],
+        servers=external_servers(layout, stack),
         images=[*catalog.archives([*stand_ins, *addon_images]).values(), *images],
     )
+
+
+def external_servers(layout: Layout, stack: StackSettings) -> Sequence[ExternalServer]:
+    """The servers of the stack. Raises a RehearsalError if two have the same host name."""
+    candidates = (metrics_database(layout, stack), trace_collector(layout, stack), mail_server(layout, stack))
+    servers = [server for server in candidates if server]
+    for host, count in Counter(server.host for server in servers).items():
+        if count > 1:
+            names = " and ".join(server.name for server in servers if server.host == host)
+            raise RehearsalError(
+                f"{names} have the same host {host}, but in a rehearsal each has an address of its own"
+            )
+    return servers
 
 
 def external_database(layout: Layout, stack: StackSettings) -> ExternalDatabase:
@@ -52,6 +69,14 @@ def metrics_database(layout: Layout, stack: StackSettings) -> MetricsDatabase | 
         return None
     password = str(placeholder("metricsPassword", layout.pki))
     return MetricsDatabase(layout=layout, settings=stack.monitoring, password=password, address=network.METRICS)
+
+
+def trace_collector(layout: Layout, stack: StackSettings) -> TraceCollector | None:
+    """The server that replaces the one at `honeydue:traces.url`. None without traces."""
+    if stack.traces is None:
+        return None
+    password = str(placeholder("tracesPassword", layout.pki))
+    return TraceCollector(layout=layout, settings=stack.traces, password=password, address=network.TRACES)
 
 
 def mail_server(layout: Layout, stack: StackSettings) -> MailServer | None:

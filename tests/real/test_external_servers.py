@@ -1,4 +1,4 @@
-"""The metrics database and the mail server outside of the cluster: TLS, passwords, outages, and what tests query."""
+"""The servers outside of the cluster: TLS, passwords, outages, and what tests query."""
 
 import smtplib
 import ssl

@@ -11,6 +11,7 @@ from rehearsal.engine.configuration import StackSettings, read_stack_settings
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external_authority import RENEWAL, external_authority
 from rehearsal.images import monitoring
+from rehearsal.images.trust import TRUSTED_CERTIFICATES
 from rehearsal.layout import Layout
 from rehearsal.real_nodes.cluster_config import mail_server, metrics_database
 from tests.recipes import EXAMPLE
@@ -48,7 +49,7 @@ def test_the_images_of_clients_contain_the_authority(tmp_path: Path, monkeypatch
     trusting = {
         reference
         for reference, image in images.items()
-        if any(layer.get(monitoring.TRUSTED_CERTIFICATES) == certificate() for layer in image.layers)
+        if any(layer.get(TRUSTED_CERTIFICATES) == certificate() for layer in image.layers)
     }
     assert trusting == {references.vmagent, references.vmalert, references.alertmanager}
 

@@ -36,6 +36,11 @@ func runAPI(ctx context.Context) error {
 		return err
 	}
 	defer shared.close()
+	stopTracing, err := startTracing(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	server := api{backend: shared, jobs: asynq.NewClient(shared.queue)}
 	defer server.jobs.Close()
 	routes := http.NewServeMux()
@@ -46,7 +51,7 @@ func runAPI(ctx context.Context) error {
 	routes.HandleFunc("GET /api/tasks/", server.listTasks)
 	routes.HandleFunc("POST /api/jobs/", server.createJob)
 	routes.HandleFunc("GET /api/jobs/{id}", server.showJob)
-	return serve(ctx, routes)
+	return serve(ctx, traced(routes))
 }
 
 // health returns 503 only if the database is unavailable. Without redis, api still works, but slower, and reports it.
@@ -139,7 +144,8 @@ func (a api) tasks(rows *sql.Rows, err error) ([]task, error) {
 // createJob adds a job to the queue and does not wait for it.
 func (a api) createJob(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
-	if _, err := a.jobs.EnqueueContext(r.Context(), asynq.NewTask(recordJob, []byte(id), asynq.TaskID(id))); err != nil {
+	job := asynq.NewTaskWithHeaders(recordJob, []byte(id), traceHeaders(r.Context()), asynq.TaskID(id))
+	if _, err := a.jobs.EnqueueContext(r.Context(), job); err != nil {
 		respondError(w, err)
 		return
 	}

@@ -26,6 +26,11 @@ func runWorker(ctx context.Context) error {
 		return err
 	}
 	defer shared.close()
+	stopTracing, err := startTracing(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	server := asynq.NewServer(shared.queue, asynq.Config{Concurrency: 5, ShutdownTimeout: drain, LogLevel: asynq.WarnLevel})
 	if err := server.Start(asynq.HandlerFunc(shared.record)); err != nil {
 		return err
@@ -38,6 +43,8 @@ func runWorker(ctx context.Context) error {
 }
 
 func (b *backend) record(ctx context.Context, job *asynq.Task) error {
+	ctx, span := startJob(ctx, job.Type(), job.Headers())
+	defer span.End()
 	// A job may be delivered twice, if its worker was killed after the insert and before redis recorded the job as
 	// completed.
 	_, err := b.database.ExecContext(ctx, "INSERT INTO jobs (id, release) VALUES ($1, $2) ON CONFLICT DO NOTHING", string(job.Payload()), release)
