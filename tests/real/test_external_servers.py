@@ -13,17 +13,20 @@ import pytest
 import requests
 
 from infra.settings.monitoring import MonitoringSettings
+from infra.settings.traces import TracesSettings
 from rehearsal.errors import RehearsalError
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.metrics_database import MetricsDatabase, Sample
+from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.external_authority import external_authority
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
 from tests.retry import eventually
 
-METRICS, MAIL = "127.0.77.20", "127.0.77.21"
+METRICS, MAIL, TRACES = "127.0.77.20", "127.0.77.21", "127.0.77.22"
 PASSWORD = "rehearsal-password"
 MONITORING = MonitoringSettings.model_validate({"url": "https://obs.example.com/metrics", "username": "writer"})
+TRACING = TracesSettings.model_validate({"url": "https://traces.example.com/otlp", "username": "writer"})
 
 
 @pytest.fixture
@@ -48,6 +51,55 @@ def mail_server(layout: Layout) -> MailServer:
     )
     server.start()
     return server
+
+
+@pytest.fixture
+def collector(layout: Layout) -> TraceCollector:
+    server = TraceCollector(layout=layout, settings=TRACING, password=PASSWORD, address=TRACES)
+    server.start()
+    return server
+
+
+def send_span(collector: TraceCollector, *, password: str = PASSWORD, path: str = "/otlp/v1/traces") -> HTTPStatus:
+    """Sends a span of api in OTLP's JSON format."""
+    now = time.time_ns()
+    span = {
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "spanId": "eee19b7ec3c1b174",
+        "name": "GET /",
+        "startTimeUnixNano": str(now),
+        "endTimeUnixNano": str(now + 1000),
+        "attributes": [{"key": "url.path", "value": {"stringValue": "/"}}],
+    }
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "api"}}]}
+    response = requests.post(
+        f"https://{collector.address}{path}",
+        json={"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]},
+        auth=(TRACING.username, password),
+        verify=str(external_authority().files.certificate),
+        timeout=10,
+    )
+    return HTTPStatus(response.status_code)
+
+
+def test_a_span_is_stored_with_the_password_only(collector: TraceCollector) -> None:
+    assert send_span(collector, password="wrong") == HTTPStatus.UNAUTHORIZED
+    assert send_span(collector, path="/v1/traces") == HTTPStatus.NOT_FOUND
+    assert collector.spans("api") == []
+    assert send_span(collector) == HTTPStatus.OK
+
+    def the_span_is_found() -> None:
+        (span,) = collector.spans("api", **{"url.path": "/"}) or [None]
+        assert span
+        assert (span.service, span.operation) == ("api", "GET /")
+
+    eventually(the_span_is_found)
+    assert collector.spans("api", **{"url.path": "/other"}) == []
+    collector.stop()
+    with pytest.raises(OSError, match="Connection"):
+        collector.spans("api")
+    collector.start()
+    assert send_span(collector) == HTTPStatus.OK
 
 
 def write(database: MetricsDatabase, text: str, *, password: str = PASSWORD) -> HTTPStatus:

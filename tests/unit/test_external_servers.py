@@ -1,19 +1,24 @@
 """Servers outside of the cluster: their certificate authority, their addresses, and the images that trust them."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from infra.settings.monitoring import MonitoringImages
+from infra.settings.traces import TracesSettings
 from rehearsal.engine.configuration import StackSettings, read_stack_settings
+from rehearsal.errors import RehearsalError
 from rehearsal.external.mail_server import MailServer
+from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.external_authority import RENEWAL, external_authority
 from rehearsal.images import monitoring
 from rehearsal.images.trust import TRUSTED_CERTIFICATES
 from rehearsal.layout import Layout
-from rehearsal.real_nodes.cluster_config import mail_server, metrics_database
+from rehearsal.real_nodes.cluster_config import external_servers, mail_server, metrics_database
 from tests.recipes import EXAMPLE
 from tools import debian
 
@@ -100,3 +105,31 @@ def test_the_port_of_the_mail_server_determines_how_tls_begins(port: int, flag: 
     command = server.command(external_authority().files)
     assert [argument for argument in command if argument.startswith("--smtp-require")] == [flag]
     assert not any(server.password in argument for argument in command)
+
+
+@pytest.mark.parametrize("url", ["https://traces.example.com", "https://traces.example.com:4318/otlp"])
+def test_the_trace_collector_has_the_port_and_the_path_of_the_settings(url: str, tmp_path: Path) -> None:
+    settings = TracesSettings.model_validate({"url": url, "username": "writer"})
+    server = TraceCollector(layout=Layout(tmp_path), settings=settings, password="rehearsal", address="192.0.2.1")
+    assert server.addresses == {"traces.example.com": "192.0.2.1"}
+    server.folder.mkdir(parents=True)
+    command = server.command(external_authority().files)
+    assert f"--entryPoints.otlp.address=192.0.2.1:{settings.port}" in command
+    assert f"Path(`{urlsplit(url).path}/v1/traces`)" in (server.folder / "routes.yaml").read_text()
+    # Not with its default ports, which would be on every address of the machine.
+    listening = [argument for argument in server.jaeger() if ".host-port=" in argument]
+    assert len(listening) == 7
+    assert all("=192.0.2.1:" in argument for argument in listening)
+    assert not any(server.password in argument for argument in (*command, *server.jaeger()))
+    assert server.password not in (server.folder / "users").read_text()
+
+
+def test_two_servers_with_one_host_are_refused(tmp_path: Path) -> None:
+    url = "https://obs.example.com"
+    settings = stack(tmp_path, f"{{url: '{url}', username: writer}}")
+    traces = TracesSettings.model_validate({"url": url, "username": "writer"})
+    assert len(external_servers(Layout(tmp_path), settings)) == 2
+    with pytest.raises(
+        RehearsalError, match=r"victoria-metrics and trace-collector have the same host obs\.example\.com"
+    ):
+        external_servers(Layout(tmp_path), replace(settings, traces=traces))
