@@ -11,6 +11,7 @@ from ops.errors import OpsError
 MODULES = {
     "adopt": "ops.adoption.command",
     "comment": "ops.ci.comment",
+    "dashboards": "ops.dashboards.command",
     "drift": "ops.drift.command",
     "issue": "ops.ci.issue",
     "new-volume": "ops.volume.command",

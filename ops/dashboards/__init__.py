@@ -1,0 +1,1 @@
+"""Pushes the dashboards to Grafana: `make dashboards`."""
