@@ -23,8 +23,9 @@ REHEARSAL := $(VENV)/python -m rehearsal $(if $(filter real,$(NODES)),--world re
 TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
-.PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram dashboard-files \
-	rehearsal-tests real monitoring bench adopt preview up release new-volume require-client-certificate drift status outputs outdated lock tools test-tools
+.PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram \
+	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release new-volume \
+	require-client-certificate drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,12 +88,17 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## run the tests with the real e
 real: .venv/ready ## run the tests with real nodes (kubelets, containers, network policies); needs Linux and root
 	@$(TOOLS) nodes manifests worker
 	@$(VENV)/pytest tests/real -m "real_nodes and serial"
-	@$(VENV)/pytest tests/real -m "real_nodes and not serial and not monitoring" --numprocesses 2 --dist loadscope \
+	@$(VENV)/pytest tests/real -m "real_nodes and not serial and not monitoring and not screenshots" --numprocesses 2 --dist loadscope \
 		--no-loadscope-reorder
 
 monitoring: .venv/ready ## run the tests with real nodes that wait for alerts, outages and the autoscaler; half an hour
 	@$(TOOLS) nodes
 	@$(VENV)/pytest tests/real -m monitoring
+
+screenshots: .venv/ready ## rewrite docs/screenshots/ with the dashboards of real nodes; needs Linux, root and Debian's chromium; half an hour
+	@command -v chromium > /dev/null || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
+	@$(TOOLS) nodes
+	@$(VENV)/pytest tests/real -m screenshots
 
 bench: .venv/ready ## measure a preview and a release, compared with an empty program and the book's script
 	@$(TOOLS) rehearsal
@@ -122,6 +128,9 @@ drift: .venv/ready ## compare production with the declared resources; changes no
 
 status: .venv/ready ## show nodes, release, pods, migration, snapshots, alerts, certificates and cost; exits with 1 if something is not well
 	@$(OPS) status --stack $(STACK)
+
+dashboards: .venv/ready ## write the dashboards to Grafana; shows what changes, and asks for confirmation
+	@$(OPS) dashboards --stack $(STACK)
 
 outputs: .venv/ready ## show addresses, URLs, image tags, certificate expiry and cost
 	@$(OPS) outputs --stack $(STACK)

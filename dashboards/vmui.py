@@ -5,7 +5,7 @@ have no variables, thresholds and annotations, and show the series of all cluste
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -28,17 +28,28 @@ def render(dashboard: Dashboard) -> Json:
 
 def _panel(panel: Panel) -> dict[str, JsonValue]:
     """The panel. The threshold of an alert is a query with a constant value."""
-    line, conversion = panel.line, panel.unit.conversion
-    lines = {f"alert {line.alert}": f"{line.value:g}{conversion}"} if line else {}
-    expressions = [f"({query.expr}){conversion}" if conversion else query.expr for query in panel.queries]
+    lines = [f"alert {panel.line.alert}"] if panel.line else []
     return {
         "title": panel.title,
         "description": panel.why,
         "unit": panel.unit.suffix,
-        "expr": [*expressions, *lines.values()],
+        "expr": [*_expressions(panel)],
         "alias": [*(query.legend for query in panel.queries), *lines],
         "width": PANEL_WIDTH,
     }
+
+
+def _expressions(panel: Panel) -> Iterator[str]:
+    conversion = panel.unit.conversion
+    for query in panel.queries:
+        yield f"({query.expr}){conversion}" if conversion else query.expr
+    if panel.line:
+        yield f"{panel.line.value:g}{conversion}"
+
+
+def expressions(dashboard: Dashboard) -> Sequence[str]:
+    """All expressions that vmui evaluates."""
+    return [expression for panel in dashboard.panels for expression in _expressions(panel)]
 
 
 def write(dashboards: Sequence[Dashboard], folder: Path) -> None:

@@ -85,7 +85,7 @@ def _enter_command(world: World) -> str:
     return summary.enter_command(_world_option(world), real_nodes=world.has_real_nodes())
 
 
-def _running(world: World) -> World:
+def running(world: World) -> World:
     """Returns the world if it is up, and enters its network. Otherwise raises a RehearsalError."""
     if not world.is_up():
         raise RehearsalError(f"world {world.layout.name} is not up: {layout.COMMAND}{_world_option(world)} up")
@@ -178,7 +178,7 @@ def adopt(world: World) -> None:
 
     The command brownfield creates resources to adopt.
     """
-    _running(world).up()
+    running(world).up()
     command, variables = world.ops_command("adopt", "--stack", STACK)
     sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
 
@@ -191,7 +191,7 @@ def ops(world: World, arguments: tuple[str, ...]) -> None:
 
     Example: `ops drift --stack prod` is `make drift`.
     """
-    _running(world).up()
+    running(world).up()
     command, variables = world.ops_command(*arguments)
     sys.exit(run_in_foreground(command, cwd=world.project, env=variables))
 
@@ -212,7 +212,7 @@ def down(world: World, keep: bool, every: bool) -> None:
 def status(world: World) -> None:
     """List the worlds of this checkout, and show programs, nodes, workloads and Jobs of one."""
     console.print(summary.world_table(world_states()), highlight=False)
-    world_status = read_status(_running(world))
+    world_status = read_status(running(world))
     programs = ", ".join(f"{name} ({pid})" for name, pid in sorted(world.programs().items()))
     console.print(
         Group(
@@ -235,7 +235,7 @@ def status(world: World) -> None:
 def pulumi_(world: World, arguments: tuple[str, ...]) -> None:
     """Run a pulumi command in the world."""
     # `up` applies settings that were changed since.
-    _running(world).up()
+    running(world).up()
     sys.exit(pulumi.run_in_terminal(world.layout, arguments, project=world.project))
 
 
@@ -244,7 +244,7 @@ def pulumi_(world: World, arguments: tuple[str, ...]) -> None:
 @click.pass_obj
 def kubectl(world: World, arguments: tuple[str, ...]) -> None:
     """Run a kubectl command in the world."""
-    command = _running(world).kubectl_client().command(*arguments)
+    command = running(world).kubectl_client().command(*arguments)
     os.execv(command[0], command)  # noqa: S606  # without a shell: kubectl replaces this process
 
 
@@ -258,7 +258,7 @@ def env(world: World) -> None:
     # Also after an error: otherwise eval would succeed, and the next kubectl would act on production.
     click.echo(shell_exports(world.layout))
     try:
-        _running(world).up()
+        running(world).up()
         if world.has_real_nodes():
             raise RehearsalError(
                 "a world with real nodes has its own network, which a running shell cannot enter."
@@ -277,7 +277,7 @@ def shell(world: World, node: str | None) -> None:
 
     In a shell in the world, pulumi and kubectl act in it.
     """
-    _running(world).up()
+    running(world).up()
     if node and not world.has_real_nodes():
         raise RehearsalError(
             "the nodes of this world are simulated and have no shell. Only real nodes have one (NODES=real)"
@@ -296,5 +296,5 @@ def power(world: World, node: str, state: str, new_disk: bool) -> None:
     """Cut the power of a real NODE, or boot it with its disk, or with an empty one (--new-disk)."""
     if new_disk and state == "off":
         raise click.UsageError("--new-disk boots the node: use it with on")
-    _running(world).power(node, on=state == "on", new_disk=new_disk)
+    running(world).power(node, on=state == "on", new_disk=new_disk)
     console.print(f"{node} is {state}.", highlight=False)

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from dashboards import Dashboard, dashboards_of
 from infra.settings import apps, shared_options, topology, types
 from infra.settings.adopted import Adopted
 from infra.settings.messages import PROJECT, message
@@ -81,6 +82,8 @@ class StackSettings:
     traces: TracesSettings | None = None
     mailbox: Mailbox | None = None
     """None if the settings name no mail server."""
+    dashboards: Sequence[Dashboard] = ()
+    """What vmui shows. Empty without monitoring."""
 
 
 def settings_digest(file: Path) -> str:
@@ -201,6 +204,7 @@ def read_stack_settings(file: Path) -> StackSettings:
     claims = read("adopted", TypeAdapter(Adopted), {}).volumes.values()
     environment = read("environment", TypeAdapter(dict[str, str]), {})
     metrics = read("monitoring", TypeAdapter(MonitoringSettings | None))
+    scale = read("scale", TypeAdapter(apps.Scale))
     return StackSettings(
         nodes={
             alias: Node(
@@ -239,6 +243,8 @@ def read_stack_settings(file: Path) -> StackSettings:
         )
         if {apps.MAIL_HOST, apps.MAIL_PORT} <= environment.keys()
         else None,
+        # The etcd of a rehearsal always has metrics.
+        dashboards=dashboards_of(metrics, scale=scale.api, with_etcd=True) if metrics else (),
     )
 
 

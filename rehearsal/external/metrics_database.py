@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from dashboards import Dashboard, vmui
 from infra.settings.monitoring import MonitoringSettings
 from rehearsal import pki
 from rehearsal.errors import RehearsalError
@@ -33,6 +34,8 @@ class MetricsDatabase(ExternalServer):
     name: ClassVar[str] = "victoria-metrics"
     settings: MonitoringSettings
     password: str = field(repr=False)
+    dashboards: Sequence[Dashboard] = ()
+    """What vmui shows, the web page of VictoriaMetrics."""
 
     @property
     def host(self) -> str:
@@ -48,7 +51,7 @@ class MetricsDatabase(ExternalServer):
         if time is not None:
             parameters["time"] = str(time)
         try:
-            response = self._get("/api/v1/query", parameters)
+            response = self.send("GET", "/api/v1/query", parameters)
         except requests.RequestException as error:
             raise RehearsalError(f"the metrics database does not respond: {type(error).__name__}") from error
         if not response.ok:
@@ -61,6 +64,7 @@ class MetricsDatabase(ExternalServer):
     def command(self, certificate: pki.KeyPair) -> list[str]:
         password = self.folder / "password"
         pki.write_private(password, self.password.encode())
+        vmui.write(self.dashboards, self.folder / "dashboards")
         return [
             str(executable("victoriametrics", "victoria-metrics")),
             f"-httpListenAddr={self.address}:{self.settings.port}",
@@ -72,20 +76,27 @@ class MetricsDatabase(ExternalServer):
             f"-http.pathPrefix={urlsplit(self.settings.url).path.rstrip('/')}",
             f"-storageDataPath={self.folder / 'data'}",
             f"-memory.allowedBytes={MEMORY}",
+            f"-vmui.customDashboardsPath={self.folder / 'dashboards'}",
         ]
 
     def probe(self) -> None:
-        self._get("/health", {}).raise_for_status()
+        self.send("GET", "/health", {}).raise_for_status()
 
-    def _get(self, path: str, parameters: Mapping[str, str]) -> requests.Response:
+    def send(
+        self, method: str, path: str, parameters: Mapping[str, str] | bytes, body: bytes = b"", content_type: str = ""
+    ) -> requests.Response:
+        """Sends a request as the user of the settings. Raises a RequestException."""
         prefix = urlsplit(self.settings.url).path.rstrip("/")
         with requests.Session() as session:
             # No proxy, and no credentials of ~/.netrc.
             session.trust_env = False
-            return session.get(
+            return session.request(
+                method,
                 # By address, which the certificate contains too: outside of the cluster, the name leads to production.
                 f"https://{self.address}:{self.settings.port}{prefix}{path}",
-                params=dict(parameters),
+                params=parameters if isinstance(parameters, bytes) else dict(parameters),
+                data=body,
+                headers={"Content-Type": content_type} if content_type else {},
                 auth=(self.settings.username, self.password),
                 verify=str(external_authority().files.certificate),
                 timeout=TIMEOUT_SECONDS,

@@ -68,7 +68,13 @@ def metrics_database(layout: Layout, stack: StackSettings) -> MetricsDatabase | 
     if stack.monitoring is None:
         return None
     password = str(placeholder("metricsPassword", layout.pki))
-    return MetricsDatabase(layout=layout, settings=stack.monitoring, password=password, address=network.METRICS)
+    return MetricsDatabase(
+        layout=layout,
+        settings=stack.monitoring,
+        password=password,
+        address=network.METRICS,
+        dashboards=stack.dashboards,
+    )
 
 
 def trace_collector(layout: Layout, stack: StackSettings) -> TraceCollector | None:

@@ -32,8 +32,8 @@ from tools.purposes import required_programs
 from .toolbox import toolbox_image
 
 NODE_LOSS = "test_node_loss"
-MONITORED = ("test_alerts", "test_monitoring")
-"""Modules with a world that has monitoring, which ends with the module."""
+MONITORED = ("test_dashboards", "test_monitoring", "test_alerts")
+"""Modules with a world that has monitoring. They are the last ones, because it ends with the session."""
 WITHOUT_PRODUCTION = (
     *MONITORED,
     *("test_changed_settings", "test_cleanup", "test_database", "test_external_servers", "test_images"),
@@ -47,14 +47,23 @@ cores, two requests of the release test timed out."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests. Orders the longest module first, and test_site before the modules that change its world."""
+    """Marks the tests, and orders the modules.
+
+    The longest is the first, test_site precedes the modules that change its world, and the modules of one world follow
+    each other.
+    """
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker("real_nodes")
             if item.path.stem not in CONCURRENT:
                 item.add_marker("serial")
-    order = [NODE_LOSS, "test_site"]
-    items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else len(order))
+    first, last = [NODE_LOSS, "test_site"], [*MONITORED]
+
+    def position(item: pytest.Item) -> int:
+        name = item.path.stem
+        return first.index(name) - len(first) if name in first else last.index(name) + 1 if name in last else 0
+
+    items.sort(key=position)
 
 
 class WorldScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type annotations
@@ -125,10 +134,16 @@ def cloudflare(production: World, tmp_path_factory: pytest.TempPathFactory) -> I
         yield clients
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world after `pulumi up`, with Traefik, metrics and alerts."""
-    folder = tmp_path_factory.mktemp("worlds")
+    with monitored_world(tmp_path_factory.mktemp("worlds")) as world:
+        yield world
+
+
+@contextmanager
+def monitored_world(folder: Path) -> Iterator[World]:
+    """A world after `pulumi up`, with Traefik, metrics and alerts. `folder` must be empty."""
     with World(folder / "monitored", project=monitoring.project(folder), real_nodes=True) as world:
         monitoring.apply(world)
         yield world

@@ -5,7 +5,7 @@ The tests take half an hour, because alerts wait until a failure lasts, and reso
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -15,6 +15,7 @@ from rehearsal.external.mail_server import Mail, MailServer
 from rehearsal.external.metrics_database import MetricsDatabase
 from rehearsal.world.world import World
 from tests.real import monitoring
+from tests.real.conftest import monitored_world
 from tests.real.hosts import API
 from tests.real.load import LoadGenerator
 from tests.real.monitoring import SETTINGS, assert_subjects, by_node, pod_nodes
@@ -41,6 +42,13 @@ RESOLVE_SECONDS = 900
 """An alert keeps firing for five minutes after its cause has ended."""
 
 pytestmark = [pytest.mark.monitoring, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world in which nothing else sent a mail."""
+    with monitored_world(tmp_path_factory.mktemp("worlds")) as world:
+        yield world
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,8 @@ def test_the_servers_have_the_names_and_ports_of_the_settings(tmp_path: Path) ->
     assert {f"-httpListenAddr={database.address}:8443", "-http.pathPrefix=/metrics"} <= set(command)
     # An argument is visible to every process of the machine.
     assert not any(database.password in argument for argument in command)
+    (folder,) = (argument.partition("=")[2] for argument in command if "customDashboardsPath" in argument)
+    assert len([*Path(folder).glob("*.json")]) == len(settings.dashboards) > 3
 
 
 @pytest.mark.parametrize(

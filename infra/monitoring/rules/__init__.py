@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from infra.monitoring.rules import control_plane, logs, monitoring, nodes, pods, redis, traffic
 from infra.monitoring.rules.model import Rule, rules_file
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.schema import Settings
 
-__all__ = ["Expiries", "Rule", "alert_rules", "rules_file", "scrape_jobs"]
+__all__ = ["Expiries", "Rule", "alert_rules", "jobs_of", "rules_file", "scrape_jobs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +22,20 @@ def scrape_jobs(settings: Settings) -> Sequence[str]:
     """The scrape jobs of this stack, by the label `job`."""
     if settings.monitoring is None:
         return []
-    parts = settings.monitoring
+    jobs = jobs_of(settings.monitoring, with_etcd=settings.cluster.etcd_expose_metrics)
+    return [*jobs, "vlagent"] if settings.logs else jobs
+
+
+def jobs_of(parts: MonitoringSettings, *, with_etcd: bool) -> Sequence[str]:
+    """The scrape jobs of monitoring itself. `with_etcd` means that the servers expose the metrics of etcd."""
     optional = {
         "api": parts.api is not None,
-        "etcd": settings.cluster.etcd_expose_metrics,
+        "etcd": with_etcd,
         "kube-state-metrics": parts.kube_state_metrics,
         "node-exporter": parts.node_exporter,
         "redis-exporter": parts.redis_exporter,
         "vmalert": parts.alerts is not None,
         "alertmanager": parts.alerts is not None,
-        "vlagent": settings.logs is not None,
     }
     always = ["traefik", "kubelet", "cadvisor", "apiserver", "coredns", "vmagent"]
     return [*always, *(job for job, enabled in optional.items() if enabled)]
