@@ -30,6 +30,7 @@ from ops.resource_types import (
     SERVER,
     SSH_KEY,
     STATEFUL_SET,
+    WORKER_SCRIPT,
     ZONE_SETTING,
 )
 
@@ -46,6 +47,7 @@ CONSEQUENCES = {
     RECORD: ("the name no longer resolves to this node, and without its last record to none"),
     ORIGIN_CERTIFICATE: ("Cloudflare revokes it and returns HTTP 526 as long as Traefik still serves it"),
     ZONE_SETTING: "Cloudflare keeps the value, which the program no longer manages",
+    WORKER_SCRIPT: "its state is lost, and nobody is informed when the site is down",
     "tls:index/privateKey:PrivateKey": "the key is lost, and every certificate that was issued for it is useless",
     "kubernetes:core/v1:Namespace": "every object in it is deleted, and with honeydue the redis volume",
     CLAIM: "its volume is deleted, with redis' cache and queued jobs on it",

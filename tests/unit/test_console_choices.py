@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.resource_types import WORKER
 from rehearsal.plugins import cloudflare, hcloud
 from rehearsal.plugins.kinds import Kind
 from rehearsal.plugins.schema import Argument, Package
@@ -28,8 +29,8 @@ NOT_USED = {
 
 
 def vendor_resources(program: Capture) -> Iterator[Registration]:
-    """The resources of both vendors that exist before an adoption."""
-    return (resource for resource in program.registrations if resource.type in KINDS)
+    """The resources of both vendors that exist before an adoption. The program alone creates the uptime Worker."""
+    return (resource for resource in program.registrations if resource.type in KINDS and resource.type not in WORKER)
 
 
 def arguments(resource: Registration) -> Mapping[str, Argument]:

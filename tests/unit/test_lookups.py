@@ -16,6 +16,7 @@ from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.adoption.lookups.hetzner import Hetzner, fingerprint
 from ops.engine.sentinels import UNKNOWN
 from ops.errors import OpsError
+from ops.resource_types import WORKER
 from tests.unit.candidates import candidate
 from tests.unit.capture import Capture
 from tests.unit.clouds.api import CLOUDFLARE_TOKEN, HETZNER_TOKEN, Api, account, served, state
@@ -236,6 +237,7 @@ def test_generated_resources_are_skipped_with_a_reason() -> None:
         "kubernetes:core/v1:ServiceAccountPatch": {},
         "kubernetes:batch/v1:Job": job,
         "cloudflare:index/originCaCertificate:OriginCaCertificate": {},
+        **{type_: {} for type_ in WORKER},
     }.items():
         finding = look_up(candidate(type_, "x", inputs), every_lookup())
         assert finding.status is Status.SKIPPED, type_

@@ -13,7 +13,7 @@ from ops.adoption.findings import Candidate, Finding
 from ops.adoption.lookups import Lookup
 from ops.errors import ForbiddenError, OpsError
 from ops.json_paths import dig
-from ops.resource_types import CLIENT_CERTIFICATE, ORIGIN_CERTIFICATE, RECORD, ZONE_SETTING
+from ops.resource_types import CLIENT_CERTIFICATE, ORIGIN_CERTIFICATE, RECORD, WORKER, ZONE_SETTING
 
 API = "https://api.cloudflare.com/client/v4"
 ENDPOINT = "CLOUDFLARE_BASE_URL"
@@ -43,7 +43,12 @@ class Cloudflare:
         def client_certificate(_: Candidate) -> Finding:
             return Finding.skipped(NO_PRIVATE_KEY)
 
+        def worker(_: Candidate) -> Finding:
+            # Each request of its creation replaces what exists under the same name.
+            return Finding.skipped("the first up uploads it; a script of the same name is replaced and keeps its state")
+
         return {
+            **dict.fromkeys(WORKER, worker),
             RECORD: self._in_zone(self._record),
             ZONE_SETTING: self._in_zone(self._setting),
             "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": self._in_zone(
