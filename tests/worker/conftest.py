@@ -1,13 +1,13 @@
 """Fixtures: the runtime, and servers that the Worker sends requests to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from rehearsal.pki import CertificateAuthority
-from tests.worker.runtime import Bindings, Check, Runtime, Worker, runtime
+from tests.worker.runtime import Check, Runtime, Worker, bindings, runtime
 from tests.worker.servers import Server, serve
 
 
@@ -26,16 +26,37 @@ def miniflare(tmp_path_factory: pytest.TempPathFactory, authority: CertificateAu
 class Start(Protocol):
     """Starts the Worker with the state of the test."""
 
-    def __call__(self, *checks: Check, script: str | None = None, **bindings: object) -> Worker: ...
+    def __call__(
+        self,
+        *checks: Check,
+        failures: int = 2,
+        timeout_ms: int = 10_000,
+        mail: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str | None] | None = None,
+        script: str | None = None,
+    ) -> Worker: ...
 
 
 @pytest.fixture
 def start(miniflare: Runtime, tmp_path: Path, webhook: Server) -> Start:
     """A function that starts the Worker. Without other secrets, it has the URL of the webhook."""
 
-    def start_worker(*checks: Check, script: str | None = None, **bindings: object) -> Worker:
-        values = {"secrets": {"WEBHOOK_URL": webhook.url}, **bindings}
-        return miniflare.start(Bindings(checks=checks, **values), tmp_path / "state", script=script)  # type: ignore[arg-type]
+    def start_worker(
+        *checks: Check,
+        failures: int = 2,
+        timeout_ms: int = 10_000,
+        mail: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str | None] | None = None,
+        script: str | None = None,
+    ) -> Worker:
+        values = bindings(
+            checks,
+            failures=failures,
+            timeout_ms=timeout_ms,
+            mail=mail,
+            secrets={"WEBHOOK_URL": webhook.url} if secrets is None else secrets,
+        )
+        return miniflare.start(values, tmp_path / "state", script=script)
 
     return start_worker
 

@@ -4,9 +4,9 @@ import http.client
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tools.npm import NODE
 SCRIPT = ROOT / "infra/edge/uptime/worker.js"
 COMPATIBILITY_DATE = "2026-07-01"
 STATUS_TOKEN = "status-token"
-STOP_SECONDS = 10
+STOP_SECONDS = 60
 RUN_SECONDS = 60
 
 
@@ -36,25 +36,21 @@ class Check:
     body: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bindings:
-    """The bindings of the Worker."""
-
-    checks: Sequence[Check]
-    failures: int = 2
-    timeout_ms: int = 10_000
-    mail: Mapping[str, str] | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict)
-
-    def values(self) -> Mapping[str, object]:
-        """The bindings by name, without the Durable Object."""
-        config = {
-            "checks": [asdict(check) for check in self.checks],
-            "failures": self.failures,
-            "timeoutMs": self.timeout_ms,
-            "mail": self.mail,
-        }
-        return {"CONFIG": config, "STATUS_TOKEN": STATUS_TOKEN, **self.secrets}
+def bindings(
+    checks: Iterable[Check],
+    *,
+    failures: int = 2,
+    timeout_ms: int = 10_000,
+    mail: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str | None],
+) -> Mapping[str, object]:
+    """The bindings of the Worker by name, without the Durable Object."""
+    config = {"failures": failures, "timeoutMs": timeout_ms, "mail": mail}
+    return {
+        "CONFIG": {"checks": [asdict(check) for check in checks], **config},
+        "STATUS_TOKEN": STATUS_TOKEN,
+        **secrets,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +108,8 @@ class Runtime:
         self._process = process
         self._log_file = log_file
 
-    def start(self, bindings: Bindings, state: Path, *, script: str | None = None) -> Worker:
-        """Runs the Worker, in place of the one before. `script` replaces the script of the repository.
+    def start(self, values: Mapping[str, object], state: Path, *, script: str | None = None) -> Worker:
+        """Runs the Worker with these bindings, in place of the one before. `script` replaces the repository's.
 
         The state stays in the folder `state`, where another version of the Worker continues with it.
         """
@@ -121,7 +117,8 @@ class Runtime:
             "modules": True,
             "script": script or SCRIPT.read_text(),
             "compatibilityDate": COMPATIBILITY_DATE,
-            "bindings": bindings.values(),
+            "compatibilityFlags": ["global_fetch_strictly_public"],
+            "bindings": values,
             "durableObjects": {"STATE": {"className": "UptimeState", "useSQLite": True}},
             "durableObjectsPersist": str(state),
             "unsafeTriggerHandlers": True,

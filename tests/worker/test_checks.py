@@ -159,10 +159,11 @@ def test_a_long_message_fits_into_a_message_of_discord(start: Start, site: Serve
 
 def test_six_requests_are_sent_at_the_same_time(start: Start, site: Server) -> None:
     worker = start(*(Check(name=f"site-{number}", url=site.url) for number in range(8)))
-    with worker.running(), site.silence():
+    with site.silence(), worker.running():
         eventually(lambda: six_requests_arrived(site))
         worker.status()
         assert len(site.requests) == 6
+        site.open()
     assert len(site.requests) == 8
     assert set(worker.states().values()) == {"up"}
 

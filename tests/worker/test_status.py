@@ -31,7 +31,7 @@ def test_the_status_contains_every_check(start: Start, site: Server) -> None:
 
 
 @pytest.mark.parametrize("secrets", [{}, {"STATUS_TOKEN": ""}, {"STATUS_TOKEN": None}])
-def test_other_requests_get_404(start: Start, secrets: dict[str, str]) -> None:
+def test_other_requests_get_404(start: Start, secrets: dict[str, str | None]) -> None:
     worker = start(secrets=secrets)
     others = [TOKEN[:-1], f"{TOKEN}x", STATUS_TOKEN, "", "Bearer", "Bearer ", "Bearer undefined", "Bearer null"]
     rejected = [("GET", "", other) for other in others]
