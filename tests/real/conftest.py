@@ -26,7 +26,7 @@ from tests.retry import eventually
 from tests.unit.capture import full_settings, run
 from tests.unit.manifests import manifests, of_kind
 from tools.install import install_missing
-from tools.programs import NODES
+from tools.programs import MINIFLARE, NODES
 from tools.purposes import required_programs
 
 from .toolbox import toolbox_image
@@ -86,7 +86,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> WorldSche
 @pytest.fixture(scope="session", autouse=True)
 def programs_are_built() -> None:
     """Builds or downloads the missing programs before the first test."""
-    install_missing(Console(stderr=True), [*required_programs(), *NODES])
+    install_missing(Console(stderr=True), [*required_programs(), *NODES, MINIFLARE])
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tests.recipes import ROOT
+from infra.edge.uptime.durable_object import STATE_CLASS
+from infra.edge.uptime.worker import COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, SCRIPT
 from tests.retry import eventually
 from tools.cache import executable
 from tools.npm import NODE
 
-SCRIPT = ROOT / "infra/edge/uptime/worker.js"
-COMPATIBILITY_DATE = "2026-07-01"
 STATUS_TOKEN = "status-token"
 STOP_SECONDS = 60
 RUN_SECONDS = 60
@@ -117,9 +116,9 @@ class Runtime:
             "modules": True,
             "script": script or SCRIPT.read_text(),
             "compatibilityDate": COMPATIBILITY_DATE,
-            "compatibilityFlags": ["global_fetch_strictly_public"],
+            "compatibilityFlags": COMPATIBILITY_FLAGS,
             "bindings": values,
-            "durableObjects": {"STATE": {"className": "UptimeState", "useSQLite": True}},
+            "durableObjects": {"STATE": {"className": STATE_CLASS, "useSQLite": True}},
             "durableObjectsPersist": str(state),
             "unsafeTriggerHandlers": True,
             # Miniflare downloads an example of `request.cf` otherwise.

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -82,9 +82,16 @@ class Server:
 
 @contextmanager
 def serve(
-    server_class: type[Server] = Server, *, certificate: KeyPair | None = None, host: str = LOOPBACK
+    create: Callable[[str], Server] = Server,
+    *,
+    certificate: KeyPair | None = None,
+    host: str = LOOPBACK,
+    address: tuple[str, int] = (LOOPBACK, 0),
 ) -> Iterator[Any]:
-    """Runs a server on a free port until the block ends, with HTTPS if it has a certificate."""
+    """Runs a server until the block ends, on a free port by default, and with HTTPS if it has a certificate.
+
+    `create` returns the server for its URL, which contains the name `host`.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         # The runtime may send a request on a connection that the server of an older version is about to close.
@@ -118,13 +125,13 @@ def serve(
     class HttpServer(ThreadingHTTPServer):
         daemon_threads = True
 
-    with HttpServer((LOOPBACK, 0), Handler) as http:
+    with HttpServer(address, Handler) as http:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate.certificate, certificate.key)
             # The thread of the connection does the handshake.
             http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
-        server = server_class(f"{'https' if certificate else 'http'}://{host}:{http.server_port}/")
+        server = create(f"{'https' if certificate else 'http'}://{host}:{http.server_port}/")
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -5,8 +5,9 @@ from http import HTTPStatus
 import pytest
 import requests
 
+from infra.edge.uptime.worker import SCRIPT
 from tests.worker.conftest import Start
-from tests.worker.runtime import RUN_SECONDS, SCRIPT, STATUS_TOKEN, Check
+from tests.worker.runtime import RUN_SECONDS, STATUS_TOKEN, Check
 from tests.worker.servers import FAILURE, Response, Server
 
 TOKEN = f"Bearer {STATUS_TOKEN}"

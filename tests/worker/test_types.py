@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.runtime import SCRIPT
+from infra.edge.uptime.worker import SCRIPT
 from tools.cache import executable
 from tools.npm import NODE
 
