@@ -77,7 +77,7 @@ def render(dashboard: Dashboard) -> Json:
 
 
 def _tagged_releases() -> grafana.AnnotationQuery:
-    target = grafana.AnnotationTarget().limit(100).match_any(False).tags([RELEASE_TAG]).type("tags")
+    target = grafana.AnnotationTarget().limit(100).match_any(False).tags([RELEASE_TAG, "$cluster"]).type("tags")
     return (
         grafana.AnnotationQuery()
         .name("Releases")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from ops.dashboards.grafana import MESSAGE, Folder, Grafana, Json, Version
+from ops.grafana import MESSAGE, Folder, Grafana, Json, Version
 
 PANELS = "panels"
 

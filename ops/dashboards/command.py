@@ -11,9 +11,9 @@ from infra.settings.messages import PROJECT
 from infra.settings.secrets import SECRETS
 from ops.confirmation import confirm
 from ops.dashboards.changes import Change, change_of
-from ops.dashboards.grafana import TOKEN, Folder, Grafana, Json
 from ops.engine import stack as engine
 from ops.errors import OpsError
+from ops.grafana import TOKEN, Folder, Grafana, Json
 from ops.guardrails.commands import stack_option
 from ops.status.stack import validated
 

@@ -6,7 +6,6 @@ A release never fails because of it: each error is one line.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, ValidationError
 from rich.console import Console
@@ -19,12 +18,7 @@ from ops.engine.stack import Settings, read_settings
 from ops.errors import OpsError
 from ops.plan import Plan
 
-if TYPE_CHECKING:
-    import requests
-
 GRAFANA, IMAGES = f"{PROJECT}:grafana", f"{PROJECT}:images"
-TOKEN = "grafanaToken"  # noqa: S105  # the name of a setting
-CONNECT_SECONDS, READ_SECONDS = 5, 10
 NOT_IMAGES = ("registry",)
 """Keys of `honeydue:images` that are no image."""
 
@@ -95,37 +89,10 @@ def grafana_url(settings: Settings) -> str:
 
 
 def _post(settings: Settings, text: str, *, start: datetime) -> None:
-    import requests  # noqa: PLC0415  # slow to import, and every `up` imports this module
+    from ops.grafana import TOKEN, Grafana  # noqa: PLC0415  # slow to import, and every `up` imports this module
 
-    url, token = grafana_url(settings), settings.get(TOKEN)
+    token = settings.get(TOKEN)
     if not isinstance(token, str) or not token:
         raise OpsError(f"{PROJECT}:{TOKEN} is missing: {SECRETS[TOKEN].command}")
-
-    def authenticate(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-        # As a function, because an entry in ~/.netrc would replace a header.
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-    body: Mapping[str, JsonValue] = {
-        "time": round(start.timestamp() * 1000),
-        "timeEnd": round(datetime.now(UTC).timestamp() * 1000),
-        "tags": [RELEASE_TAG, str(settings.get("domain"))],
-        "text": text,
-    }
-    try:
-        response = requests.post(
-            f"{url}/api/annotations",
-            json=body,
-            auth=authenticate,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            # To its login page, or to another host.
-            allow_redirects=False,
-        )
-    except requests.RequestException as error:
-        raise OpsError(f"{url} cannot be reached ({type(error).__name__})") from None
-    if response.status_code == requests.codes.unauthorized:
-        raise OpsError(f"{url} rejects {PROJECT}:{TOKEN}: {SECRETS[TOKEN].command}")
-    if response.status_code == requests.codes.forbidden:
-        raise OpsError(f"{url} refuses the annotation: give the service account of {TOKEN} the role Editor")
-    if response.status_code != requests.codes.ok:
-        raise OpsError(f"{url} returned {response.status_code} for an annotation: check {GRAFANA}.url")
+    with Grafana(url=grafana_url(settings), token=token) as grafana:
+        grafana.annotate(text, start=start, end=datetime.now(UTC), tags=[RELEASE_TAG, str(settings.get("domain"))])

@@ -90,7 +90,7 @@ def test_grafana_has_variables_annotations_of_releases_and_thresholds() -> None:
     content = in_grafana(DASHBOARDS[1])
     assert [variable["name"] for variable in content["templating"]["list"]] == ["datasource", "cluster"]
     tagged, images = content["annotations"]["list"]
-    assert tagged["target"]["tags"] == ["release"]
+    assert tagged["target"]["tags"] == ["release", "$cluster"]
     assert "kube_pod_container_info" in images["expr"]
     by_title = {panel["title"]: panel for panel in content["panels"]}
     assert by_title["Errors"]["fieldConfig"]["defaults"]["thresholds"]["steps"][1]["value"] == 0.05

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from ops.__main__ import cli
 from ops.dashboards import command
 from ops.dashboards.changes import contains, differences
-from ops.dashboards.grafana import MESSAGE, Grafana, Json
 from ops.engine import stack as engine
+from ops.grafana import MESSAGE, Grafana, Json
 from tests.unit.capture import full_settings
 from tests.unit.fake_grafana import FakeGrafana, serve_grafana
 

@@ -135,9 +135,9 @@ def test_a_release_that_failed_is_an_annotation(commands: Commands, grafana: Gra
     [
         ({"grafanaToken": "wrong"}, 200, "rejects honeydue:grafanaToken: pulumi config set --secret"),
         ({"grafanaToken": ""}, 200, "honeydue:grafanaToken is missing: pulumi config set --secret"),
-        ({}, 403, "refuses the annotation: give the service account of grafanaToken the role Editor"),
-        ({}, 404, "returned 404 for an annotation: check honeydue:grafana.url"),
-        ({}, 302, "returned 302 for an annotation: check honeydue:grafana.url"),
+        ({}, 403, "refuses POST /api/annotations with honeydue:grafanaToken: give its service account the role Editor"),
+        ({}, 404, "returned 404 for POST /api/annotations: Annotation added; check honeydue:grafana.url"),
+        ({}, 302, "returned 302 for POST /api/annotations: Annotation added; check honeydue:grafana.url"),
     ],
 )
 def test_a_release_without_its_annotation_succeeds_with_one_line(
