@@ -41,6 +41,14 @@ class MetricsDatabase(ExternalServer):
     def host(self) -> str:
         return urlsplit(self.settings.url).hostname or ""
 
+    @property
+    def port(self) -> int:
+        return self.settings.port
+
+    @property
+    def rule(self) -> str:
+        return f"PathPrefix(`{urlsplit(self.settings.url).path}/`)"
+
     def query(self, expression: str, *, time: float | None = None) -> Sequence[Sample]:
         """The result of a PromQL expression, by default at the current time. Raises a RehearsalError.
 

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import bcrypt
 import requests
 
-from infra.settings.traces import TracesSettings
+from infra.settings.traces import TRACES_PATH, TracesSettings
 from rehearsal import pki
+from rehearsal.external.reverse_proxy import traefik_command
 from rehearsal.external.server import TIMEOUT_SECONDS, ExternalServer
 from rehearsal.external_authority import external_authority
 from tools.cache import executable
@@ -49,6 +50,14 @@ class TraceCollector(ExternalServer):
     def host(self) -> str:
         return urlsplit(self.settings.url).hostname or ""
 
+    @property
+    def port(self) -> int:
+        return self.settings.port
+
+    @property
+    def rule(self) -> str:
+        return f"Path(`{self._path}`)"
+
     def start(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Without the variable, Jaeger sends its own traces to another port of the machine, also while it ends.
@@ -77,23 +86,14 @@ class TraceCollector(ExternalServer):
         # The default cost takes a third of a second for each request.
         digest = bcrypt.hashpw(self.password.encode(), bcrypt.gensalt(rounds=5)).decode()
         pki.write_private(self.folder / "users", f"{self.settings.username}:{digest}\n".encode())
-        # JSON is YAML.
-        routes = self.folder / "routes.yaml"
-        routes.write_text(json.dumps(self._routes(certificate)))
-        return [
-            str(executable("traefik")),
-            f"--entryPoints.otlp.address={self.address}:{self.settings.port}",
-            f"--providers.file.filename={routes}",
-            "--global.checkNewVersion=false",
-            "--global.sendAnonymousUsage=false",
-        ]
+        return traefik_command(self.folder, certificate, addresses=[f"{self.address}:{self.port}"], http=self._routes())
 
     def probe(self) -> None:
         self._query("services", {})
         with requests.Session() as session:
             session.trust_env = False
             response = session.post(
-                f"https://{self.address}:{self.settings.port}{self._path}/v1/traces",
+                f"https://{self.address}:{self.port}{self._path}",
                 data=b"",
                 headers={"Content-Type": "application/x-protobuf"},
                 auth=(self.settings.username, self.password),
@@ -104,25 +104,20 @@ class TraceCollector(ExternalServer):
 
     @property
     def _path(self) -> str:
-        return urlsplit(self.settings.url).path
+        return urlsplit(self.settings.url).path + TRACES_PATH
 
-    def _routes(self, certificate: pki.KeyPair) -> Mapping[str, object]:
+    def _routes(self) -> Mapping[str, object]:
         """Traefik's configuration: the one path to which OpenTelemetry SDKs send traces."""
-        path = f"{self._path}/v1/traces"
-        router = {"rule": f"Path(`{path}`)", "service": JAEGER, "middlewares": ["user", "path"], "tls": {}}
+        router = {"rule": self.rule, "service": JAEGER, "middlewares": ["user", "path"], "tls": {}}
         middlewares = {
             "user": {"basicAuth": {"usersFile": str(self.folder / "users")}},
-            "path": {"replacePath": {"path": "/v1/traces"}},
+            "path": {"replacePath": {"path": TRACES_PATH}},
         }
         server = {"url": f"http://{self.address}:{OTLP_PORT}"}
-        files = {"certFile": str(certificate.certificate), "keyFile": str(certificate.key)}
         return {
-            "http": {
-                "routers": {JAEGER: router},
-                "middlewares": middlewares,
-                "services": {JAEGER: {"loadBalancer": {"servers": [server]}}},
-            },
-            "tls": {"stores": {"default": {"defaultCertificate": files}}},
+            "routers": {JAEGER: router},
+            "middlewares": middlewares,
+            "services": {JAEGER: {"loadBalancer": {"servers": [server]}}},
         }
 
     def _query(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
-from rehearsal.errors import RehearsalError
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.metrics_database import MetricsDatabase
+from rehearsal.external.reverse_proxy import Gateway
 from rehearsal.external.server import ExternalServer
 from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.images import catalog, monitoring
@@ -43,15 +43,15 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
 
 
 def external_servers(layout: Layout, stack: StackSettings) -> Sequence[ExternalServer]:
-    """The servers of the stack. Raises a RehearsalError if two have the same host name."""
-    candidates = (metrics_database(layout, stack), trace_collector(layout, stack), mail_server(layout, stack))
-    servers = [server for server in candidates if server]
-    for host, count in Counter(server.host for server in servers).items():
+    """The servers of the stack, and the gateway if several have the same host name."""
+    backends = [server for server in (metrics_database(layout, stack), trace_collector(layout, stack)) if server]
+    mail = mail_server(layout, stack)
+    servers: list[ExternalServer] = [*backends, *([mail] if mail else [])]
+    for host, count in Counter(server.host for server in backends).items():
         if count > 1:
-            names = " and ".join(server.name for server in servers if server.host == host)
-            raise RehearsalError(
-                f"{names} have the same host {host}, but in a rehearsal each has an address of its own"
-            )
+            shared = [server for server in backends if server.host == host]
+            # Last, because DNS has the last address of a name.
+            servers.append(Gateway(layout=layout, address=network.GATEWAY, hostname=host, backends=shared))
     return servers
 
 

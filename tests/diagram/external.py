@@ -1,11 +1,13 @@
 """External services that the apps call. The network policies contain their ports, the ConfigMap their hosts."""
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from tests.diagram.d2 import box, table
 from tests.unit.manifests import Object
 
 HTTPS = 443
+COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 DIRECT_HOST, POOLED_HOST = "DB_DIRECT_HOST", "DB_HOST"
 
 
@@ -25,6 +27,9 @@ def destination(port: int, container: Object, environment: Mapping[str, str]) ->
         return DIRECT_HOST if DIRECT_HOST in keys else POOLED_HOST
     if port == int(environment["EMAIL_PORT"]):
         return "mail"
+    collector = environment.get(COLLECTOR)
+    if collector and port == urlsplit(collector).port:
+        return "https"
     assert port == HTTPS, f"a network policy allows port {port} of the internet, but the ConfigMap has no host for it"
     return "https"
 
@@ -42,5 +47,5 @@ def _https_services(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]
     yield environment["B2_ENDPOINT"], "uploads"
     if environment["FEATURE_PUSH_ENABLED"] == "true":
         yield "Apple", "push, sandbox" if environment["APNS_USE_SANDBOX"] == "true" else "push"
-    if collector := environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    if collector := environment.get(COLLECTOR):
         yield collector.removeprefix("https://"), "traces"

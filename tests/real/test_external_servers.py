@@ -18,13 +18,14 @@ from infra.settings.traces import TracesSettings
 from rehearsal.errors import RehearsalError
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.metrics_database import MetricsDatabase, Sample
+from rehearsal.external.reverse_proxy import Gateway
 from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.external_authority import external_authority
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
 from tests.retry import eventually
 
-METRICS, MAIL, TRACES = "127.0.77.20", "127.0.77.21", "127.0.77.22"
+METRICS, MAIL, TRACES, GATEWAY = (f"127.0.77.{number}" for number in range(20, 24))
 PASSWORD = "rehearsal-password"
 MONITORING = MonitoringSettings.model_validate({"url": "https://obs.example.com/metrics", "username": "writer"})
 TRACING = TracesSettings.model_validate({"url": "https://traces.example.com/otlp", "username": "writer"})
@@ -102,6 +103,21 @@ def test_a_span_is_stored_with_the_password_only(collector: TraceCollector) -> N
         collector.spans("api")
     collector.start()
     assert send_span(collector) == HTTPStatus.OK
+
+
+def test_a_gateway_sends_each_path_to_its_server(
+    layout: Layout, database: MetricsDatabase, collector: TraceCollector
+) -> None:
+    gateway = Gateway(layout=layout, address=GATEWAY, hostname="obs.example.com", backends=[database, collector])
+    gateway.start()
+    assert send_span(replace(collector, address=GATEWAY)) == HTTPStatus.OK
+    assert send_span(replace(collector, address=GATEWAY), password="wrong") == HTTPStatus.UNAUTHORIZED
+    assert write(replace(database, address=GATEWAY), "jobs 1\n") == HTTPStatus.NO_CONTENT
+    eventually(lambda: _assert_equal(len(collector.spans("api")), 1))
+    eventually(lambda: _assert_equal([sample.value for sample in database.query("jobs")], [1]))
+    collector.stop()
+    assert send_span(replace(collector, address=GATEWAY)) == HTTPStatus.BAD_GATEWAY
+    assert write(replace(database, address=GATEWAY), "jobs 2\n") == HTTPStatus.NO_CONTENT
 
 
 def write(database: MetricsDatabase, text: str, *, password: str = PASSWORD) -> HTTPStatus:

@@ -1,5 +1,6 @@
 """Servers outside of the cluster: their certificate authority, their addresses, and the images that trust them."""
 
+import json
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,6 @@ import pytest
 from infra.settings.monitoring import MonitoringImages
 from infra.settings.traces import TracesSettings
 from rehearsal.engine.configuration import StackSettings, read_stack_settings
-from rehearsal.errors import RehearsalError
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.external_authority import RENEWAL, external_authority
@@ -116,7 +116,7 @@ def test_the_trace_collector_has_the_port_and_the_path_of_the_settings(url: str,
     assert server.addresses == {"traces.example.com": "192.0.2.1"}
     server.folder.mkdir(parents=True)
     command = server.command(external_authority().files)
-    assert f"--entryPoints.otlp.address=192.0.2.1:{settings.port}" in command
+    assert f"--entryPoints.https0.address=192.0.2.1:{settings.port}" in command
     assert f"Path(`{urlsplit(url).path}/v1/traces`)" in (server.folder / "routes.yaml").read_text()
     # Not with its default ports, which would be on every address of the machine.
     listening = [argument for argument in server.jaeger() if ".host-port=" in argument]
@@ -126,12 +126,26 @@ def test_the_trace_collector_has_the_port_and_the_path_of_the_settings(url: str,
     assert server.password not in (server.folder / "users").read_text()
 
 
-def test_two_servers_with_one_host_are_refused(tmp_path: Path) -> None:
-    url = "https://obs.example.com"
-    settings = stack(tmp_path, f"{{url: '{url}', username: writer}}")
-    traces = TracesSettings.model_validate({"url": url, "username": "writer"})
-    assert len(external_servers(Layout(tmp_path), settings)) == 2
-    with pytest.raises(
-        RehearsalError, match=r"victoria-metrics and trace-collector have the same host obs\.example\.com"
-    ):
-        external_servers(Layout(tmp_path), replace(settings, traces=traces))
+def test_servers_with_one_host_are_behind_a_gateway(tmp_path: Path) -> None:
+    settings = stack(tmp_path, "{url: 'https://obs.example.com', username: writer, alerts: false}")
+    traces = TracesSettings.model_validate({"url": "https://obs.example.com:4318", "username": "writer"})
+    assert len(external_servers(Layout(tmp_path), settings)) == 1
+    servers = external_servers(Layout(tmp_path), replace(settings, traces=traces))
+    assert [server.name for server in servers] == ["victoria-metrics", "trace-collector", "gateway"]
+    gateway = servers[-1]
+    # The last one, to which the name of all of them leads.
+    assert gateway.addresses == {"obs.example.com": gateway.address}
+    assert len({server.address for server in servers}) == 3
+    gateway.folder.mkdir(parents=True)
+    command = gateway.command(external_authority().files)
+    assert {argument.rpartition(":")[2] for argument in command if ".address=" in argument} == {"443", "4318"}
+    http = json.loads((gateway.folder / "routes.yaml").read_text())["http"]
+    rules = {name: router["rule"] for name, router in http["routers"].items()}
+    assert rules == {"victoria-metrics": "PathPrefix(`/`)", "trace-collector": "Path(`/v1/traces`)"}
+
+
+def test_servers_with_different_hosts_have_no_gateway(tmp_path: Path) -> None:
+    settings = stack(tmp_path, "{url: 'https://obs.example.com', username: writer, alerts: false}")
+    traces = TracesSettings.model_validate({"url": "https://traces.example.com", "username": "writer"})
+    servers = external_servers(Layout(tmp_path), replace(settings, traces=traces))
+    assert [server.host for server in servers] == ["obs.example.com", "traces.example.com"]
