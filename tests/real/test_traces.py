@@ -29,6 +29,8 @@ ARRIVAL_SECONDS = 60
 SLOWEST_SECONDS = 2.0
 """The longest response time of a request on a busy machine, below the 10 s after which an export times out."""
 REQUESTS = 50
+PODS = "app.kubernetes.io/name=api"
+"""The selector of the pods of api."""
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +143,17 @@ def test_with_a_wrong_password_no_span_arrives_and_the_app_serves(
 ) -> None:
     traced.pulumi("config", "set", "--secret", "honeydue:tracesPassword", "rehearsal-wrong")
     traced.pulumi("up", "--yes", "--skip-preview")
+
+    def no_old_pod_serves() -> None:
+        pods = traced.kubectl_json("get", "pods", "--namespace=honeydue", f"--selector={PODS}")["items"]
+        assert pods
+        assert [pod for pod in pods if "deletionTimestamp" in pod["metadata"]] == []
+
+    eventually(no_old_pod_serves, seconds=ARRIVAL_SECONDS)
     paths = [request(visitor) for visitor in visitors]
 
     def the_collector_rejected_them() -> None:
-        logs = traced.kubectl("logs", "--namespace=honeydue", "--selector=app.kubernetes.io/name=api", "--tail=-1")
+        logs = traced.kubectl("logs", "--namespace=honeydue", f"--selector={PODS}", "--tail=-1")
         assert "OpenTelemetry" in logs
         assert "401" in logs
 
