@@ -17,11 +17,8 @@ STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
 ORIGIN_CERTIFICATE = "cloudflare:index/originCaCertificate:OriginCaCertificate"
 CLIENT_CERTIFICATE = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 WORKER_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
-WORKER = (
-    WORKER_SCRIPT,
-    "cloudflare:index/workersCronTrigger:WorkersCronTrigger",
-    "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain",
-)
+CRON_TRIGGER = "cloudflare:index/workersCronTrigger:WorkersCronTrigger"
+WORKER = (WORKER_SCRIPT, CRON_TRIGGER, "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain")
 """The types of the uptime Worker (infra/edge/uptime/)."""
 FIREWALL_COMPONENT = "honeydue:machines:Firewall"
 """The component of the firewall. Its inputs are Cloudflare's ranges (infra/machines/firewall.py)."""

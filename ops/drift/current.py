@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ops import kubernetes
 from ops.adoption.lookups.cloudflare import Cloudflare
+from ops.drift.cron_triggers import changed_cron_triggers
 from ops.drift.live import CachedCluster, live_objects
 from ops.drift.rows import DriftRow
 from ops.drift.undeclared import undeclared_objects, undeclared_records
@@ -23,7 +24,8 @@ class Current:
 
     Attributes:
         live: the stack's objects, by URN.
-        undeclared: objects, records, rules and zone settings that the stack does not declare.
+        undeclared: objects, records, rules and zone settings that the stack does not declare, and cron triggers that
+            differ.
         unlisted_kinds: kinds of objects that the account may not list.
         unread: what Cloudflare's token may not read.
     """
@@ -41,13 +43,14 @@ def read_current(stack: str, settings: Settings, resources: Collection[State]) -
     # The records first: a token that is rejected there is an error, and not a missing permission.
     records = list(undeclared_records(cloudflare, states))
     zone = undeclared_in_zone(cloudflare, states)
+    cron_triggers, unread = changed_cron_triggers(cloudflare, states)
     with kubernetes.connect(stack, settings) as connected:
         cluster = CachedCluster(connected)
         live = live_objects(cluster, states)
         objects = undeclared_objects(cluster, states)
     return Current(
         live=live,
-        undeclared=[*records, *zone.rows, *objects.rows],
+        undeclared=[*records, *zone.rows, *cron_triggers, *objects.rows],
         unlisted_kinds=objects.unlisted_kinds,
-        unread=zone.unread,
+        unread=[*zone.unread, *unread],
     )

@@ -87,12 +87,18 @@ def test_other_settings_are_uploaded_and_the_state_of_the_worker_stays(productio
 
 def test_a_script_that_was_changed_by_hand_is_drift(production: World, tmp_path: Path) -> None:
     with Store(production.layout.clouds / "cloudflare.json").transaction() as state:
-        state.of("worker_scripts")[UPTIME_SCRIPT]["content"] = f"export class {STATE_CLASS} {{}}\n"
+        changed = state.of("worker_scripts")[UPTIME_SCRIPT]
+        changed["content"] = f"export class {STATE_CLASS} {{}}\n"
+        schedules, changed["schedules"] = changed["schedules"], []
     drift = check_drift(production, tmp_path)
     assert drift.exit_code == 2, drift.output
-    assert list(drift.rows) == [("WorkersScript::uptime", "content")], drift.output
+    assert drift.rows.keys() == {("WorkersScript::uptime", "content"), ("WorkersCronTrigger::uptime", "schedules")}
+    assert drift.rows["WorkersCronTrigger::uptime", "schedules"] == ("* * * * *", "missing")
     up(production, "--refresh")
     assert script(production)["content"] == SCRIPT.read_text()
+    # The provider does not compare the schedules, so that the `up` does not change them back.
+    with Store(production.layout.clouds / "cloudflare.json").transaction() as state:
+        state.of("worker_scripts")[UPTIME_SCRIPT]["schedules"] = schedules
     assert check_drift(production, tmp_path).exit_code == 0
 
 
