@@ -17,6 +17,7 @@ ENGINE = {"pulumi", "pulumi-language-python"}
 MONITORING = {
     *("victoriametrics", "alertmanager", "node-exporter", "kube-state-metrics", "metrics-server", "mailpit"),
     "victorialogs",
+    "jaeger",
 }
 REHEARSAL = ENGINE | {"pulumi-resource-kubernetes", "kubernetes", "etcd", "kwok", "crds"}
 MAKE = shutil.which("make") or "make"
