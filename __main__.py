@@ -118,7 +118,6 @@ uptime = declare_uptime(
     settings,
     secrets,
     account_id=at_cloudflare.account_id,
-    token=secrets.cloudflare_token,
     depends_on=[zone, ingresses],
     provider=cloudflare,
 )

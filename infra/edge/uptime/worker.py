@@ -34,7 +34,6 @@ def declare_uptime(
     secrets: Secrets,
     *,
     account_id: str,
-    token: pulumi.Output[str],
     depends_on: Sequence[pulumi.Resource],
     provider: cloudflare.Provider,
 ) -> "Uptime | None":
@@ -46,7 +45,6 @@ def declare_uptime(
         settings.uptime,
         secrets,
         account_id=account_id,
-        token=token,
         depends_on=depends_on,
         provider=provider,
     )
@@ -80,7 +78,6 @@ class Uptime(Component):
         secrets: Secrets,
         *,
         account_id: str,
-        token: pulumi.Output[str],
         depends_on: Sequence[pulumi.Resource],
         provider: cloudflare.Provider,
     ) -> None:
@@ -118,7 +115,7 @@ class Uptime(Component):
             # Without it, Cloudflare refuses to delete a script with a Durable Object
             # (https://github.com/cloudflare/terraform-provider-cloudflare/issues/5634).
             force=True,
-            opts=self.child_options(hooks=class_hooks(token), depends_on=depends_on),
+            opts=self.child_options(hooks=class_hooks(secrets.cloudflare_token), depends_on=depends_on),
         )
         # The provider deletes no schedule. Cloudflare deletes it together with the script.
         cloudflare.WorkersCronTrigger(
