@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from dashboards import Dashboard, dashboards_of
 from infra.settings import apps, shared_options, topology, types
 from infra.settings.adopted import Adopted
+from infra.settings.logs import LogSettings
 from infra.settings.messages import PROJECT, message
 from infra.settings.model import Model
 from infra.settings.monitoring import MonitoringSettings
@@ -34,6 +35,7 @@ from rehearsal.loopback import LoopbackRanges
 ADOPTED = f"{PROJECT}:adopted"
 IMAGES = f"{PROJECT}:images"
 MONITORING = f"{PROJECT}:monitoring"
+LOGS = f"{PROJECT}:logs"
 ADDRESS_IF_UNKNOWN = "192.0.2.1"
 """An address for documentation. Used where the settings contain no address, because Hetzner chooses all of them."""
 _Value = TypeVar("_Value")
@@ -80,6 +82,8 @@ class StackSettings:
     monitoring: MonitoringSettings | None = None
     """Its images are without digests."""
     traces: TracesSettings | None = None
+    logs: LogSettings | None = None
+    """Its images are without digests."""
     mailbox: Mailbox | None = None
     """None if the settings name no mail server."""
     dashboards: Sequence[Dashboard] = ()
@@ -114,7 +118,8 @@ def copy_settings(
     if bootstrapped:
         _move_to_loopback(config, loopback)
     if stand_in_images:
-        for images in (config.get(IMAGES, {}), config.get(MONITORING, {}).get("images", {})):
+        parts = [config.get(key, {}).get("images", {}) for key in (MONITORING, LOGS)]
+        for images in (config.get(IMAGES, {}), *parts):
             images |= {name: str(value).partition("@")[0] for name, value in images.items() if "@" in str(value)}
     if adopted := (previous.get("config") or {}).get(ADOPTED):
         config.setdefault(ADOPTED, adopted)
@@ -205,6 +210,7 @@ def read_stack_settings(file: Path) -> StackSettings:
     environment = read("environment", TypeAdapter(dict[str, str]), {})
     metrics = read("monitoring", TypeAdapter(MonitoringSettings | None))
     scale = read("scale", TypeAdapter(apps.Scale))
+    logs = read("logs", TypeAdapter(LogSettings | None))
     return StackSettings(
         nodes={
             alias: Node(
@@ -236,6 +242,7 @@ def read_stack_settings(file: Path) -> StackSettings:
         bootstrapped=cluster.bootstrapped,
         monitoring=metrics and metrics.model_copy(update={"images": _without_digests(metrics.images)}),
         traces=read("traces", TypeAdapter(TracesSettings | None)),
+        logs=logs and logs.model_copy(update={"images": _without_digests(logs.images)}),
         mailbox=Mailbox(
             host=environment[apps.MAIL_HOST],
             port=int(environment[apps.MAIL_PORT]),

@@ -13,42 +13,44 @@ from rehearsal.images.trust import trusted_authority
 from tools import debian
 from tools.cache import executable
 
-NOBODY = "65534:65534"
+ROOT, NOBODY = "0", "65534:65534"
 LIBRARIES = ("/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2")
 """The libraries that Debian's redis_exporter is linked with."""
 
 
+def program_image(
+    reference: str, program: Path, path: str, *, user: str = NOBODY, verifies_servers: bool = False
+) -> Image:
+    """The image of one program. One that connects to servers outside of the cluster `verifies_servers`."""
+    return Image(
+        reference=full_reference(reference),
+        layers=[{path: program}, *([trusted_authority()] if verifies_servers else [])],
+        entrypoint=[path],
+        user=user,
+    )
+
+
 def images(references: MonitoringImages) -> Sequence[Image]:
     """All images of monitoring."""
-    trusted = trusted_authority()
-
-    def image(reference: str, program: Path, path: str, *, user: str = NOBODY, verifies_servers: bool = False) -> Image:
-        return Image(
-            reference=full_reference(reference),
-            layers=[{path: program}, *([trusted] if verifies_servers else [])],
-            entrypoint=[path],
-            user=user,
-        )
-
     victoriametrics, exporter = "victoriametrics", debian.root_filesystem("redis-exporter")
     return (
-        image(
+        program_image(
             references.vmagent,
             executable(victoriametrics, "vmagent"),
             "/vmagent-prod",
-            user="0",
+            user=ROOT,
             verifies_servers=True,
         ),
-        image(
+        program_image(
             references.vmalert,
             executable(victoriametrics, "vmalert"),
             "/vmalert-prod",
-            user="0",
+            user=ROOT,
             verifies_servers=True,
         ),
-        image(references.alertmanager, executable("alertmanager"), "/bin/alertmanager", verifies_servers=True),
-        image(references.node_exporter, executable("node-exporter", "node_exporter"), "/bin/node_exporter"),
-        image(references.kube_state_metrics, executable("kube-state-metrics"), "/kube-state-metrics"),
+        program_image(references.alertmanager, executable("alertmanager"), "/bin/alertmanager", verifies_servers=True),
+        program_image(references.node_exporter, executable("node-exporter", "node_exporter"), "/bin/node_exporter"),
+        program_image(references.kube_state_metrics, executable("kube-state-metrics"), "/kube-state-metrics"),
         Image(
             reference=full_reference(references.redis_exporter),
             layers=[

@@ -17,7 +17,7 @@ from rehearsal.external.database import ExternalDatabase
 from rehearsal.external.server import ExternalServer
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
-from rehearsal.real_nodes import addons, api_proxy, credentials, metrics_server, network, node_config
+from rehearsal.real_nodes import addons, api_proxy, audit, credentials, metrics_server, network, node_config
 from rehearsal.real_nodes.machine import NODE_VARIABLE, PATH, Machine, node_of
 from rehearsal.real_nodes.node_config import NodeConfig
 from tools import debian, programs
@@ -110,6 +110,8 @@ class ClusterConfig:
     """The other servers outside of the cluster."""
     images: Sequence[Path]
     """The image archives that every node imports."""
+    audited: bool = False
+    """Whether the API server writes the audit log of a k3s server, on the first node."""
 
     def node_configs(self) -> list[NodeConfig]:
         """The configuration of each node, in the order of `nodes`."""
@@ -156,7 +158,6 @@ class RealNodes:
 
     def control_plane_config(self, config: ControlPlaneConfig) -> ControlPlaneConfig:
         """The configuration of the control plane with an address that nodes and pods can reach."""
-        network_config = replace(self._config.network, advertise_address=network.ROUTER)
         flags = {
             "kube-apiserver": [
                 # Connect to each kubelet by the address of its Node.
@@ -166,13 +167,14 @@ class RealNodes:
                 f"default-unreachable-toleration-seconds={TOLERATION_SECONDS}",
                 *api_proxy.APISERVER_FLAGS,
                 *metrics_server.APISERVER_FLAGS,
+                *audit.apiserver_flags(self._config.audited, self._machines, config.work_folder),
             ],
             "etcd": [f"listen-metrics-urls={api_proxy.ETCD_METRICS}"],
         }
         return replace(
             config,
             address=network.ROUTER,
-            network=network_config,
+            network=replace(self._config.network, advertise_address=network.ROUTER),
             # Pods connect to the API server at the addresses of the nodes.
             tls_sans=[node.address for node in self._nodes.values()],
             kwok=False,

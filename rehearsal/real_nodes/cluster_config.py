@@ -7,12 +7,13 @@ from pathlib import Path
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
 from rehearsal.external.database import ExternalDatabase
+from rehearsal.external.log_database import LogDatabase
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.metrics_database import MetricsDatabase
 from rehearsal.external.reverse_proxy import Gateway
 from rehearsal.external.server import ExternalServer
 from rehearsal.external.trace_collector import TraceCollector
-from rehearsal.images import catalog, monitoring
+from rehearsal.images import catalog, logs, monitoring
 from rehearsal.images.catalog import Schema
 from rehearsal.layout import Layout
 from rehearsal.real_nodes import addons, network
@@ -30,6 +31,8 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
     ]
     if stack.monitoring:
         stand_ins += monitoring.images(stack.monitoring.images)
+    if stack.logs:
+        stand_ins += logs.images(stack.logs.images)
     addon_images = addons.images(debian.root_filesystem("node"))
     return ClusterConfig(
         network=stack.network,
@@ -38,13 +41,15 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         volumes=stack.volumes,
         database=external_database(layout, stack),
         servers=external_servers(layout, stack),
+        audited=stack.logs is not None and stack.logs.audit,
         images=[*catalog.archives([*stand_ins, *addon_images]).values(), *images],
     )
 
 
 def external_servers(layout: Layout, stack: StackSettings) -> Sequence[ExternalServer]:
     """The servers of the stack, and the gateway if several have the same host name."""
-    backends = [server for server in (metrics_database(layout, stack), trace_collector(layout, stack)) if server]
+    candidates = (metrics_database(layout, stack), log_database(layout, stack), trace_collector(layout, stack))
+    backends = [server for server in candidates if server]
     mail = mail_server(layout, stack)
     servers: list[ExternalServer] = [*backends, *([mail] if mail else [])]
     for host, count in Counter(server.host for server in backends).items():
@@ -97,3 +102,11 @@ def mail_server(layout: Layout, stack: StackSettings) -> MailServer | None:
         password=str(placeholder("emailPassword", layout.pki)),
         address=network.MAIL,
     )
+
+
+def log_database(layout: Layout, stack: StackSettings) -> LogDatabase | None:
+    """The server that replaces the one at `honeydue:logs.url`. None without logs."""
+    if stack.logs is None:
+        return None
+    password = str(placeholder("logsPassword", layout.pki))
+    return LogDatabase(layout=layout, settings=stack.logs, password=password, address=network.LOGS)

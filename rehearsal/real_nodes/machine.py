@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import psutil
 
@@ -61,6 +61,14 @@ class Machine:
         # A restart of the world discards changes to /etc. It keeps /var.
         shutil.rmtree(self.root / "etc", ignore_errors=True)
         shutil.copytree(debian / "etc", self.root / "etc", symlinks=True)
+
+    def create_folder(self, path: PurePath) -> Path:
+        """Creates a folder, given by its absolute path on the node. Returns its path on this machine."""
+        # Every user of the node must be able to enter its root directory.
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder = self.root / str(path).lstrip("/")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def write(self, files: Mapping[str, str]) -> None:
         """Writes files to the disk, readable by root only. The keys are absolute paths on the node."""

@@ -37,7 +37,7 @@ MONITORED = ("test_dashboards", "test_monitoring", "test_alerts")
 WITHOUT_PRODUCTION = (
     *MONITORED,
     *("test_changed_settings", "test_cleanup", "test_database", "test_external_servers", "test_images"),
-    *("test_kube_state_metrics", "test_standins", "test_traces"),
+    *("test_kube_state_metrics", "test_logs", "test_standins", "test_traces", "test_vlagent"),
 )
 """Modules that do not use the `production` fixture."""
 

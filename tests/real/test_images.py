@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from infra.settings.apps import Images
+from infra.settings.logs import LogImages
 from infra.settings.monitoring import MonitoringImages
-from rehearsal.images import catalog, monitoring
+from rehearsal.images import catalog, logs, monitoring
 from rehearsal.images.archive import Image
 from rehearsal.images.catalog import Schema
 from tests.real import containerd
@@ -49,6 +50,7 @@ def test_the_catalog_contains_the_image_of_every_pod(settings: Images, pods: Map
         *catalog.release(settings, Schema.FIRST),
         catalog.redis(settings.redis),
         *monitoring.images(MonitoringImages()),
+        *logs.images(LogImages()),
     ]
     catalog_references = {image.reference for image in images}
     used = {catalog.full_reference(container["image"]) for pod in pods.values() for container in pod["containers"]}

@@ -9,16 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from infra.settings.logs import LogImages
 from infra.settings.monitoring import MonitoringImages
 from infra.settings.traces import TracesSettings
 from rehearsal.engine.configuration import StackSettings, read_stack_settings
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.trace_collector import TraceCollector
 from rehearsal.external_authority import RENEWAL, external_authority
-from rehearsal.images import monitoring
+from rehearsal.images import logs, monitoring
 from rehearsal.images.trust import TRUSTED_CERTIFICATES
 from rehearsal.layout import Layout
-from rehearsal.real_nodes.cluster_config import external_servers, mail_server, metrics_database
+from rehearsal.real_nodes.cluster_config import external_servers, log_database, mail_server, metrics_database
 from tests.recipes import EXAMPLE
 from tools import debian
 
@@ -48,15 +49,15 @@ def test_all_worlds_have_the_same_authority_until_it_is_old() -> None:
 
 def test_the_images_of_clients_contain_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debian, "root_filesystem", lambda _: tmp_path)
-    references = MonitoringImages()
-    images = {image.reference: image for image in monitoring.images(references)}
-    assert set(images) == set(references.model_dump().values())
+    references, of_logs = MonitoringImages(), LogImages()
+    images = {image.reference: image for image in (*monitoring.images(references), *logs.images(of_logs))}
+    assert set(images) == {*references.model_dump().values(), *of_logs.model_dump().values()}
     trusting = {
         reference
         for reference, image in images.items()
         if any(layer.get(TRUSTED_CERTIFICATES) == certificate() for layer in image.layers)
     }
-    assert trusting == {references.vmagent, references.vmalert, references.alertmanager}
+    assert trusting == {references.vmagent, references.vmalert, references.alertmanager, of_logs.vlagent}
 
 
 def stack(tmp_path: Path, settings: str) -> StackSettings:
@@ -86,6 +87,24 @@ def test_the_servers_have_the_names_and_ports_of_the_settings(tmp_path: Path) ->
     assert not any(database.password in argument for argument in command)
     (folder,) = (argument.partition("=")[2] for argument in command if "customDashboardsPath" in argument)
     assert len([*Path(folder).glob("*.json")]) == len(settings.dashboards) > 3
+
+
+def test_the_log_database_has_the_name_and_port_of_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    digest = "@sha256:" + "0" * 64
+    logs_of = f"{{url: 'https://logs.example.com:9428', username: writer, images: {{vlagent: 'agent:1{digest}'}}}}"
+    file.write_text(f"{(EXAMPLE / file.name).read_text()}\n  honeydue:logs: {logs_of}\n")
+    settings = read_stack_settings(file)
+    assert settings.logs
+    assert settings.logs.images.vlagent == "agent:1"
+    database = log_database(Layout(tmp_path), settings)
+    assert database
+    assert database.addresses == {"logs.example.com": database.address}
+    database.folder.mkdir(parents=True)
+    command = database.command(external_authority().files)
+    assert f"-httpListenAddr={database.address}:9428" in command
+    assert not any(database.password in argument for argument in command)
+    assert log_database(Layout(tmp_path), stack(tmp_path, "null")) is None
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_the_digests_of_images_are_removed_for_real_nodes(tmp_path: Path) -> Non
     (tmp_path / "source.yaml").write_text(
         f"config:\n  honeydue:images: {{api: '12345{digest}', redis: 'redis:7{digest}', web: abc}}\n"
         f"  honeydue:monitoring: {{images: {{vmagent: 'vmagent:1{digest}'}}}}\n"
+        f"  honeydue:logs: {{images: {{vlagent: 'vlagent:1{digest}'}}}}\n"
     )
     loopback = loopback_ranges(tmp_path)
     for stand_in_images, expected in ((True, ""), (False, digest)):
@@ -74,6 +75,7 @@ def test_the_digests_of_images_are_removed_for_real_nodes(tmp_path: Path) -> Non
             "web": "abc",
         }
         assert dict(config["honeydue:monitoring"]["images"]) == {"vmagent": f"vmagent:1{expected}"}
+        assert dict(config["honeydue:logs"]["images"]) == {"vlagent": f"vlagent:1{expected}"}
 
 
 def test_the_salt_of_an_earlier_copy_is_kept(tmp_path: Path) -> None:
