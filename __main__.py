@@ -3,6 +3,7 @@
 import pulumi_hcloud
 
 from infra import apps, cluster, edge, machines, sdk
+from infra.backups import declare_backups
 from infra.edge.uptime import declare_uptime
 from infra.logs.stack import declare_logs
 from infra.monitoring.stack import declare_monitoring
@@ -92,6 +93,9 @@ routes = [
 ingresses = apps.Ingresses(
     routes, certificate=certificate, middlewares=middlewares, namespace=namespace, provider=k3s.provider
 )
+# Dumps of the database; nothing unless `backups` is set
+backup_pods = declare_backups(settings, secrets, cluster=k3s, namespace=namespace, config=config)
+
 workloads: list[apps.Workload | apps.Migration] = [
     redis,
     migration,
@@ -100,7 +104,13 @@ workloads: list[apps.Workload | apps.Migration] = [
     admin,
     web,
 ]
-apps.Quota(workloads, others=settings.other_workloads.values(), namespace=namespace, provider=k3s.provider)
+apps.Quota(
+    workloads,
+    cron_jobs=backup_pods,
+    others=settings.other_workloads.values(),
+    namespace=namespace,
+    provider=k3s.provider,
+)
 
 # Metrics and alerts; nothing unless `monitoring` is set
 declare_monitoring(

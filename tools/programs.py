@@ -3,6 +3,7 @@
 Each version is written once: in the program's go.mod, or in requirements.txt if the Go module has no release version.
 """
 
+from tools.backups import BACKUPS
 from tools.logs import LOGS
 from tools.monitoring import AMTOOL, MONITORING, VMALERT_TOOL
 from tools.program import LINUX, Program, ReleaseFile, github
@@ -226,6 +227,8 @@ NODES = (
     *MONITORING,
     *LOGS,
     JAEGER,
+    VERSITYGW,
+    *BACKUPS,
     Program(
         name="kubelet",
         build_minutes=1,
@@ -269,7 +272,6 @@ PROGRAMS = (
     *WORLD,
     HCLOUD_PLUGIN,
     CLOUDFLARE_PLUGIN,
-    VERSITYGW,
     *CHECKERS,
     VMALERT_TOOL,
     AMTOOL,

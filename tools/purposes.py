@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from tools import official
+from tools.backups import BACKUPS
 from tools.monitoring import AMTOOL, VMALERT_TOOL
 from tools.program import Program
 from tools.programs import (
@@ -28,6 +29,8 @@ class Purpose(StrEnum):
 
     OPERATE = "operate"
     """make preview, up, release, drift, adopt, outputs. The engine downloads the provider plugins itself."""
+    RESTORE = "restore"
+    """make restore-drill, restore-database."""
     REHEARSAL = "rehearsal"
     NODES = "nodes"
     """A rehearsal with real nodes."""
@@ -50,6 +53,7 @@ _REHEARSAL = (*ENGINE, *WORLD)
 _REHEARSAL_TESTS = (*_REHEARSAL, TRAEFIK, VERSITYGW)
 PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
     Purpose.OPERATE: ENGINE,
+    Purpose.RESTORE: (*ENGINE, *BACKUPS),
     Purpose.REHEARSAL: _REHEARSAL,
     Purpose.NODES: (*_REHEARSAL, *NODES),
     Purpose.PLUGINS: (*_REHEARSAL, HCLOUD_PLUGIN, CLOUDFLARE_PLUGIN),

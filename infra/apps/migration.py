@@ -7,17 +7,11 @@ new one: Kubernetes keeps the Job until its pods are gone.
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
-from pulumi_kubernetes.core.v1 import (
-    ConfigMapKeySelectorArgs,
-    EnvVarArgs,
-    EnvVarSourceArgs,
-    PodTemplateSpecArgs,
-    SecretKeySelectorArgs,
-    ServiceAccount,
-)
+from pulumi_kubernetes.core.v1 import EnvVarArgs, PodTemplateSpecArgs, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.apps.config import CONFIG_MAP, SECRET, AppConfig
+from infra.apps.config import AppConfig
+from infra.apps.database import connection_environment
 from infra.apps.network_policy import pod_network_policy
 from infra.apps.pod import Demand, Pod
 from infra.cluster import Cluster, Namespace
@@ -56,31 +50,11 @@ ALREADY_EXISTS = (
     "Then run the same command again."
 )
 
-# libpq's variables, which goose's driver reads, by the key of the ConfigMap. References keep the manifest of the Job
-# independent of the values, so that only a new image runs a migration.
-CONNECTION = {
-    "PGHOST": "DB_DIRECT_HOST",
-    "PGPORT": "DB_PORT",
-    "PGDATABASE": "POSTGRES_DB",
-    "PGUSER": "POSTGRES_USER",
-    "PGSSLMODE": "DB_SSLMODE",
-}
 
-
-def connection_environment() -> list[EnvVarArgs]:
+def goose_environment() -> list[EnvVarArgs]:
     """goose connects to the direct host, because session locks do not work through the pooler."""
     return [
-        *(
-            EnvVarArgs(
-                name=name,
-                value_from=EnvVarSourceArgs(config_map_key_ref=ConfigMapKeySelectorArgs(name=CONFIG_MAP, key=key)),
-            )
-            for name, key in CONNECTION.items()
-        ),
-        EnvVarArgs(
-            name="PGPASSWORD",
-            value_from=EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=SECRET, key="POSTGRES_PASSWORD")),
-        ),
+        *connection_environment(),
         EnvVarArgs(name="GOOSE_DRIVER", value="postgres"),
         # goose requires a connection string. The variables above contain the actual values.
         EnvVarArgs(name="GOOSE_DBSTRING", value=f"application_name={MIGRATION}"),
@@ -96,7 +70,7 @@ def migration_pod(settings: Settings) -> Pod:
         image=settings.images.reference("api"),
         command=["goose"],
         args=["up"],
-        environment=connection_environment(),
+        environment=goose_environment(),
         resources=Resources(cpu=50, cpu_limit=500, memory=128),
         restart_policy="Never",
         egress=[Destination(port=settings.database.port)],

@@ -84,18 +84,22 @@ def other_demands(workloads: Iterable[OtherWorkload]) -> Sequence[Demand]:
 
 
 class Quota(Component):
-    """The ResourceQuota and the LimitRange of the app namespace. `others` are workloads beside the apps."""
+    """The ResourceQuota and the LimitRange of the app namespace.
+
+    `cron_jobs` are the pods of CronJobs, and `others` are workloads beside the apps.
+    """
 
     def __init__(
         self,
         apps: Sequence[Workload | Migration],
         *,
+        cron_jobs: Sequence[Demand] = (),
         others: Iterable[OtherWorkload],
         namespace: Namespace,
         provider: kubernetes.Provider,
     ) -> None:
         super().__init__("apps:Quota", "quota", provider=provider)
-        demands, room = [app.demand for app in apps], other_demands(others)
+        demands, room = [*(app.demand for app in apps), *cron_jobs], other_demands(others)
         metadata = ObjectMetaArgs(name=NAME, namespace=namespace.name)
         ResourceQuota(
             NAME,

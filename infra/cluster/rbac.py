@@ -47,6 +47,8 @@ APPS: Resources = {
     "traefik.io": ["middlewares"],
 }
 """The objects of the apps, all in the app namespace."""
+CRON_JOBS: Resources = {"batch": ["cronjobs"]}
+"""Also objects of the apps, while the database is dumped."""
 SECRETS: Resources = {"": ["secrets"]}
 """Also in the app namespace, but only for the deployer: drift and previews work without (docs/architecture.md)."""
 AWAITED: Resources = {
@@ -89,15 +91,26 @@ def rules(resources: Resources, *verbs: str) -> list[PolicyRuleArgs]:
     ]
 
 
-def deployer_rules() -> list[PolicyRuleArgs]:
+def optional_apps(settings: Settings) -> Resources:
+    """The objects of the apps that only some settings declare."""
+    return CRON_JOBS if settings.backups else {}
+
+
+def deployer_rules(optional: Resources) -> list[PolicyRuleArgs]:
     """Server-side apply needs patch, and create for new objects. A watch begins with a list."""
     change = ("get", "create", "patch", "delete")
-    return [*rules(APPS, *change), *rules(SECRETS, *change), *rules(AWAITED, "list", "watch")]
+    return [
+        *rules(APPS, *change),
+        *rules(optional, *change),
+        *rules(SECRETS, *change),
+        *rules(AWAITED, "list", "watch"),
+    ]
 
 
-def viewer_rules() -> list[PolicyRuleArgs]:
+def viewer_rules(optional: Resources) -> list[PolicyRuleArgs]:
     """Includes list, so that drift can find undeclared objects."""
-    return [*rules(APPS, "get", "list", "watch"), *rules(AWAITED, "list", "watch")]
+    read = ("get", "list", "watch")
+    return [*rules(APPS, *read), *rules(optional, *read), *rules(AWAITED, "list", "watch")]
 
 
 def monitoring_reader_rules() -> list[PolicyRuleArgs]:
@@ -143,7 +156,8 @@ class Rbac(Component):
             rules=restrictions_reader_rules(settings),
             opts=child,
         )
-        for name, permissions in {DEPLOYER: deployer_rules(), VIEWER: viewer_rules()}.items():
+        optional = optional_apps(settings)
+        for name, permissions in {DEPLOYER: deployer_rules(optional), VIEWER: viewer_rules(optional)}.items():
             ServiceAccount(
                 f"{KUBE_SYSTEM}-{name}",
                 metadata=ObjectMetaArgs(name=name, namespace=KUBE_SYSTEM),

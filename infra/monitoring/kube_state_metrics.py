@@ -26,7 +26,7 @@ RESOURCES: ResourceTypes = {
     "": ["nodes", "persistentvolumeclaims", "pods"],
     "apps": ["daemonsets", "deployments", "statefulsets"],
     "autoscaling": ["horizontalpodautoscalers"],
-    "batch": ["jobs"],
+    "batch": ["cronjobs", "jobs"],
 }
 """The objects that it reads, of all namespaces. No Secrets and no ConfigMaps."""
 CUSTOM_RESOURCES: ResourceTypes = {

@@ -54,7 +54,7 @@ METRICS: Mapping[str, Sequence[str]] = {
         "etcd_server_proposals_(failed_total|pending)",
     ),
     "kube-state-metrics": (
-        "kube_(daemonset|deployment|horizontalpodautoscaler|job|persistentvolumeclaim|statefulset)_.+",
+        "kube_(cronjob|daemonset|deployment|horizontalpodautoscaler|job|persistentvolumeclaim|statefulset)_.+",
         "kube_etcdsnapshotfile_.+",
         "kube_node_(created|info|spec_unschedulable|status_(allocatable|capacity|condition))",
         "kube_pod_(created|info|status_(phase|ready|reason|scheduled))",

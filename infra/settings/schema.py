@@ -11,14 +11,12 @@ from infra.settings.apps import (
     MAIL_HOST,
     MAIL_PORT,
     SECRET_VARIABLES,
-    STORE_ENDPOINT,
-    STORE_REGION,
-    UPLOADS_BUCKET,
     Database,
     Images,
     RedisSettings,
     Scale,
 )
+from infra.settings.backups import BackupSettings, check_store
 from infra.settings.grafana import GrafanaSettings
 from infra.settings.logs import LogSettings, existing_namespaces
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
@@ -113,6 +111,7 @@ class Settings(Model):
     environment: Mapping[VariableName, str]
     upgrades: UpgradeSettings | None = None
     snapshots: SnapshotSettings | None = None
+    backups: BackupSettings | None = None
     monitoring: MonitoringSettings | None = None
     traces: TracesSettings | None = None
     grafana: GrafanaSettings | None = None
@@ -214,24 +213,24 @@ class Settings(Model):
             )
         return value
 
-    @field_validator("snapshots")
+    @field_validator("snapshots", "backups")
     @classmethod
-    def _snapshots_have_a_store(cls, value: SnapshotSettings | None, info: ValidationInfo) -> SnapshotSettings | None:
+    def _have_a_store(
+        cls, value: SnapshotSettings | BackupSettings | None, info: ValidationInfo
+    ) -> SnapshotSettings | BackupSettings | None:
         environment: Mapping[str, str] | None = info.data.get("environment")
-        if value is None or environment is None:
-            return value
-        if missing := [name for name in (STORE_ENDPOINT, STORE_REGION) if not environment.get(name)]:
-            raise ValueError(
-                f"needs {' and '.join(missing)} in honeydue:environment: snapshots go to the same object store"
-            )
-        if "/" in environment[STORE_ENDPOINT]:
-            raise ValueError(
-                f"needs {STORE_ENDPOINT} in honeydue:environment to be a host name without https://, as k3s expects it"
-            )
-        if value.bucket == environment.get(UPLOADS_BUCKET):
-            raise ValueError(
-                f"bucket {value.bucket} is that of the uploads: all readers of the uploads could read every Secret"
-            )
+        if value is not None and environment is not None:
+            check_store(str(info.field_name), value.bucket, environment)
+        return value
+
+    @field_validator("backups")
+    @classmethod
+    def _backups_have_their_own_bucket(
+        cls, value: BackupSettings | None, info: ValidationInfo
+    ) -> BackupSettings | None:
+        snapshots: SnapshotSettings | None = info.data.get("snapshots")
+        if value and snapshots and value.bucket == snapshots.bucket:
+            raise ValueError(f"bucket {value.bucket} is that of the snapshots, whose key can delete the dumps")
         return value
 
     @field_validator("monitoring")

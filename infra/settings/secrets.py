@@ -47,6 +47,13 @@ class Secrets:
     snapshot_application_key: Annotated[
         pulumi.Output[str] | None, "Backblaze application key of the bucket of the snapshots"
     ] = None
+    backup_key_id: Annotated[
+        pulumi.Output[str] | None,
+        "Backblaze application key id of the bucket of the dumps, which may not delete",
+    ] = None
+    backup_application_key: Annotated[
+        pulumi.Output[str] | None, "Backblaze application key of the bucket of the dumps"
+    ] = None
     metrics_password: Annotated[pulumi.Output[str] | None, "password of monitoring.username at monitoring.url"] = None
     logs_password: Annotated[pulumi.Output[str] | None, "password of logs.username at logs.url"] = None
     alert_webhook_url: Annotated[pulumi.Output[str] | None, "URL of the webhook to which Alertmanager posts alerts"] = (
@@ -96,6 +103,7 @@ EXISTING_CLUSTER_KEYS = ("kubeconfig", "joinToken")
 """Required, except when the program bootstraps the cluster and creates both."""
 CONDITIONAL_KEYS: Mapping[str, Sequence[str]] = {
     "snapshots": ("snapshotKeyId", "snapshotApplicationKey"),
+    "backups": ("backupKeyId", "backupApplicationKey"),
     "monitoring": ("metricsPassword",),
     "logs": ("logsPassword",),
     "monitoring.alerts.webhook": ("alertWebhookUrl",),

@@ -9,6 +9,7 @@ from infra.settings.schema import Settings
 from ops.conditions import condition, is_true
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
+from ops.status.backups import backup_lines
 from ops.status.line import Line, checked, problem
 from ops.status.release import release_lines
 from ops.status.times import age
@@ -31,6 +32,10 @@ def cluster_lines(cluster: Cluster, settings: Settings | None, now: datetime) ->
         yield from checked("release", lambda: release_lines(cluster, settings.images))
     yield from checked("pods", lambda: pod_lines(cluster.list_everywhere("v1", "Pod"), now))
     yield from checked("migration", lambda: migration_lines(cluster.list("batch/v1", "Job", NAMESPACE), now))
+    if settings:
+        yield from checked(
+            "backups", lambda: backup_lines(cluster.list("batch/v1", "CronJob", NAMESPACE), settings.backups, now)
+        )
     uploaded = bool(settings and settings.snapshots)
     yield from checked("snapshots", lambda: snapshot_lines(cluster.list_everywhere(*SNAPSHOT), now, uploaded=uploaded))
 

@@ -11,7 +11,7 @@ WELL, NOT_WELL, UNCHECKED = 0, 1, 2
 
 
 SUBJECTS = (
-    *("settings", "cluster", "nodes", "release", "pods", "migration", "snapshots"),
+    *("settings", "cluster", "nodes", "release", "pods", "migration", "backups", "snapshots"),
     *("uptime", "alerts", "rules", "certificates", "cost"),
 )
 """The subjects of the lines, in the order of the report."""

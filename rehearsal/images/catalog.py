@@ -17,6 +17,7 @@ from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write
 from rehearsal.images.trust import trusted_authority
 from tools import debian, programs
+from tools.backups import BACKUPS
 from tools.cache import cache_folder, cache_lock, executable
 from tools.install import install_missing
 from tools.logs import LOGS
@@ -25,7 +26,7 @@ from tools.monitoring import MONITORING
 MIGRATIONS = Path(__file__).with_name("migrations")
 UNPRIVILEGED = "10001:10001"
 REDIS = "999:999"
-PROGRAMS = ("goose", "stand-ins", "traefik", *(program.name for program in (*MONITORING, *LOGS)))
+PROGRAMS = ("goose", "stand-ins", "traefik", *(program.name for program in (*MONITORING, *LOGS, *BACKUPS)))
 UNUSED_DAYS = 14
 """Unused archives are deleted after this time. Every release adds new ones."""
 

@@ -11,12 +11,14 @@ from infra.monitoring.rules.model import RUNBOOK, anchor
 from infra.settings.types import seconds
 from tests.recipes import ROOT
 from tests.rules.unit_tests import FOLDER, cases, rules, run
+from tests.unit.capture import OPTIONAL_SETTINGS
 from tests.unit.flips import example
 from tests.unit.test_links import anchors
 
 MONITORING = {
     "monitoring": {"url": "https://obs.example.com", "username": "cluster", "alerts": {"heartbeat": True}},
     "logs": {"url": "https://logs.example.com", "username": "cluster"},
+    "backups": OPTIONAL_SETTINGS["honeydue:backups"],
 }
 RULES = rules(example(MONITORING))
 """All rules, with the example settings."""

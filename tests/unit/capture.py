@@ -47,6 +47,8 @@ APNS_KEY = f"{PLACEHOLDER}apnsKey\n" + (
 )
 """With text before the key, which PEM permits, so that tests can search for a leak."""
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+AGE_RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+"""From the documentation of age."""
 URLS: Mapping[str, str] = {key: f"https://hooks.example.com/{PLACEHOLDER}{key}" for key in HOOK_URLS}
 OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
@@ -58,6 +60,14 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:snapshots": {"bucket": "honeyDueSnapshots"},
     "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
     "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
+    "honeydue:backups": {
+        "bucket": "honeyDueBackups",
+        "at": "02:30",
+        "recipient": AGE_RECIPIENT,
+        "image": "1a2b3c4d5e",
+    },
+    "honeydue:backupKeyId": f"{PLACEHOLDER}backupKeyId",
+    "honeydue:backupApplicationKey": f"{PLACEHOLDER}backupApplicationKey",
     "honeydue:adminBasicAuth": ADMIN_USERS,
     "honeydue:monitoring": {
         "url": "https://obs.example.com",

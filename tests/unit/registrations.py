@@ -18,6 +18,7 @@ def pods(program: Capture) -> Iterator[tuple[Registration, Mapping[str, Any]]]:
     """Every pod template with the resource that contains it, of any kind."""
     for resource in program.registrations:
         spec = resource.inputs.get("spec")
+        spec = spec["jobTemplate"]["spec"] if isinstance(spec, dict) and "jobTemplate" in spec else spec
         template = spec.get("template") if isinstance(spec, dict) else None
         if template:
             yield resource, template

@@ -86,7 +86,18 @@ def test_all_is_well(status: Status) -> None:
     assert result.exit_code == 0, result.output
     assert [row.split()[0] for row in rows(result, "ok")] == [
         *("nodes", *["release"] * len(declared_images(SETTINGS.images)), "pods"),
-        *("migration", "snapshots", "uptime", "alerts", "rules", "certificates", "certificates", "cost"),
+        *(
+            "migration",
+            "backups",
+            "backups",
+            "snapshots",
+            "uptime",
+            "alerts",
+            "rules",
+            "certificates",
+            "certificates",
+            "cost",
+        ),
     ]
     assert len(result.output.splitlines()) < 24, "more than a screen"
     assert PLACEHOLDER not in result.output

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.names import NAMESPACE
+from infra.names import DATABASE_BACKUP, NAMESPACE, RESTORE_DRILL
 from infra.settings.schema import Settings
 from ops.errors import ForbiddenError
 from ops.kubernetes import Cluster, Object
@@ -45,6 +45,10 @@ class WellCluster(Cluster):
                     "metadata": {"name": "migrate"},
                     "status": {"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": now}]},
                 }
+            ],
+            "CronJob": [
+                {"metadata": {"name": name, "creationTimestamp": now}, "status": {"lastSuccessfulTime": now}}
+                for name in (DATABASE_BACKUP, RESTORE_DRILL)
             ],
             "ETCDSnapshotFile": [
                 {"spec": {"nodeName": "one", "s3": {}}, "status": {"readyToUse": True, "creationTime": now}},

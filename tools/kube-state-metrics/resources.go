@@ -18,6 +18,7 @@ type collector func(context.Context, *apiServer, *series) error
 
 // resources contains the collector of each value of --resources.
 var resources = map[string]collector{
+	"cronjobs":                 collect("apis/batch/v1", "cronjobs", true, cronJobs),
 	"daemonsets":               collect("apis/apps/v1", "daemonsets", true, daemonSets),
 	"deployments":              collect("apis/apps/v1", "deployments", true, deployments),
 	"horizontalpodautoscalers": collect("apis/autoscaling/v2", "horizontalpodautoscalers", true, autoscalers),
@@ -210,6 +211,23 @@ func jobs(list batch.JobList, out *series) {
 			case batch.JobComplete:
 				out.addEach("kube_job_complete", "condition", current, statuses, name...)
 			}
+		}
+	}
+}
+
+func cronJobs(list batch.CronJobList, out *series) {
+	for _, cronJob := range list.Items {
+		name, status := labels{"namespace", cronJob.Namespace, "cronjob", cronJob.Name}, cronJob.Status
+		out.add("kube_cronjob_info", 1, append(slices.Clone(name), "schedule", cronJob.Spec.Schedule,
+			"concurrency_policy", string(cronJob.Spec.ConcurrencyPolicy))...)
+		out.addTime("kube_cronjob_created", cronJob.CreationTimestamp.Time, name...)
+		out.add("kube_cronjob_status_active", float64(len(status.Active)), name...)
+		out.add("kube_cronjob_spec_suspend", number(cronJob.Spec.Suspend != nil && *cronJob.Spec.Suspend), name...)
+		if status.LastScheduleTime != nil {
+			out.addTime("kube_cronjob_status_last_schedule_time", status.LastScheduleTime.Time, name...)
+		}
+		if status.LastSuccessfulTime != nil {
+			out.addTime("kube_cronjob_status_last_successful_time", status.LastSuccessfulTime.Time, name...)
 		}
 	}
 }

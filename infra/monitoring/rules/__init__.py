@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.monitoring.rules import control_plane, logs, monitoring, nodes, pods, redis, traffic
+from infra.monitoring.rules import backups, control_plane, logs, monitoring, nodes, pods, redis, traffic
 from infra.monitoring.rules.model import Rule, rules_file
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.schema import Settings
@@ -58,6 +58,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         *redis.redis_rules(),
         *control_plane.etcd_rules(),
         control_plane.snapshot_rule(in_bucket=settings.snapshots is not None),
+        *backups.backup_rules(settings.backups),
         control_plane.dns_rule(),
         *_expiry_rules(settings, expiries),
         control_plane.client_certificate_rule(),

@@ -1,0 +1,1 @@
+"""The images that this repository builds."""
