@@ -22,6 +22,14 @@ SETTINGS: Mapping[str, str] = {
 }
 """The options of rclone's remote, as environment variables. The credentials are AWS_… variables."""
 
+OPTIONS = (
+    # A stream cannot be read again.
+    "--retries=1",
+    # rclone's default, 10 attempts of a minute each, would hide for long that the store does not respond.
+    "--low-level-retries=3",
+    "--contimeout=15s",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
@@ -54,9 +62,9 @@ class Store:
         return {f"RCLONE_CONFIG_{REMOTE.upper()}_{name}": value for name, value in options.items()}
 
     def command(self, *arguments: str) -> Sequence[str]:
-        """A command of rclone. Without a configuration file, and with one attempt: a stream cannot be read again."""
+        """A command of rclone, without a configuration file."""
         variables = [f"{name}={value}" for name, value in self.environment.items()]
-        return ["env", *variables, "rclone", "--config=", "--retries=1", *arguments]
+        return ["env", *variables, "rclone", "--config=", *OPTIONS, *arguments]
 
     def path(self, name: str = "") -> str:
         return f"{REMOTE}:{self.bucket}/{name}"

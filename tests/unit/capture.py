@@ -61,7 +61,7 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
     "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
     "honeydue:backups": {
-        "bucket": "honeyDueBackups",
+        "bucket": "honeydue-backups",
         "at": "02:30",
         "recipient": AGE_RECIPIENT,
         "image": "1a2b3c4d5e",

@@ -67,7 +67,7 @@ def test_the_dump_uses_the_direct_host_and_its_own_key(full_example: Capture) ->
     environment = {variable["name"]: variable for variable in only["env"]}
     assert environment["PGHOST"]["valueFrom"]["configMapKeyRef"]["key"] == "DB_DIRECT_HOST"
     assert {name: environment[name]["value"] for name in environment if name.startswith("BACKUP_")} == {
-        "BACKUP_BUCKET": "honeyDueBackups",
+        "BACKUP_BUCKET": "honeydue-backups",
         "BACKUP_ENDPOINT": SETTINGS["honeydue:environment"]["B2_ENDPOINT"],
         "BACKUP_REGION": SETTINGS["honeydue:environment"]["B2_REGION"],
         "BACKUP_RECIPIENT": BACKUPS["recipient"],
