@@ -25,7 +25,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram \
 	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release new-volume \
-	require-client-certificate drift status outputs outdated lock tools test-tools
+	require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,14 @@ new-volume: .venv/ready ## give an app (APP=redis) an empty volume when the disk
 
 require-client-certificate: .venv/ready ## require Cloudflare's client certificate from the next `make up` on, if it is in Traefik's access log
 	@$(OPS) require-client-certificate --stack $(STACK)
+
+restore-drill: .venv/ready ## restore the newest dump of the database into a scratch server (IDENTITY=<file with the age key>)
+	@$(TOOLS) restore
+	@$(OPS) restore-drill --stack $(STACK) --identity "$(IDENTITY)" $(if $(FROM),--from $(FROM))
+
+restore-database: .venv/ready ## restore a dump (FROM=<its time>, or latest; IDENTITY=<file with the age key>) into a database; asks for its URL
+	@$(TOOLS) restore
+	@$(OPS) restore-database --stack $(STACK) --identity "$(IDENTITY)" --from "$(FROM)" $(if $(OVERWRITE),--overwrite)
 
 drift: .venv/ready ## compare production with the declared resources; changes nothing
 	@$(OPS) drift --stack $(STACK)

@@ -20,6 +20,8 @@ MODULES = {
     "pulumi": "ops.engine.command",
     "release": "ops.release.command",
     "require-client-certificate": "ops.client_certificate.command",
+    "restore-database": "ops.backups.database",
+    "restore-drill": "ops.backups.drill",
     "status": "ops.status.command",
     "up": "ops.guardrails.commands",
 }

@@ -144,10 +144,19 @@ class Cluster:
             )
         return self._json(response)
 
-    def delete(self, api_version: str, kind: str, live: Object) -> None:
+    def create(self, content: Object) -> Object:
+        """Create an object, and return it."""
+        with _readable_errors(self._server, self._source):
+            response = self._kind(content["apiVersion"], content["kind"]).create(
+                body=content, namespace=content["metadata"].get("namespace"), _request_timeout=TIMEOUT_SECONDS
+            )
+        return self._json(response)
+
+    def delete(self, api_version: str, kind: str, live: Object, *, propagation: str | None = None) -> None:
         """Delete an object that was read before, unless it was replaced or deleted since.
 
-        The version and kind are parameters, because the items of a list do not contain them.
+        The version and kind are parameters, because the items of a list do not contain them. `propagation` is what
+        happens to the objects that it owns, by default what the API server chooses.
         """
         metadata = live["metadata"]
         with _readable_errors(self._server, self._source):
@@ -155,7 +164,10 @@ class Cluster:
                 self._kind(api_version, kind).delete(
                     name=metadata["name"],
                     namespace=metadata.get("namespace"),
-                    body={"preconditions": {"uid": metadata["uid"]}},
+                    body={
+                        "preconditions": {"uid": metadata["uid"]},
+                        **({"propagationPolicy": propagation} if propagation else {}),
+                    },
                     _request_timeout=TIMEOUT_SECONDS,
                 )
             except (exceptions.NotFoundError, exceptions.ConflictError):

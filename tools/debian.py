@@ -86,6 +86,12 @@ PACKAGE_SETS = (
     PackageSet(name="redis", packages=("redis-server", "redis-tools", *_SHELL), users={"redis": 999}),
     PackageSet(name="redis-exporter", packages=("prometheus-redis-exporter",)),
     PackageSet(name="postgresql", packages=("postgresql-15", "pgbouncer", *_SHELL), users={"postgres": 70}),
+    # 10001 is the user of the image honeydue-backup. initdb looks up its name.
+    PackageSet(
+        name="backup",
+        packages=("postgresql-15", "python3-minimal", "libpython3-stdlib", *_SHELL),
+        users={"backup": 10001},
+    ),
     # Tests import its Python modules to validate user data. requirements-dev.txt contains their dependencies.
     PackageSet(name="cloud-init", packages=("cloud-init",), with_dependencies=False),
 )

@@ -1,5 +1,6 @@
 """Restores a dump from the standard input, and compares the database with a manifest."""
 
+import os
 import subprocess
 import sys
 
@@ -7,12 +8,17 @@ from .database import contents, major_version_of_client, query, session
 from .errors import BackupError
 from .manifest import Contents, Manifest
 
+REPLACE = "BACKUP_REPLACE"
+"""The environment variable with which a restore replaces tables that exist."""
+
 
 def restore() -> None:
     """Restores into the database of the PG… variables, all or nothing. Raises a BackupError."""
     database = query("SELECT current_database()")
     # Roles of the source may not exist here, and belong to the server and not to the database.
     options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "--no-password"]
+    if os.environ.get(REPLACE):
+        options += ["--clean", "--if-exists"]
     command = ["pg_restore", *options, f"--dbname={database}"]
     completed = subprocess.run(command, stdin=sys.stdin.buffer, check=False)
     if completed.returncode:

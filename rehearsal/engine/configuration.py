@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from dashboards import Dashboard, dashboards_of
 from infra.settings import apps, shared_options, topology, types
 from infra.settings.adopted import Adopted
+from infra.settings.backups import BackupSettings
 from infra.settings.logs import LogSettings
 from infra.settings.messages import PROJECT, message
 from infra.settings.model import Model
@@ -63,6 +64,14 @@ class Mailbox:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Store:
+    """The object store of the uploads and of the dumps."""
+
+    host: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class StackSettings:
     """The settings that a world needs to start."""
 
@@ -84,6 +93,10 @@ class StackSettings:
     traces: TracesSettings | None = None
     logs: LogSettings | None = None
     """Its images are without digests."""
+    backups: BackupSettings | None = None
+    """Its image is without a digest."""
+    store: Store | None = None
+    """None if the settings name no object store."""
     mailbox: Mailbox | None = None
     """None if the settings name no mail server."""
     dashboards: Sequence[Dashboard] = ()
@@ -211,6 +224,7 @@ def read_stack_settings(file: Path) -> StackSettings:
     metrics = read("monitoring", TypeAdapter(MonitoringSettings | None))
     scale = read("scale", TypeAdapter(apps.Scale))
     logs = read("logs", TypeAdapter(LogSettings | None))
+    backups = read("backups", TypeAdapter(BackupSettings | None))
     return StackSettings(
         nodes={
             alias: Node(
@@ -243,6 +257,10 @@ def read_stack_settings(file: Path) -> StackSettings:
         monitoring=metrics and metrics.model_copy(update={"images": _without_digests(metrics.images)}),
         traces=read("traces", TypeAdapter(TracesSettings | None)),
         logs=logs and logs.model_copy(update={"images": _without_digests(logs.images)}),
+        backups=backups and backups.model_copy(update={"image": backups.image.partition("@")[0]}),
+        store=Store(host=environment[apps.STORE_ENDPOINT], region=environment[apps.STORE_REGION])
+        if {apps.STORE_ENDPOINT, apps.STORE_REGION} <= environment.keys()
+        else None,
         mailbox=Mailbox(
             host=environment[apps.MAIL_HOST],
             port=int(environment[apps.MAIL_PORT]),

@@ -29,7 +29,7 @@ NODE_PROGRAMS = ("containerd", "api-proxy", "kubelet", "kube-proxy", "kube-route
 CONTROL_PLANE_PROGRAMS = frozenset(
     {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", metrics_server.NAME}
 )
-PACKAGES = ("node", "postgresql", "redis", "redis-exporter")
+PACKAGES = ("node", "postgresql", "redis", "redis-exporter", "backup")
 """The sets of Debian packages that the programs of a world with real nodes need."""
 TOLERATION_SECONDS = 60
 """How long a pod stays bound to a node that is not ready or unreachable."""

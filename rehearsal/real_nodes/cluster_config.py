@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rehearsal.engine.configuration import StackSettings
 from rehearsal.engine.placeholders import placeholder
+from rehearsal.external.backup_store import BackupStore
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.external.log_database import LogDatabase
 from rehearsal.external.mail_server import MailServer
@@ -13,7 +14,7 @@ from rehearsal.external.metrics_database import MetricsDatabase
 from rehearsal.external.reverse_proxy import Gateway
 from rehearsal.external.server import ExternalServer
 from rehearsal.external.trace_collector import TraceCollector
-from rehearsal.images import catalog, logs, monitoring
+from rehearsal.images import backup, catalog, logs, monitoring
 from rehearsal.images.catalog import Schema
 from rehearsal.layout import Layout
 from rehearsal.real_nodes import addons, network
@@ -31,6 +32,8 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
     ]
     if stack.monitoring:
         stand_ins += monitoring.images(stack.monitoring.images)
+    if stack.backups:
+        stand_ins.append(backup.backup(stack.images.registry, stack.backups.image))
     if stack.logs:
         stand_ins += logs.images(stack.logs.images)
     addon_images = addons.images(debian.root_filesystem("node"))
@@ -51,7 +54,8 @@ def external_servers(layout: Layout, stack: StackSettings) -> Sequence[ExternalS
     candidates = (metrics_database(layout, stack), log_database(layout, stack), trace_collector(layout, stack))
     backends = [server for server in candidates if server]
     mail = mail_server(layout, stack)
-    servers: list[ExternalServer] = [*backends, *([mail] if mail else [])]
+    store = backup_store(layout, stack)
+    servers: list[ExternalServer] = [*backends, *([mail] if mail else []), *([store] if store else [])]
     for host, count in Counter(server.host for server in backends).items():
         if count > 1:
             shared = [server for server in backends if server.host == host]
@@ -101,6 +105,22 @@ def mail_server(layout: Layout, stack: StackSettings) -> MailServer | None:
         user=stack.mailbox.user or str(placeholder("emailUser", layout.pki)),
         password=str(placeholder("emailPassword", layout.pki)),
         address=network.MAIL,
+    )
+
+
+def backup_store(layout: Layout, stack: StackSettings) -> BackupStore | None:
+    """The object store that replaces Backblaze. None without dumps of the database."""
+    if stack.backups is None or stack.store is None:
+        return None
+    return BackupStore(
+        layout=layout,
+        hostname=stack.store.host,
+        region=stack.store.region,
+        bucket=stack.backups.bucket,
+        keep=stack.backups.keep,
+        key_id=str(placeholder("backupKeyId", layout.pki)),
+        key=str(placeholder("backupApplicationKey", layout.pki)),
+        address=network.STORE,
     )
 
 

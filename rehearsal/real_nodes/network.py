@@ -22,6 +22,8 @@ POOLER, DIRECT = "198.18.0.2", "198.18.0.3"
 """The addresses of the external database: of its pooler and of PostgreSQL itself."""
 METRICS, MAIL, LOGS = "198.18.0.4", "198.18.0.5", "198.18.0.6"
 """The addresses of the metrics database, of the mail server and of the log database."""
+STORE = "198.18.0.9"
+"""The address of the object store."""
 TRACES, GATEWAY = "198.18.0.7", "198.18.0.8"
 """The addresses of the trace collector, and of the gateway if servers have the same host name."""
 LINK = "eth0"
@@ -88,7 +90,7 @@ def set_up_router() -> None:
     with IPRoute() as kernel:
         loopback = kernel.link_lookup(ifname="lo")[0]
         kernel.link("set", index=loopback, state="up")
-        for address in (ROUTER, POOLER, DIRECT, METRICS, MAIL, LOGS, TRACES, GATEWAY):
+        for address in (ROUTER, POOLER, DIRECT, METRICS, MAIL, LOGS, TRACES, GATEWAY, STORE):
             kernel.addr("add", index=loopback, address=address, prefixlen=32)
         # Drop packets to unknown addresses, for example of a node that is off, without an ICMP error.
         kernel.route("add", dst="0.0.0.0/0", type="blackhole")

@@ -36,7 +36,15 @@ MONITORED = ("test_dashboards", "test_monitoring", "test_alerts")
 """Modules with a world that has monitoring. They are the last ones, because it ends with the session."""
 WITHOUT_PRODUCTION = (
     *MONITORED,
-    *("test_changed_settings", "test_cleanup", "test_database", "test_external_servers", "test_images"),
+    *(
+        "test_backup_program",
+        "test_backups",
+        "test_changed_settings",
+        "test_cleanup",
+        "test_database",
+        "test_external_servers",
+        "test_images",
+    ),
     *("test_kube_state_metrics", "test_logs", "test_standins", "test_traces", "test_vlagent"),
 )
 """Modules that do not use the `production` fixture."""

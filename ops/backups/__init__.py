@@ -1,0 +1,1 @@
+"""Commands that restore dumps of the database, on the operator's machine: only there is the age key."""

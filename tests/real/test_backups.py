@@ -1,0 +1,223 @@
+"""Dumps of the database on real nodes: dump, wipe, restore; what must not count as a dump; and the drill.
+
+PostgreSQL, pgbouncer, age and rclone are real. versitygw replaces Backblaze.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.names import NAMESPACE, RESTORE_DRILL
+from rehearsal.engine.configuration import read_stack_settings
+from rehearsal.external.backup_store import BackupStore
+from rehearsal.external.database import ExternalDatabase
+from rehearsal.processes import chroot
+from rehearsal.real_nodes.cluster_config import external_database
+from rehearsal.traefik import daemonset
+from rehearsal.traefik.chart import chart_values
+from rehearsal.world.world import World
+from tests.real import backups
+from tests.real.conftest import edge_clients
+from tests.real.hosts import API
+from tests.rehearsal.operator import ops, press_ctrl_c, start_ops
+from tests.retry import eventually
+from tools import debian
+from tools.cache import install_folder
+from tools.programs import by_name
+
+ROWS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The world with dumps, and what is outside of its cluster."""
+
+    world: World
+    store: BackupStore
+    database: ExternalDatabase
+    identity: Path
+
+    def run(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """An operator's command, with a key of the bucket and with kubectl."""
+        path = os.pathsep.join([str(install_folder(by_name("kubernetes"))), os.environ["PATH"]])
+        extra = {**backups.operator_environment(), "PATH": path, **environment}
+        return ops(self.world, *arguments, answer=answer, extra=extra)
+
+    def complete(self) -> set[str]:
+        """The times of all complete dumps."""
+        names = self.store.objects()
+        times = {name.split(".", 1)[0] for name in names}
+        return {time for time in times if {f"{time}.dump.age", f"{time}.manifest.json"} <= names.keys()}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A world after `pulumi up`, with rows in its database."""
+    folder = tmp_path_factory.mktemp("worlds")
+    (folder / "project").mkdir()
+    identity, recipient = backups.identity(folder)
+    project = backups.project(folder / "project", recipient)
+    with World(folder / "dumped", project=project, real_nodes=True) as world:
+        world.pulumi("up", "--yes", "--skip-preview")
+        daemonset.install(world.kubectl_client(), chart_values(world.kubectl_client()))
+        database = external_database(world.layout, read_stack_settings(world.settings_file))
+        database.query("INSERT INTO tasks (title) SELECT 'task ' || g FROM generate_series(1, 200) g")
+        yield Site(world=world, store=backups.store(world), database=database, identity=identity)
+
+
+@pytest.fixture(scope="module")
+def first(site: Site) -> str:
+    """The time of a complete dump."""
+    result = backups.dump(site.world, "first")
+    assert result.succeeded, result.log
+    (time_of_dump,) = site.complete()
+    return time_of_dump
+
+
+def titles(site: Site) -> int:
+    return int(site.database.query("SELECT count(*) FROM tasks"))
+
+
+def test_a_dump_is_complete_and_its_key_cannot_delete_it(site: Site, first: str) -> None:
+    assert site.store.objects().keys() == {f"{first}.dump.age", f"{first}.manifest.json"}
+    assert not site.store.may_delete(f"{first}.dump.age")
+
+
+def test_the_last_success_is_recorded(site: Site, first: str) -> None:
+    assert first
+
+    def recorded() -> None:
+        cron_job = site.world.kubectl_json("get", "cronjob", "database-backup", f"--namespace={NAMESPACE}")
+        assert cron_job["status"]["lastSuccessfulTime"]
+
+    eventually(recorded)
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "expected"),
+    [
+        ("pooler", {"PGHOST": "POOLER"}, "is a pooler"),
+        ("key", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_and_changes_nothing(
+    site: Site, first: str, name: str, environment: Mapping[str, str], expected: str
+) -> None:
+    hosts = {"POOLER": site.database.database.pooler_host}
+    before = site.store.objects()
+    values = {key: hosts.get(value, value) for key, value in environment.items()}
+    result = backups.dump(site.world, f"wrong-{name}", **values)
+    assert not result.succeeded
+    assert expected in result.log
+    assert site.complete() == {first}
+    assert site.store.objects() == before
+
+
+def test_a_store_that_is_away_is_an_error_and_changes_nothing(site: Site, first: str) -> None:
+    site.store.stop()
+    try:
+        result = backups.dump(site.world, "away")
+    finally:
+        site.store.start()
+    assert not result.succeeded
+    assert "could not list the bucket" in result.log
+    assert site.complete() == {first}
+
+
+def test_a_drill_restores_the_dump_and_leaves_nothing(site: Site, first: str) -> None:
+    result = site.run("restore-drill", "--stack", "prod", "--identity", str(site.identity))
+    assert result.returncode == 0, result.stdout
+    assert "The dump can be restored" in result.stdout
+    assert f"Restoring {first}" in result.stdout
+    cron_job = site.world.kubectl_json("get", "cronjob", RESTORE_DRILL, f"--namespace={NAMESPACE}")
+    assert cron_job["status"]["lastSuccessfulTime"]
+    assert leftovers(site) == []
+
+
+def leftovers(site: Site) -> list[str]:
+    """The Jobs and pods of drills."""
+    items = site.world.kubectl_json(
+        "get", "jobs,pods", f"--namespace={NAMESPACE}", f"--selector=app.kubernetes.io/name={RESTORE_DRILL}"
+    )
+    return [item["metadata"]["name"] for item in items["items"]]
+
+
+def test_an_interrupted_drill_leaves_nothing(site: Site, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert first
+    for name, value in backups.operator_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(install_folder(by_name("kubernetes"))), os.environ["PATH"]]))
+    process = start_ops(site.world, "restore-drill", "--stack", "prod", "--identity", str(site.identity))
+
+    def started() -> None:
+        assert leftovers(site)
+
+    eventually(started, seconds=60)
+    press_ctrl_c(process)
+    assert process.returncode != 0
+    assert leftovers(site) == []
+
+
+def test_a_drill_with_another_key_fails_and_leaves_nothing(site: Site, first: str, tmp_path: Path) -> None:
+    assert first
+    other, _ = backups.identity(tmp_path)
+    result = site.run("restore-drill", "--stack", "prod", "--identity", str(other))
+    assert result.returncode == 1
+    assert "age ended with exit code 1" in result.stdout
+    assert leftovers(site) == []
+
+
+@pytest.fixture
+def client_programs(site: Site, tmp_path: Path) -> Mapping[str, str]:
+    """Debian's psql and pg_restore on PATH, and the URL of the database."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("psql", "pg_restore"):
+        command = chroot.command(
+            debian.root_filesystem("postgresql"), f"/usr/lib/postgresql/15/bin/{name}", folder=tmp_path, user=70
+        )
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
+        program.chmod(0o755)
+    database = site.database
+    url = f"postgresql://{database.database.user}:{database.password}@{database.direct}/{database.database.name}"
+    return {"PATH": os.pathsep.join([str(folder), os.environ["PATH"]]), "RESTORE_DSN": f"{url}?sslmode=require"}
+
+
+def test_a_restore_refuses_tables_and_brings_old_rows_back(
+    site: Site, first: str, client_programs: Mapping[str, str]
+) -> None:
+    arguments = ("restore-database", "--stack", "prod", "--identity", str(site.identity), "--from", first)
+    refused = site.run(*arguments, **client_programs)
+    assert refused.returncode == 1
+    assert "Nothing was changed. To replace them, add OVERWRITE=1" in refused.stdout
+    wrong = site.run(*arguments, "--overwrite", answer="another\n", **client_programs)
+    assert wrong.returncode == 1
+    assert "another name was typed" in wrong.stdout
+    site.database.query("DELETE FROM tasks")
+    restored = site.run(*arguments, "--overwrite", answer=f"{site.database.direct}\n", **client_programs)
+    assert restored.returncode == 0, restored.stdout
+    assert titles(site) == ROWS
+
+
+def test_after_a_wipe_the_api_answers_with_the_old_rows(
+    site: Site, first: str, client_programs: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site.database.query("DROP SCHEMA public CASCADE")
+    site.database.query("CREATE SCHEMA public")
+    started = time.monotonic()
+    arguments = ("restore-database", "--stack", "prod", "--identity", str(site.identity), "--from", "latest")
+    restored = site.run(*arguments, answer="y\n", **client_programs)
+    print(f"restored in {time.monotonic() - started:.1f} s")
+    assert restored.returncode == 0, restored.stdout
+    assert first in restored.stdout
+    assert titles(site) == ROWS
+    with edge_clients(site.world, tmp_path_factory.mktemp("clients")) as clients:
+        for client in clients:
+            assert len(json.loads(client.get(API, "/api/tasks/").body)) == ROWS
