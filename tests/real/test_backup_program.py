@@ -121,7 +121,7 @@ def test_a_wrong_setting_is_an_error_and_changes_nothing(
     program: BackupProgram, first: str, changes: Mapping[str, str], expected: str
 ) -> None:
     before = program.store.objects()
-    code, output = program.run("dump", **changes)
+    code, output = program.run("dump", b"", **changes)
     assert code == 1
     assert expected in output
     assert "Traceback" not in output
@@ -202,7 +202,7 @@ def test_a_wipe_is_undone_by_a_restore(program: BackupProgram, first: str, ident
     assert code == 1
     assert "table public.tasks is missing" in output
     assert program.run("check-target", text) == (0, "")
-    decrypt = [executable("age"), "--decrypt", "--identity", str(identity)]
+    decrypt = [str(executable("age")), "--decrypt", "--identity", str(identity)]
     content = read(program, f"{first}.dump.age")
     dump = subprocess.run(decrypt, input=content, capture_output=True, check=True).stdout
     # A dump that ends early restores nothing.

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.unit.capture import OPTIONAL_SETTINGS
 from tests.unit.flips import example
 from tests.unit.test_links import anchors
 
-MONITORING = {
+MONITORING: dict[str, Any] = {
     "monitoring": {"url": "https://obs.example.com", "username": "cluster", "alerts": {"heartbeat": True}},
     "logs": {"url": "https://logs.example.com", "username": "cluster"},
     "backups": OPTIONAL_SETTINGS["honeydue:backups"],
