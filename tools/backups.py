@@ -1,15 +1,13 @@
 """The rows of the programs that encrypt and store dumps of the database, for the table in tools/programs.py."""
 
-from tools.program import Program, ReleaseFile, github
+from tools.program import Program, ReleaseFile
 
 AGE = Program(
     name="age",
     build_minutes=0.5,
     module="filippo.io/age",
     version_flags="-X main.Version={version}",
-    release_files=(
-        github("FiloSottile/age", "age-{tag}-{os}-{arch}.tar.gz", {"age/age": "age", "age/age-keygen": "age-keygen"}),
-    ),
+    # Without a release: the vendor publishes no checksums.
 )
 RCLONE = Program(
     # With the S3 backend only. Built with a main.go in our folder, also for the image (images/backup/Dockerfile).

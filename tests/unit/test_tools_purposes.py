@@ -56,7 +56,8 @@ def names(*purposes: Purpose) -> set[str]:
             Purpose.NODES,
             REHEARSAL
             | MONITORING
-            | {"traefik", "kubelet", "kube-router", "api-proxy", "coredns", "goose", "stand-ins"},
+            | {"traefik", "kubelet", "kube-router", "api-proxy", "coredns", "goose", "stand-ins"}
+            | {"age", "rclone", "versitygw"},
         ),
         (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
         (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw"}),
@@ -66,6 +67,7 @@ def names(*purposes: Purpose) -> set[str]:
         (Purpose.WORKER, {"miniflare"}),
         (Purpose.WORKFLOWS, {"actionlint"}),
         (Purpose.LOCK, {"uv"}),
+        (Purpose.RESTORE, ENGINE | {"age", "rclone"}),
     ],
 )
 def test_each_purpose_has_its_programs(purpose: Purpose, expected: set[str]) -> None:
