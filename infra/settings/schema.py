@@ -213,21 +213,25 @@ class Settings(Model):
             )
         return value
 
-    @field_validator("snapshots", "backups")
+    @field_validator("snapshots")
     @classmethod
-    def _have_a_store(
-        cls, value: SnapshotSettings | BackupSettings | None, info: ValidationInfo
-    ) -> SnapshotSettings | BackupSettings | None:
+    def _snapshots_have_a_store(cls, value: SnapshotSettings | None, info: ValidationInfo) -> SnapshotSettings | None:
         environment: Mapping[str, str] | None = info.data.get("environment")
         if value is not None and environment is not None:
-            check_store(str(info.field_name), value.bucket, environment)
+            check_store("snapshots", value.bucket, environment)
         return value
 
     @field_validator("backups")
     @classmethod
-    def _backups_have_their_own_bucket(
-        cls, value: BackupSettings | None, info: ValidationInfo
-    ) -> BackupSettings | None:
+    def _backups_have_a_store(cls, value: BackupSettings | None, info: ValidationInfo) -> BackupSettings | None:
+        environment: Mapping[str, str] | None = info.data.get("environment")
+        if value is not None and environment is not None:
+            check_store("backups", value.bucket, environment)
+        return value
+
+    @field_validator("backups")
+    @classmethod
+    def _backups_have_own_bucket(cls, value: BackupSettings | None, info: ValidationInfo) -> BackupSettings | None:
         snapshots: SnapshotSettings | None = info.data.get("snapshots")
         if value and snapshots and value.bucket == snapshots.bucket:
             raise ValueError(f"bucket {value.bucket} is that of the snapshots, whose key can delete the dumps")
