@@ -1,5 +1,6 @@
 """redis: cache and queue, with a volume on the local disk of one node."""
 
+import pulumi
 from pulumi_kubernetes.core.v1 import (
     EnvVarArgs,
     EnvVarSourceArgs,
@@ -30,11 +31,11 @@ under load (tests/real/test_redis.py).
 
 
 def server_arguments(settings: RedisSettings) -> list[str]:
-    """Logs every write, evicts the least recently used keys before the memory limit is reached, requires a password."""
+    """Logs every write, stays below the memory limit, requires a password."""
     return [
         "--appendonly yes",
         f"--maxmemory {int(settings.memory_mi * MAXMEMORY_RATIO)}mb",
-        "--maxmemory-policy allkeys-lru",
+        f"--maxmemory-policy {settings.eviction_policy}",
         '--requirepass "$REDIS_PASSWORD"',
         "--dir /data",
     ]
@@ -54,6 +55,11 @@ def claim_spec(settings: RedisSettings, adopted: Volume | None) -> PersistentVol
 
 def redis(settings: Settings, *, cluster: Cluster, namespace: Namespace, config: AppConfig) -> Workload:
     """A single replica on the node that has the volume."""
+    if settings.redis.evicts_jobs:
+        pulumi.log.warn(
+            f"honeydue:redis.evictionPolicy is {settings.redis.eviction_policy}: a full redis also evicts queued jobs. "
+            "volatile-lru evicts only keys that expire (docs/runbook.md, redis is full)."
+        )
     volume = settings.adopted.volumes.get(NAME)
     claim = VolumeClaim(
         logical_name=CLAIM, name=volume.claim if volume else CLAIM, spec=claim_spec(settings.redis, volume)

@@ -94,11 +94,22 @@ class Database(Model):
 
 
 class RedisSettings(Model):
-    """redis. `node` is the hostname of the node that has its local volume. The memory is in MiB."""
+    """redis. `node` is the hostname of the node that has its local volume. The memory is in MiB.
+
+    `eviction_policy` is what a full redis does (`maxmemory-policy`). The jobs of Asynq have no expiration time: only
+    "allkeys-lru" evicts them. "volatile-lru" evicts keys that have one, and refuses writes when there are none left.
+    "noeviction" refuses all writes that need memory.
+    """
 
     node: Hostname
     storage: Quantity
     memory_mi: Annotated[Number, Field(ge=64)]
+    eviction_policy: Literal["allkeys-lru", "volatile-lru", "noeviction"] = "allkeys-lru"
+
+    @property
+    def evicts_jobs(self) -> bool:
+        """Whether a full redis evicts queued jobs."""
+        return self.eviction_policy.startswith("allkeys-")
 
 
 DERIVED_VARIABLES = {

@@ -41,7 +41,7 @@ def redis_rules() -> Sequence[Rule]:
             severity="warning",
             exporter=EXPORTER,
             series=("redis_memory_used_bytes", "redis_memory_max_bytes"),
-            summary="redis uses {{ $value | humanizePercentage }} of its memory. When it is full, it also evicts jobs.",
+            summary="redis uses {{ $value | humanizePercentage }} of its memory. A full redis evicts or refuses jobs.",
             runbook="redis is full",
         ),
         Rule(
