@@ -13,9 +13,10 @@ from infra import hetzner
 from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
+from ops.kubectl import Kubectl, kubectl_for
 from ops.kubernetes import kubeconfig_and_context
 from ops.node_removal.planned import Removal
-from ops.resize.server import Kubectl, drain, kubectl_for
+from ops.resize.server import drain
 
 DELETE_TIMEOUT = "5m"
 

@@ -4,23 +4,17 @@ Hetzner changes the type of a server only while the server is off. The provider 
 Hetzner refuses the type, for example because it is sold out (terraform-provider-hcloud, internal/server/resource.go).
 """
 
-import json
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 
 import hcloud
 from rich.console import Console
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra import hetzner
-from ops.conditions import condition
 from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
+from ops.kubectl import Kubectl, kubectl_for
 from ops.kubernetes import kubeconfig_and_context
 from ops.resize.planned import Resize
 
@@ -57,37 +51,6 @@ def resize_server(stack: str, resize: Resize, *, refresh: bool) -> int:
 
 class _NotYetError(Exception):
     """The server or its node is not in service yet."""
-
-
-class Kubectl:
-    """kubectl, the operator's own. It respects disruption budgets when it drains a node."""
-
-    def __init__(self, kubeconfig: Path, context: str) -> None:
-        self._command = ["kubectl", f"--kubeconfig={kubeconfig}", f"--context={context}"]
-
-    def run(self, *arguments: str) -> bool:
-        """Run a command in the operator's terminal. Returns whether it succeeded."""
-        print("kubectl", *arguments, flush=True)
-        return subprocess.run([*self._command, *arguments], check=False).returncode == 0
-
-    def ready_conditions(self) -> Mapping[str, Mapping[str, str]]:
-        """The condition Ready of each node, by name. Empty if the API server does not respond."""
-        command = [*self._command, "get", "nodes", "--output=json", "--request-timeout=10s"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        nodes = json.loads(result.stdout)["items"] if result.returncode == 0 else []
-        return {node["metadata"]["name"]: condition(node, "Ready") for node in nodes}
-
-
-@contextmanager
-def kubectl_for(kubeconfig: str, context: str) -> Iterator[Kubectl]:
-    """kubectl for the duration of the block. Raises an OpsError if it is not on PATH."""
-    if shutil.which("kubectl") is None:
-        raise OpsError("kubectl is not on PATH. It drains the node. Nothing was changed")
-    # Only its owner can read a temporary file, and it is deleted afterwards.
-    with tempfile.NamedTemporaryFile("w", prefix="honeydue-", suffix=".yaml") as file:
-        file.write(kubeconfig)
-        file.flush()
-        yield Kubectl(Path(file.name), context)
 
 
 def drain(kubectl: Kubectl, node: str) -> None:
