@@ -24,7 +24,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram \
-	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release new-volume \
+	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release new-volume save-queue \
 	require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
@@ -117,8 +117,11 @@ up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan tha
 release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
 	@$(OPS) release --stack $(STACK) $(TAGS) $(REFRESH_OPTION)
 
-new-volume: .venv/ready ## give an app (APP=redis) an empty volume when the disk with its data is lost; asks for confirmation
-	@$(OPS) new-volume --stack $(STACK) $(APP) $(if $(DISCARD_DATA),--discard-data)
+save-queue: .venv/ready ## stop worker and redis, and save cache and queue to FILE=<file>; asks for confirmation
+	@$(OPS) save-queue --stack $(STACK) $(FILE)
+
+new-volume: .venv/ready ## give an app (APP=redis) a new volume when its disk is lost, or with the saved queue FROM=<file>; asks for confirmation
+	@$(OPS) new-volume --stack $(STACK) $(APP) $(if $(DISCARD_DATA),--discard-data) $(if $(FROM),--from $(FROM))
 
 require-client-certificate: .venv/ready ## require Cloudflare's client certificate from the next `make up` on, if it is in Traefik's access log
 	@$(OPS) require-client-certificate --stack $(STACK)

@@ -28,6 +28,8 @@ KUBERNETES_NAMESPACES = (KUBE_SYSTEM, "default", "kube-public", "kube-node-lease
 """The namespaces that every cluster has."""
 OWN_NAMESPACES = (NAMESPACE, MONITORING, NODE_EXPORTER, LOGS)
 """The namespaces in which every object is declared, or created by a controller of Kubernetes."""
+HOSTNAME = "kubernetes.io/hostname"
+"""The label of a Node with its name."""
 UPTIME_SCRIPT = "honeydue-uptime"
 """The name of the uptime Worker at Cloudflare."""
 LABELS: Mapping[str, str] = {"cluster": "honeydue"}

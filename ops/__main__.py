@@ -22,6 +22,7 @@ MODULES = {
     "require-client-certificate": "ops.client_certificate.command",
     "restore-database": "ops.backups.database",
     "restore-drill": "ops.backups.drill",
+    "save-queue": "ops.queue.command",
     "status": "ops.status.command",
     "up": "ops.guardrails.commands",
 }

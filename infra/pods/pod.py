@@ -31,6 +31,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
+from infra.names import HOSTNAME
 from infra.pods.resources import Resources
 from infra.pods.volumes import Mounts
 from infra.settings.adopted import Labels
@@ -40,7 +41,6 @@ UNPRIVILEGED = 10001
 """User and group of our images. The id is above all ids of a node's users."""
 DRAIN_SECONDS = 5
 """A terminating pod serves requests for this time, because endpoints are updated with a delay."""
-HOSTNAME = "kubernetes.io/hostname"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""Gives an app a new, empty volume when the disk with its data is lost."""
+"""Gives an app a new volume when the disk with its data is lost."""

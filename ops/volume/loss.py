@@ -13,6 +13,10 @@ class DataExistsError(OpsError):
     """The data exists, or may exist, on the disk of a node that is Ready."""
 
 
+class NoVolumeError(OpsError):
+    """The claim has no volume, so there is no data."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Storage:
     """A claim, its volume, the node with the volume's disk, and the pods that use the claim with their events.
@@ -55,7 +59,7 @@ def reason_of_loss(storage: Storage) -> str:
         return "its claim no longer exists"
     name = claim["spec"].get("volumeName")
     if not name:
-        raise OpsError(
+        raise NoVolumeError(
             f"claim {claim['metadata']['name']} has no volume yet. It gets an empty one as soon as a pod of "
             f"{storage.app} can be scheduled"
         )

@@ -31,7 +31,8 @@ from tools.purposes import required_programs
 
 from .toolbox import toolbox_image
 
-NODE_LOSS = "test_node_loss"
+NODE_LOSS = ("test_node_loss", "test_queue")
+"""Modules that replace nodes of their world, with the longest first."""
 MONITORED = ("test_dashboards", "test_monitoring", "test_alerts")
 """Modules with a world that has monitoring. They are the last ones, because it ends with the session."""
 WITHOUT_PRODUCTION = (
@@ -49,7 +50,7 @@ WITHOUT_PRODUCTION = (
 )
 """Modules that do not use the `production` fixture."""
 
-CONCURRENT = (NODE_LOSS, *WITHOUT_PRODUCTION)
+CONCURRENT = (*NODE_LOSS, *WITHOUT_PRODUCTION)
 """Modules that may run while another worker runs tests. The others get the mark `serial`: with a second world on two
 cores, two requests of the release test timed out."""
 
@@ -65,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("real_nodes")
             if item.path.stem not in CONCURRENT:
                 item.add_marker("serial")
-    first, last = [NODE_LOSS, "test_site"], [*MONITORED]
+    first, last = [*NODE_LOSS, "test_site"], [*MONITORED]
 
     def position(item: pytest.Item) -> int:
         name = item.path.stem
@@ -82,7 +83,7 @@ class WorldScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
 
     def _split_scope(self, nodeid: str) -> str:
         module = Path(nodeid.partition("::")[0]).stem
-        if module == NODE_LOSS:
+        if module in NODE_LOSS:
             return "node loss"
         return "without production" if module in WITHOUT_PRODUCTION else "production"
 

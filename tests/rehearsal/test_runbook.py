@@ -144,5 +144,7 @@ def test_the_section_has_the_described_result(production: World, heading: str) -
 
 
 def test_every_section_has_a_test() -> None:
-    # test_ingress.py renews the client certificate, because that needs Traefik.
-    assert [heading for heading in headings(PAGE) if heading != "Renew the client certificate"] == list(SECTIONS)
+    # test_ingress.py renews the client certificate, because that needs Traefik. tests/real/test_queue.py replaces the
+    # node of redis, because that needs a redis.
+    elsewhere = {"Renew the client certificate", "Replace or move the node of redis"}
+    assert [heading for heading in headings(PAGE) if heading not in elsewhere] == list(SECTIONS)

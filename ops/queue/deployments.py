@@ -1,0 +1,72 @@
+"""Stops and starts a Deployment of the app namespace, and waits for its pods."""
+
+from collections.abc import Callable, Sequence
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from infra.names import NAMESPACE
+from ops.conditions import is_true
+from ops.errors import OpsError
+from ops.kubernetes import Cluster, Object
+
+STOP_SECONDS = 120.0
+"""Longer than the grace period of every pod."""
+START_SECONDS = 300.0
+POLL_SECONDS = 1.0
+
+
+def deployment(cluster: Cluster, name: str) -> Object:
+    """The Deployment. Raises an OpsError if it does not exist."""
+    live = cluster.get("apps/v1", "Deployment", NAMESPACE, name)
+    if live is None:
+        raise OpsError(f"Deployment {name} does not exist in namespace {NAMESPACE}: run make up first")
+    return live
+
+
+def pods_of(cluster: Cluster, live: Object) -> Sequence[Object]:
+    """The pods that the selector of the Deployment matches."""
+    selector = live["spec"]["selector"]["matchLabels"].items()
+    return [
+        pod for pod in cluster.list("v1", "Pod", NAMESPACE) if selector <= pod["metadata"].get("labels", {}).items()
+    ]
+
+
+def stop(cluster: Cluster, name: str) -> Object:
+    """Scale the Deployment to 0, wait until its pods are gone, and return the Deployment."""
+    live = _scale(cluster, name, 0)
+    if not _wait(STOP_SECONDS, lambda: not pods_of(cluster, live)):
+        pods = ", ".join(pod["metadata"]["name"] for pod in pods_of(cluster, live))
+        raise OpsError(f"these pods of {name} still exist after {STOP_SECONDS / 60:.0f} minutes: {pods}")
+    return live
+
+
+def start(cluster: Cluster, name: str) -> None:
+    """Scale the Deployment to 1. `wait_until_ready` waits for its pod."""
+    _scale(cluster, name, 1)
+
+
+def wait_until_ready(cluster: Cluster, name: str) -> None:
+    """Wait until a pod of the Deployment is Ready."""
+    live = deployment(cluster, name)
+    if not _wait(START_SECONDS, lambda: any(is_true(pod, "Ready") for pod in pods_of(cluster, live))):
+        raise OpsError(
+            f"{name} is not Ready after {START_SECONDS / 60:.0f} minutes: "
+            f"kubectl -n {NAMESPACE} describe pods -l app.kubernetes.io/name={name}"
+        )
+
+
+def _scale(cluster: Cluster, name: str, replicas: int) -> Object:
+    live = deployment(cluster, name)
+    if live["spec"].get("replicas") == replicas:
+        return live
+    return cluster.patch(live, [{"op": "add", "path": "/spec/replicas", "value": replicas}])
+
+
+def _wait(seconds: float, condition: Callable[[], bool]) -> bool:
+    try:
+        Retrying(
+            retry=retry_if_result(lambda met: not met), stop=stop_after_delay(seconds), wait=wait_fixed(POLL_SECONDS)
+        )(condition)
+    except RetryError:
+        return False
+    return True
