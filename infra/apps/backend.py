@@ -6,6 +6,7 @@ from pulumi_kubernetes.core.v1 import ConfigMapEnvSourceArgs, EnvFromSourceArgs,
 
 from infra.apps import traces
 from infra.apps.config import APNS_KEY, CONFIG_MAP, REDIS_PORT, SECRET
+from infra.apps.database import database_destination
 from infra.cluster.network_policies import HTTPS, Destination
 from infra.settings.schema import Settings
 
@@ -17,10 +18,10 @@ SECRET_FILES = {"/etc/apns": APNS_KEY}
 
 
 def egress(settings: Settings) -> Sequence[Destination]:
-    """redis, Neon, Fastmail, the trace collector, and over HTTPS Backblaze and Apple."""
+    """redis, the database, Fastmail, the trace collector, and over HTTPS Backblaze and Apple."""
     destinations = (
         Destination(app="redis", port=REDIS_PORT),
-        Destination(port=settings.database.port),
+        database_destination(settings.database),
         Destination(port=HTTPS),
         Destination(port=settings.mail_port),
         *traces.egress(settings),

@@ -15,7 +15,7 @@ from infra.cluster import Namespace
 from infra.cluster.secret import secret
 from infra.component import Component
 from infra.names import NAMESPACE
-from infra.settings.apps import Database
+from infra.settings.database import Database
 from infra.settings.schema import Settings
 from infra.settings.secrets import Secrets
 

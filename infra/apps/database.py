@@ -1,8 +1,10 @@
-"""The variables with which libpq and its like connect to the direct host of the database."""
+"""How pods connect to the database: the variables of libpq and its like, and the port that policies open."""
 
 from pulumi_kubernetes.core.v1 import ConfigMapKeySelectorArgs, EnvVarArgs, EnvVarSourceArgs, SecretKeySelectorArgs
 
 from infra.apps.config import CONFIG_MAP, SECRET
+from infra.cluster.network_policies import Destination
+from infra.settings.database import Database
 
 # By the key of the ConfigMap. References keep the manifest of a Job independent of the values, so that only a new image
 # runs a migration.
@@ -30,3 +32,8 @@ def connection_environment() -> list[EnvVarArgs]:
             value_from=EnvVarSourceArgs(secret_key_ref=SecretKeySelectorArgs(name=SECRET, key="POSTGRES_PASSWORD")),
         ),
     ]
+
+
+def database_destination(database: Database) -> Destination:
+    """The server: on the internet, or in its private network."""
+    return Destination(port=database.port, cidr=str(database.private_cidr) if database.private_cidr else None)

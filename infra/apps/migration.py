@@ -11,11 +11,10 @@ from pulumi_kubernetes.core.v1 import EnvVarArgs, PodTemplateSpecArgs, ServiceAc
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.apps.config import AppConfig
-from infra.apps.database import connection_environment
+from infra.apps.database import connection_environment, database_destination
 from infra.apps.network_policy import pod_network_policy
 from infra.apps.pod import Demand, Pod
 from infra.cluster import Cluster, Namespace
-from infra.cluster.network_policies import Destination
 from infra.component import Component
 from infra.names import MIGRATION, NAMESPACE
 from infra.pods import Resources, kube_score_annotation, labels, pod_spec
@@ -73,7 +72,7 @@ def migration_pod(settings: Settings) -> Pod:
         environment=goose_environment(),
         resources=Resources(cpu=50, cpu_limit=500, memory=128),
         restart_policy="Never",
-        egress=[Destination(port=settings.database.port)],
+        egress=[database_destination(settings.database)],
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from pulumi_kubernetes.core.v1 import EnvFromSourceArgs, EnvVarArgs, SecretEnvSourceArgs
 
-from infra.apps.database import connection_environment
+from infra.apps.database import connection_environment, database_destination
 from infra.apps.pod import Pod
 from infra.cluster.network_policies import HTTPS, Destination
 from infra.names import DATABASE_BACKUP, RESTORE_DRILL
 from infra.pods import Resources
-from infra.settings.apps import STORE_ENDPOINT, STORE_REGION, Database
+from infra.settings.apps import STORE_ENDPOINT, STORE_REGION
 from infra.settings.backups import REPOSITORY, BackupSettings
+from infra.settings.database import Database
 from infra.settings.schema import Settings
 
 SCRATCH = "/tmp"  # noqa: S108  # a mount inside the container
@@ -52,7 +53,7 @@ def backup_pod(settings: Settings, backups: BackupSettings) -> Pod:
         environment_from=[EnvFromSourceArgs(secret_ref=SecretEnvSourceArgs(name=DATABASE_BACKUP))],
         resources=Resources(cpu=50, cpu_limit=1000, memory=256, disk=LOGS_MI),
         restart_policy="Never",
-        egress=[Destination(port=settings.database.port), Destination(port=HTTPS)],
+        egress=[database_destination(settings.database), Destination(port=HTTPS)],
     )
 
 

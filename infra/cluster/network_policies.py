@@ -1,7 +1,7 @@
 """The rules of NetworkPolicies: which pods may connect to which (docs/connectivity.md).
 
 k3s enforces them with kube-router, by address and port and not by host name. "Neon" is therefore port 5432 of any
-public address.
+public address, and a database in a private network is that port in its network.
 """
 
 from collections.abc import Sequence
@@ -72,10 +72,12 @@ class ClusterAddresses:
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """A port that a pod connects to: of an app in the same namespace, or of the internet if `app` is None."""
+    """A port that a pod connects to: of an app in the same namespace, of a private network, or of the internet."""
 
     port: int
     app: str | None = None
+    cidr: str | None = None
+    """A private network outside of the cluster."""
 
 
 def _pods(app: str, adopted: Adopted) -> NetworkPolicyPeerArgs:
@@ -104,8 +106,12 @@ def to_dns() -> NetworkPolicyEgressRuleArgs:
 
 
 def _to(destination: Destination, *, addresses: ClusterAddresses, adopted: Adopted) -> NetworkPolicyEgressRuleArgs:
-    internet = cidr_peer(ANYWHERE, excluding=addresses.not_internet)
-    peer = _pods(destination.app, adopted) if destination.app else internet
+    if destination.app:
+        peer = _pods(destination.app, adopted)
+    elif destination.cidr:
+        peer = cidr_peer(destination.cidr)
+    else:
+        peer = cidr_peer(ANYWHERE, excluding=addresses.not_internet)
     return NetworkPolicyEgressRuleArgs(to=[peer], ports=_ports(destination.port))
 
 

@@ -2,23 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from infra.settings.model import Model
 from infra.settings.scaling import Autoscaling
 from infra.settings.types import (
     Count,
-    Domain,
-    DurationOrZero,
     Hostname,
     Image,
-    NotNegative,
     Number,
-    Port,
     Quantity,
     Registry,
     Tag,
-    Text,
     repository,
 )
 
@@ -57,40 +52,6 @@ class Scale(Model):
     api: Autoscaling
     admin: Count
     web: Count
-
-
-class Database(Model):
-    """Neon Postgres. `endpoint` selects the host of api and worker. Migrations always use the direct host."""
-
-    pooler_host: Domain
-    endpoint: Literal["pooler", "direct"] = "pooler"
-    port: Port = 5432
-    name: Text
-    user: Text
-    ssl_mode: Literal["require", "verify-full"] = "require"
-    max_idle_connections: NotNegative
-    max_lifetime: DurationOrZero
-    max_idle_time: DurationOrZero
-    migration_deadline_seconds: Annotated[Number, Field(ge=10, le=3600)]
-
-    @field_validator("pooler_host")
-    @classmethod
-    def _is_a_pooler(cls, value: str) -> str:
-        if not value.split(".", maxsplit=1)[0].endswith("-pooler"):
-            raise ValueError(
-                "is Neon's direct host. The pooler's was expected: its first label ends in -pooler, and the direct "
-                "host is derived from it"
-            )
-        return value
-
-    @property
-    def direct_host(self) -> str:
-        """The host of the compute itself. Session locks do not work through the pooler, which pools by transaction."""
-        return self.pooler_host.replace("-pooler.", ".", 1)
-
-    @property
-    def host(self) -> str:
-        return self.pooler_host if self.endpoint == "pooler" else self.direct_host
 
 
 class RedisSettings(Model):

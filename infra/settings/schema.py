@@ -11,12 +11,12 @@ from infra.settings.apps import (
     MAIL_HOST,
     MAIL_PORT,
     SECRET_VARIABLES,
-    Database,
     Images,
     RedisSettings,
     Scale,
 )
 from infra.settings.backups import BackupSettings, check_store
+from infra.settings.database import Database
 from infra.settings.grafana import GrafanaSettings
 from infra.settings.logs import LogSettings, existing_namespaces
 from infra.settings.maintenance import SnapshotSettings, UpgradeSettings

@@ -121,6 +121,14 @@ Hostname = Annotated[
     str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name of lowercase letters, digits and hyphens")
 ]
 Domain = Annotated[str, matching(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a full domain name in lowercase")]
+Server = Annotated[
+    str,
+    matching(
+        r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}|((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}",
+        "a full domain name in lowercase, or an IPv4 address",
+    ),
+]
+"""The host of a server that clients do not have to verify by its name."""
 # A tag that moves would change what runs without a release. With a digest, it cannot: the registry may not even serve
 # another image.
 _TAG = r"(?!latest(@|$))\w[\w.-]{0,62}(@sha256:[0-9a-f]{64})?"

@@ -20,6 +20,7 @@ from dashboards import Dashboard, dashboards_of
 from infra.settings import apps, shared_options, topology, types
 from infra.settings.adopted import Adopted
 from infra.settings.backups import BackupSettings
+from infra.settings.database import Database
 from infra.settings.logs import LogSettings
 from infra.settings.messages import PROJECT, message
 from infra.settings.model import Model
@@ -85,7 +86,7 @@ class StackSettings:
     domain: str
     images: apps.Images
     """Without digests: the images of real nodes are stand-ins."""
-    database: apps.Database
+    database: Database
     bootstrapped: bool
     """Whether the Pulumi program bootstraps the cluster on servers that it creates."""
     monitoring: MonitoringSettings | None = None
@@ -251,7 +252,7 @@ def read_stack_settings(file: Path) -> StackSettings:
         ),
         cluster_dns=str(cluster.cluster_dns),
         images=_without_digests(read("images", TypeAdapter(apps.Images))),
-        database=read("database", TypeAdapter(apps.Database)),
+        database=read("database", TypeAdapter(Database)),
         domain=read("domain", TypeAdapter(types.Domain)),
         bootstrapped=cluster.bootstrapped,
         monitoring=metrics and metrics.model_copy(update={"images": _without_digests(metrics.images)}),

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.settings.apps import Database
+from infra.settings.database import Database
 from rehearsal import pki
 from rehearsal.errors import RehearsalError
 from rehearsal.layout import Layout
@@ -46,7 +46,7 @@ class ExternalDatabase:
     @property
     def addresses(self) -> dict[str, str]:
         """The addresses by host name, for the DNS of the cluster."""
-        return {self.database.pooler_host: self.pooler, self.database.direct_host: self.direct}
+        return {self.database.pooled_host: self.pooler, self.database.direct_host: self.direct}
 
     @property
     def folder(self) -> Path:

@@ -46,7 +46,8 @@ WITHOUT_PRODUCTION = (
         "test_external_servers",
         "test_images",
     ),
-    *("test_kube_state_metrics", "test_logs", "test_standins", "test_traces", "test_vlagent"),
+    *("test_kube_state_metrics", "test_leaving_neon", "test_logs", "test_queue_data", "test_standins"),
+    *("test_traces", "test_vlagent"),
 )
 """Modules that do not use the `production` fixture."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.settings.apps import Database
+from infra.settings.database import Database
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
@@ -23,11 +23,19 @@ def settings() -> Database:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[ExternalDatabase]:
-    """Starts the database in this folder and stops it at the end of the block."""
+def running(
+    folder: Path, *, database_settings: Database | None = None, pooler: str = POOLER, direct: str = DIRECT
+) -> Iterator[ExternalDatabase]:
+    """Starts the database in this folder and stops it at the end of the block. By default it is the one at Neon."""
     layout = Layout(folder / "world")
     layout.make_folders()
-    database = ExternalDatabase(layout=layout, database=settings(), password=PASSWORD, pooler=POOLER, direct=DIRECT)
+    database = ExternalDatabase(
+        layout=layout,
+        database=database_settings or settings(),
+        password=PASSWORD,
+        pooler=pooler,
+        direct=direct,
+    )
     try:
         database.start()
         yield database

@@ -109,7 +109,7 @@ def test_the_last_success_is_recorded(site: Site, first: str) -> None:
 def test_a_wrong_setting_is_an_error_and_changes_nothing(
     site: Site, first: str, name: str, environment: Mapping[str, str], expected: str
 ) -> None:
-    hosts = {"POOLER": site.database.database.pooler_host}
+    hosts = {"POOLER": site.database.database.pooled_host}
     before = site.store.objects()
     values = {key: hosts.get(value, value) for key, value in environment.items()}
     result = backups.dump(site.world, f"wrong-{name}", **values)

@@ -61,6 +61,24 @@ def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
             "is Neon's direct host. The pooler's was expected: its first label ends in -pooler",
         ),
         (
+            {"database/host": "db.example.com"},
+            "honeydue:database: either poolerHost, for Neon, or host, for another server, was expected",
+        ),
+        (
+            {"database/poolerHost": None},
+            "honeydue:database: either poolerHost, for Neon, or host, for another server, was expected",
+        ),
+        ({"database/directHost": "db.example.com"}, "honeydue:database: directHost and privateCidr are not for Neon"),
+        (
+            {"database/poolerHost": None, "database/host": "10.1.0.5", "database/privateCidr": "10.2.0.0/24"},
+            "honeydue:database: 10.1.0.5 is in a private network: privateCidr with it was expected",
+        ),
+        (
+            {"database/poolerHost": None, "database/host": "db.example.com", "database/privateCidr": "0.0.0.0/0"},
+            "honeydue:database.privateCidr holds '0.0.0.0/0': is not a private network",
+        ),
+        ({"database/privateCidr": "10.2.0.0/24"}, "honeydue:database: directHost and privateCidr are not for Neon"),
+        (
             {"cluster/egressSelectorMode": "off"},
             "honeydue:cluster.egressSelectorMode holds 'off': 'agent', 'cluster', 'pod' or 'disabled' was expected",
         ),
