@@ -119,7 +119,14 @@ class FakeCluster(kubernetes.Cluster):
         # As the API server returns the items of a list.
         return [{key: item[key] for key in item if key not in {"apiVersion", "kind"}} for item in listed]
 
-    def delete(self, api_version: str, kind: str, live: kubernetes.Object) -> None:  # noqa: ARG002
+    def delete(
+        self,
+        api_version: str,  # noqa: ARG002
+        kind: str,
+        live: kubernetes.Object,
+        *,
+        propagation: str | None = None,  # noqa: ARG002
+    ) -> None:
         self.deleted.append(f"{kind} {live['metadata']['name']}")
         terminating = {"PersistentVolumeClaim", "Pod"} if kind == "Pod" else set()
         self.objects = [item for item in self.objects if item["kind"] not in terminating]

@@ -71,7 +71,14 @@ class AppCluster(FakeCluster):
         self.objects.append({**manifest, "status": {"phase": "Running"}})
         return manifest
 
-    def delete(self, api_version: str, kind: str, live: kubernetes.Object) -> None:  # noqa: ARG002
+    def delete(
+        self,
+        api_version: str,  # noqa: ARG002
+        kind: str,
+        live: kubernetes.Object,
+        *,
+        propagation: str | None = None,  # noqa: ARG002
+    ) -> None:
         # redis is stopped, so that no pod uses the claim.
         self.objects = [item for item in self.objects if item["metadata"]["name"] != live["metadata"]["name"]]
         if kind == "Pod":
