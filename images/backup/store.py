@@ -9,20 +9,16 @@ from dataclasses import dataclass
 from .errors import BackupError
 from .manifest import DUMP, MANIFEST
 
-REMOTE = "backups"
-SETTINGS: Mapping[str, str] = {
-    "TYPE": "s3",
-    "PROVIDER": "Other",
-    "ENV_AUTH": "true",
-    # The key may not create a bucket.
-    "NO_CHECK_BUCKET": "true",
-    # Two parts of 16 MiB in memory. 10 000 parts, the most that S3 has, are 160 GB.
-    "CHUNK_SIZE": "16Mi",
-    "UPLOAD_CONCURRENCY": "2",
-}
-"""The options of rclone's remote, as environment variables. The credentials are AWS_… variables."""
-
 OPTIONS = (
+    # No configuration file. The credentials are AWS_… variables.
+    "--config=",
+    "--s3-provider=Other",
+    "--s3-env-auth",
+    # The key may not create a bucket.
+    "--s3-no-check-bucket",
+    # Two parts of 16 MiB in memory. 10 000 parts, the most that S3 has, are 160 GB.
+    "--s3-chunk-size=16Mi",
+    "--s3-upload-concurrency=2",
     # A stream cannot be read again.
     "--retries=1",
     # rclone's default, 10 attempts of a minute each, would hide for long that the store does not respond.
@@ -56,18 +52,13 @@ class Store:
             raise BackupError(f"{', '.join(missing)} is not set")
         return cls(**{field: os.environ[name] for field, name in names.items()})
 
-    @property
-    def environment(self) -> Mapping[str, str]:
-        options = {**SETTINGS, "ENDPOINT": f"https://{self.endpoint}", "REGION": self.region}
-        return {f"RCLONE_CONFIG_{REMOTE.upper()}_{name}": value for name, value in options.items()}
-
     def command(self, *arguments: str) -> Sequence[str]:
-        """A command of rclone, without a configuration file."""
-        variables = [f"{name}={value}" for name, value in self.environment.items()]
-        return ["env", *variables, "rclone", "--config=", *OPTIONS, *arguments]
+        """A command of rclone."""
+        place = (f"--s3-endpoint=https://{self.endpoint}", f"--s3-region={self.region}")
+        return ["rclone", *OPTIONS, *place, *arguments]
 
     def path(self, name: str = "") -> str:
-        return f"{REMOTE}:{self.bucket}/{name}"
+        return f":s3:{self.bucket}/{name}"
 
     def upload(self, name: str) -> Sequence[str]:
         """The command that uploads its input."""

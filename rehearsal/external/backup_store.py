@@ -97,7 +97,8 @@ class BackupStore(ExternalServer):
     def unfinished_uploads(self) -> list[str]:
         """The objects of multipart uploads that were neither completed nor aborted."""
         folder = self.folder / "data" / self.bucket / ".sgwtmp" / "multipart"
-        return sorted(path.name for path in folder.glob("*"))
+        # A folder for each object, which remains, with a folder for each upload.
+        return sorted(path.name for path in folder.glob("*/*"))
 
     def may_delete(self, name: str) -> bool:
         """Whether the key of the cluster can delete an object."""
