@@ -39,8 +39,8 @@ class DrillSettings(Model):
 class BackupSettings(Model):
     """A dump of the database every day `at` a time in UTC, encrypted for `recipient`.
 
-    `bucket` is at the object store of the uploads. Its lifecycle rules must keep each dump for `keep` days, which
-    `make status` checks. `image` is the tag of honeydue-backup. A dump with less than `minimum_percent` of the bytes of
+    `bucket` is at the object store of the uploads. Its lifecycle rules must keep each dump for `keep` days
+    (docs/backups.md). `image` is the tag of honeydue-backup. A dump with less than `minimum_percent` of the bytes of
     the previous one fails.
     """
 

@@ -53,7 +53,9 @@ def test_a_pipeline_measures_what_the_last_program_receives(tmp_path: Path) -> N
 def test_the_last_program_never_sees_the_end_of_a_partial_input(tmp_path: Path, failing: int) -> None:
     """A shell's pipe would end its input, and rclone would complete the upload."""
     commands = [shell("printf abc"), ["cat"], shell(f"cat > /dev/null; touch {tmp_path}/complete")]
-    commands[failing] = shell("cat > /dev/null; printf abc; exit 3" if failing else "printf abc; exit 3")
+    # The output ends before the program does, as with a program that crashes while it writes.
+    fail = "printf abc; exec >&-; sleep 0.5; exit 3"
+    commands[failing] = shell(f"cat > /dev/null; {fail}" if failing else fail)
     with pytest.raises(BackupError, match="sh ended with exit code 3"):
         Pipeline(commands).run()
     assert not (tmp_path / "complete").exists()
