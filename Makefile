@@ -24,7 +24,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram \
-	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release new-volume save-queue \
+	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release rollback releases new-volume save-queue \
 	require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
@@ -114,8 +114,14 @@ preview: .venv/ready ## show what `make up` would change, checked against the gu
 up: .venv/ready ## apply the plan; asks for confirmation, and refuses a plan that breaks a guard rail
 	@$(OPS) up --stack $(STACK) $(ALLOW_DELETE_OPTIONS) $(NODES_HAVE_OPTIONS) $(REPLACE_OPTIONS) $(REFRESH_OPTION)
 
-release: .venv/ready ## deploy images (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
+release: .venv/ready ## deploy images by the digests of their tags (API=<tag> WORKER=<tag> ADMIN=<tag> WEB=<tag>); asks for confirmation
 	@$(OPS) release --stack $(STACK) $(TAGS) $(REFRESH_OPTION)
+
+rollback: .venv/ready ## deploy the previous complete release by digest; refuses if a migration since then forbids it; asks for confirmation
+	@$(OPS) rollback --stack $(STACK) $(REFRESH_OPTION)
+
+releases: .venv/ready ## list the complete releases: time, tags, digests, schema and commit
+	@$(OPS) releases --stack $(STACK)
 
 save-queue: .venv/ready ## stop worker and redis, and save cache and queue to FILE=<file>; asks for confirmation
 	@$(OPS) save-queue --stack $(STACK) $(FILE)

@@ -47,7 +47,7 @@ k3s = cluster.Cluster(
 )
 admission = cluster.Admission(settings, provider=k3s.provider)
 cluster.SystemNamespaces(k3s.addresses, provider=k3s.provider)
-namespace = cluster.Namespace(signed=settings.signed, provider=k3s.provider, depends_on=admission.bindings)
+namespace = cluster.Namespace(provider=k3s.provider, depends_on=admission.bindings)
 # Policies for workloads that the program does not run
 cluster.OtherWorkloads(settings.other_workloads, namespaces=cluster.namespaces_of_apps(k3s, namespace), cluster=k3s)
 traefik = cluster.Traefik(trusted=ranges.all, namespace=namespace, provider=k3s.provider)
@@ -74,7 +74,7 @@ middlewares = cluster.Middlewares(
 
 # Apps
 config = apps.AppConfig(settings, secrets, namespace=namespace, provider=k3s.provider)
-apps.Signatures(settings, secrets, cluster=k3s)  # of our images; disabled unless `cosignPublicKey` is set
+apps.Signatures(settings)  # the key that verifies our images before they are deployed
 redis = apps.redis(settings, cluster=k3s, namespace=namespace, config=config)
 migration = apps.Migration(settings, cluster=k3s, namespace=namespace, config=config)
 api = apps.api(settings, cluster=k3s, namespace=namespace, config=config, depends_on=[migration.ready, redis.ready])

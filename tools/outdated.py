@@ -16,8 +16,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter
 
+from ops.registry.client import RegistryError, digest_of
 from tools.errors import ToolsError
-from tools.image_digests import RegistryError, digest_of
 from tools.program import HERE, Program
 from tools.programs import PROGRAMS
 from tools.source import require_go

@@ -81,7 +81,7 @@ def docker_config(*, registry: str, username: str, password: str) -> str:
 def pull_secret(
     name: str, settings: Settings, secrets: Secrets, *, namespace: pulumi.Input[str], parent: Component
 ) -> Secret:
-    """The image pull Secret of kubelets and of Connaisseur, which reads signatures."""
+    """The image pull Secret of kubelets."""
     host = settings.images.registry.split("/", 1)[0]
     login = secrets.registry_password.apply(
         lambda password: docker_config(registry=host, username=settings.registry_username, password=password)

@@ -21,7 +21,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from infra.cluster.guard_admission import GUARD_POLICY, guard_policy, network_policy_policy
 from infra.cluster.host_admission import HostAccess
 from infra.cluster.ingress_admission import ingress_policy
-from infra.cluster.pod_admission import known_images, no_host_access, pod_policy
+from infra.cluster.pod_admission import by_digest, known_images, no_host_access, pod_policy
 from infra.cluster.service_admission import service_policy
 from infra.component import Component
 from infra.machines.k3s import AUDIT_LOG
@@ -95,8 +95,9 @@ def app_policies(settings: Settings) -> Mapping[str, ValidatingAdmissionPolicySp
     """The policies of the app namespace by name."""
     others = admitted_repositories(settings.other_workloads.values(), NAMESPACE)
     images = known_images((*settings.images.other_repositories, *others), registry=settings.images.registry)
+    digests = [by_digest(settings.images.registry)] if settings.require_digests else []
     return {
-        f"{NAMESPACE}-pods": pod_policy(images, no_host_access()),
+        f"{NAMESPACE}-pods": pod_policy(images, [*digests, *no_host_access()]),
         f"{NAMESPACE}-ingresses": ingress_policy(),
         f"{NAMESPACE}-services": service_policy(),
         NETWORK_POLICY_POLICY: network_policy_policy(),

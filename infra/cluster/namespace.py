@@ -19,8 +19,6 @@ RESTRICTED: Mapping[str, str] = {
     f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")
 }
 """The labels for the Pod Security level "restricted"."""
-SIGNATURES_LABEL = "securesystemsengineering.connaisseur/webhook"
-"""Connaisseur checks the images of namespaces with this label (infra/apps/signatures.py)."""
 
 
 def disable_default_token(namespace: pulumi.Input[str], name: str, opts: pulumi.ResourceOptions) -> ServiceAccountPatch:
@@ -67,12 +65,11 @@ class Namespace(Component):
 
     name: pulumi.Output[str]
 
-    def __init__(self, *, signed: bool, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, *, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:
         super().__init__("cluster:Namespace", "namespace", provider=provider)
-        labels = {**RESTRICTED, **({SIGNATURES_LABEL: "validate"} if signed else {})}
         namespace = NamespaceResource(
             NAMESPACE,
-            metadata=ObjectMetaArgs(name=NAMESPACE, labels=labels),
+            metadata=ObjectMetaArgs(name=NAMESPACE, labels=RESTRICTED),
             opts=self.child_options(depends_on=depends_on),
         )
         disable_default_token(namespace.metadata.name, NAMESPACE, self.child_options())

@@ -31,8 +31,9 @@ CONTROLLERS = (
     "system:serviceaccount:kube-system:replicaset-controller",
     "system:serviceaccount:kube-system:statefulset-controller",
     "system:serviceaccount:kube-system:job-controller",
+    "system:serviceaccount:kube-system:cronjob-controller",
 )
-"""Kubernetes' controllers of the kinds that the program declares.
+"""Kubernetes' controllers of the kinds that create pods, or Jobs of an admitted CronJob.
 
 k3s gives each controller its own account (`use-service-account-credentials`).
 """
@@ -101,6 +102,21 @@ def pinned() -> ValidationArgs:
     return ValidationArgs(
         expression=f"variables.newImages.all(c, {pinned_image})",
         message_expression="'an image needs a tag other than latest, or a digest: '"
+        + f" + variables.newImages.filter(c, !({pinned_image})).map(c, c.image).join(', ')",
+        reason="Forbidden",
+    )
+
+
+def by_digest(registry: str) -> ValidationArgs:
+    """Our images by digest, so that the registry cannot exchange them. The images of existing pods may stay.
+
+    The pods of an older ReplicaSet still start: their controller creates them. Only setting such an image is refused,
+    also by `kubectl rollout undo`.
+    """
+    pinned_image = f"!c.image.startsWith('{registry}/') || c.image.matches('@sha256:[0-9a-f]{{64}}$')"
+    return ValidationArgs(
+        expression=f"variables.newImages.all(c, {pinned_image})",
+        message_expression="'an image of ours needs a digest (make release): '"
         + f" + variables.newImages.filter(c, !({pinned_image})).map(c, c.image).join(', ')",
         reason="Forbidden",
     )

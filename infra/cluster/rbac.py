@@ -77,8 +77,6 @@ OTHER_PODS: Resources = {"": ["pods"], "apps": ["replicasets"], "batch": ["cronj
 """With those above, all objects that run containers."""
 NODES: Resources = {"": ["nodes"]}
 """Before a server stops, `make up` reads whether the other nodes are Ready."""
-SIGNATURE_LOGIN = "connaisseur-registry"
-"""The pull Secret for image signatures, in kube-system."""
 STORAGE_CLASSES: Resources = {"storage.k8s.io": ["storageclasses"]}
 """The provider reads whether a new claim is only bound when its first pod is scheduled."""
 
@@ -122,7 +120,7 @@ def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
     """A refresh reads every object of the stack, including the optional ones."""
     upgrades = settings.upgrades
     optional: dict[str, Sequence[str]] = {}
-    if settings.signed or upgrades:
+    if upgrades:
         optional["helm.cattle.io"] = ["helmcharts"]
     if upgrades and upgrades.k3s:
         optional |= {"apiextensions.k8s.io": ["customresourcedefinitions"], "upgrade.cattle.io": ["plans"]}
@@ -136,7 +134,7 @@ def restrictions_reader_rules(settings: Settings) -> list[PolicyRuleArgs]:
 
 def system_secrets(settings: Settings) -> Sequence[str]:
     """The names of the program's Secrets in kube-system, where k3s has Secrets as well."""
-    return [*([SIGNATURE_LOGIN] if settings.signed else []), *([SNAPSHOT_SECRET] if settings.snapshots else [])]
+    return [SNAPSHOT_SECRET] if settings.snapshots else []
 
 
 class Rbac(Component):

@@ -1,6 +1,7 @@
 """Settings of the apps: images, replicas, database, redis and environment variables."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -24,6 +25,8 @@ App = Literal[
     "web",
 ]
 """The apps with an image of our own."""
+IMAGE_PREFIX = "honeydue-"
+"""What the names of our images begin with."""
 
 
 class Images(Model):
@@ -41,9 +44,14 @@ class Images(Model):
         """Repositories of the images that are not our own."""
         return (repository(self.redis),)
 
+    @property
+    def without_digest(self) -> Sequence[App]:
+        """Our images that have a tag only, which the registry may move."""
+        return [app for app in get_args(App) if "@" not in getattr(self, app)]
+
     def reference(self, app: App) -> str:
         """The full image reference of an app."""
-        return f"{self.registry}/honeydue-{app}:{getattr(self, app)}"
+        return f"{self.registry}/{IMAGE_PREFIX}{app}:{getattr(self, app)}"
 
 
 class Scale(Model):

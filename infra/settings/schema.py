@@ -121,15 +121,11 @@ class Settings(Model):
     email_user: Email
     registry_username: Text
     cosign_public_key: PublicKeyPem = ""
+    require_digests: bool = False
     admin_uses_api_url: bool = False
     other_workloads: Mapping[Hostname, OtherWorkload] = {}
     adopted: Adopted = Adopted()
     logs: LogSettings | None = None
-
-    @property
-    def signed(self) -> bool:
-        """Whether our images must be signed."""
-        return bool(self.cosign_public_key)
 
     @property
     def mail_port(self) -> int:
@@ -210,6 +206,18 @@ class Settings(Model):
             raise ValueError(
                 f"{', '.join(names)} may contain a password, but environment is stored in plain text: set "
                 "honeydue:traces and honeydue:tracesPassword, and remove it here"
+            )
+        return value
+
+    @field_validator("require_digests")
+    @classmethod
+    def _images_have_digests(cls, value: bool, info: ValidationInfo) -> bool:
+        images: Images | None = info.data.get("images")
+        if value and images and (missing := images.without_digest):
+            tags = " ".join(f"{app.upper()}={getattr(images, app)}" for app in missing)
+            raise ValueError(
+                f"needs a digest in honeydue:images for {', '.join(missing)}: set it to false, release by digest with "
+                f"make release {tags}, and set it again"
             )
         return value
 

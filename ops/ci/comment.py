@@ -15,6 +15,7 @@ from ops.guardrails import cluster
 from ops.guardrails.commands import stack_option
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check
+from ops.guardrails.signatures import images_are_signed
 
 
 @click.command()
@@ -41,5 +42,6 @@ def preview_markdown(stack: str) -> tuple[str, bool]:
         return markdown.failure("\n".join(plan.errors)), False
     if cluster.must_respond(plan) and (unreachable := cluster.unreachable(stack, partial(read_settings, stack))):
         return markdown.failure(str(unreachable)), False
-    violations = [*check(plan), *lost_quorum(stack, plan)]
+    settings = partial(read_settings, stack)
+    violations = [*check(plan), *lost_quorum(stack, plan), *images_are_signed(stack, plan, settings)]
     return markdown.preview(plan, violations, cost=cost(plan)), not violations

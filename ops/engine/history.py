@@ -22,6 +22,8 @@ class Update(EngineModel):
     Attributes:
         kind: "update" for `pulumi up`; "refresh" and "import" are others.
         result: "succeeded" or "failed". An update that Ctrl-C stopped has failed.
+        message: what the command passed to the engine; otherwise the subject of the commit.
+        environment: facts about the machine and the checkout, such as `git.head`.
         config: the settings at that time, by key with prefix. Secrets have no value.
     """
 
@@ -29,6 +31,8 @@ class Update(EngineModel):
     result: str = ""
     start_time: str = ""
     version: int = 0
+    message: str = ""
+    environment: Mapping[str, str] = Field(default_factory=dict)
     config: Mapping[str, Setting] = Field(default_factory=dict)
 
     @property

@@ -16,18 +16,26 @@ def apply(
     replace: Collection[str] = (),
     only: str | None = None,
     exclude: Collection[str] = (),
+    message: str = "",
 ) -> int:
     """Run `pulumi up` in the operator's terminal, with protection in force, and return its exit code.
 
     For the resources of `allow_delete`, the program lifts Hetzner's delete protection as well. The resources of
     `replace` are replaced even if nothing about them changes. `only` is the URN of the only resource to change,
-    `exclude` are those of the resources that neither change nor are deleted.
+    `exclude` are those of the resources that neither change nor are deleted. The history records the `message`.
     """
     target = ["--target", only] if only else [argument for urn in exclude for argument in ("--exclude", urn)]
     return run_in_terminal(
         "up",
         stack,
-        ["--yes", "--skip-preview", *refresh_flags(refresh=refresh), *replace_flags(replace), *target],
+        [
+            "--yes",
+            "--skip-preview",
+            *refresh_flags(refresh=refresh),
+            *replace_flags(replace),
+            *target,
+            *(["--message", message] if message else []),
+        ],
         variables={**refresh_variables(refresh=refresh), ALLOW_DELETE: " ".join(allow_delete)},
     )
 

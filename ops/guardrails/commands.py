@@ -19,6 +19,7 @@ from ops.guardrails import cluster
 from ops.guardrails.deletion import unprotected
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
+from ops.guardrails.signatures import images_are_signed
 from ops.guardrails.summary import already_deleted, changes, command_to_continue, put_back, refusal, undeclared
 from ops.node_removal.planned import Removal, removal_of
 from ops.plan import Plan
@@ -173,7 +174,11 @@ def checked_plan(
         from ops.drift.removal import removals_of  # noqa: PLC0415  # the Kubernetes client is slow to import
 
         console.print(undeclared(list(map(str, removals_of(plan)))))
-    violations = [*check(plan, allow_delete=allow_delete, nodes_have=nodes_have), *lost_quorum(stack, plan)]
+    violations = [
+        *check(plan, allow_delete=allow_delete, nodes_have=nodes_have),
+        *lost_quorum(stack, plan),
+        *images_are_signed(stack, plan, settings.result),
+    ]
     if violations:
         console.print(refusal(violations, stack=stack))
     if plan.errors:

@@ -1,18 +1,18 @@
-"""The `release` command. The settings keep the new image tags only if the update started."""
+"""The `release` command. The settings keep the new images only if the update started."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from ops import stackfile
 from ops.confirmation import confirm
 from ops.engine.history import Update, last_updates
+from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails.commands import checked_plan, refresh_option, remove_undeclared, stack_option
@@ -20,14 +20,16 @@ from ops.plan import Plan, short_name
 from ops.recovery.continuation import existing_resources
 from ops.recovery.pending import clear_pending_creations
 from ops.release.annotation import mark, started
+from ops.release.digests import OurImages, console, shown, split
+from ops.release.records import IMAGES, our_images
+from ops.release.schema import Schema, message_of
 from ops.resize.planned import resize_of
 
 if TYPE_CHECKING:
     from ops.release.failed_migration import FailedMigration
 
-IMAGES = "honeydue:images"
-
-console = Console(soft_wrap=True, highlight=False)
+RELEASE, ROLLBACK = "Release", "Roll back to"
+QUESTIONS = {RELEASE: "Release this to {stack}?", ROLLBACK: "Roll back {stack} to this?"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,8 @@ class Release:
     """A confirmed release.
 
     Attributes:
-        plan: the checked plan, which contains the new tags.
-        running: the tags of the last complete update. An older tag in the settings may never have run.
+        plan: the checked plan, which contains the new images.
+        running: the images of the last complete update. An older one in the settings may never have run.
         last: the last update before this release, complete or not.
     """
 
@@ -61,7 +63,8 @@ class Release:
 def release(stack: str, refresh: bool, yes: bool, **tags: str | None) -> None:
     """Release new image tags.
 
-    Writes the tags to the settings, checks the plan, asks for confirmation and applies it.
+    Writes the tags to the settings, each with the digest that the registry has for it, checks the plan, asks for
+    confirmation and applies it.
 
     If the plan is refused or the release declined, or if the engine does not start it, the settings stay unchanged. If
     a migration fails, prints its log.
@@ -71,22 +74,44 @@ def release(stack: str, refresh: bool, yes: bool, **tags: str | None) -> None:
     new_tags = {app: tag for app, tag in (tags | {"worker": worker}).items() if tag}
     if not new_tags:
         raise click.UsageError("nothing to release: name at least one image, for example make release API=<commit>")
-    sys.exit(_release(stack, new_tags, refresh=refresh, ask=not yes))
+    require_images(stackfile.settings_file(stack), new_tags)
+    with console.status("Reading the digests"):
+        ours = OurImages.of(read_settings(stack))
+        images = {app: ours.resolve(app, tag) for app, tag in new_tags.items()}
+        schema = _schema(ours, images)
+    sys.exit(apply_release(stack, images, schema=schema, action=RELEASE, refresh=refresh, ask=not yes))
 
 
-def _release(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: bool) -> int:
+def _schema(ours: OurImages, images: Mapping[str, str]) -> Schema | None:
+    """The schema that the image of api declares, to record it."""
+    _, digest = split(images.get("api", ""))
+    try:
+        return Schema.of_labels(ours.labels("api", digest)) if digest else None
+    except OpsError:
+        # The registry does not respond, as `resolve` has reported. The release needs no label.
+        return None
+
+
+def apply_release(
+    stack: str, images: Mapping[str, str], *, schema: Schema | None, action: str, refresh: bool, ask: bool
+) -> int:
+    """Write the images to the settings, confirm and apply them. Returns the exit code of the engine.
+
+    `action` is RELEASE or ROLLBACK. The history records it with the tags and the schema.
+    """
     file = stackfile.settings_file(stack)
     with _restored_on_exit(file):
-        confirmed = confirm_images(stack, tags, refresh=refresh, ask=ask)
+        confirmed = confirm_images(stack, images, refresh=refresh, ask=ask, action=action)
         clear_pending_creations(stack)
         remove_undeclared(stack, confirmed.plan)
         annotation = started(stack, confirmed.plan)
-        status = apply(stack, refresh=confirmed.plan.refreshed)
+        message = message_of(action, {app: split(image)[0] for app, image in images.items()}, schema)
+        status = apply(stack, refresh=confirmed.plan.refreshed, message=message)
         # A negative status is that of an engine that was killed.
         if status > 0 and _not_started(stack, confirmed.last):
             raise OpsError(
                 "the engine did not start the update, as shown above. Nothing was changed, and "
-                f"{file.name} has the old tags again"
+                f"{file.name} has the old images again"
             )
     mark(annotation, completed=status == 0)
     if status == 0:
@@ -99,13 +124,13 @@ def _release(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: bool) -
     return status
 
 
-def confirm_images(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: bool) -> Release:
-    """Write the tags, check the plan and ask. Ends the command if the plan is refused or the release declined."""
-    old_tags = set_images(stackfile.settings_file(stack), tags)
+def confirm_images(stack: str, images: Mapping[str, str], *, refresh: bool, ask: bool, action: str) -> Release:
+    """Write the images, check the plan and ask. Ends the command if the plan is refused or the release declined."""
+    old = set_images(stackfile.settings_file(stack), images)
     last, complete = last_updates(stack)
-    running = _running_tags(complete, old_tags)
-    for app, tag in tags.items():
-        console.print(f"{app}: {running[app]} → {tag}")
+    running = _running_images(complete, old)
+    for app, image in images.items():
+        console.print(f"{app}: {shown(running[app])} → {shown(image)}", markup=False)
     # A release deletes nothing. Confirm a deletion with make up ALLOW_DELETE=… before it.
     plan = checked_plan(stack, refresh=refresh)
     if resize := resize_of(plan):
@@ -116,30 +141,34 @@ def confirm_images(stack: str, tags: Mapping[str, str], *, refresh: bool, ask: b
     if existing_resources(stack, plan):
         raise OpsError(f"an earlier up was interrupted. Run make up STACK={stack} first, then release")
     if ask:
-        confirm(f"Release this to {stack}?")
+        confirm(QUESTIONS[action].format(stack=stack))
     return Release(plan=plan, running=running, last=last)
 
 
-def set_images(file: Path, tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Write the tags to the settings file and return the old ones."""
+def require_images(file: Path, apps: Collection[str]) -> Mapping[str, str]:
+    """The images of these apps in the settings file. Raises an OpsError if it lacks one."""
     images = stackfile.load(file).get("config", {}).get(IMAGES, {})
-    if missing := tags.keys() - images.keys():
+    if missing := set(apps) - images.keys():
         keys = ", ".join(f"{IMAGES}.{app}" for app in sorted(missing))
         raise OpsError(f"{file.name} has no {keys}. Pulumi.yaml describes {IMAGES}")
-    old_tags = {app: str(images[app]) for app in tags}
-    for app, tag in tags.items():
-        stackfile.set_value(file, f"{IMAGES}.{app}", tag)
-    return old_tags
+    return {app: str(images[app]) for app in apps}
 
 
-def _running_tags(complete: Update | None, old_tags: Mapping[str, str]) -> Mapping[str, str]:
-    """The tags of the last complete update, or the old ones of the settings if there was none.
+def set_images(file: Path, images: Mapping[str, str]) -> Mapping[str, str]:
+    """Write the images to the settings file and return the old ones."""
+    old = require_images(file, images)
+    for app, image in images.items():
+        stackfile.set_value(file, f"{IMAGES}.{app}", image)
+    return old
 
-    After a release that failed, the settings contain a tag that never ran.
+
+def _running_images(complete: Update | None, old: Mapping[str, str]) -> Mapping[str, str]:
+    """The images of the last complete update, or the old ones of the settings if there was none.
+
+    After a release that failed, the settings contain an image that never ran.
     """
-    images = complete.setting(IMAGES) if complete else None
-    deployed = images if isinstance(images, dict) else {}
-    return {app: str(deployed.get(app, tag)) for app, tag in old_tags.items()}
+    running = our_images(complete.setting(IMAGES)) if complete else {}
+    return {app: running.get(app, image) for app, image in old.items()}
 
 
 def _not_started(stack: str, last: Update | None) -> bool:
@@ -158,7 +187,7 @@ def _restored_on_exit(file: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # Ctrl-C and sys.exit included: the next `up` must not release an unconfirmed tag.
+        # Ctrl-C and sys.exit included: the next `up` must not release an unconfirmed image.
         if content is not None:
             file.write_bytes(content)
         raise
@@ -168,7 +197,7 @@ def _explain_failure(stack: str, running: Mapping[str, str]) -> None:
     # Imported here, because the Kubernetes client is slow to import and a successful release does not need it.
     from ops.release.failed_migration import find_failed_migration  # noqa: PLC0415
 
-    rollback = f"make release STACK={stack} " + " ".join(f"{app.upper()}={tag}" for app, tag in running.items())
+    rollback = f"make release STACK={stack} " + " ".join(f"{app.upper()}={image}" for app, image in running.items())
     try:
         migration = find_failed_migration(stack)
     except OpsError as error:

@@ -136,7 +136,7 @@ def workload_status(workload: Object, minimum: int = 0) -> WorkloadStatus:
         name=workload["metadata"]["name"],
         ready=ready,
         desired=desired,
-        images=tuple(container["image"].rpartition("/")[2] for container in containers),
+        images=tuple(container["image"].rpartition("/")[2].partition("@")[0] for container in containers),
     )
 
 

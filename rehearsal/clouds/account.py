@@ -31,8 +31,9 @@ class Token:
     """An API token and its permissions.
 
     Attributes:
-        vendor: `hetzner` or `cloudflare`.
-        rights: of Hetzner `read` and `write`; of Cloudflare the permission groups, such as `DNS:Edit`.
+        vendor: `hetzner`, `cloudflare` or `registry`, whose token is a password.
+        rights: of Hetzner `read` and `write`; of Cloudflare the permission groups, such as `DNS:Edit`; of the registry
+            `pull` and `push`.
     """
 
     vendor: str

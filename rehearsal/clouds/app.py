@@ -1,6 +1,6 @@
-"""The HTTP server of both simulated clouds: authentication, a transaction for each request, faults and the log.
+"""The HTTP server of the simulated clouds: authentication, a transaction for each request, faults and the log.
 
-Each vendor is a Flask blueprint (hetzner/, cloudflare/) with a module for each resource.
+Each vendor is a Flask blueprint: hetzner/ and cloudflare/ with a module for each resource, and registry.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from . import cloudflare, hetzner
+from . import cloudflare, hetzner, registry
 from .account import read_account
 from .cloud import Cloud
 from .endpoints import LOOPBACK
@@ -24,7 +24,7 @@ from .log import RequestLog
 from .store import BrokenStateError, Store
 from .vendor import Answer, Vendor
 
-VENDORS: Final[tuple[Vendor, ...]] = (hetzner.VENDOR, cloudflare.VENDOR)
+VENDORS: Final[tuple[Vendor, ...]] = (hetzner.VENDOR, cloudflare.VENDOR, registry.VENDOR)
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 

@@ -9,6 +9,8 @@ LOOPBACK: Final = "127.0.0.1"
 _PATHS: Final = {"hcloud": "/v1", "cloudflare": "/client/v4"}
 _VARIABLES: Final = {"hcloud": "HCLOUD_ENDPOINT", "cloudflare": "CLOUDFLARE_BASE_URL"}
 """Documented by the vendors' clients and by the real providers."""
+REGISTRY_VARIABLE: Final = "REGISTRY_ENDPOINT"
+"""See docs/images.md."""
 
 
 def port_file(folder: Path) -> Path:
@@ -42,9 +44,12 @@ def urls(port: int) -> dict[str, str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables that lead the vendors' own clients, and the real provider plugins, to the clouds in this folder.
+    """The variables that lead the vendors' clients, the real provider plugins and `ops` to the clouds in this folder.
 
     None if they were never served.
     """
     served = port(folder)
-    return {} if served is None else {_VARIABLES[provider]: url for provider, url in urls(served).items()}
+    if served is None:
+        return {}
+    vendors = {_VARIABLES[provider]: url for provider, url in urls(served).items()}
+    return {**vendors, REGISTRY_VARIABLE: f"http://{LOOPBACK}:{served}"}

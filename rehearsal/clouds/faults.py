@@ -24,7 +24,7 @@ class Fault(BaseModel):
     """What happens to a request.
 
     Attributes:
-        vendor: `hetzner` or `cloudflare`.
+        vendor: `hetzner`, `cloudflare` or `registry`.
         method, path: of the requests that are counted; `path` is a regular expression of the whole path.
         nth: which of these requests fail, counted from 1 over the lifetime of the server; empty means all.
         status, body: the answer instead of the cloud's own. Without a status the cloud answers.
@@ -35,7 +35,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    vendor: Literal["hetzner", "cloudflare"]
+    vendor: Literal["hetzner", "cloudflare", "registry"]
     method: str
     path: str
     nth: tuple[int, ...] = ()

@@ -36,5 +36,6 @@ def write(layout: Layout, stack: StackSettings, *, real_nodes: bool) -> None:
     tokens = [
         {"vendor": "hetzner", "value": placeholder("hetznerToken", layout.pki), "rights": ["read", "write"]},
         {"vendor": "cloudflare", "value": placeholder("cloudflareToken", layout.pki), "rights": TOKEN_PERMISSIONS},
+        {"vendor": "registry", "value": placeholder("registryPassword", layout.pki), "rights": ["pull", "push"]},
     ]
     (layout.clouds / "account.json").write_text(json.dumps({"zones": zones, "tokens": tokens, **servers}, indent=2))

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.clouds import console
-from rehearsal.clouds.app import VENDORS
+from rehearsal.clouds import cloudflare, console, hetzner
 from rehearsal.clouds.store import Store
 from rehearsal.world.world import World
 
@@ -15,7 +14,7 @@ CloudResources = Mapping[str, Mapping[str, Mapping[str, Any]]]
 def cloud_resources(world: World) -> CloudResources:
     """All resources of the simulated Hetzner and Cloudflare. Actions are left out: they finish by themselves."""
     resources: dict[str, Mapping[str, Mapping[str, Any]]] = {}
-    for vendor in VENDORS:
+    for vendor in (hetzner.VENDOR, cloudflare.VENDOR):
         resources |= Store(world.layout.clouds / f"{vendor.name}.json").read().collections
     resources.pop("actions", None)
     return resources

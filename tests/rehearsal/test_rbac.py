@@ -158,7 +158,6 @@ def test_deployer_and_viewer_cannot_escalate_their_rights(world: World, account:
     assert may(world, account, "get", "deployments", in_namespace)
     for secret in (
         ("secrets", in_namespace),
-        ("secrets/connaisseur-registry", "--namespace=kube-system"),
         ("secrets/k3s-etcd-snapshot-s3-config", "--namespace=kube-system"),
     ):
         assert may(world, account, "get", *secret) == (account == "deployer"), secret

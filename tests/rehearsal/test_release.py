@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 
+from ops.stackfile import load
 from rehearsal.control_plane.flags import STAGES
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import NAMESPACE, items, rolled, snapshot
@@ -15,7 +16,15 @@ LOG = (STAGES / "pod.log").read_text().partition(" F ")[2].strip()
 
 
 def images(world: World, app: str) -> set[str]:
-    return {pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in items(world, "pods", app)}
+    """The tags in the pods of an app. Each of them must have a digest."""
+    references = [pod["spec"]["containers"][0]["image"].partition("@") for pod in items(world, "pods", app)]
+    assert {digest[:7] for _, _, digest in references} == {"sha256:"}
+    return {name.rpartition(":")[2] for name, _, _ in references}
+
+
+def setting(world: World, app: str) -> str:
+    """The image of an app in the settings, with its digest."""
+    return str(load(world.layout.config)["config"]["honeydue:images"][app])
 
 
 def test_a_confirmed_release_replaces_the_pods(production: World) -> None:
@@ -52,7 +61,7 @@ def test_a_declined_or_refused_release_changes_neither_settings_nor_pods(
 
 def test_a_failed_migration_keeps_the_old_pods_and_prints_its_log_and_the_next_commands(production: World) -> None:
     settings, before = production.layout.config.read_text(), snapshot(production)
-    (tag,) = images(production, "api")
+    api, worker = setting(production, "api"), setting(production, "worker")
     failed = ops(production, "release", "--stack", "prod", "--api", "bad-migration-2", "--yes")
     assert failed.returncode != 0
     assert "Traceback" not in failed.stdout
@@ -64,8 +73,8 @@ def test_a_failed_migration_keeps_the_old_pods_and_prints_its_log_and_the_next_c
     assert (after.pods, after.generations) == (before.pods, before.generations)
 
     # The printed command restores the previous release.
-    assert f"make release STACK=prod API={tag} WORKER={tag}" in message
-    restored = ops(production, "release", "--stack", "prod", "--api", tag, "--worker", tag, "--yes")
+    assert f"make release STACK=prod API={api} WORKER={worker}" in message
+    restored = ops(production, "release", "--stack", "prod", "--api", api, "--worker", worker, "--yes")
     assert restored.returncode == 0, restored.stdout
     after = snapshot(production)
     assert (after.pods, after.generations) == (before.pods, before.generations)
@@ -86,6 +95,7 @@ def test_a_migration_that_exceeds_its_deadline_has_no_log(production: World) -> 
 def test_the_printed_way_back_from_an_interrupted_release_puts_everything_back(production: World) -> None:
     (tag,), before = images(production, "api"), snapshot(production)
     settings = production.layout.config.read_text()
+    way_back = f"make release STACK=prod API={setting(production, 'api')} WORKER={setting(production, 'worker')}"
     (worker,) = items(production, "pods", "worker")
     by_hand = worker["spec"]["containers"][0]["image"].replace(f":{tag}", ":by-hand")
     production.kubectl("set", "image", "-n", NAMESPACE, "deployment/worker", f"*={by_hand}")
@@ -102,9 +112,8 @@ def test_the_printed_way_back_from_an_interrupted_release_puts_everything_back(p
         with attempt:
             assert "never-ready-1" in images(production, "api")
     output = press_ctrl_c(interrupted)
-    way_back = f"make release STACK=prod API={tag} WORKER={tag}"
     assert f"To roll back to the last complete release: {way_back}" in output
-    assert production.outputs()["images"]["api"].endswith(f":{tag}")
+    assert f":{tag}@sha256:" in production.outputs()["images"]["api"]
 
     options = [f"--{name.lower()}={value}" for name, value in (pair.split("=") for pair in shlex.split(way_back)[3:])]
     restored = ops(production, "release", "--stack", "prod", *options, "--yes")

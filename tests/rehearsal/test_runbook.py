@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from ops.release.schema import COMPATIBLE_WITH, SCHEMA_VERSION
 from ops.volume.loss import node_of
 from rehearsal.world.world import World
 from tests.rehearsal.cluster import Snapshot, items, rolled, snapshot, untouched
+from tests.rehearsal.image_registry import our_repository
+from tests.rehearsal.operator import ops
 from tests.rehearsal.runbook import blocks, headings, run
 
 PAGE = "runbook.md"
@@ -88,6 +91,20 @@ def recover_from_failed_migration(world: World, heading: str) -> None:
     assert all(job["status"].get("succeeded") == 1 for job in items(world, "jobs"))
 
 
+def return_to_previous_release(world: World, heading: str) -> None:
+    for number, labels in enumerate(({SCHEMA_VERSION: "1"}, {SCHEMA_VERSION: "2", COMPATIBLE_WITH: "1"})):
+        our_repository(world, "api").push_image(f"schema-{number}", labels)
+        completed = ops(world, "release", "--stack", "prod", "--api", f"schema-{number}", "--yes")
+        assert completed.returncode == 0, completed.stdout
+    before = snapshot(world)
+    (output,) = run_section(world, heading)
+    assert "schema-1" in output
+    after = snapshot(world)
+    assert (rolled(before, after), untouched(before, after)) == (BACKEND, ALL_APPS - BACKEND)
+    (image,) = {pod["spec"]["containers"][0]["image"] for pod in items(world, "pods", "api")}
+    assert "honeydue-api:schema-0@sha256:" in image
+
+
 def renew_origin_certificate(world: World, heading: str) -> None:
     def certificate_id() -> str:
         resources = json.loads(world.pulumi("stack", "export").stdout)["deployment"]["resources"]
@@ -131,6 +148,7 @@ SECTIONS: dict[str, Section] = {
     "Switch back to the pooler": switch_to_pooler,
     "Run migrations by hand": run_migrations,
     "Recover from a failed migration": recover_from_failed_migration,
+    "Return to the previous release": return_to_previous_release,
     "Renew the origin certificate": renew_origin_certificate,
     "Rotate a secret": rotate_secret,
     # Last, because a Node is missing afterwards.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit import fake_registry
 from tests.unit.site import serve
 
 SERVICE = "kubernetes:core/v1:Service"
@@ -115,7 +116,8 @@ def fake_engine(
 ) -> Iterator[Path]:
     """Installs the program while the block runs, and yields the file that contains its calls that change something.
 
-    `settings` are in addition to the kubeconfig, which is that of an API server that responds unless another is given.
+    `settings` are in addition to the kubeconfig, which is that of an API server that responds unless another is given,
+    and to those of a registry that has every tag.
     `failing` is the subcommand that fails. `history` has the newest update first, and an `up` adds `records` to it.
     `pending` is an operation that did not complete. Next to the file, `preview.allowed` and `up.allowed` contain the
     confirmed deletions that the program received.
@@ -130,8 +132,12 @@ def fake_engine(
     (answers / "history.after").write_text(json.dumps([*([records] if records else []), *history]))
     (answers / "pulumi").write_text(SCRIPT)
     (answers / "pulumi").chmod(0o755)
-    with serve({"/version/": VERSION}) as api, monkeypatch.context() as patch:
-        values = {"kubeconfig": kubeconfig or kubeconfig_for(api.url), **(settings or {})}
+    with (
+        serve({"/version/": VERSION}) as api,
+        monkeypatch.context() as patch,
+        fake_registry.fake_registry(folder / "registry", patch),
+    ):
+        values = {"kubeconfig": kubeconfig or kubeconfig_for(api.url), **fake_registry.SETTINGS, **(settings or {})}
         content = {f"honeydue:{key}": _setting(value) for key, value in values.items()}
         (answers / "settings").write_text(json.dumps(content))
         patch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")

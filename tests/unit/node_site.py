@@ -12,6 +12,7 @@ import pytest
 
 from ops import kubernetes
 from rehearsal.clouds.account import Account, write_account
+from tests.unit import fake_registry
 from tests.unit.capture import example_settings
 from tests.unit.clouds.api import HETZNER_TOKEN, TOKENS, Api, served
 from tests.unit.clouds.hetzner.requests import create_server
@@ -64,7 +65,7 @@ def serve_node(
     id_ = create_server(api, node, location="nbg1")["id"]
     site = NodeSite(api=api, answers=answers, path=f"/servers/{id_}")
     settings = {"hetznerToken": HETZNER_TOKEN, "kubeconfig": "a kubeconfig"}
-    config = {f"honeydue:{key}": {"value": value} for key, value in settings.items()}
+    config = {f"honeydue:{key}": {"value": value} for key, value in settings.items()} | fake_registry.STORED
     cluster = example_settings()["honeydue:cluster"]
     (answers / "config").write_text(json.dumps(config | {"honeydue:cluster": {"objectValue": cluster}}))
     (answers / "plan").write_text(json.dumps(plan(id_)))

@@ -13,10 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra.settings.apps import Images
 from infra.settings.types import Image, Tag
+from ops.registry import client
+from ops.registry.client import RegistryError, digest_of, registry_and_name
 from tests.recipes import EXAMPLE
 from tests.unit.capture import example_settings, run
-from tools import image_digests, outdated
-from tools.image_digests import RegistryError, digest_of, registry_and_name
+from tools import outdated
 
 DIGEST, OTHER_DIGEST = ("sha256:" + digit * 64 for digit in "0a")
 
@@ -69,7 +70,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
         registry.hosts.append(host)
         return registry.url
 
-    monkeypatch.setattr(image_digests, "base_url", base_url)
+    monkeypatch.setattr(client, "base_url", base_url)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         registry.url = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
@@ -104,7 +105,7 @@ def test_a_registry_that_needs_a_login_is_an_error(registry: Registry) -> None:
 
 
 def test_a_registry_that_does_not_respond_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_digests, "base_url", lambda _: "http://127.0.0.1:1")
+    monkeypatch.setattr(client, "base_url", lambda _: "http://127.0.0.1:1")
     with pytest.raises(RegistryError, match="does not respond"):
         digest_of("redis", "7")
 

@@ -210,7 +210,7 @@ def test_every_bundled_chart_takes_the_values(program: Capture, major: int) -> N
 def test_a_failed_upgrade_of_a_chart_uninstalls_nothing(full_example: Capture) -> None:
     charts = [*full_example.resources("HelmChart"), *full_example.resources("HelmChartConfig")]
     # traefik-crd: k3s' chart with the definitions of all middlewares.
-    assert {"traefik", "traefik-crd", "kured", "connaisseur"} <= {chart.name for chart in charts}
+    assert {"traefik", "traefik-crd", "kured"} <= {chart.name for chart in charts}
     assert {chart.inputs["spec"]["failurePolicy"] for chart in charts} == {"abort"}
 
 

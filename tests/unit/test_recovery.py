@@ -26,6 +26,7 @@ from ops.resource_types import (
     UNIQUE,
 )
 from tests.recipes import EXAMPLE
+from tests.unit import fake_registry
 from tests.unit.capture import Capture
 from tests.unit.clouds.api import CLOUDFLARE_TOKEN, HETZNER_TOKEN, ZONE, ZONE_ID, Api, account, edit, served, state
 from tests.unit.clouds.cloudflare.requests import CLIENT_CERTIFICATES, result
@@ -102,7 +103,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     site.write_state()
     nodes = {"new": {"hostname": "node-new"}, "old": {"hostname": "node-old", "ipv4": ADDRESS}}
     texts = {"hetznerToken": HETZNER_TOKEN, "cloudflareToken": CLOUDFLARE_TOKEN}
-    config = {f"honeydue:{key}": {"value": value} for key, value in texts.items()}
+    config = {f"honeydue:{key}": {"value": value} for key, value in texts.items()} | fake_registry.STORED
     (answers / "config").write_text(json.dumps(config | {"honeydue:nodes": {"objectValue": nodes}}))
     monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("ANSWERS", str(answers))

@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from ops.__main__ import cli
 from tests.recipes import EXAMPLE
 from tests.unit.fake_engine import CONFLICT, fake_engine, plan, update
+from tests.unit.fake_registry import pinned
 
-DIGEST = "sha256:" + "0" * 64
+MESSAGE = "Release api 0a1b2c3d4e, worker 0a1b2c3d4e"
 SETTINGS = (EXAMPLE / "Pulumi.prod.yaml").read_text()
 
 
@@ -46,24 +47,25 @@ def changed(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "lines"),
+    ("arguments", "images"),
     [
-        (["--api", "0a1b2c3d4e"], ["api: 0a1b2c3d4e", "worker: 0a1b2c3d4e"]),
-        (["--api", "0a1b2c3d4e", "--worker", "ffffffffff"], ["api: 0a1b2c3d4e", "worker: ffffffffff"]),
-        (["--worker", "0a1b2c3d4e"], ["worker: 0a1b2c3d4e"]),
+        (["--api", "0a1b2c3d4e"], {"api": "0a1b2c3d4e", "worker": "0a1b2c3d4e"}),
+        (["--api", "0a1b2c3d4e", "--worker", "ffffffffff"], {"api": "0a1b2c3d4e", "worker": "ffffffffff"}),
+        (["--worker", "0a1b2c3d4e"], {"worker": "0a1b2c3d4e"}),
         # The digest is that of the image of api.
-        (["--api", f"0a1b2c3d4e@{DIGEST}"], [f"api: 0a1b2c3d4e@{DIGEST}", "worker: 0a1b2c3d4e"]),
-        (["--admin", "0a1b2c3d4e", "--web", "ffffffffff"], ["admin: 0a1b2c3d4e", "web: ffffffffff"]),
-        # YAML would parse these commits as numbers.
-        (["--web", "1234567890"], ["web: '1234567890'"]),
-        (["--web", "12345e6789"], ["web: '12345e6789'"]),
+        (["--api", pinned("api", "0a1b2c3d4e")], {"api": "0a1b2c3d4e", "worker": "0a1b2c3d4e"}),
+        (["--admin", "0a1b2c3d4e", "--web", "ffffffffff"], {"admin": "0a1b2c3d4e", "web": "ffffffffff"}),
+        (["--web", "1234567890"], {"web": "1234567890"}),
     ],
 )
-def test_only_the_given_tags_change(settings: Path, calls: Path, arguments: list[str], lines: list[str]) -> None:
+def test_only_the_given_tags_change_and_each_has_its_digest(
+    settings: Path, calls: Path, arguments: list[str], images: dict[str, str]
+) -> None:
     result = release(*arguments)
     assert result.exit_code == 0, result.output
-    assert changed(settings) == lines
-    assert calls.read_text().splitlines() == ["up --stack prod --yes --skip-preview"]
+    assert changed(settings) == [f"{app}: {pinned(app, tag)}" for app, tag in images.items()]
+    message = "Release " + ", ".join(f"{app} {tag}" for app, tag in images.items())
+    assert calls.read_text().splitlines() == [f"up --stack prod --yes --skip-preview --message {message}"]
 
 
 @pytest.mark.usefixtures("settings", "calls")
@@ -140,8 +142,10 @@ def test_after_two_failed_releases_the_last_complete_one_is_named(
     assert "To roll back to the last complete release: make release STACK=prod API=aaaaaaaaaa WORKER=bbbbbbbbbb" in (
         result.output
     )
-    assert calls.read_text().splitlines() == ["up --stack prod --yes --skip-preview --refresh --run-program"]
-    assert {"api: third", "worker: third"} <= set(changed(settings))
+    assert calls.read_text().splitlines() == [
+        "up --stack prod --yes --skip-preview --refresh --run-program --message Release api third, worker third"
+    ]
+    assert {f"{app}: {pinned(app, 'third')}" for app in ("api", "worker")} <= set(changed(settings))
 
 
 def test_an_update_that_the_engine_does_not_start_restores_the_settings(
@@ -152,9 +156,9 @@ def test_an_update_that_the_engine_does_not_start_restores_the_settings(
         result = release("--api", "0a1b2c3d4e")
     assert result.exit_code == 1
     assert "the engine did not start the update" in result.output
-    assert "Pulumi.prod.yaml has the old tags again" in result.output
+    assert "Pulumi.prod.yaml has the old images again" in result.output
     assert settings.read_text() == SETTINGS
-    assert calls.read_text() == "up --stack prod --yes --skip-preview\n"
+    assert calls.read_text() == f"up --stack prod --yes --skip-preview --message {MESSAGE}\n"
 
 
 @pytest.mark.usefixtures("settings", "calls")
@@ -181,7 +185,9 @@ def test_a_release_with_a_refresh_puts_manual_changes_back(tmp_path: Path, monke
     with fake_engine(tmp_path, monkeypatch, plan=plan("update"), history=[update()], records=update()) as calls:
         result = release("--api", "0a1b2c3d4e", "--refresh")
     assert result.exit_code == 0, result.output
-    assert calls.read_text().splitlines() == ["up --stack prod --yes --skip-preview --refresh --run-program"]
+    assert calls.read_text().splitlines() == [
+        f"up --stack prod --yes --skip-preview --refresh --run-program --message {MESSAGE}"
+    ]
 
 
 def current_tag(app: str) -> str:

@@ -101,5 +101,6 @@ def test_images_are_validated_for_everybody_but_the_controllers_of_declared_kind
         "statefulsets",
         "daemon-sets",
         "jobs",
+        "cronjobs",
     }
-    assert {"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"} <= validated
+    assert {"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"} <= validated

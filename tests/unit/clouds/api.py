@@ -14,6 +14,7 @@ from rehearsal.clouds.account import Account, IpRanges, Token, write_account
 from rehearsal.clouds.log import FILE as REQUEST_LOG
 from rehearsal.clouds.store import Object, State, Store
 from rehearsal.world.account import TOKEN_PERMISSIONS
+from tests.unit import fake_registry
 
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 ZONE = "myhoneydue.com"
@@ -21,6 +22,7 @@ HETZNER_TOKEN: Final = "hetzner-token"
 CLOUDFLARE_TOKEN: Final = "cloudflare-token"
 TOKENS: Final = (
     Token("hetzner", HETZNER_TOKEN, ("read", "write")),
+    Token("registry", fake_registry.PASSWORD, ("pull",)),
     Token("cloudflare", CLOUDFLARE_TOKEN, (*TOKEN_PERMISSIONS, "Zone WAF:Edit", "Cache Rules:Edit")),
 )
 _TOKEN_VALUES: Final = {token.vendor: token.value for token in TOKENS}

@@ -1,0 +1,1 @@
+"""Reads image registries: digests, labels and signatures."""

@@ -1,0 +1,1 @@
+"""The `rollback` command: the previous complete release, by digest."""
