@@ -175,6 +175,13 @@ VERSITYGW = Program(
     ),
 )
 
+DISTRIBUTION = Program(
+    # A real image registry, for the digests and signatures of releases.
+    name="distribution",
+    build_minutes=2,
+    module="github.com/distribution/distribution/v3",
+)
+
 CHECKERS = (
     Program(
         name="kube-score",
@@ -272,6 +279,7 @@ PROGRAMS = (
     *WORLD,
     HCLOUD_PLUGIN,
     CLOUDFLARE_PLUGIN,
+    DISTRIBUTION,
     *CHECKERS,
     VMALERT_TOOL,
     AMTOOL,

@@ -12,6 +12,7 @@ from tools.programs import (
     CHECKERS,
     CLOUDFLARE_PLUGIN,
     D2,
+    DISTRIBUTION,
     ENGINE,
     HCLOUD_PLUGIN,
     MINIFLARE,
@@ -50,7 +51,7 @@ class Purpose(StrEnum):
 
 
 _REHEARSAL = (*ENGINE, *WORLD)
-_REHEARSAL_TESTS = (*_REHEARSAL, TRAEFIK, VERSITYGW)
+_REHEARSAL_TESTS = (*_REHEARSAL, TRAEFIK, VERSITYGW, DISTRIBUTION)
 PROGRAMS_BY_PURPOSE: Mapping[Purpose, Sequence[Program]] = {
     Purpose.OPERATE: ENGINE,
     Purpose.RESTORE: (*ENGINE, *BACKUPS),

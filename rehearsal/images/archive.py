@@ -29,6 +29,7 @@ class Image:
     entrypoint: Sequence[str]
     command: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     user: str = "0"
     folder: str = "/"
 
@@ -58,6 +59,7 @@ def _config(image: Image, digests: Sequence[str]) -> Mapping[str, object]:
             "Entrypoint": [*image.entrypoint],
             "Cmd": [*image.command],
             "Env": [f"{name}={value}" for name, value in image.environment.items()],
+            "Labels": dict(image.labels),
             "User": image.user,
             "WorkingDir": image.folder,
         },

@@ -6,6 +6,7 @@ Stand-ins replace the product's own images. The other images contain the pinned 
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.settings.apps import Images
+from ops.release.schema import COMPATIBLE_WITH, SCHEMA_VERSION
 from rehearsal.images import archive
 from rehearsal.images.archive import Image, Layer, write
 from rehearsal.images.trust import trusted_authority
@@ -55,7 +57,10 @@ def api(reference: str, schema: Schema) -> Image:
         {f"/app/migrations/{file.name}": file for file in files},
         trusted_authority(),
     ]
-    return _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
+    image = _stand_in("api", reference, layers, PORT="8000", SCHEMA_VERSION=str(int(schema)))
+    # Each migration only adds something, so the release before it works with its schema.
+    labels = {SCHEMA_VERSION: str(int(schema)), COMPATIBLE_WITH: str(max(1, schema - 1))}
+    return replace(image, labels=labels)
 
 
 def worker(reference: str, schema: Schema) -> Image:

@@ -9,9 +9,10 @@ from rehearsal.images.catalog import Schema
 from rehearsal.world.world import World
 from tests.real.hosts import ADMIN, APEX, API, APP
 from tests.real.load import LoadGenerator
-from tests.real.releases import push, release
-from tests.rehearsal.cluster import rolled, snapshot
+from tests.real.releases import push, release, running_tag
+from tests.rehearsal.cluster import NAMESPACE, rolled, snapshot
 from tests.rehearsal.edge_client import EdgeClient
+from tests.rehearsal.operator import ops
 from tests.rehearsal.runbook import OPERATOR, Block, blocks, run
 from tests.retry import eventually
 
@@ -87,3 +88,27 @@ def test_the_runbook_recovers_from_a_broken_migration(
 
     eventually(all_pods_are_fixed)
     assert not re.search("error", neon.query(VERSION))
+
+
+def test_a_rollback_over_a_compatible_migration_keeps_the_schema_and_fails_no_request(
+    production: World, neon: ExternalDatabase, cloudflare: Sequence[EdgeClient]
+) -> None:
+    """The Job runs `goose up` with an image that has fewer migrations than the database: it applies nothing."""
+    oldest = release(production, "older-release", Schema.FIRST)
+    assert oldest.returncode == 0, oldest.stdout
+    newer = release(production, "newer-release", Schema.ADDITIVE)
+    assert newer.returncode == 0, newer.stdout
+    with LoadGenerator(cloudflare, PATHS) as load:
+        back = ops(production, "rollback", "--stack", "prod", "--yes")
+    assert back.returncode == 0, back.stdout
+    assert load.failures == []
+    assert load.succeeded > MINIMUM_REQUESTS
+    assert {running_tag(production, app) for app in ("api", "worker", "admin", "web")} == {"older-release"}
+
+    def all_pods_are_older() -> None:
+        # The engine returns before Kubernetes terminates the last of the newer pods.
+        assert {health(client)["release"] for client in cloudflare} == {"older-release"}
+
+    eventually(all_pods_are_older)
+    assert neon.query(VERSION) == str(int(Schema.ADDITIVE))
+    assert "no migrations to run" in production.kubectl("logs", "-n", NAMESPACE, "job/migrate")

@@ -60,7 +60,7 @@ def names(*purposes: Purpose) -> set[str]:
             | {"age", "rclone", "versitygw"},
         ),
         (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
-        (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw"}),
+        (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw", "distribution"}),
         (Purpose.MANIFESTS, {"kube-score", "pod-security", "network-policies"}),
         (Purpose.RULES, {"amtool", "vmalert-tool"}),
         (Purpose.DIAGRAM, {"d2"}),
