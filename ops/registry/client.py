@@ -204,5 +204,9 @@ def base_url(host: str) -> str:
 
 
 def endpoint(host: str) -> str:
-    """The URL at which our registry is asked: its own, or that of the environment."""
-    return (os.environ.get(ENDPOINT) or base_url(host)).rstrip("/")
+    """The URL at which our registry is asked: its own, or that of the environment. Raises an OpsError."""
+    url = (os.environ.get(ENDPOINT) or base_url(host)).rstrip("/")
+    # As container runtimes do: without TLS only on this machine, because the password is sent.
+    if re.match(r"https://|http://(127\.0\.0\.1|localhost)(:|$)", url) is None:
+        raise OpsError(f"{ENDPOINT} is {url}: expected a URL that begins with https://, without a path")
+    return url

@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ops.__main__ import cli
+from ops.errors import OpsError
 from ops.registry.client import ENDPOINT
+from ops.release.digests import OurImages
 from ops.release.schema import COMPATIBLE_WITH, SCHEMA_VERSION
 from rehearsal.clouds.faults import Fault, write_faults
 from rehearsal.images.push import Repository
@@ -116,6 +118,12 @@ def test_a_rejected_login_is_one_line_without_the_password(commands: Commands, m
     output = commands.refused("release", "--web", "0a1b2c3d4e")
     assert "returned 401: the login is not accepted. Check honeydue:registryUsername" in output
     assert "expired-token" not in output
+
+
+def test_the_password_is_not_sent_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT, "http://mirror.example.com")
+    with pytest.raises(OpsError, match=r"REGISTRY_ENDPOINT is http://mirror\.example\.com: expected a URL"):
+        OurImages.of(dict(SETTINGS))
 
 
 def test_the_schema_of_the_api_image_is_recorded(commands: Commands) -> None:
