@@ -207,7 +207,7 @@ def test_the_complete_releases_are_listed_with_schema_and_commit(releases: Relea
     assert result.exit_code == 0, result.output
     assert result.output.count("2026-11-26T10:00") == 2
     assert "failed" not in result.output
-    first = result.output.index("api running (sha256:")
-    assert first < result.output.index("42, compatible with 41") < result.output.index("not recorded")
-    assert "0123456789" in result.output
+    newest, oldest = result.output.split("2026-11-26T10:00:00.000Z")[1:]
+    assert newest.startswith("  schema 42, compatible with 41  commit 0123456789\n  api running (sha256:")
+    assert oldest.startswith("  schema not recorded  commit not recorded\n  api oldest (sha256:")
     assert releases.calls == ""
