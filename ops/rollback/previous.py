@@ -40,7 +40,10 @@ def find_previous(stack: str) -> Rollback:
 
 
 def _require_digests(rollback: Rollback) -> None:
-    if missing := [app for app, image in rollback.previous.images.items() if not split(image)[1]]:
+    """Raise an OpsError if an image that changes has no digest. The others stay as they are."""
+    running = rollback.later[0].images
+    images = rollback.previous.images.items()
+    if missing := [app for app, image in images if image != running.get(app) and not split(image)[1]]:
         raise OpsError(
             f"the previous release of {', '.join(missing)} was recorded without a digest, and its tag may have moved. "
             f"Nothing was changed. {BY_HAND.format(command=rollback.command)}"

@@ -31,8 +31,9 @@ class ImageRegistry:
 
     url: str
 
-    def __init__(self, layout: Layout, *, password: str) -> None:
+    def __init__(self, layout: Layout, *, username: str = USERNAME, password: str) -> None:
         self._layout = layout
+        self._username = username
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,7 +43,7 @@ class ImageRegistry:
         address = f"{LOOPBACK}:{free_ports([NAME])[NAME]}"
         self.url = f"http://{address}"
         password = bcrypt.hashpw(self._password.encode(), bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
-        (folder / "htpasswd").write_text(f"{USERNAME}:{password}\n")
+        (folder / "htpasswd").write_text(f"{self._username}:{password}\n")
         configuration = {
             "version": "0.1",
             "log": {"level": "warn", "accesslog": {"disabled": True}},

@@ -69,10 +69,13 @@ def test_only_the_signature_of_our_key_is_valid(server: ImageRegistry, repositor
 
 
 def test_a_release_with_a_key_deploys_only_a_signed_image(production: World) -> None:
-    name, password = our_repository(production, "web").name, str(placeholder("registryPassword", production.layout.pki))
+    name = our_repository(production, "web").name
+    username, password = (
+        str(placeholder(key, production.layout.pki)) for key in ("registryUsername", "registryPassword")
+    )
     settings = production.layout.config.read_text()
-    with ImageRegistry(production.layout, password=password) as registry:
-        repository = Repository(url=registry.url, name=name, username=USERNAME, password=password)
+    with ImageRegistry(production.layout, username=username, password=password) as registry:
+        repository = Repository(url=registry.url, name=name, username=username, password=password)
         endpoint = {ENDPOINT: registry.url}
         repository.push_image("unsigned")
         signed = repository.push_image("signed")

@@ -126,6 +126,14 @@ def test_a_release_without_digests_is_refused_with_the_command(releases: Release
     assert "make release STACK=prod API=tagged WORKER=tagged ADMIN=tagged WEB=tagged" in message
 
 
+def test_an_image_that_does_not_change_needs_no_digest(releases: Releases) -> None:
+    previous = {**releases.add("previous", schema=1), "web": "tagged"}
+    running = {**releases.add("running", schema=1), "web": "tagged"}
+    releases.history = [update(**running), update(**previous)]
+    assert releases.applied() == {app: image for app, image in previous.items() if app != "web"}
+    assert "web: tagged\n" in releases.file.read_text()
+
+
 def test_a_compatible_migration_lies_between(releases: Releases) -> None:
     previous = releases.add("previous", schema=41)
     releases.add("running", schema=42, compatible=41)
