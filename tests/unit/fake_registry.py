@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from pydantic import JsonValue
 
 from ops.registry.client import ENDPOINT
 from rehearsal.clouds import app
@@ -18,7 +19,7 @@ from rehearsal.images.push import Repository
 OWNER = "owner"
 REGISTRY = f"registry.example.com/{OWNER}"
 USERNAME, PASSWORD = "puller", "registry-token"
-SETTINGS: dict[str, object] = {
+SETTINGS: dict[str, JsonValue] = {
     "images": {"registry": REGISTRY},
     "registryUsername": USERNAME,
     "registryPassword": PASSWORD,

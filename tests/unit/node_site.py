@@ -65,7 +65,8 @@ def serve_node(
     id_ = create_server(api, node, location="nbg1")["id"]
     site = NodeSite(api=api, answers=answers, path=f"/servers/{id_}")
     settings = {"hetznerToken": HETZNER_TOKEN, "kubeconfig": "a kubeconfig"}
-    config = {f"honeydue:{key}": {"value": value} for key, value in settings.items()} | fake_registry.STORED
+    config: dict[str, object] = {f"honeydue:{key}": {"value": value} for key, value in settings.items()}
+    config |= fake_registry.STORED
     cluster = example_settings()["honeydue:cluster"]
     (answers / "config").write_text(json.dumps(config | {"honeydue:cluster": {"objectValue": cluster}}))
     (answers / "plan").write_text(json.dumps(plan(id_)))

@@ -103,7 +103,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     site.write_state()
     nodes = {"new": {"hostname": "node-new"}, "old": {"hostname": "node-old", "ipv4": ADDRESS}}
     texts = {"hetznerToken": HETZNER_TOKEN, "cloudflareToken": CLOUDFLARE_TOKEN}
-    config = {f"honeydue:{key}": {"value": value} for key, value in texts.items()} | fake_registry.STORED
+    config: dict[str, object] = {f"honeydue:{key}": {"value": value} for key, value in texts.items()}
+    config |= fake_registry.STORED
     (answers / "config").write_text(json.dumps(config | {"honeydue:nodes": {"objectValue": nodes}}))
     monkeypatch.setenv("PATH", f"{answers}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("ANSWERS", str(answers))

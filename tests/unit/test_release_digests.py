@@ -123,7 +123,7 @@ def test_a_rejected_login_is_one_line_without_the_password(commands: Commands, m
 def test_the_password_is_not_sent_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENDPOINT, "http://mirror.example.com")
     with pytest.raises(OpsError, match=r"REGISTRY_ENDPOINT is http://mirror\.example\.com: expected a URL"):
-        OurImages.of(dict(SETTINGS))
+        OurImages.of(SETTINGS)
 
 
 def test_the_schema_of_the_api_image_is_recorded(commands: Commands) -> None:
