@@ -16,7 +16,7 @@ from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails import cluster
-from ops.guardrails.deletion import unprotected
+from ops.guardrails.deletion import confirmed_deletions, unprotected
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
 from ops.guardrails.summary import already_deleted, changes, command_to_continue, put_back, refusal, undeclared
@@ -103,7 +103,7 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
             sys.exit(1)
     clear_pending_creations(stack)
     remove_undeclared(stack, plan)
-    with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
+    with unprotected(stack, confirmed_deletions(plan, allow_delete)):
         status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
         if removal and status == 0:
             status = _removed(stack, removal, refresh=plan.refreshed, allow_delete=allow_delete)
