@@ -1,7 +1,7 @@
 """Compares cron triggers of Workers with the state. The provider never refreshes them.
 
 (`no_refresh` in internal/services/workers_cron_trigger/model.go of terraform-provider-cloudflare.) For the same reason,
-`make up` does not change such a trigger back.
+only the replacement of such a trigger changes it back (docs/uptime.md).
 """
 
 from collections.abc import Collection, Sequence

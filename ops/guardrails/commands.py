@@ -16,7 +16,7 @@ from ops.engine.stack import read_settings
 from ops.engine.update import apply
 from ops.errors import OpsError
 from ops.guardrails import cluster
-from ops.guardrails.deletion import unprotected
+from ops.guardrails.deletion import confirmed_deletions, unprotected
 from ops.guardrails.quorum import lost_quorum
 from ops.guardrails.rules import check, missing
 from ops.guardrails.signatures import images_are_signed
@@ -106,7 +106,7 @@ def up(stack: str, refresh: bool, yes: bool, **names: tuple[str, ...]) -> None:
     clear_pending_creations(stack)
     remove_undeclared(stack, plan)
     annotation = started(stack, plan)
-    with unprotected(stack, [step for step in plan.changes if step.deletes and step.short in allow_delete]):
+    with unprotected(stack, confirmed_deletions(plan, allow_delete)):
         status = _resized(stack, resize, refresh=plan.refreshed) if resize else 0
         if removal and status == 0:
             status = _removed(stack, removal, refresh=plan.refreshed, allow_delete=allow_delete)

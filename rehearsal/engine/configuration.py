@@ -223,7 +223,6 @@ def read_stack_settings(file: Path) -> StackSettings:
     claims = read("adopted", TypeAdapter(Adopted), {}).volumes.values()
     environment = read("environment", TypeAdapter(dict[str, str]), {})
     metrics = read("monitoring", TypeAdapter(MonitoringSettings | None))
-    scale = read("scale", TypeAdapter(apps.Scale))
     logs = read("logs", TypeAdapter(LogSettings | None))
     backups = read("backups", TypeAdapter(BackupSettings | None))
     return StackSettings(
@@ -270,7 +269,9 @@ def read_stack_settings(file: Path) -> StackSettings:
         if {apps.MAIL_HOST, apps.MAIL_PORT} <= environment.keys()
         else None,
         # The etcd of a rehearsal always has metrics.
-        dashboards=dashboards_of(metrics, scale=scale.api, with_etcd=True) if metrics else (),
+        dashboards=dashboards_of(metrics, scale=read("scale", TypeAdapter(apps.Scale)).api, with_etcd=True)
+        if metrics
+        else (),
     )
 
 

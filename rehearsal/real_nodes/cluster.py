@@ -268,7 +268,7 @@ class RealNodes:
     def _power_on(self, hostname: str, bound_volumes: Collection[str] = ()) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]
         number, root = self._number(hostname), debian.root_filesystem("node")
-        new = not machine.root.exists()
+        new = not machine.has_disk
         machine.prepare_disk(root)
         machine.write(node_config.files(node))
         if new:

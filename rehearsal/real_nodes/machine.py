@@ -46,6 +46,11 @@ class Machine:
         """The folder that is the machine's root file system."""
         return self.layout.nodes / self.hostname
 
+    @property
+    def has_disk(self) -> bool:
+        """Whether the disk was prepared. The folder of the audit log may exist before."""
+        return (self.root / "etc").exists()
+
     def prepare_disk(self, debian: Path) -> None:
         """Creates the root file system, with /etc of the given Debian root."""
         # Every user of the node must be able to enter its root directory.

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from infra.settings.logs import LogSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.traces import TracesSettings
 from rehearsal.errors import RehearsalError
+from rehearsal.external.log_database import LogDatabase
 from rehearsal.external.mail_server import MailServer
 from rehearsal.external.metrics_database import MetricsDatabase, Sample
 from rehearsal.external.reverse_proxy import Gateway
@@ -25,7 +27,7 @@ from rehearsal.layout import Layout
 from rehearsal.processes import processes
 from tests.retry import eventually
 
-METRICS, MAIL, TRACES, GATEWAY = (f"127.0.77.{number}" for number in range(20, 24))
+METRICS, MAIL, TRACES, GATEWAY, LOGS = (f"127.0.77.{number}" for number in range(20, 25))
 PASSWORD = "rehearsal-password"
 MONITORING = MonitoringSettings.model_validate({"url": "https://obs.example.com/metrics", "username": "writer"})
 TRACING = TracesSettings.model_validate({"url": "https://traces.example.com/otlp", "username": "writer"})
@@ -144,6 +146,23 @@ def test_a_written_sample_is_returned_and_survives_an_outage(database: MetricsDa
         database.query("jobs")
     database.start()
     eventually(lambda: _assert_equal([sample.value for sample in database.query("sort(jobs)")], [7, 8]))
+
+
+def test_a_written_line_is_returned_and_survives_an_outage(layout: Layout) -> None:
+    settings = LogSettings.model_validate({"url": "https://logs.example.com:9428/logs", "username": "writer"})
+    database = LogDatabase(layout=layout, settings=settings, password=PASSWORD, address=LOGS)
+    database.start()
+    line = json.dumps({"_msg": "started", "_time": "0", "app": "api"}).encode()
+    assert database.send("POST", "/insert/jsonline", {"_stream_fields": "app"}, line).ok
+    database.stop()
+    with pytest.raises(RehearsalError, match="the log database does not respond: ConnectionError"):
+        database.query("*")
+    database.start()
+    eventually(lambda: _assert_equal([found["_msg"] for found in database.query("app:=api")], ["started"]))
+    with pytest.raises(RehearsalError, match=r"the log database returned an error: .*cannot parse"):
+        database.query("{")
+    stranger = replace(database, password=f"{PASSWORD}-")
+    assert stranger.send("GET", "/select/logsql/query", {"query": "*"}).status_code == HTTPStatus.UNAUTHORIZED
 
 
 def _assert_equal(first: object, second: object) -> None:

@@ -26,7 +26,9 @@ from tests.rehearsal.edge_client import EdgeClient
 from tests.retry import eventually
 
 APPS = (*get_args(App), "redis")
-SECONDS = 10
+SECONDS = 20
+"""vlagent reads a file that nobody wrote to every ten seconds, which is fixed in its code (app/vlagent/tail). It sends
+once a second. The rest is for a busy machine."""
 OUTAGE_SECONDS = 120
 AFTER_OUTAGE_SECONDS = 150
 """vlagent tries again once a minute at the latest."""
@@ -66,16 +68,18 @@ def delay(line: Line) -> float:
     return time.time() - datetime.fromisoformat(line["_time"]).timestamp()
 
 
-def test_a_line_of_each_app_arrives_within_ten_seconds(logged: World, obs: LogDatabase) -> None:
+def test_a_line_of_each_app_arrives_within_seconds(logged: World, obs: LogDatabase) -> None:
     """A pod of each app is replaced. The new pod writes a line when it starts."""
     old = {pod["metadata"]["name"] for app in APPS for pod in pods(logged, app)}
     for app in APPS:
-        logged.kubectl("delete", "pod", f"--namespace={NAMESPACE}", pods(logged, app)[0]["metadata"]["name"])
+        name = pods(logged, app)[0]["metadata"]["name"]
+        # Without waiting for the end of the old pod, so that the delay of the new one's first line is measured.
+        logged.kubectl("delete", "pod", "--wait=false", f"--namespace={NAMESPACE}", name)
     delays: dict[str, float] = {}
 
     def all_arrived() -> None:
         for line in obs.query(f'"{OF_NAMESPACE}":={NAMESPACE} _time:5m'):
-            if line[POD] not in old:
+            if line[CONTAINER] in APPS and line[POD] not in old:
                 delays.setdefault(line[CONTAINER], delay(line))
         assert delays.keys() >= set(APPS)
 

@@ -20,6 +20,7 @@ from tests.worker.runtime import Check, Worker, bindings, runtime
 from tests.worker.servers import Server, serve
 
 FAILURES = UptimeSettings(webhook=True).failures
+SERVED_BY_API = {"api": f"https://{API}/api/health/", "apex": f"https://{APEX}/"}
 REPLICAS = 3
 ROLLOUT_SECONDS = 120
 
@@ -92,16 +93,17 @@ def test_one_message_reports_that_api_is_down_and_one_that_it_is_up_again(
     assert uptime.webhook.messages == []
     uptime.runs(3)
     (down,) = uptime.webhook.messages
-    assert down.startswith("api is down since ")
-    assert down.endswith(f": status 503 instead of 200 (https://{API}/api/health/)")
-    assert uptime.worker.states() == {**states, "api": "down"}
+    for line, (name, url) in zip(down.splitlines(), SERVED_BY_API.items(), strict=True):
+        assert line.startswith(f"{name} is down since ")
+        assert line.endswith(f": status 503 instead of 200 ({url})")
+    assert uptime.worker.states() == {**states, **dict.fromkeys(SERVED_BY_API, "down")}
 
     scale_api(production, REPLICAS)
     eventually(lambda: api_answers(HTTPStatus.OK), seconds=ROLLOUT_SECONDS)
     uptime.runs(FAILURES + 2)
     (_, up) = uptime.webhook.messages
-    assert up.startswith("api is up since ")
-    assert len(up.splitlines()) == 1
+    for line, name in zip(up.splitlines(), SERVED_BY_API, strict=True):
+        assert line.startswith(f"{name} is up since ")
     assert uptime.worker.states() == states
     # One for each run: also while api was down.
     assert len(uptime.heartbeat.requests) == 1 + (FAILURES - 1) + 3 + (FAILURES + 2)

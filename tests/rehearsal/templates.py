@@ -34,6 +34,12 @@ def enable_monitoring(world: World, url: str = "https://obs.example.com", **aler
         world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"https://hooks.example.com/{key}")
 
 
+def enable_logs(world: World) -> None:
+    """Sets `honeydue:logs`, and the secret that it needs."""
+    world.set_config("honeydue:logs", {"url": "https://logs.example.com", "username": "cluster"})
+    world.pulumi("config", "set", "--secret", "honeydue:logsPassword", "rehearsal-logsPassword")
+
+
 def apply_for_ingress(world: World) -> None:
     """Applies the program with an address of this machine among Cloudflare's ranges, and a low rate limit."""
     account = read_account(world.layout.clouds)
@@ -54,6 +60,7 @@ def apply_every_option(world: World) -> None:
         },
     )
     enable_monitoring(world, webhook=True, heartbeat=True)
+    enable_logs(world)
     world.set_config("honeydue:snapshots", {"bucket": "honeyDueSnapshots"})
     for key in ("snapshotKeyId", "snapshotApplicationKey"):
         world.pulumi("config", "set", "--secret", f"honeydue:{key}", f"rehearsal-{key}")

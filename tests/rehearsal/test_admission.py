@@ -130,15 +130,6 @@ def test_access_to_the_node_is_refused_in_the_workload_and_not_only_in_its_pods(
 
 
 IMAGES = MonitoringImages()
-EXPORTER = {"name": "node-exporter", "namespace": "node-exporter"}
-
-
-def exporter(*, read_only: bool = True, **changes: Any) -> dict[str, Any]:
-    """A pod that reads the host, as node_exporter does."""
-    spec = pod(IMAGES.node_exporter, hostNetwork=True, **changes)
-    spec["volumes"] = [{"name": "root", "hostPath": {"path": "/"}}]
-    spec["containers"][0]["volumeMounts"] = [{"name": "root", "mountPath": "/host", "readOnly": read_only}]
-    return spec
 
 
 def test_monitoring_runs_its_own_images_without_access_to_the_host(production: World) -> None:
@@ -149,36 +140,6 @@ def test_monitoring_runs_its_own_images_without_access_to_the_host(production: W
             assert f"run here, not {image}" in refusal(production, invalid)
         host = manifest(kind, pod(IMAGES.vmagent, hostNetwork=True), namespace="monitoring")
         assert "no pod may use a namespace of the node (hostNetwork)" in refusal(production, host)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (manifest("DaemonSet", exporter(), namespace="node-exporter"), "only the DaemonSet node-exporter runs"),
-        (manifest("Pod", exporter(), **EXPORTER), "only the DaemonSet node-exporter runs"),
-        (manifest("DaemonSet", exporter(read_only=False), **EXPORTER), "may only be mounted with readOnly: true"),
-        (manifest("DaemonSet", pod(IMAGES.vmagent), **EXPORTER), f"run here, not {IMAGES.vmagent}"),
-        (manifest("DaemonSet", exporter(hostPID=True), **EXPORTER), "(hostPID)"),
-        (
-            manifest("DaemonSet", exporter(security={"allowPrivilegeEscalation": True}), **EXPORTER),
-            "needs allowPrivilegeEscalation: false",
-        ),
-        (
-            manifest("DaemonSet", exporter(security={"capabilities": {"add": ["SYS_ADMIN"]}}), **EXPORTER),
-            "capabilities without any but drop: [ALL]",
-        ),
-        (
-            manifest("DaemonSet", exporter(security={"runAsNonRoot": False}), **EXPORTER),
-            "needs runAsNonRoot: true",
-        ),
-    ],
-)
-def test_nothing_but_node_exporter_reaches_the_nodes_through_its_namespace(
-    production: World, content: dict[str, Any], message: str
-) -> None:
-    newer = f"node-exporter={IMAGES.node_exporter.partition(':')[0]}:v9"
-    production.kubectl("set", "image", "daemonset/node-exporter", newer, "-n", "node-exporter", "--dry-run=server")
-    assert message in refusal(production, content)
 
 
 def test_an_ingress_without_tls_for_every_host_is_refused(production: World) -> None:

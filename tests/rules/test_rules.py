@@ -16,8 +16,9 @@ from tests.unit.capture import OPTIONAL_SETTINGS
 from tests.unit.flips import example
 from tests.unit.test_links import anchors
 
+METRICS = {"url": "https://obs.example.com", "username": "cluster"}
 MONITORING: dict[str, Any] = {
-    "monitoring": {"url": "https://obs.example.com", "username": "cluster", "alerts": {"heartbeat": True}},
+    "monitoring": {**METRICS, "alerts": {"heartbeat": True}},
     "logs": {"url": "https://logs.example.com", "username": "cluster"},
     "backups": OPTIONAL_SETTINGS["honeydue:backups"],
 }
@@ -83,5 +84,5 @@ def test_names_are_unique() -> None:
 
 def test_the_watchdog_does_not_depend_on_a_heartbeat() -> None:
     """`make status` needs it as well."""
-    without = {"monitoring": {**MONITORING["monitoring"], "alerts": {"heartbeat": False}}}
+    without = {"monitoring": {**METRICS, "alerts": {"heartbeat": False}}}
     assert "Watchdog" in {rule.name for rule in rules(example(without))}

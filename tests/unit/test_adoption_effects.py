@@ -7,10 +7,11 @@ import pytest
 from pydantic import JsonValue, TypeAdapter
 
 from infra.settings.other_workloads import OtherWorkload
+from infra.settings.types import repository
 from ops.adoption.discovery import LookupSettings
 from ops.adoption.effects import host_ports
 from ops.adoption.effects.all_effects import affected_workloads, effects
-from ops.adoption.effects.images import ImageRule, image_rules, repository
+from ops.adoption.effects.images import ImageRule, image_rules
 from ops.adoption.workloads import Workload, undeclared_workloads
 from ops.kubernetes import Cluster, Object
 from ops.plan import State

@@ -104,3 +104,10 @@ def test_images_are_validated_for_everybody_but_the_controllers_of_declared_kind
         "cronjobs",
     }
     assert {"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"} <= validated
+
+
+def test_node_exporter_starts_after_traefik_has_its_values(full_example: Capture) -> None:
+    """Both use the same port of the nodes until then."""
+    (chart,) = (chart for chart in full_example.resources("HelmChartConfig") if chart.name == "traefik")
+    (exporter,) = (item for item in full_example.resources("DaemonSet") if item.name == "node-exporter")
+    assert chart.urn in dependencies_of(full_example, exporter)

@@ -1,6 +1,7 @@
 """The `up` command: it lifts the protection of confirmed resources, and of no others, before it applies the plan."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from click.testing import CliRunner, Result
 
 from infra.names import ALLOW_DELETE, ANY_RESOURCE
 from ops.__main__ import cli
+from ops.guardrails.deletion import confirmed_deletions
 from ops.guardrails.summary import stopped_migration
+from ops.plan import Plan
 from tests.unit import plans
 from tests.unit.fake_engine import SERVICE, fake_engine, plan, update
 
@@ -30,6 +33,18 @@ def test_a_confirmed_deletion_is_unprotected_and_applied(tmp_path: Path, monkeyp
         f"refresh --stack prod --non-interactive --yes --skip-preview --target {URN}",
         "up --stack prod --yes --skip-preview",
     ]
+
+
+COMPONENT = "urn:pulumi:prod::honeydue::honeydue:edge:Uptime::uptime"
+
+
+@pytest.mark.parametrize(("allow_delete", "expected"), [(["Service::api0"], [URN, COMPONENT]), ([], [])])
+def test_a_component_is_deleted_with_its_confirmed_children(allow_delete: Sequence[str], expected: object) -> None:
+    """The engine protects a component too. It is neither listed nor confirmed."""
+    component = {"urn": COMPONENT, "type": "honeydue:edge:Uptime", "protect": True}
+    steps = [*plan("delete")["steps"], {"op": "delete", "urn": COMPONENT, "oldState": component}]
+    planned = Plan.read(json.dumps({**plan(), "steps": steps}))
+    assert [step.urn for step in confirmed_deletions(planned, allow_delete)] == expected
 
 
 def test_an_up_that_stops_protects_the_rest_again_and_prints_the_command_that_continues(

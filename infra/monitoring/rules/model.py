@@ -17,6 +17,9 @@ FOLLOWS = "follows"
 """The label of an alert that a dead node causes. Its value is a `Scope`: Alertmanager inhibits the alert while this
 node, or any node, is down."""
 INTERVAL_SECONDS = 60
+EVAL_DELAY = "1m"
+"""Rules read metrics of that long ago. A busy node sends metrics later than vmalert's default of 30 s. The two vmalerts
+would compute different results: one would resolve an alert, and the other one would send it again."""
 
 
 def anchor(heading: str) -> str:
@@ -74,13 +77,14 @@ class Rule:
 
 
 def group(name: str, rules: Iterable[Rule], *, cluster: str, runbook_url: str, interval: int) -> Mapping[str, object]:
-    """A group of rules that are evaluated together, every `interval` seconds.
+    """A group of rules that are evaluated together, every `interval` seconds. Those of a shorter one are more urgent.
 
     obs may have the metrics of other clusters. The parameter restricts every selector of an expression to this one.
     """
     return {
         "name": name,
         "interval": f"{interval}s",
+        **({"eval_delay": EVAL_DELAY} if interval >= INTERVAL_SECONDS else {}),
         "params": {"extra_label": [f"cluster={cluster}"]},
         "rules": [rule.document(runbook_url) for rule in rules],
     }
