@@ -24,8 +24,8 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 	$(if $(ADMIN),--admin $(ADMIN)) $(if $(WEB),--web $(WEB))
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram \
-	dashboard-files dashboards rehearsal-tests real monitoring screenshots bench adopt preview up release rollback releases new-volume save-queue \
-	require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
+	dashboard-files dashboards rehearsal-tests real monitoring durability screenshots bench adopt preview up release rollback releases new-volume \
+	save-queue require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,13 +87,17 @@ rehearsal-tests: .venv/ready policy/.venv/ready ## run the tests with the real e
 
 real: .venv/ready ## run the tests with real nodes (kubelets, containers, network policies); needs Linux and root
 	@$(TOOLS) nodes manifests worker
-	@$(VENV)/pytest tests/real -m "real_nodes and serial"
-	@$(VENV)/pytest tests/real -m "real_nodes and not serial and not monitoring and not screenshots" --numprocesses 2 --dist loadscope \
-		--no-loadscope-reorder
+	@$(VENV)/pytest tests/real -m "real_nodes and serial and not durability"
+	@$(VENV)/pytest tests/real -m "real_nodes and not serial and not monitoring and not durability and not screenshots" --numprocesses 2 \
+		--dist loadscope --no-loadscope-reorder
 
 monitoring: .venv/ready ## run the tests with real nodes that wait for alerts, outages and the autoscaler; half an hour
 	@$(TOOLS) nodes
 	@$(VENV)/pytest tests/real -m monitoring
+
+durability: .venv/ready ## run the tests with real nodes of dumps, restores, images and rollbacks that take minutes
+	@$(TOOLS) nodes
+	@$(VENV)/pytest tests/real -m durability
 
 screenshots: .venv/ready ## rewrite docs/screenshots/ with the dashboards of real nodes; needs Linux, root and Debian's chromium; half an hour
 	@command -v chromium > /dev/null || { echo "Chromium is missing: apt-get install chromium"; exit 1; }

@@ -31,6 +31,8 @@ from tools import debian
 from tools.cache import install_folder
 from tools.programs import by_name
 
+pytestmark = pytest.mark.durability
+
 ROWS = 200
 
 
