@@ -213,6 +213,9 @@ class Settings(Model):
     @classmethod
     def _images_have_digests(cls, value: bool, info: ValidationInfo) -> bool:
         images: Images | None = info.data.get("images")
+        backups: BackupSettings | None = info.data.get("backups")
+        if value and backups and "@" not in backups.image:
+            raise ValueError("needs a digest in honeydue:backups.image, TAG@sha256:…")
         if value and images and (missing := images.without_digest):
             tags = " ".join(f"{app.upper()}={getattr(images, app)}" for app in missing)
             raise ValueError(

@@ -1,11 +1,12 @@
 """Settings of signatures and digests: the cluster verifies no signature, and can require digests."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from infra.settings.loading import SettingsError
-from tests.unit.capture import COSIGN_KEY, Capture, example_settings, run
+from tests.unit.capture import COSIGN_KEY, Capture, example_settings, full_settings, run
 
 DIGEST = f"sha256:{'0' * 64}"
 OURS = ("api", "worker", "admin", "web")
@@ -53,3 +54,17 @@ def test_digests_cannot_be_required_before_every_image_has_one() -> None:
     assert "honeydue:requireDigests" in str(error.value)
     assert "needs a digest in honeydue:images for admin, web" in str(error.value)
     assert "make release ADMIN=" in str(error.value)
+
+
+def test_digests_cannot_be_required_before_the_image_of_dumps_has_one() -> None:
+    full = full_settings()
+    backups = full["honeydue:backups"]
+    assert isinstance(backups, dict)
+    for tag, expected in (
+        (backups["image"], pytest.raises(SettingsError, match="needs a digest in honeydue:backups")),
+        (f"{backups['image']}@{DIGEST}", nullcontext()),
+    ):
+        settings = {**full, "honeydue:images": pinned(*OURS)["honeydue:images"]}
+        settings |= {"honeydue:backups": {**backups, "image": tag}, "honeydue:requireDigests": "true"}
+        with expected:
+            run(settings)
