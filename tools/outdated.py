@@ -9,14 +9,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter
 
-from ops.registry.client import RegistryError, digest_of
+from infra.settings.apps import IMAGE_PREFIX
+from infra.settings.backups import REPOSITORY as BACKUP_REPOSITORY
+from infra.settings.logs import LogImages
+from infra.settings.messages import PROJECT
+from infra.settings.model import Model
+from infra.settings.monitoring import MonitoringImages
+from ops.registry.client import RegistryError, UnreachableError, digest_of, registry_and_name
 from tools.errors import ToolsError
 from tools.program import HERE, Program
 from tools.programs import PROGRAMS
@@ -27,6 +33,9 @@ REQUIREMENTS = ("requirements.in", "requirements-dev.in")
 EXIT_UP_TO_DATE = 0
 EXIT_FAILED = 1
 EXIT_OUTDATED = 2
+DEFAULT_IMAGES: Mapping[str, Model] = {"monitoring": MonitoringImages(), "logs": LogImages()}
+"""The parts with images that are not ours, by the setting that turns each on."""
+BACKUP_KEY = "backups.image"
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
@@ -119,17 +128,25 @@ class ImageSetting:
 
 
 def image_settings(checkout: Path) -> Iterator[ImageSetting]:
-    """The images of all stacks."""
+    """The images of all stacks. A part that is on has the images of its settings, and the defaults of the others."""
     for file in sorted(checkout.glob("Pulumi.*.yaml")):
-        images = yaml.safe_load(file.read_text())["config"]["honeydue:images"]
-        for key, value in images.items():
-            if key == "registry":
-                continue
-            reference, _, digest = str(value).partition("@")
+        config = yaml.safe_load(file.read_text())["config"]
+        images = config[f"{PROJECT}:images"]
+        registry = images["registry"]
+        values = {f"images.{key}": str(value) for key, value in images.items() if key != "registry"}
+        for part, defaults in DEFAULT_IMAGES.items():
+            if settings := config.get(f"{PROJECT}:{part}"):
+                names = defaults.model_dump(by_alias=True) | (settings.get("images") or {})
+                values |= {f"{part}.images.{name}": str(value) for name, value in names.items()}
+        if backups := config.get(f"{PROJECT}:backups"):
+            values[BACKUP_KEY] = str(backups["image"])
+        for key, value in values.items():
+            reference, _, digest = value.partition("@")
             prefix, colon, tag = reference.rpartition(":")
+            ours = BACKUP_REPOSITORY if key == BACKUP_KEY else f"{IMAGE_PREFIX}{key.rpartition('.')[2]}"
             yield ImageSetting(
                 key=key,
-                repository=prefix or f"{images['registry']}/honeydue-{key}",
+                repository=prefix or f"{registry}/{ours}",
                 tag=tag,
                 digest=digest,
                 prefix=prefix + colon,
@@ -139,26 +156,35 @@ def image_settings(checkout: Path) -> Iterator[ImageSetting]:
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """The images without the current digest of their tag, and those whose registry returned none."""
+    """The images without the current digest of their tag, and by error those whose registry returned none."""
 
     outdated: Sequence[OutdatedVersion]
-    unknown: Sequence[str]
+    unknown: Mapping[str, Sequence[str]]
 
 
 def outdated_images(settings: Iterable[ImageSetting]) -> Images:
-    """Asks the registries. A digest of our own images only changes when somebody overwrites a tag."""
+    """Asks the registries. A digest of our own images only changes when somebody overwrites a tag.
+
+    A registry that does not respond is asked once.
+    """
     outdated: list[OutdatedVersion] = []
-    unknown: list[str] = []
+    unknown: dict[str, list[str]] = {}
+    unreachable: dict[str, str] = {}
     for image in settings:
+        host, _ = registry_and_name(image.repository)
         try:
+            if host in unreachable:
+                raise UnreachableError(unreachable[host])
             digest = digest_of(image.repository, image.tag)
         except RegistryError as error:
-            unknown.append(f"{image.repository}:{image.tag}: {error}")
+            if isinstance(error, UnreachableError):
+                unreachable[host] = str(error)
+            unknown.setdefault(str(error), []).append(f"{image.repository}:{image.tag}")
             continue
         if digest != image.digest:
             outdated.append(
                 OutdatedVersion(
-                    name=f"honeydue:images.{image.key}",
+                    name=f"{PROJECT}:{image.key}",
                     pinned=image.value(image.digest),
                     newest=image.value(digest),
                     file=image.file,
@@ -196,7 +222,7 @@ def main() -> int:
     print(markdown_table(versions))
     if images.unknown:
         print("\nThe registry returned no digest without a login:\n")
-        print("\n".join(f"- {image}" for image in images.unknown))
+        print("\n".join(f"- {error}: {', '.join(names)}" for error, names in images.unknown.items()))
     return EXIT_OUTDATED if versions else EXIT_UP_TO_DATE
 
 

@@ -187,6 +187,8 @@ class Registry:
 def registry_and_name(repository: str) -> tuple[str, str]:
     """The host of the registry, and the name of the repository there. `redis` is `library/redis` on Docker Hub."""
     host, slash, name = repository.partition("/")
+    if host == "docker.io":
+        return registry_and_name(name)
     if slash and ("." in host or ":" in host):
         return host, name
     return DOCKER_HUB, repository if slash else f"library/{repository}"

@@ -12,6 +12,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from infra.settings.apps import Images
+from infra.settings.logs import LogImages
+from infra.settings.monitoring import MonitoringImages
 from infra.settings.types import Image, Tag
 from ops.registry import client
 from ops.registry.client import RegistryError, digest_of, registry_and_name
@@ -83,6 +85,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     [
         ("redis", ("registry-1.docker.io", "library/redis")),
         ("rancher/k3s-upgrade", ("registry-1.docker.io", "rancher/k3s-upgrade")),
+        ("docker.io/victoriametrics/vmagent", ("registry-1.docker.io", "victoriametrics/vmagent")),
+        ("docker.io/redis", ("registry-1.docker.io", "library/redis")),
         ("gitea.treytartt.com/admin/honeydue-api", ("gitea.treytartt.com", "admin/honeydue-api")),
     ],
 )
@@ -127,7 +131,7 @@ def test_the_value_to_set_has_the_current_digest(registry: Registry, tmp_path: P
         f"redis:7-alpine@{DIGEST}",
         "Pulumi.prod.yaml",
     )
-    assert images.unknown == ["gitea.example.com/admin/honeydue-api:12b2f9d43b: needs a login"]
+    assert images.unknown == {"needs a login": ["gitea.example.com/admin/honeydue-api:12b2f9d43b"]}
 
 
 def test_our_images_are_listed_with_the_value_of_their_setting(registry: Registry, tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ def test_our_images_are_listed_with_the_value_of_their_setting(registry: Registr
     write_settings(tmp_path, f"redis:7-alpine@{DIGEST}")
     images = outdated.outdated_images(outdated.image_settings(tmp_path))
     assert [version.newest for version in images.outdated] == [f"12b2f9d43b@{OTHER_DIGEST}"]
-    assert images.unknown == []
+    assert images.unknown == {}
 
 
 @pytest.mark.parametrize("value", ["12b2f9d43b", f"12b2f9d43b@{DIGEST}"])
@@ -169,4 +173,43 @@ def test_every_container_runs_the_digest_of_the_settings() -> None:
 
 
 def test_every_image_of_the_settings_is_looked_up() -> None:
-    assert {image.key for image in outdated.image_settings(EXAMPLE)} >= {"api", "worker", "admin", "web", "redis"}
+    expected = {f"images.{name}" for name in ("api", "worker", "admin", "web", "redis")}
+    assert {image.key for image in outdated.image_settings(EXAMPLE)} >= expected
+
+
+def test_the_images_of_each_part_that_is_on_are_looked_up(tmp_path: Path) -> None:
+    vmagent, backup = f"example.com/vmagent:v1@{DIGEST}", f"1a2b3c4d5e@{DIGEST}"
+    parts = {
+        "honeydue:images": {"registry": "gitea.example.com/admin"},
+        "honeydue:monitoring": {"images": {"vmagent": vmagent}},
+        "honeydue:backups": {"image": backup},
+    }
+    (tmp_path / "Pulumi.prod.yaml").write_text(json.dumps({"config": parts}))
+    images = {image.key: image for image in outdated.image_settings(tmp_path)}
+    names = MonitoringImages().model_dump(by_alias=True)
+    assert images.keys() == {"backups.image", *(f"monitoring.images.{name}" for name in names)}
+    assert images["backups.image"].repository == "gitea.example.com/admin/honeydue-backup"
+    assert images["backups.image"].value(DIGEST) == backup
+    assert images["monitoring.images.vmagent"].value(DIGEST) == vmagent
+    # A default.
+    exporter = images["monitoring.images.nodeExporter"]
+    assert exporter.value("") == names["nodeExporter"]
+    assert exporter.file == "Pulumi.prod.yaml"
+
+
+def test_a_registry_that_does_not_respond_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts: list[str] = []
+
+    def base_url(host: str) -> str:
+        hosts.append(host)
+        return "http://127.0.0.1:1"
+
+    monkeypatch.setattr(client, "base_url", base_url)
+    (tmp_path / "Pulumi.prod.yaml").write_text(
+        json.dumps({"config": {"honeydue:images": {"registry": "r", "redis": "redis:7"}, "honeydue:logs": {"url": ""}}})
+    )
+    images = outdated.outdated_images(outdated.image_settings(tmp_path))
+    assert images.outdated == []
+    vlagent = LogImages().vlagent
+    assert images.unknown == {"registry-1.docker.io does not respond (ConnectionError)": ["redis:7", vlagent]}
+    assert hosts == ["registry-1.docker.io"]
