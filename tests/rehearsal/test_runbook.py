@@ -1,7 +1,7 @@
 """The commands of docs/runbook.md have the results that the page describes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -92,17 +92,29 @@ def recover_from_failed_migration(world: World, heading: str) -> None:
 
 
 def return_to_previous_release(world: World, heading: str) -> None:
-    for number, labels in enumerate(({SCHEMA_VERSION: "1"}, {SCHEMA_VERSION: "2", COMPATIBLE_WITH: "1"})):
-        our_repository(world, "api").push_image(f"schema-{number}", labels)
-        completed = ops(world, "release", "--stack", "prod", "--api", f"schema-{number}", "--yes")
-        assert completed.returncode == 0, completed.stdout
+    release_with_labels(world, "schema-1", {SCHEMA_VERSION: "1"})
+    release_with_labels(world, "schema-2", {SCHEMA_VERSION: "2", COMPATIBLE_WITH: "1"})
     before = snapshot(world)
     (output,) = run_section(world, heading)
-    assert "schema-1" in output
+    assert "→ schema-1 (sha256:" in output
     after = snapshot(world)
     assert (rolled(before, after), untouched(before, after)) == (BACKEND, ALL_APPS - BACKEND)
     (image,) = {pod["spec"]["containers"][0]["image"] for pod in items(world, "pods", "api")}
-    assert "honeydue-api:schema-0@sha256:" in image
+    assert "honeydue-api:schema-1@sha256:" in image
+
+    # A migration that is not declared compatible.
+    release_with_labels(world, "schema-3", {SCHEMA_VERSION: "3"})
+    settings, before = world.layout.config.read_text(), snapshot(world)
+    refused = ops(world, "rollback", "--stack", "prod", "--yes")
+    assert refused.returncode == 1
+    assert "Refused: api schema-3 migrated the schema from 1 to 3" in refused.stdout
+    assert (world.layout.config.read_text(), snapshot(world)) == (settings, before)
+
+
+def release_with_labels(world: World, tag: str, labels: Mapping[str, str]) -> None:
+    our_repository(world, "api").push_image(tag, labels)
+    completed = ops(world, "release", "--stack", "prod", "--api", tag, "--yes")
+    assert completed.returncode == 0, completed.stdout
 
 
 def renew_origin_certificate(world: World, heading: str) -> None:
