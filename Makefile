@@ -25,7 +25,7 @@ TAGS = $(if $(API),--api $(API)) $(if $(WORKER),--worker $(WORKER)) \
 
 .PHONY: help rehearse rehearse-down test lint unit policy rules worker manifests workflows changed-checkout connectivity diagram \
 	dashboard-files dashboards rehearsal-tests real monitoring durability screenshots bench adopt preview up release rollback releases new-volume \
-	save-queue require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
+	save-queue mirror require-client-certificate restore-drill restore-database drift status outputs outdated lock tools test-tools
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -132,6 +132,9 @@ save-queue: .venv/ready ## stop worker and redis, and save cache and queue to FI
 
 new-volume: .venv/ready ## give an app (APP=redis) a new volume when its disk is lost, or with the saved queue FROM=<file>; asks for confirmation
 	@$(OPS) new-volume --stack $(STACK) $(APP) $(if $(DISCARD_DATA),--discard-data) $(if $(FROM),--from $(FROM))
+
+mirror: .venv/ready ## copy the images of the settings to a second registry (TO=<registry>/<path>), by digest; asks for its login, and for confirmation
+	@$(OPS) mirror --stack $(STACK) $(if $(TO),--to $(TO))
 
 require-client-certificate: .venv/ready ## require Cloudflare's client certificate from the next `make up` on, if it is in Traefik's access log
 	@$(OPS) require-client-certificate --stack $(STACK)

@@ -29,4 +29,6 @@ FLANNEL: Mapping[str, HostPort] = {
     for backend, port in {"vxlan": "8472", "wireguard-native": "51820-51821"}.items()
 }
 """By the backend. https://docs.k3s.io/installation/requirements#networking lists all of these ports."""
+EMBEDDED_REGISTRY = HostPort(purpose="k3s' registry mirror between nodes", protocol="tcp", port="5001")
+"""With `embedded-registry`. The nodes find each other on this port, and serve images on that of the API."""
 BETWEEN_NODES = (API, ETCD, KUBELET, *FLANNEL.values())

@@ -14,6 +14,7 @@ MODULES = {
     "dashboards": "ops.dashboards.command",
     "drift": "ops.drift.command",
     "issue": "ops.ci.issue",
+    "mirror": "ops.mirror.command",
     "new-volume": "ops.volume.command",
     "outputs": "ops.engine.command",
     "preview": "ops.guardrails.commands",

@@ -30,8 +30,13 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
-def user_data(node: NodeConfig, *, cluster: ClusterSettings, access: Access) -> str:
-    """The cloud-config of one node. Raises a RunError when it is larger than Hetzner accepts."""
+def user_data(
+    node: NodeConfig, *, cluster: ClusterSettings, access: Access, registries: Mapping[str, object] | None = None
+) -> str:
+    """The cloud-config of one node. Raises a RunError when it is larger than Hetzner accepts.
+
+    `registries` is the configuration of containerd's registries, which is only written if there is one.
+    """
     text = "#cloud-config\n" + _yaml(
         {
             "hostname": node.hostname,
@@ -45,7 +50,7 @@ def user_data(node: NodeConfig, *, cluster: ClusterSettings, access: Access) -> 
             # Upgrade now, while no workload is running that a restart would interrupt.
             "package_upgrade": True,
             "packages": list(host.packages(cluster)),
-            "write_files": list(_files(node, cluster, access)),
+            "write_files": [*_files(node, cluster, access), *_registries(registries or {})],
             "runcmd": COMMANDS,
         }
     )
@@ -91,6 +96,11 @@ def _files(node: NodeConfig, cluster: ClusterSettings, access: Access) -> Iterat
     # Byte for byte, because the token contains the hash of a CA certificate.
     for name, pem in node.ca_files.items():
         yield _file(TLS_DIRECTORY / name, pem, mode="0600")
+
+
+def _registries(registries: Mapping[str, object]) -> Iterator[Mapping[str, str]]:
+    if registries:
+        yield _file("/etc/rancher/k3s/registries.yaml", _yaml(registries), mode="0600")
 
 
 def _file(path: str | PurePosixPath, content: str, *, mode: str = "0644") -> Mapping[str, str]:

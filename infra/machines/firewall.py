@@ -30,7 +30,12 @@ class Rule:
 
 
 def rules(
-    *, access: Access, allow_https_from: CloudflareRanges, nodes: Sequence[pulumi.Input[str]], flannel_backend: str
+    *,
+    access: Access,
+    allow_https_from: CloudflareRanges,
+    nodes: Sequence[pulumi.Input[str]],
+    flannel_backend: str,
+    embedded_registry: bool = False,
 ) -> list[Rule]:
     """All rules in display order. `nodes` are the CIDRs of the nodes; empty when they use a private network.
 
@@ -43,8 +48,9 @@ def rules(
         _rule(host_ports.ssh(access.ssh_port), operators),
         _rule(host_ports.API, [*operators, *nodes]),
     ]
+    ports = [host_ports.ETCD, host_ports.KUBELET, host_ports.FLANNEL[flannel_backend]]
     between_nodes = [
-        _rule(port, nodes) for port in (host_ports.ETCD, host_ports.KUBELET, host_ports.FLANNEL[flannel_backend])
+        _rule(port, nodes) for port in (*ports, *([host_ports.EMBEDDED_REGISTRY] if embedded_registry else []))
     ]
     icmp = Rule(description="ping and path MTU discovery", protocol="icmp", sources=ANYWHERE)
     return [*from_outside, *(between_nodes if nodes else []), icmp]
@@ -106,6 +112,7 @@ class Firewall(Component):
             allow_https_from=allow_https_from,
             nodes=[pulumi.Output.concat(address, "/32") for address in nodes.values()] if public else [],
             flannel_backend=settings.cluster.flannel_backend,
+            embedded_registry=settings.cluster.embedded_registry,
         )
         check_limits(firewall_rules)
         if settings.access.open_to_the_world:

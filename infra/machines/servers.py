@@ -7,6 +7,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from infra.component import Component
+from infra.machines import registries
 from infra.machines.addresses import NodeAddresses
 from infra.machines.ca import ClusterCA
 from infra.machines.cloud_init import user_data
@@ -192,6 +193,7 @@ class Servers(Component):
                     NodeConfig(hostname=node.hostname, role=node.role, cluster_init=cluster_init, **values),
                     cluster=settings.cluster,
                     access=settings.access,
+                    registries=registries.configuration(settings),
                 )
             )
         )

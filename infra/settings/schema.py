@@ -36,10 +36,12 @@ from infra.settings.types import (
     Price,
     PublicKey,
     PublicKeyPem,
+    Registry,
     Text,
     VariableName,
     matching,
     not_empty,
+    registry_host,
 )
 from infra.settings.uptime import UptimeSettings
 
@@ -80,13 +82,17 @@ class EdgeSettings(Model):
 
 
 class Prices(Model):
-    """List prices per month, net. `servers` is by server type, `as_of` the date of the list."""
+    """List prices per month, net. `servers` is by server type, `as_of` the date of the list.
+
+    `object_store_gb` is the price of a gigabyte in the bucket of the dumps.
+    """
 
     as_of: Date
     currency: Text
     servers: Mapping[Text, Price]
     primary_ipv4: Price
     services: Mapping[Text, Price]
+    object_store_gb: Price | None = None
 
     def month(self, server_types: Iterable[str]) -> float:
         """The price of one month: these servers with one address each, and the services."""
@@ -120,6 +126,7 @@ class Settings(Model):
     admin_email: Email
     email_user: Email
     registry_username: Text
+    registry_mirror: Registry | None = None
     cosign_public_key: PublicKeyPem = ""
     require_digests: bool = False
     admin_uses_api_url: bool = False
@@ -222,6 +229,14 @@ class Settings(Model):
                 f"needs a digest in honeydue:images for {', '.join(missing)}: set it to false, release by digest with "
                 f"make release {tags}, and set it again"
             )
+        return value
+
+    @field_validator("registry_mirror")
+    @classmethod
+    def _mirror_is_another_registry(cls, value: str | None, info: ValidationInfo) -> str | None:
+        images: Images | None = info.data.get("images")
+        if value and images and registry_host(f"{value}/") == (host := registry_host(images.registry)):
+            raise ValueError(f"is at {host}, the registry of honeydue:images, and would be away with it")
         return value
 
     @field_validator("snapshots")

@@ -162,6 +162,12 @@ def repository(image: str) -> str:
     return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
+def registry_host(image: str) -> str:
+    """The registry of an image or a repository. An image whose name has none is on Docker Hub."""
+    host, slash, _ = image.partition("/")
+    return host if slash and ("." in host or ":" in host) else "docker.io"
+
+
 Quantity = Annotated[str, matching(r"[1-9][0-9]*(Mi|Gi)", 'a size such as "5Gi"')]
 PublicKey = Annotated[
     str, matching(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( .*)?", "an OpenSSH public key")

@@ -8,10 +8,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
@@ -21,9 +21,11 @@ from ops.errors import OpsError
 ENDPOINT = "REGISTRY_ENDPOINT"
 """The environment variable with the URL of another registry to ask for our images, such as a mirror."""
 TIMEOUT_SECONDS = 10
+CHUNK_BYTES = 1 << 20
 DOCKER_HUB = "registry-1.docker.io"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
+    INDEX_TYPE,
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 MEDIA_TYPES = (
@@ -32,6 +34,8 @@ MEDIA_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+MAXIMUM_TAGS = 1000
+LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
 NO_REFERRERS = (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_ACCEPTABLE)
 """What a registry returns that does not have the referrers API (go-containerregistry, remote/referrers.go)."""
 
@@ -70,8 +74,29 @@ class _Bearer(AuthBase):
         return request
 
 
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A manifest as the registry returned it: its digest is that of exactly these bytes."""
+
+    content: bytes
+    media_type: str
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+
+    @property
+    def document(self) -> Document:
+        document: Document = json.loads(self.content)
+        return document
+
+
 class Registry:
     """A registry, and the login for it. Public images need none."""
+
+    ACTIONS: ClassVar[str] = "pull"
+    """What a token of the registry must permit."""
+    RESPONSE_SECONDS: ClassVar[int] = TIMEOUT_SECONDS
 
     def __init__(self, host: str, *, login: Login | None = None, url: str = "") -> None:
         self.host = host
@@ -92,6 +117,30 @@ class Registry:
     def manifest(self, name: str, reference: str) -> Document:
         """The manifest of a tag or a digest."""
         return self._document(self._request("GET", name, f"manifests/{reference}"), reference)
+
+    def tags(self, name: str) -> Sequence[str]:
+        """The tags of a repository, at most a thousand."""
+        response = self._request("GET", name, f"tags/list?n={MAXIMUM_TAGS}")
+        tags: Sequence[str] = self._document(response, "").get("tags") or ()
+        return tags
+
+    def raw_manifest(self, name: str, reference: str) -> Manifest:
+        """The bytes of a manifest, which are checked if `reference` is a digest."""
+        response = self._request("GET", name, f"manifests/{reference}")
+        document = self._document(response, reference)
+        media_type = response.headers.get("Content-Type") or str(document.get("mediaType", ""))
+        return Manifest(content=response.content, media_type=media_type)
+
+    def stream(self, name: str, digest: str) -> Iterator[bytes]:
+        """The content of a blob in chunks, unchecked. Raises an UnreachableError if it ends early."""
+        # Otherwise `requests` would unpack the content if the server compressed it.
+        headers = {"Accept-Encoding": "identity"}
+        url = f"{self._url}/v2/{name}/blobs/{digest}"
+        with self._send("GET", url, name, headers=headers, stream=True) as response:
+            try:
+                yield from response.iter_content(CHUNK_BYTES)
+            except requests.RequestException as error:
+                raise UnreachableError(f"{self.host} ended a download ({type(error).__name__})") from None
 
     def blob(self, name: str, digest: str) -> bytes:
         """A blob by its digest, which is checked."""
@@ -142,12 +191,39 @@ class Registry:
     def _request(
         self, method: str, name: str, path: str, *, missing: Sequence[int] = (HTTPStatus.NOT_FOUND,)
     ) -> requests.Response:
-        url = f"{self._url}/v2/{name}/{path}"
+        return self._send(method, f"{self._url}/v2/{name}/{path}", name, missing=missing)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        name: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | Iterable[bytes] | None = None,
+        stream: bool = False,
+        missing: Sequence[int] = (HTTPStatus.NOT_FOUND,),
+    ) -> requests.Response:
+        """Sends a request for the repository `name`. A token that has expired is replaced, except after an upload."""
+
+        def send() -> requests.Response:
+            return self._session.request(
+                method,
+                url,
+                auth=self._auth.get(name),
+                headers=headers,
+                data=content,
+                stream=stream,
+                timeout=(TIMEOUT_SECONDS, self.RESPONSE_SECONDS),
+            )
+
+        repeatable = content is None or isinstance(content, bytes)
         try:
-            response = self._session.request(method, url, auth=self._auth.get(name), timeout=TIMEOUT_SECONDS)
-            if response.status_code == HTTPStatus.UNAUTHORIZED and name not in self._auth:
+            response = send()
+            replaceable = name not in self._auth or isinstance(self._auth[name], _Bearer)
+            if response.status_code == HTTPStatus.UNAUTHORIZED and replaceable and repeatable:
                 self._auth[name] = self._authentication(response.headers, name)
-                response = self._session.request(method, url, auth=self._auth[name], timeout=TIMEOUT_SECONDS)
+                response = send()
         except requests.RequestException as error:
             raise UnreachableError(f"{self.host} does not respond ({type(error).__name__})") from None
         if response.status_code in missing:
@@ -172,7 +248,7 @@ class Registry:
         # The password must not leave the machine in plain text because a registry names such a server.
         if scheme.lower() != "bearer" or not realm.startswith(("https://", f"{self._url}/")):
             raise RegistryError(self._refused_login())
-        query = {"service": parameters.get("service", ""), "scope": f"repository:{name}:pull"}
+        query = {"service": parameters.get("service", ""), "scope": f"repository:{name}:{self.ACTIONS}"}
         response = self._session.get(realm, params=query, auth=basic, timeout=TIMEOUT_SECONDS)
         content = response.json() if response.ok else {}
         token = content.get("token") or content.get("access_token")
@@ -201,8 +277,8 @@ def digest_of(repository: str, tag: str) -> str:
 
 
 def base_url(host: str) -> str:
-    """The URL of a registry."""
-    return f"https://{host}"
+    """The URL of a registry. As with container runtimes, without TLS only on this machine."""
+    return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
 
 
 def endpoint(host: str) -> str:

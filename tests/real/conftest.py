@@ -26,7 +26,7 @@ from tests.retry import eventually
 from tests.unit.capture import full_settings, run
 from tests.unit.manifests import manifests, of_kind
 from tools.install import install_missing
-from tools.programs import MINIFLARE, NODES
+from tools.programs import DISTRIBUTION, MINIFLARE, NODES
 from tools.purposes import required_programs
 
 from .toolbox import toolbox_image
@@ -46,7 +46,7 @@ WITHOUT_PRODUCTION = (
         "test_external_servers",
         "test_images",
     ),
-    *("test_kube_state_metrics", "test_leaving_neon", "test_logs", "test_queue_data", "test_standins"),
+    *("test_kube_state_metrics", "test_leaving_neon", "test_logs", "test_mirror", "test_queue_data", "test_standins"),
     *("test_traces", "test_vlagent"),
 )
 """Modules that do not use the `production` fixture."""
@@ -96,7 +96,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> WorldSche
 @pytest.fixture(scope="session", autouse=True)
 def programs_are_built() -> None:
     """Builds or downloads the missing programs before the first test."""
-    install_missing(Console(stderr=True), [*required_programs(), *NODES, MINIFLARE])
+    install_missing(Console(stderr=True), [*required_programs(), *NODES, MINIFLARE, DISTRIBUTION])
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,7 @@ AGE_RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 URLS: Mapping[str, str] = {key: f"https://hooks.example.com/{PLACEHOLDER}{key}" for key in HOOK_URLS}
 OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
+    "honeydue:registryMirror": "registry.example.com/honeydue",
     "honeydue:upgrades": {
         "window": {"start": "02:00", "end": "05:00", "timeZone": "Europe/Berlin"},
         "k3s": ["sun"],

@@ -71,5 +71,6 @@ def firewall(settings: Settings) -> list[dict[str, Any]]:
             allow_https_from=RANGES,
             nodes=nodes,
             flannel_backend=settings.cluster.flannel_backend,
+            embedded_registry=settings.cluster.embedded_registry,
         )
     ]

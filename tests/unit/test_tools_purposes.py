@@ -57,7 +57,7 @@ def names(*purposes: Purpose) -> set[str]:
             REHEARSAL
             | MONITORING
             | {"traefik", "kubelet", "kube-router", "api-proxy", "coredns", "goose", "stand-ins"}
-            | {"age", "rclone", "versitygw"},
+            | {"age", "rclone", "versitygw", "distribution"},
         ),
         (Purpose.PLUGINS, REHEARSAL | {"pulumi-resource-hcloud", "pulumi-resource-cloudflare"}),
         (Purpose.REHEARSAL_TESTS, REHEARSAL | {"traefik", "versitygw", "distribution"}),
