@@ -28,5 +28,11 @@ def pulumi(arguments: Sequence[str]) -> None:
 @click.command()
 @click.option("--stack", required=True, help="Name of the Pulumi stack, for example prod.")
 def outputs(stack: str) -> None:
-    """Show the stack's outputs. Secret ones are masked."""
+    """Show the stack's outputs, and what old images, dumps and snapshots occupy. Secret outputs are masked."""
     click.echo(output_of("stack output", stack), nl=False)
+    # Imported here, because the client of Hetzner is slow to import, and `pulumi` in this module does not need it.
+    from ops.stored.lines import stored_lines  # noqa: PLC0415
+
+    click.echo("\nStored outside of the cluster:")
+    for line in stored_lines(stack):
+        click.echo(f"    {line}")

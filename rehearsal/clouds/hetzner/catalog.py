@@ -196,7 +196,7 @@ def register(blueprint: Blueprint) -> None:
         backup = {"percentage": "20.00"}
         return {
             "pricing": {"currency": "EUR", "vat_rate": "19.00", "server_types": types, "primary_ips": addresses}
-            | {"server_backup": backup}
+            | {"server_backup": backup, "image": {"price_per_gb_month": _price(0.0110)}}
         }, 200
 
 

@@ -1,0 +1,1 @@
+"""What old images, dumps and snapshots occupy, and what that costs."""
