@@ -1,15 +1,17 @@
 """Settings of signatures and digests: the cluster verifies no signature, and can require digests."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from infra.settings.apps import App
 from infra.settings.loading import SettingsError
 from tests.unit.capture import COSIGN_KEY, Capture, example_settings, full_settings, run
 
 DIGEST = f"sha256:{'0' * 64}"
-OURS = ("api", "worker", "admin", "web")
+OURS: Sequence[str] = get_args(App)
 
 
 def pinned(*apps: str) -> dict[str, object]:
