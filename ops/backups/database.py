@@ -22,6 +22,13 @@ from ops.status.stack import validated
 
 DSN = "RESTORE_DSN"
 EXPECTED = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require"
+OPTIONS = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "channel_binding": "PGCHANNELBINDING",
+    "options": "PGOPTIONS",
+}
+"""The options of a connection URL and their variables."""
 CHECKOUT = Path(__file__).parents[2]
 
 console = Console(soft_wrap=True, highlight=False)
@@ -37,16 +44,26 @@ def connection(dsn: str) -> Mapping[str, str]:
     database = unquote(url.path.removeprefix("/"))
     if url.scheme not in ("postgres", "postgresql") or not (url.hostname and url.username and database):
         raise OpsError(f"{DSN} is not a connection URL: {EXPECTED} was expected")
-    options = parse_qs(url.query)
+    options = {name: values[-1] for name, values in parse_qs(url.query).items()}
+    if not options.keys() <= OPTIONS.keys():
+        raise OpsError(f"{DSN} has an option other than {', '.join(OPTIONS)}")
     variables = {
         "PGHOST": url.hostname,
         "PGPORT": str(port),
         "PGUSER": unquote(url.username),
         "PGPASSWORD": unquote(url.password or ""),
         "PGDATABASE": database,
-        "PGSSLMODE": options.get("sslmode", ["require"])[-1],
+        "PGSSLMODE": "require",
+        **{OPTIONS[name]: value for name, value in options.items()},
     }
     return {name: value for name, value in variables.items() if value}
+
+
+def _replace_connection(variables: Mapping[str, str]) -> None:
+    """Sets the variables of libpq, and unsets the operator's: PGHOSTADDR, for example, would be another server."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    os.environ.update(variables)
 
 
 @click.command("restore-database")
@@ -62,7 +79,7 @@ def restore_database(stack: str, identity: Path, dump: str, overwrite: bool) -> 
     require_programs("psql", "pg_restore", package="the client of PostgreSQL, of the server's version or newer")
     source = select(validated(read_settings(stack)), identity, dump)
     dsn = os.environ.pop(DSN, "") or click.prompt(f"{DSN} ({EXPECTED})", hide_input=True)
-    os.environ.update(connection(dsn))
+    _replace_connection(connection(dsn))
     target = f"{os.environ['PGDATABASE']} at {os.environ['PGHOST']}"
     manifest = source.manifest
     with readable_errors():
