@@ -12,11 +12,15 @@ import click
 from rich.console import Console
 
 from images.backup.pipeline import Pipeline
+from infra.settings.schema import Settings
+from ops.backups.buckets import bucket_lines
 from ops.backups.scratch import scratch_server
 from ops.backups.source import LATEST, Source, identity_option, readable_errors, require_programs, select
 from ops.engine.stack import read_settings
+from ops.errors import OpsError
 from ops.guardrails.commands import stack_option
 from ops.kubernetes import Cluster, kubeconfig_and_context, source_of
+from ops.status.line import Result
 from ops.status.stack import validated
 
 INTERRUPTIONS = (signal.SIGTERM, signal.SIGHUP)
@@ -38,7 +42,8 @@ def restore_drill(stack: str, identity: Path, dump: str) -> None:
     for number in INTERRUPTIONS:
         signal.signal(number, _interrupt)
     values = read_settings(stack)
-    source = select(validated(values), identity, dump)
+    settings = validated(values)
+    source = select(settings, identity, dump)
     kubeconfig, context = kubeconfig_and_context(stack, values)
     with tempfile.TemporaryDirectory(prefix="honeydue-") as folder:
         file = Path(folder) / "kubeconfig"
@@ -46,6 +51,16 @@ def restore_drill(stack: str, identity: Path, dump: str) -> None:
         file.write_text(kubeconfig)
         with Cluster.connect(kubeconfig, context, source_of(values)) as cluster:
             console.print(run(source, cluster, file, context))
+    check_buckets(settings)
+
+
+def check_buckets(settings: Settings) -> None:
+    """Prints whether the buckets keep what they contain. Raises an OpsError if one does not."""
+    lines = list(bucket_lines(settings))
+    for line in lines:
+        console.print(f"{line.result.value}  {line.subject}  {line.text}")
+    if problems := sum(line.result is Result.PROBLEM for line in lines):
+        raise OpsError(f"the drill succeeded, but {problems} of the lines about the buckets are problems")
 
 
 def run(source: Source, cluster: Cluster, kubeconfig: Path, context: str) -> str:

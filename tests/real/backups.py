@@ -34,7 +34,8 @@ def identity(folder: Path) -> tuple[Path, str]:
 def project(folder: Path, recipient: str) -> Path:
     """A copy of the program whose settings switch dumps on."""
     editable_copy(folder)
-    (folder / "images").symlink_to(ROOT / "images")
+    for name in ("images", "tools"):
+        (folder / name).symlink_to(ROOT / name)
     value = {"bucket": "honeydue-backups", "at": "02:30", "recipient": recipient, "image": "1a2b3c4d5e"}
     stackfile.set_value(folder / "Pulumi.prod.yaml", "honeydue:backups", value)
     return folder

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.pki import CertificateAuthority
-from tests.real.hosts import CLOUDFLARE_ADDRESS
+from tests.real.hosts import CLOUDFLARE_ADDRESS, resolving
 from tests.rehearsal.edge_client import EdgeClient
 from tests.worker.servers import Request, Response, Server, serve
 
@@ -45,13 +45,8 @@ class EdgeFiles:
 
     edge: Edge
     trusted_ca: Path
-    hosts: Path
-    """A file in the format of /etc/hosts."""
-
-    def command(self) -> Sequence[str]:
-        """A prefix of a command, which then resolves the host names to the stand-in."""
-        replace_hosts = 'mount --bind "$0" /etc/hosts && exec "$@"'
-        return ["unshare", "--mount", "sh", "-c", replace_hosts, str(self.hosts)]
+    command: Sequence[str]
+    """A prefix of a command, which then resolves the host names to the stand-in."""
 
 
 @contextmanager
@@ -59,11 +54,10 @@ def cloudflare_edge(nodes: Sequence[EdgeClient], folder: Path, *, hosts: Sequenc
     """Runs the stand-in at CLOUDFLARE_ADDRESS, which must be an address of this machine."""
     authority = CertificateAuthority.create(folder, "public-authority")
     certificate = authority.issue(folder, "edge", common_name=hosts[0], hosts=hosts)
-    hosts_file = folder / "hosts"
-    hosts_file.write_text("127.0.0.1 localhost\n" + "".join(f"{CLOUDFLARE_ADDRESS} {host}\n" for host in hosts))
+    command = resolving(dict.fromkeys(hosts, CLOUDFLARE_ADDRESS), folder)
 
     def create(url: str) -> Any:
         return Edge(url, nodes)
 
     with serve(create, certificate=certificate, host=hosts[0], address=(CLOUDFLARE_ADDRESS, 443)) as edge:
-        yield EdgeFiles(edge=edge, trusted_ca=authority.files.certificate, hosts=hosts_file)
+        yield EdgeFiles(edge=edge, trusted_ca=authority.files.certificate, command=command)

@@ -40,6 +40,7 @@ WITHOUT_PRODUCTION = (
     *(
         "test_backup_program",
         "test_backups",
+        "test_buckets",
         "test_changed_settings",
         "test_cleanup",
         "test_database",

@@ -1,5 +1,6 @@
 """Starts a database for a single test: PostgreSQL and pgbouncer on loopback, with production's names and settings."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import yaml
 
 from infra.settings.database import Database
-from rehearsal.external.database import ExternalDatabase
+from rehearsal.external.database import PROGRAMS, ExternalDatabase
 from rehearsal.layout import Layout
-from rehearsal.processes import processes
+from rehearsal.processes import chroot, processes
 from tests.recipes import EXAMPLE
+from tools import debian
 
 PASSWORD = "rehearsal-postgresPassword"
 POOLER, DIRECT = "127.0.77.10", "127.0.77.11"
@@ -56,3 +58,15 @@ def migration_environment(database: ExternalDatabase) -> Mapping[str, str]:
         "GOOSE_DBSTRING": "application_name=migrate",
         "GOOSE_MIGRATION_DIR": "migrations",
     }
+
+
+def client_programs(folder: Path) -> Path:
+    """A folder with Debian's clients of PostgreSQL as an operator has them on PATH. They see `folder` as /run."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in ("psql", "pg_dump", "pg_restore"):
+        command = chroot.command(debian.root_filesystem("postgresql"), f"{PROGRAMS}/{name}", folder=folder)
+        script = programs / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        script.chmod(0o755)
+    return programs

@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,15 @@ from infra.names import NAMESPACE, RESTORE_DRILL
 from rehearsal.engine.configuration import read_stack_settings
 from rehearsal.external.backup_store import BackupStore
 from rehearsal.external.database import ExternalDatabase
-from rehearsal.processes import chroot
 from rehearsal.real_nodes.cluster_config import external_database
 from rehearsal.traefik import daemonset
 from rehearsal.traefik.chart import chart_values
 from rehearsal.world.world import World
-from tests.real import backups
+from tests.real import backups, database
 from tests.real.conftest import edge_clients
-from tests.real.hosts import API
+from tests.real.hosts import API, resolving
 from tests.rehearsal.operator import ops, press_ctrl_c, start_ops
 from tests.retry import eventually
-from tools import debian
 from tools.cache import install_folder
 from tools.programs import by_name
 
@@ -44,12 +43,25 @@ class Site:
     store: BackupStore
     database: ExternalDatabase
     identity: Path
+    prefix: Sequence[str]
+    """Resolves the host name of the object store, as the DNS of the internet does for an operator."""
 
-    def run(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """An operator's command, with a key of the bucket and with kubectl."""
-        path = os.pathsep.join([str(install_folder(by_name("kubernetes"))), os.environ["PATH"]])
-        extra = {**backups.operator_environment(), "PATH": path, **environment}
-        return ops(self.world, *arguments, answer=answer, extra=extra)
+    def run(
+        self, *arguments: str, answer: str = "", programs: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """An operator's command, with a key of the bucket, with kubectl, and with further programs."""
+        extra = {**self.environment(programs), **environment}
+        return ops(self.world, *arguments, answer=answer, extra=extra, prefix=self.prefix)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts such a command."""
+        return start_ops(self.world, *arguments, extra=self.environment(), prefix=self.prefix)
+
+    def environment(self, programs: Path | None = None) -> Mapping[str, str]:
+        _, variables = self.world.ops_command()
+        folders = [*([programs] if programs else []), install_folder(by_name("kubernetes"))]
+        path = os.pathsep.join([*map(str, folders), variables["PATH"]])
+        return {**backups.operator_environment(), "PATH": path}
 
     def complete(self) -> set[str]:
         """The times of all complete dumps."""
@@ -68,9 +80,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with World(folder / "dumped", project=project, real_nodes=True) as world:
         world.pulumi("up", "--yes", "--skip-preview")
         daemonset.install(world.kubectl_client(), chart_values(world.kubectl_client()))
-        database = external_database(world.layout, read_stack_settings(world.settings_file))
-        database.query("INSERT INTO tasks (title) SELECT 'task ' || g FROM generate_series(1, 200) g")
-        yield Site(world=world, store=backups.store(world), database=database, identity=identity)
+        server = external_database(world.layout, read_stack_settings(world.settings_file))
+        server.query("INSERT INTO tasks (title) SELECT 'task ' || g FROM generate_series(1, 200) g")
+        store = backups.store(world)
+        prefix = resolving(store.addresses, folder)
+        yield Site(world=world, store=store, database=server, identity=identity, prefix=prefix)
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +164,9 @@ def leftovers(site: Site) -> list[str]:
     return [item["metadata"]["name"] for item in items["items"]]
 
 
-def test_an_interrupted_drill_leaves_nothing(site: Site, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_drill_leaves_nothing(site: Site, first: str) -> None:
     assert first
-    for name, value in backups.operator_environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(install_folder(by_name("kubernetes"))), os.environ["PATH"]]))
-    process = start_ops(site.world, "restore-drill", "--stack", "prod", "--identity", str(site.identity))
+    process = site.start("restore-drill", "--stack", "prod", "--identity", str(site.identity))
 
     def started() -> None:
         assert leftovers(site)
@@ -176,46 +187,39 @@ def test_a_drill_with_another_key_fails_and_leaves_nothing(site: Site, first: st
 
 
 @pytest.fixture
-def client_programs(site: Site, tmp_path: Path) -> Mapping[str, str]:
-    """Debian's psql and pg_restore on PATH, and the URL of the database."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("psql", "pg_restore"):
-        command = chroot.command(
-            debian.root_filesystem("postgresql"), f"/usr/lib/postgresql/15/bin/{name}", folder=tmp_path, user=70
-        )
-        program = folder / name
-        program.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
-        program.chmod(0o755)
-    database = site.database
-    url = f"postgresql://{database.database.user}:{database.password}@{database.direct}/{database.database.name}"
-    return {"PATH": os.pathsep.join([str(folder), os.environ["PATH"]]), "RESTORE_DSN": f"{url}?sslmode=require"}
+def client_programs(tmp_path: Path) -> Path:
+    return database.client_programs(tmp_path)
 
 
-def test_a_restore_refuses_tables_and_brings_old_rows_back(
-    site: Site, first: str, client_programs: Mapping[str, str]
-) -> None:
+def dsn(site: Site) -> str:
+    """The URL of the database, at its direct address."""
+    server = site.database
+    return f"postgresql://{server.database.user}:{server.password}@{server.direct}/{server.database.name}"
+
+
+def test_a_restore_refuses_tables_and_brings_old_rows_back(site: Site, first: str, client_programs: Path) -> None:
     arguments = ("restore-database", "--stack", "prod", "--identity", str(site.identity), "--from", first)
-    refused = site.run(*arguments, **client_programs)
+    refused = site.run(*arguments, programs=client_programs, RESTORE_DSN=dsn(site))
     assert refused.returncode == 1
     assert "Nothing was changed. To replace them, add OVERWRITE=1" in refused.stdout
-    wrong = site.run(*arguments, "--overwrite", answer="another\n", **client_programs)
+    overwrite = partial(site.run, *arguments, "--overwrite", programs=client_programs, RESTORE_DSN=dsn(site))
+    wrong = overwrite(answer="another\n")
     assert wrong.returncode == 1
     assert "another name was typed" in wrong.stdout
     site.database.query("DELETE FROM tasks")
-    restored = site.run(*arguments, "--overwrite", answer=f"{site.database.direct}\n", **client_programs)
+    restored = overwrite(answer=f"{site.database.direct}\n")
     assert restored.returncode == 0, restored.stdout
     assert titles(site) == ROWS
 
 
 def test_after_a_wipe_the_api_answers_with_the_old_rows(
-    site: Site, first: str, client_programs: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+    site: Site, first: str, client_programs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     site.database.query("DROP SCHEMA public CASCADE")
     site.database.query("CREATE SCHEMA public")
     started = time.monotonic()
     arguments = ("restore-database", "--stack", "prod", "--identity", str(site.identity), "--from", "latest")
-    restored = site.run(*arguments, answer="y\n", **client_programs)
+    restored = site.run(*arguments, answer="y\n", programs=client_programs, RESTORE_DSN=dsn(site))
     print(f"restored in {time.monotonic() - started:.1f} s")
     assert restored.returncode == 0, restored.stdout
     assert first in restored.stdout

@@ -1,6 +1,5 @@
 """docs/leaving-neon.md copies the database to another server, and loses no row while api continues to read."""
 
-import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -11,14 +10,12 @@ import pytest
 
 from infra.settings.database import Database
 from rehearsal.errors import RehearsalError
-from rehearsal.external.database import PROGRAMS, ExternalDatabase
+from rehearsal.external.database import ExternalDatabase
 from rehearsal.images.catalog import Schema, api
-from rehearsal.processes import chroot
 from tests.real import database, standins
 from tests.real.standins import StandIn, goose, running
 from tests.rehearsal.runbook import blocks
 from tests.retry import eventually
-from tools import debian
 
 API = api("registry.example/honeydue-api:first", Schema.FIRST)
 NEW_POOLER, NEW_HOST = "127.0.77.12", "127.0.77.13"
@@ -48,14 +45,7 @@ def new(tmp_path: Path) -> Iterator[ExternalDatabase]:
 @pytest.fixture
 def variables(old: ExternalDatabase, new: ExternalDatabase, tmp_path: Path) -> Mapping[str, str]:
     """The environment of the operator, with PostgreSQL's clients on PATH."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("psql", "pg_dump", "pg_restore"):
-        command = chroot.command(debian.root_filesystem("postgresql"), f"{PROGRAMS}/{name}", folder=tmp_path)
-        script = programs / name
-        quoted = " ".join("'" + part.replace("'", "'\\''") + "'" for part in command)
-        script.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n')
-        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    programs = database.client_programs(tmp_path)
     return {
         "PATH": f"{programs}:/usr/sbin:/usr/bin:/sbin:/bin",
         "DATABASE": old.database.name,

@@ -47,7 +47,7 @@ def uptime(cloudflare: Sequence[EdgeClient], tmp_path: Path) -> Iterator[Uptime]
     hosts = [urlsplit(check.url).hostname or "" for check in checks]
     with (
         cloudflare_edge(cloudflare, tmp_path, hosts=hosts) as files,
-        runtime(tmp_path, trusted_ca=files.trusted_ca, command=files.command()) as miniflare,
+        runtime(tmp_path, trusted_ca=files.trusted_ca, command=files.command) as miniflare,
         serve() as webhook,
         serve() as heartbeat,
     ):

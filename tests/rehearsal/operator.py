@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rehearsal.world.world import World
@@ -12,12 +12,19 @@ from tests.recipes import EXAMPLE
 
 
 def ops(
-    world: World, *arguments: str, answer: str = "", extra: Mapping[str, str] | None = None
+    world: World,
+    *arguments: str,
+    answer: str = "",
+    extra: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m rehearsal ops …`, with stdout and stderr in one stream and without line breaks."""
+    """Runs `python -m rehearsal ops …`, with stdout and stderr in one stream and without line breaks.
+
+    `prefix` is a command that runs the rest of its command line.
+    """
     command, environment = world.ops_command(*arguments)
     return subprocess.run(
-        command,
+        [*prefix, *command],
         cwd=world.project,
         env={**environment, "COLUMNS": "400", **(extra or {})},
         input=answer,
@@ -28,13 +35,15 @@ def ops(
     )
 
 
-def start_ops(world: World, *arguments: str) -> subprocess.Popen[str]:
+def start_ops(
+    world: World, *arguments: str, extra: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> subprocess.Popen[str]:
     """Starts the command and returns at once, so that `press_ctrl_c` can interrupt it."""
     command, environment = world.ops_command(*arguments)
     return subprocess.Popen(
-        command,
+        [*prefix, *command],
         cwd=world.project,
-        env={**environment, "COLUMNS": "400"},
+        env={**environment, "COLUMNS": "400", **(extra or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
