@@ -1,5 +1,6 @@
 """The state in a bucket of a real object store (docs/ci.md): encryption, the lock, and a read-only key."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from rehearsal.engine import pulumi
+from rehearsal.engine.environment import environment as environment_of
 from rehearsal.engine.installation import install
 from rehearsal.external.object_store import ObjectStore
 from rehearsal.layout import Layout
 from rehearsal.processes import processes
 from rehearsal.world import clouds
 from tests.rehearsal.bucket import BUCKET, KEY, KEY_ID, REGION, environment, project, recording_store
+from tests.rehearsal.runbook import Block, blocks
 
 SECRET = "secret-value-of-a-test"
 LOCK_SECONDS = 60
@@ -33,16 +36,33 @@ class Stack:
             self.layout, arguments, project=self.folder, variables={**environment(self.layout, self.endpoint), **more}
         )
 
+    def shell(self, block: Block, **more: str) -> subprocess.CompletedProcess[str]:
+        """Runs the commands of a page without confirmations."""
+        variables = {**environment(self.layout, self.endpoint), "PULUMI_SKIP_CONFIRMATIONS": "true", **more}
+        return subprocess.run(
+            ["/bin/sh", "-euc", block.text],
+            cwd=self.folder,
+            env={**environment_of(self.layout), **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return pulumi.start(
             self.layout, arguments, project=self.folder, variables=environment(self.layout, self.endpoint)
         )
 
     @property
+    def bucket(self) -> Path:
+        return self.layout.external_ca.parent / "data" / BUCKET
+
+    @property
     def objects(self) -> dict[str, str]:
         """All objects of the bucket, by name."""
-        data = self.layout.external_ca.parent / "data" / BUCKET
-        return {str(file.relative_to(data)): file.read_text() for file in data.rglob("*") if file.is_file()}
+        files = self.bucket.rglob("*")
+        return {str(file.relative_to(self.bucket)): file.read_text() for file in files if file.is_file()}
 
     def is_locked(self) -> bool:
         return any("/locks/" in name for name in self.objects)
@@ -106,6 +126,26 @@ def test_secrets_cannot_be_decrypted_without_the_passphrase(stack: Stack) -> Non
     refused = stack.pulumi("stack", "output", "--show-secrets", PULUMI_CONFIG_PASSPHRASE="wrong")
     assert refused.returncode != 0
     assert "incorrect passphrase" in refused.stderr
+
+
+def test_a_lost_state_is_restored_from_its_copy(stack: Stack, tmp_path: Path) -> None:
+    stack.allow_updates()
+    assert stack.pulumi("up", "--yes", "--skip-preview").returncode == 0
+    password = stack.pulumi("stack", "output", "password", "--show-secrets").stdout
+    file = tmp_path / "copy.json"
+    copy, restore = blocks("restore.md", "The state is lost")
+    assert stack.shell(copy, COPY=str(file)).returncode == 0
+    assert password.strip() not in file.read_text()
+    shutil.rmtree(stack.bucket / ".pulumi")
+    assert stack.pulumi("stack", "output").returncode != 0
+    refused = stack.shell(restore, COPY=str(file), PULUMI_CONFIG_PASSPHRASE="wrong")
+    assert refused.returncode != 0
+    assert "incorrect passphrase" in refused.stderr
+    assert [name for name in stack.objects if name.startswith(".pulumi/stacks/")] == []
+    restored = stack.shell(restore, COPY=str(file))
+    assert restored.returncode == 0, restored.stderr
+    assert stack.pulumi("stack", "output", "password", "--show-secrets").stdout == password
+    assert stack.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes").returncode == 0
 
 
 def test_a_wrong_access_key_is_refused(stack: Stack) -> None:
