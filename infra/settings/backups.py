@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from infra.settings.apps import STORE_ENDPOINT, STORE_REGION, UPLOADS_BUCKET
 from infra.settings.model import Model
@@ -52,6 +52,16 @@ class BackupSettings(Model):
     minimum_percent: Annotated[Number, Field(ge=0, le=100)] = 50
     deadline_minutes: Count = 180
     drill: DrillSettings = DrillSettings()
+
+    @field_validator("drill", mode="before")
+    @classmethod
+    def _is_run_by_an_operator(cls, value: object) -> object:
+        if value == "cluster":
+            raise ValueError(
+                "no drill runs in the cluster: it would need an age key there, and everybody who reads that Secret "
+                "could read all dumps. Set drill.days, after which an operator runs make restore-drill again"
+            )
+        return value
 
     @property
     def schedule(self) -> str:

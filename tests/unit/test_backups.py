@@ -130,6 +130,7 @@ def test_the_scratch_server_has_the_disk_of_the_settings() -> None:
         ({"recipient": "ssh-ed25519 AAAA"}, "an age public key, which age-keygen prints"),
         ({"image": "latest"}, 'an image tag other than "latest"'),
         ({"minimumPercent": 101}, "honeydue:backups.minimumPercent holds 101: at most 100"),
+        ({"drill": "cluster"}, "honeydue:backups.drill holds 'cluster': no drill runs in the cluster: it would need"),
         ({"drill": {"days": 0}}, "honeydue:backups.drill.days holds 0: at least 1"),
         ({"retention": 3}, "honeydue:backups.retention is not a setting"),
     ],
