@@ -26,6 +26,7 @@ from tests.real import backups, database
 from tests.real.conftest import edge_clients
 from tests.real.hosts import API, resolving
 from tests.rehearsal.operator import ops, press_ctrl_c, start_ops
+from tests.rehearsal.runbook import blocks, run
 from tests.retry import eventually
 from tools.cache import install_folder
 from tools.programs import by_name
@@ -52,6 +53,12 @@ class Site:
         """An operator's command, with a key of the bucket, with kubectl, and with further programs."""
         extra = {**self.environment(programs), **environment}
         return ops(self.world, *arguments, answer=answer, extra=extra, prefix=self.prefix)
+
+    def page(self, heading: str, programs: Path | None = None, **environment: str) -> str:
+        """Runs the block of a section of docs/backups.md, and returns its output."""
+        (block,) = blocks("backups.md", heading)
+        extra = {**self.environment(programs), "IDENTITY": str(self.identity), "COLUMNS": "400", **environment}
+        return run(self.world, block, extra, self.prefix)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts such a command."""
@@ -147,10 +154,10 @@ def test_a_store_that_is_away_is_an_error_and_changes_nothing(site: Site, first:
 
 
 def test_a_drill_restores_the_dump_and_leaves_nothing(site: Site, first: str) -> None:
-    result = site.run("restore-drill", "--stack", "prod", "--identity", str(site.identity))
-    assert result.returncode == 0, result.stdout
-    assert "The dump can be restored" in result.stdout
-    assert f"Restoring {first}" in result.stdout
+    output = site.page("The drill")
+    assert "The dump can be restored" in output
+    assert f"Restoring {first}" in output
+    assert f"{site.store.bucket}  Object Lock keeps each dump for 60 days" in output
     cron_job = site.world.kubectl_json("get", "cronjob", RESTORE_DRILL, f"--namespace={NAMESPACE}")
     assert cron_job["status"]["lastSuccessfulTime"]
     assert leftovers(site) == []
@@ -218,11 +225,9 @@ def test_after_a_wipe_the_api_answers_with_the_old_rows(
     site.database.query("DROP SCHEMA public CASCADE")
     site.database.query("CREATE SCHEMA public")
     started = time.monotonic()
-    arguments = ("restore-database", "--stack", "prod", "--identity", str(site.identity), "--from", "latest")
-    restored = site.run(*arguments, answer="y\n", programs=client_programs, RESTORE_DSN=dsn(site))
+    output = site.page("Restore a database", client_programs, RESTORE_DSN=dsn(site))
     print(f"restored in {time.monotonic() - started:.1f} s")
-    assert restored.returncode == 0, restored.stdout
-    assert first in restored.stdout
+    assert f"Restored {first}" in output
     assert titles(site) == ROWS
     with edge_clients(site.world, tmp_path_factory.mktemp("clients")) as clients:
         for client in clients:

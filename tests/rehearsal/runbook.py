@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,25 +39,31 @@ def headings(page: str) -> list[str]:
     return [heading for heading, body in sections if re.search(rf"^```sh {OPERATOR}$", body, re.M)]
 
 
-def run(world: World, block: Block, environment: Mapping[str, str] | None = None) -> str:
-    """Runs a block and returns its stdout. Raises AssertionError when one of its commands fails."""
-    run_block = _run_as_operator if block.shell == OPERATOR else _run_on_node
-    completed = run_block(world, block, environment or {})
+def run(world: World, block: Block, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> str:
+    """Runs a block and returns its stdout. Raises AssertionError when one of its commands fails.
+
+    `prefix` is a command that runs the operator's shell.
+    """
+    if block.shell == OPERATOR:
+        completed = _run_as_operator(world, block, environment or {}, prefix)
+    else:
+        completed = _run_on_node(world, block, environment or {})
     assert completed.returncode == 0, f"{block.shell}: {block.text}\n{completed.stdout}{completed.stderr}"
     return completed.stdout
 
 
-def _run_as_operator(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _run_as_operator(
+    world: World, block: Block, environment: Mapping[str, str], prefix: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
     """In the checkout, with the environment of `python -m rehearsal env` and without confirmations."""
     options = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
     # The program of the world may be a copy without the Makefile and the .venv. Without --old-file, make would create
     # the latter again.
     options |= {"PYTHONPATH": str(CHECKOUT)}
-    variables = f"--file='{CHECKOUT}/Makefile' --old-file=.venv/ready VENV='{CHECKOUT}/.venv/bin'"
-    make = f'make() {{ command make {variables} "$@"; }}\n'
-    return _shell(
-        make + block.text, world.project, {**environment_of(world.layout), **options, **environment}, answers="y\n"
-    )
+    makefile = f"--file='{CHECKOUT}/Makefile' --old-file=.venv/ready VENV='{CHECKOUT}/.venv/bin'"
+    make = f'make() {{ command make {makefile} "$@"; }}\n'
+    variables = {**environment_of(world.layout), **options, **environment}
+    return _shell(make + block.text, world.project, variables, answers="y\n", prefix=prefix)
 
 
 def _run_on_node(world: World, block: Block, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -68,10 +74,10 @@ def _run_on_node(world: World, block: Block, environment: Mapping[str, str]) -> 
 
 
 def _shell(
-    text: str, folder: Path, environment: Mapping[str, str], answers: str = ""
+    text: str, folder: Path, environment: Mapping[str, str], answers: str = "", prefix: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", "-euc", text],
+        [*prefix, "/bin/sh", "-euc", text],
         cwd=folder,
         env=environment,
         input=answers,
