@@ -4,6 +4,7 @@ Each test leaves the complete dump of the fixture as the only one that counts.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 
 from rehearsal.external.backup_store import ROOT_KEY, ROOT_KEY_ID, BackupStore
 from tests.real import backups, database
-from tests.real.backup_program import BackupProgram
+from tests.real.backup_program import FOLDER, USER, BackupProgram
 from tests.retry import eventually
 from tools.cache import executable
 
@@ -85,6 +86,12 @@ def read(program: BackupProgram, name: str) -> bytes:
 
 def manifest(program: BackupProgram, time: str) -> bytes:
     return read(program, f"{time}.manifest.json")
+
+
+def decrypted(program: BackupProgram, time: str, identity: Path) -> bytes:
+    decrypt = [str(executable("age")), "--decrypt", "--identity", str(identity)]
+    content = read(program, f"{time}.dump.age")
+    return subprocess.run(decrypt, input=content, capture_output=True, check=True).stdout
 
 
 def test_the_manifest_counts_the_rows_of_the_dump(program: BackupProgram, first: str) -> None:
@@ -202,15 +209,37 @@ def test_a_wipe_is_undone_by_a_restore(program: BackupProgram, first: str, ident
     assert code == 1
     assert "table public.tasks is missing" in output
     assert program.run("check-target", text) == (0, "")
-    decrypt = [str(executable("age")), "--decrypt", "--identity", str(identity)]
-    content = read(program, f"{first}.dump.age")
-    dump = subprocess.run(decrypt, input=content, capture_output=True, check=True).stdout
+    dump = decrypted(program, first, identity)
     # A dump that ends early restores nothing.
     code, output = program.run("restore", dump[: len(dump) // 2])
     assert code == 1
     assert program.run("count") == (0, "0 0\n")
     assert program.run("restore", dump)[0] == 0
     assert program.run("check", text) == (0, "3 tables, 20002 rows, schema version 2\n")
+
+
+def test_the_scratch_server_of_a_drill_has_the_dump_until_it_is_finished(
+    program: BackupProgram, first: str, identity: Path
+) -> None:
+    scratch = program.folder / "scratch"
+    scratch.mkdir()
+    os.chown(scratch, USER, USER)
+    # As in the pod of the drill (infra/backups/pods.py).
+    drill = {"PGHOST": f"{FOLDER}/scratch", "PGUSER": "postgres", "PGDATABASE": "drill", "PGSSLMODE": "prefer"}
+    server = program.start("serve", **drill)
+    try:
+        assert program.run("create", **drill) == (0, "")
+        text = manifest(program, first)
+        assert program.run("check-target", text, **drill) == (0, "")
+        dump = decrypted(program, first, identity)
+        assert program.run("restore", dump, **drill)[0] == 0
+        assert program.run("check", text, **drill) == (0, "3 tables, 20002 rows, schema version 2\n")
+        assert program.run("finish", **drill) == (0, "")
+        output, _ = server.communicate(timeout=60)
+        assert server.returncode == 0, output
+    finally:
+        server.terminate()
+    assert [file.name for file in scratch.iterdir()] == ["finished"]
 
 
 def test_a_server_that_lacks_an_extension_is_named(program: BackupProgram, first: str) -> None:
