@@ -26,7 +26,7 @@ def program_with(alerts: object, **settings: object) -> Capture:
 
 def monitored() -> Settings:
     full = full_settings()
-    return example({key: full[f"honeydue:{key}"] for key in ("monitoring", "snapshots", "logs")})
+    return example({key: full[f"honeydue:{key}"] for key in ("monitoring", "snapshots", "backups", "logs")})
 
 
 def objects(program: Capture, kind: str) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ SETTINGS: Mapping[str, Any] = {
     if key.removeprefix("honeydue:") in FIELDS
 } | {
     "adminUsesApiUrl": False,
+    "requireDigests": False,
     "otherWorkloads": {"vmagent": {**SETTING, "namespace": "honeydue"}},
     "adopted": {
         "selectors": {"api": {"app": "api"}},
