@@ -228,13 +228,13 @@ def test_the_scratch_server_of_a_drill_has_the_dump_until_it_is_finished(
     drill = {"PGHOST": f"{FOLDER}/scratch", "PGUSER": "postgres", "PGDATABASE": "drill", "PGSSLMODE": "prefer"}
     server = program.start("serve", **drill)
     try:
-        assert program.run("create", **drill) == (0, "")
+        assert program.run("create", b"", **drill) == (0, "")
         text = manifest(program, first)
         assert program.run("check-target", text, **drill) == (0, "")
         dump = decrypted(program, first, identity)
         assert program.run("restore", dump, **drill)[0] == 0
         assert program.run("check", text, **drill) == (0, "3 tables, 20002 rows, schema version 2\n")
-        assert program.run("finish", **drill) == (0, "")
+        assert program.run("finish", b"", **drill) == (0, "")
         output, _ = server.communicate(timeout=60)
         assert server.returncode == 0, output
     finally:

@@ -84,7 +84,7 @@ class Drill:
         def connect(*_: object) -> Iterator[kubernetes.Cluster]:
             yield self.cluster
 
-        monkeypatch.setattr(drill.Cluster, "connect", connect)
+        monkeypatch.setattr(kubernetes.Cluster, "connect", connect)
         for name in ("START_SECONDS", "RECORD_SECONDS", "DELETION_SECONDS", "POLL_SECONDS"):
             monkeypatch.setattr(scratch, name, 0.05)
         # The handlers would stay in the process of the tests.
