@@ -25,7 +25,7 @@ START_SECONDS = 300
 PENDING = "redis-cli llen 'asynq:{default}:pending'"
 
 # Longer than all time-outs of a test together.
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.durability, pytest.mark.timeout(1200)]
 
 
 def node_of_redis(world: World) -> str:
