@@ -40,8 +40,8 @@ def mirror(stack: str, to: str, yes: bool) -> None:
 
     Exit codes: 0 the registry has all images; 1 it lacks an image, or nothing was copied.
     """
-    settings = validated(read_settings(stack))
-    ours = OurImages.of(read_settings(stack))
+    values = read_settings(stack)
+    settings, ours = validated(values), OurImages.of(values)
     target = _target(to or settings.registry_mirror or "", settings.images.registry)
     with console.status("Reading the digests"):
         found = sources(settings, ours)
