@@ -12,6 +12,7 @@ import requests
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.bearer import bearer
 from infra.settings.messages import PROJECT
 from infra.settings.secrets import SECRETS
 from ops.errors import ForbiddenError, OpsError
@@ -67,10 +68,8 @@ class Grafana:
 
     def __init__(self, *, url: str, token: str) -> None:
         self._url = url.rstrip("/")
-        self._token = token
         self._session = requests.Session()
-        # As a function, because an entry in ~/.netrc would replace a header.
-        self._session.auth = self._authenticate
+        self._session.auth = bearer(token)
 
     def __enter__(self) -> Self:
         return self
@@ -159,10 +158,6 @@ class Grafana:
                     f"{self._url} returned {status} for {method} /api/{path.partition('?')[0]}{_text(response)}; check "
                     f"{PROJECT}:grafana.url"
                 )
-
-    def _authenticate(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def _milliseconds(time: datetime) -> int:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 import pulumi
 
+from infra.bearer import bearer
 from infra.hook_threads import in_thread
 
 STATE_CLASS = "UptimeState"
@@ -58,7 +59,7 @@ def create_class(inputs: Mapping[str, object], token: str) -> None:
     try:
         response = requests.put(
             f"{os.environ.get(ENDPOINT) or API}/accounts/{inputs['accountId']}/workers/scripts/{inputs['scriptName']}",
-            headers={"Authorization": f"Bearer {token}"},
+            auth=bearer(token),
             files={
                 "metadata": (None, json.dumps(metadata), "application/json"),
                 module: (module, str(inputs["content"]), "application/javascript+module"),
