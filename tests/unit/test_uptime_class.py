@@ -70,7 +70,7 @@ def test_a_refusal_is_one_line_without_the_token(clouds: Path) -> None:
     with pytest.raises(RefusedClassError) as error:
         create_class(INPUTS, CLOUDFLARE_TOKEN)
     assert str(error.value) == (
-        "the uptime Worker was not created: Cloudflare returned 403 Authentication error (10000)"
+        "the uptime Worker was not created: Cloudflare returned 403, Authentication error (10000)"
     )
 
 
