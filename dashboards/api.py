@@ -18,7 +18,7 @@ def dashboard(scale: Autoscaling) -> Dashboard:
     return Dashboard(
         uid="honeydue-api",
         title="api",
-        why="What users notice of api: how many requests there are, which fail, and how long they take.",
+        description="What users notice of api: how many requests there are, which fail, and how long they take.",
         panels=[*_requests(), *_pods(scale), _releases()],
     )
 
@@ -37,7 +37,7 @@ def _requests() -> list[Panel]:
                     legend="{{code}}",
                 )
             ],
-            why="By status, as the clients received it.",
+            description="By status, as the clients received it.",
         ),
         Panel(
             title="Errors",
@@ -46,7 +46,7 @@ def _requests() -> list[Panel]:
             # Without an error, the series of the status does not exist.
             queries=[Query(expr=f"sum({errors} or {total} * 0) / sum({total})", legend="5xx")],
             line=Line(value=traffic.ERROR_RATIO, alert="RequestsFail"),
-            why="The share of requests with a status of 5xx.",
+            description="The share of requests with a status of 5xx.",
         ),
         Panel(
             title="Duration",
@@ -57,7 +57,7 @@ def _requests() -> list[Panel]:
                 for quantile, legend in QUANTILES.items()
             ],
             line=Line(value=traffic.SLOW_SECONDS, alert="ApiSlow"),
-            why="The time within which this share of the requests completes. ApiSlow is about 99 %.",
+            description="The time within which this share of the requests completes. ApiSlow is about 99 %.",
         ),
     ]
 
@@ -72,7 +72,7 @@ def _pods(scale: Autoscaling) -> list[Panel]:
                 Query(expr=f"max(kube_horizontalpodautoscaler_{name}_replicas{{{AUTOSCALER}}})", legend=legend)
                 for name, legend in {"spec_max": "maximum", "status_current": "running", "spec_min": "minimum"}.items()
             ],
-            why="AutoscalerAtMaximum fires if the maximum is reached for fifteen minutes.",
+            description="AutoscalerAtMaximum fires if the maximum is reached for fifteen minutes.",
         ),
         Panel(
             title="CPU, relative to the request",
@@ -80,7 +80,7 @@ def _pods(scale: Autoscaling) -> list[Panel]:
             jobs=["cadvisor", pods.EXPORTER],
             queries=[Query(expr=pods.API_CPU_RATIO, legend="all pods")],
             line=Line(value=pods.api_cpu_limit(scale.cpu_percent), alert="ApiCpuHigh"),
-            why=f"The autoscaler adds pods above {scale.cpu_percent} %.",
+            description=f"The autoscaler adds pods above {scale.cpu_percent} %.",
         ),
         Panel(
             title="Memory",
@@ -90,7 +90,7 @@ def _pods(scale: Autoscaling) -> list[Panel]:
                 Query(expr=f"max(container_memory_working_set_bytes{{{CONTAINER}}}) by (pod)", legend="{{pod}}"),
                 Query(expr=f"max(container_spec_memory_limit_bytes{{{CONTAINER}}})", legend="limit"),
             ],
-            why="The kernel kills a container at its limit.",
+            description="The kernel kills a container at its limit.",
         ),
     ]
 
@@ -109,5 +109,5 @@ def _releases() -> Panel:
                 legend="{{container}} {{release}}",
             )
         ],
-        why="During a release, pods of both images exist. Compare the moment with the graphs above.",
+        description="During a release, pods of both images exist. Compare the moment with the graphs above.",
     )

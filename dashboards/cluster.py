@@ -12,7 +12,7 @@ def dashboard() -> Dashboard:
     return Dashboard(
         uid="honeydue-cluster",
         title="Cluster",
-        why="Whether nodes, pods and the control plane have what they need.",
+        description="Whether nodes, pods and the control plane have what they need.",
         panels=[_alerts(), *_nodes(), *_pods(), *_control_plane(), _buffer()],
     )
 
@@ -28,7 +28,7 @@ def _alerts() -> Panel:
                 legend="{{alertname}} {{severity}}",
             )
         ],
-        why="Watchdog always fires. Without it, alerting does not run.",
+        description="Watchdog always fires. Without it, alerting does not run.",
     )
 
 
@@ -41,7 +41,7 @@ def _nodes() -> list[Panel]:
             queries=[
                 Query(expr='1 - avg(rate(node_cpu_seconds_total{mode="idle"}[5m])) by (node)', legend="{{node}}"),
             ],
-            why="The share of all processors of a node. Near 100 %, pods without a request of CPU come last.",
+            description="The share of all processors of a node. Near 100 %, pods without a request of CPU come last.",
         ),
         Panel(
             title="Memory available",
@@ -49,7 +49,7 @@ def _nodes() -> list[Panel]:
             jobs=[NODE_EXPORTER],
             queries=[Query(expr=nodes.MEMORY_RATIO, legend="{{node}}")],
             line=Line(value=nodes.MEMORY_AVAILABLE, alert="NodeMemoryLow"),
-            why="Below the line, Kubernetes is close to evicting pods.",
+            description="Below the line, Kubernetes is close to evicting pods.",
         ),
         Panel(
             title="Disk in use",
@@ -57,7 +57,7 @@ def _nodes() -> list[Panel]:
             jobs=[NODE_EXPORTER],
             queries=[Query(expr=nodes.DISK_RATIO, legend="{{node}}")],
             line=Line(value=nodes.DISK_USED, alert="NodeDiskFull"),
-            why="Kubelets delete images when 85 % are in use, and evict pods when 90 % are.",
+            description="Kubelets delete images when 85 % are in use, and evict pods when 90 % are.",
         ),
         Panel(
             title="Network",
@@ -70,7 +70,7 @@ def _nodes() -> list[Panel]:
                 )
                 for direction in ("receive", "transmit")
             ],
-            why="What each node receives and sends, also between nodes.",
+            description="What each node receives and sends, also between nodes.",
         ),
     ]
 
@@ -82,7 +82,7 @@ def _pods() -> list[Panel]:
             unit=Unit.COUNT,
             jobs=[pods.EXPORTER],
             queries=[Query(expr="count(kube_pod_info) by (node)", legend="{{node}}")],
-            why="After the loss of a node, its pods appear on the others.",
+            description="After the loss of a node, its pods appear on the others.",
         ),
         Panel(
             title="Pods that are not ready",
@@ -92,7 +92,7 @@ def _pods() -> list[Panel]:
                 Query(expr=f"sum({missing}) by (namespace)", legend=f"{{{{namespace}}}} {kind}")
                 for kind, missing in pods.MISSING_PODS.items()
             ],
-            why="Zero, except while a release replaces pods. PodsNotReady fires after fifteen minutes.",
+            description="Zero, except while a release replaces pods. PodsNotReady fires after fifteen minutes.",
         ),
         Panel(
             title="Restarts within fifteen minutes",
@@ -105,7 +105,7 @@ def _pods() -> list[Panel]:
                 )
             ],
             line=Line(value=pods.RESTARTS, alert="ContainerRestarts"),
-            why="Of the pod with the most restarts. A container that fails at once restarts five times in that time.",
+            description="Of the pod with the most restarts. A container that fails at once restarts five times.",
         ),
     ]
 
@@ -118,7 +118,7 @@ def _control_plane() -> list[Panel]:
             jobs=["apiserver"],
             queries=[Query(expr=control_plane.ETCD_DURATION, legend="{{node}}")],
             line=Line(value=control_plane.ETCD_SECONDS, alert="EtcdSlow"),
-            why="As the API server of each node measures it. A slow disk of one member slows down all of them.",
+            description="As the API server of each node measures it. A slow disk of one member slows down all of them.",
         ),
         Panel(
             title="Failed requests to etcd",
@@ -133,7 +133,7 @@ def _control_plane() -> list[Panel]:
                 )
             ],
             line=Line(value=control_plane.ETCD_ERRORS, alert="EtcdRequestsFail"),
-            why="Without etcd, pods keep running, and nothing can change.",
+            description="Without etcd, pods keep running, and nothing can change.",
         ),
         Panel(
             title="Writes of etcd to the disk, slowest percent",
@@ -141,7 +141,7 @@ def _control_plane() -> list[Panel]:
             jobs=["etcd"],
             queries=[Query(expr=control_plane.FSYNC_DURATION, legend="{{node}}")],
             line=Line(value=control_plane.FSYNC_SECONDS, alert="EtcdDiskSlow"),
-            why="A member that is slower than the line loses its leadership. Only with etcd-expose-metrics.",
+            description="A member that is slower than the line loses its leadership. Only with etcd-expose-metrics.",
         ),
         Panel(
             title="DNS queries that CoreDNS cannot answer",
@@ -154,7 +154,7 @@ def _control_plane() -> list[Panel]:
                 )
             ],
             line=Line(value=control_plane.DNS_ERRORS, alert="DnsFails"),
-            why="The servers that CoreDNS asks are down, or the node cannot reach them.",
+            description="The servers that CoreDNS asks are down, or the node cannot reach them.",
         ),
     ]
 
@@ -165,5 +165,5 @@ def _buffer() -> Panel:
         unit=Unit.BYTES,
         jobs=["vmagent"],
         queries=[Query(expr="sum(vmagent_remotewrite_pending_data_bytes) by (node)", legend="{{node}}")],
-        why="Grows while obs is not reachable. When the buffer is full, the oldest metrics are lost.",
+        description="Grows while obs is not reachable. When the buffer is full, the oldest metrics are lost.",
     )

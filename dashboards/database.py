@@ -17,7 +17,7 @@ def dashboard(api: ApiMetrics) -> Dashboard:
     return Dashboard(
         uid="honeydue-database",
         title="Database pool",
-        why="How close api is to the limit of connections, and whether requests wait for one.",
+        description="How close api is to the limit of connections, and whether requests wait for one.",
         panels=[*_open(api), *(_pool() if standard else [])],
     )
 
@@ -30,14 +30,14 @@ def _open(api: ApiMetrics) -> list[Panel]:
             jobs=JOBS,
             queries=[Query(expr=traffic.open_connections(api), legend="all pods")],
             line=Line(value=traffic.connection_limit(api), alert="DatabaseConnectionsHigh"),
-            why=f"The database allows {api.max_connections} (monitoring.api.maxConnections). Each pod opens some.",
+            description=f"The database allows {api.max_connections} (monitoring.api.maxConnections), of all pods.",
         ),
         Panel(
             title="Open connections by pod",
             unit=Unit.COUNT,
             jobs=JOBS,
             queries=[Query(expr=f"max({api.open_connections}{OF_API}) by (pod)", legend="{{pod}}")],
-            why="One pod with many more than the others may not return them.",
+            description="One pod with many more than the others may not return them.",
         ),
     ]
 
@@ -52,14 +52,14 @@ def _pool() -> list[Panel]:
                 Query(expr=f"sum({PREFIX}{name}{OF_API})", legend=legend)
                 for name, legend in {"in_use_connections": "in use", "idle_connections": "idle"}.items()
             ],
-            why="If all are in use for long, queries are slow, or a transaction is not completed.",
+            description="If all are in use for long, queries are slow, or a transaction is not completed.",
         ),
         Panel(
             title="Requests that wait for a connection",
             unit=Unit.PER_SECOND,
             jobs=JOBS,
             queries=[Query(expr=f"sum(rate({PREFIX}wait_count_total{OF_API}[{WINDOW}])) by (pod)", legend="{{pod}}")],
-            why="Above zero, the pool of the pod is too small for its load.",
+            description="Above zero, the pool of the pod is too small for its load.",
         ),
         Panel(
             title="Time spent waiting for a connection",
@@ -71,7 +71,7 @@ def _pool() -> list[Panel]:
                     legend="{{pod}}",
                 )
             ],
-            why="Seconds per second, of all requests of the pod together.",
+            description="Seconds per second, of all requests of the pod together.",
         ),
         Panel(
             title="Closed connections",
@@ -85,6 +85,6 @@ def _pool() -> list[Panel]:
                     "max_lifetime": "too old",
                 }.items()
             ],
-            why="Each is opened again later, which takes several round trips.",
+            description="Each is opened again later, which takes several round trips.",
         ),
     ]

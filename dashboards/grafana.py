@@ -51,7 +51,7 @@ def render(dashboard: Dashboard) -> Json:
     builder = (
         grafana.Dashboard(dashboard.title)
         .uid(dashboard.uid)
-        .description(dashboard.why)
+        .description(dashboard.description)
         .tags([TAG])
         .timezone("browser")
         .time("now-6h", "now")
@@ -89,7 +89,7 @@ def _tagged_releases() -> grafana.AnnotationQuery:
 
 
 def _new_images() -> grafana.AnnotationQuery:
-    """From the images of pods, so that every way to release is shown, also one that Grafana is not told about."""
+    """From the images of pods, so that every release is shown, also one that was not made with `make release`."""
     return (
         grafana.AnnotationQuery()
         .name("New images")
@@ -140,7 +140,11 @@ def _panel(number: int, panel: Panel) -> timeseries.Panel:
 
 
 def _description(panel: Panel) -> str:
-    return f"{panel.why} The dashed line is the threshold of {panel.line.alert}." if panel.line else panel.why
+    return (
+        f"{panel.description} The dashed line is the threshold of {panel.line.alert}."
+        if panel.line
+        else panel.description
+    )
 
 
 def _thresholds(line: Line) -> grafana.ThresholdsConfig:

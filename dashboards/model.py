@@ -45,14 +45,14 @@ class Panel:
 
     Attributes:
         jobs: the scrape jobs that deliver the series of the queries. Without one of them, there is no panel.
-        why: what the graph shows, and what to conclude from it.
+        description: what the graph shows, and what to conclude from it.
     """
 
     title: str
     unit: Unit
     jobs: Sequence[str]
     queries: Sequence[Query]
-    why: str
+    description: str
     line: Line | None = None
 
 
@@ -62,7 +62,7 @@ class Dashboard:
 
     uid: str
     title: str
-    why: str
+    description: str
     panels: Sequence[Panel]
 
     def with_jobs(self, jobs: Collection[str]) -> "Dashboard":

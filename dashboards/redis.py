@@ -11,7 +11,7 @@ def dashboard() -> Dashboard:
     return Dashboard(
         uid="honeydue-redis",
         title="redis and queue",
-        why="Whether jobs are executed in time, and how close redis is to evicting them.",
+        description="Whether jobs are executed in time, and how close redis is to evicting them.",
         panels=[*_queue(), *_memory(), *_load()],
     )
 
@@ -24,14 +24,14 @@ def _queue() -> list[Panel]:
             jobs=JOBS,
             queries=[Query(expr=redis.queue(redis.QUEUE_AGE), legend="oldest job")],
             line=Line(value=redis.JOB_AGE_SECONDS, alert="JobsWait"),
-            why="Grows if worker is down, or slower than api creates jobs.",
+            description="Grows if worker is down, or slower than api creates jobs.",
         ),
         Panel(
             title="Jobs that wait",
             unit=Unit.COUNT,
             jobs=JOBS,
             queries=[Query(expr=redis.queue(redis.QUEUE_LENGTH), legend="jobs")],
-            why="Of all queues. A short peak is normal.",
+            description="Of all queues. A short peak is normal.",
         ),
     ]
 
@@ -44,7 +44,7 @@ def _memory() -> list[Panel]:
             jobs=JOBS,
             queries=[Query(expr=redis.MEMORY_RATIO, legend="redis")],
             line=Line(value=redis.MEMORY_USED, alert="RedisMemoryHigh"),
-            why="The share of maxmemory. When it is full, redis evicts keys, also those of jobs.",
+            description="The share of maxmemory. When it is full, redis evicts keys, also those of jobs.",
         ),
         Panel(
             title="Memory",
@@ -55,14 +55,14 @@ def _memory() -> list[Panel]:
                 Query(expr="max(redis_memory_used_rss_bytes)", legend="process"),
                 Query(expr="max(redis_memory_used_bytes)", legend="keys"),
             ],
-            why="The process needs more than its keys while it rewrites its log.",
+            description="The process needs more than its keys while it rewrites its log.",
         ),
         Panel(
             title="Evicted keys within ten minutes",
             unit=Unit.COUNT,
             jobs=JOBS,
             queries=[Query(expr=redis.NEW_EVICTIONS, legend="keys")],
-            why="RedisEvictsKeys fires at the first one.",
+            description="RedisEvictsKeys fires at the first one.",
         ),
     ]
 
@@ -74,7 +74,7 @@ def _load() -> list[Panel]:
             unit=Unit.PER_SECOND,
             jobs=JOBS,
             queries=[Query(expr=f"sum(rate(redis_commands_processed_total[{WINDOW}]))", legend="commands")],
-            why="Of api, worker, probes and the exporter.",
+            description="Of api, worker, probes and the exporter.",
         ),
         Panel(
             title="Reads of keys",
@@ -84,13 +84,13 @@ def _load() -> list[Panel]:
                 Query(expr=f"sum(rate(redis_keyspace_{result}_total[{WINDOW}]))", legend=result)
                 for result in ("hits", "misses")
             ],
-            why="Many misses after a restart: the cache fills again.",
+            description="Many misses after a restart: the cache fills again.",
         ),
         Panel(
             title="Clients",
             unit=Unit.COUNT,
             jobs=JOBS,
             queries=[Query(expr=f"max(redis_{state}_clients)", legend=state) for state in ("connected", "blocked")],
-            why="Connections of api and worker. A blocked one waits for a job.",
+            description="Connections of api and worker. A blocked one waits for a job.",
         ),
     ]

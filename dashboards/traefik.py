@@ -15,21 +15,21 @@ def dashboard() -> Dashboard:
     return Dashboard(
         uid="honeydue-traefik",
         title="Traefik",
-        why="The requests that arrive at each node, and what the clients of each app receive.",
+        description="The requests that arrive at each node, and what the clients of each app receive.",
         panels=[
             Panel(
                 title="Requests by node",
                 unit=Unit.REQUESTS_PER_SECOND,
                 jobs=JOBS,
                 queries=[Query(expr=f"sum(rate({received}[{WINDOW}])) by (node)", legend="{{node}}")],
-                why="Cloudflare spreads requests evenly. A node without any is not reachable, or lacks its DNS record.",
+                description="Cloudflare spreads requests evenly. A node without requests is down or lacks its record.",
             ),
             Panel(
                 title="Requests by app",
                 unit=Unit.REQUESTS_PER_SECOND,
                 jobs=JOBS,
                 queries=[Query(expr=total, legend=APP)],
-                why="As routers count them: once for each request, however often Traefik tries a pod.",
+                description="As routers count them: once for each request, however often Traefik tries a pod.",
             ),
             Panel(
                 title="Errors by app",
@@ -37,7 +37,7 @@ def dashboard() -> Dashboard:
                 jobs=JOBS,
                 queries=[Query(expr=f"({errors} or {total} * 0) / {total}", legend=APP)],
                 line=Line(value=traffic.ERROR_RATIO, alert="RequestsFail"),
-                why="The share of requests with a status of 5xx.",
+                description="The share of requests with a status of 5xx.",
             ),
             Panel(
                 title="Duration by app, slowest percent",
@@ -46,7 +46,7 @@ def dashboard() -> Dashboard:
                 queries=[
                     Query(expr=traffic.duration(0.99, traffic.APPS, window=WINDOW, by="service, le"), legend=APP),
                 ],
-                why="The time within which 99 % of the requests complete.",
+                description="The time within which 99 % of the requests complete.",
             ),
             Panel(
                 title="Open connections",
@@ -55,21 +55,21 @@ def dashboard() -> Dashboard:
                 queries=[
                     Query(expr=f"sum(traefik_open_connections{{{traffic.INTERNET}}}) by (node)", legend="{{node}}")
                 ],
-                why="From Cloudflare. It keeps connections open, so that they stay after the requests end.",
+                description="From Cloudflare. It keeps connections open, so that they stay after the requests end.",
             ),
             Panel(
                 title="Responses",
                 unit=Unit.BYTES_PER_SECOND,
                 jobs=JOBS,
                 queries=[Query(expr=f"sum(rate({sent}[{WINDOW}])) by (node)", legend="{{node}}")],
-                why="What the node sends to Cloudflare.",
+                description="What the node sends to Cloudflare.",
             ),
             Panel(
                 title="Validity of the certificate",
                 unit=Unit.DAYS,
                 jobs=JOBS,
                 queries=[Query(expr="(min(traefik_tls_certs_not_after) by (cn) - time()) / 86400", legend="{{cn}}")],
-                why="Days until the certificate expires that Traefik shows to Cloudflare.",
+                description="Days until the certificate expires that Traefik shows to Cloudflare.",
             ),
         ],
     )

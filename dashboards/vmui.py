@@ -22,7 +22,7 @@ def render(dashboard: Dashboard) -> Json:
     """The dashboard's JSON. It has one row, because vmui collapses all but the first."""
     return {
         "title": dashboard.title,
-        "rows": [{"title": dashboard.why, "panels": [_panel(panel) for panel in dashboard.panels]}],
+        "rows": [{"title": dashboard.description, "panels": [_panel(panel) for panel in dashboard.panels]}],
     }
 
 
@@ -31,7 +31,7 @@ def _panel(panel: Panel) -> dict[str, JsonValue]:
     lines = [f"alert {panel.line.alert}"] if panel.line else []
     return {
         "title": panel.title,
-        "description": panel.why,
+        "description": panel.description,
         "unit": panel.unit.suffix,
         "expr": [*_expressions(panel)],
         "alias": [*(query.legend for query in panel.queries), *lines],

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from typing import Self, TypeVar
 
 import requests
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from infra.bearer import bearer
 from infra.settings.messages import PROJECT
 from infra.settings.secrets import SECRETS
 from ops.errors import ForbiddenError, OpsError
@@ -20,6 +21,8 @@ CONNECT_SECONDS, READ_SECONDS = 5, 10
 TOKEN = "grafanaToken"  # noqa: S105  # the name of a setting
 MESSAGE = "make dashboards"
 """The message of the versions that this command stores. Those that a person stores have another one."""
+VERSION_MISMATCH = "version-mismatch"
+"""The status in the response when the stored version of a dashboard is another one."""
 MAX_FOLDERS = 1000
 """The folders of one response, at most."""
 
@@ -61,16 +64,20 @@ class Version(Response):
 class Versions(Response):
     versions: list[Version]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_older_grafana(cls, value: object) -> object:
+        """Older versions of Grafana return the list itself."""
+        return {"versions": value} if isinstance(value, list) else value
+
 
 class Grafana:
     """Grafana at `url`, with the token of a service account. Raises an OpsError for each failure."""
 
     def __init__(self, *, url: str, token: str) -> None:
         self._url = url.rstrip("/")
-        self._token = token
         self._session = requests.Session()
-        # As a function, because an entry in ~/.netrc would replace a header.
-        self._session.auth = self._authenticate
+        self._session.auth = bearer(token)
 
     def __enter__(self) -> Self:
         return self
@@ -104,11 +111,16 @@ class Grafana:
         }
         body: Json = {"dashboard": content, "folderUid": folder, "message": MESSAGE, "overwrite": False}
         response = self._request("POST", "dashboards/db", body, accepted=(HTTPStatus.PRECONDITION_FAILED,))
-        if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        if response.status_code == HTTPStatus.OK:
+            return
+        error = _error(response)
+        if error.status == VERSION_MISMATCH:
             raise OpsError(
                 f"{dashboard['title']}: somebody changed this dashboard in Grafana meanwhile, and it was not "
                 "overwritten: run make dashboards again"
             )
+        # For example, the folder contains another dashboard with this title.
+        raise OpsError(f"{dashboard['title']}: Grafana does not store this dashboard{_text(error)}")
 
     def annotate(self, text: str, *, start: datetime, end: datetime, tags: Sequence[str]) -> None:
         """Creates an annotation of a time range, which dashboards find by its tags."""
@@ -156,13 +168,9 @@ class Grafana:
                 return response
             case status:
                 raise OpsError(
-                    f"{self._url} returned {status} for {method} /api/{path.partition('?')[0]}{_text(response)}; check "
-                    f"{PROJECT}:grafana.url"
+                    f"{self._url} returned {status} for {method} /api/{path.partition('?')[0]}"
+                    f"{_text(_error(response))}; check {PROJECT}:grafana.url"
                 )
-
-    def _authenticate(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def _milliseconds(time: datetime) -> int:
@@ -170,12 +178,18 @@ def _milliseconds(time: datetime) -> int:
 
 
 class _Error(BaseModel):
-    message: str
+    message: str = ""
+    status: str = ""
 
 
-def _text(response: requests.Response) -> str:
-    """Grafana's own message, if there is one."""
+def _error(response: requests.Response) -> _Error:
+    """The error in a response. Empty if the response has another format."""
     try:
-        return f": {' '.join(_Error.model_validate_json(response.content).message.split())}"
+        return _Error.model_validate_json(response.content)
     except ValidationError:
-        return ""
+        return _Error()
+
+
+def _text(error: _Error) -> str:
+    """Grafana's own message, if there is one."""
+    return f": {' '.join(error.message.split())}" if error.message else ""

@@ -25,8 +25,8 @@ def environment(settings: Settings) -> Mapping[str, str]:
     return {
         traces.ENDPOINT: settings.traces.url,
         traces.PROTOCOL: "http/protobuf",
-        # Not parentbased: a client could otherwise have every request recorded, with a `traceparent` header. Both apps
-        # still record the same traces, because the sampler decides by the trace ID.
+        # Not parentbased: all requests of a client that sets the flag in its `traceparent` header would be recorded.
+        # Both apps still record the same traces, because the sampler decides by the trace ID.
         traces.SAMPLER: "traceidratio",
         traces.SAMPLER_ARGUMENT: str(settings.traces.sample_ratio),
     }

@@ -297,7 +297,7 @@ class Settings(Model):
         )
         if missing := [name for name in value.namespaces if name not in existing]:
             raise ValueError(
-                f"namespaces has {', '.join(missing)}, of which no logs can be read: expected some of "
+                f"namespaces contains {', '.join(missing)}, whose logs cannot be read: expected some of "
                 f"{', '.join(existing)}, or the namespace of an entry of honeydue:otherWorkloads"
             )
         return value

@@ -20,8 +20,8 @@ VARIABLES = (ENDPOINT, PROTOCOL, HEADERS, SAMPLER, SAMPLER_ARGUMENT, SERVICE_NAM
 """The variables that the program sets with `honeydue:traces`."""
 OVERRIDING = tuple(f"OTEL_EXPORTER_OTLP_TRACES_{name}" for name in ("ENDPOINT", "PROTOCOL", "HEADERS"))
 """Variables that take precedence over those above."""
-CREDENTIALS = (HEADERS, "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
-"""Variables that usually contain a password."""
+CREDENTIALS = (HEADERS, *(f"OTEL_EXPORTER_OTLP_{signal}_HEADERS" for signal in ("TRACES", "METRICS", "LOGS")))
+"""Variables that usually contain a password, also those of other signals than traces."""
 
 
 def _base_url(url: str) -> str:

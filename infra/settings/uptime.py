@@ -1,4 +1,4 @@
-"""Settings of the uptime Worker (infra/edge/uptime.py). docs/uptime.md describes them for operators."""
+"""Settings of the uptime Worker (infra/edge/uptime/). docs/uptime.md describes them for operators."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from infra.settings.model import Model
 from infra.settings.types import Count, Email, HttpsUrl, Number, Text, matching
 
 FASTMAIL_SESSION = "https://api.fastmail.com/jmap/session"
-"""https://www.fastmail.com/dev/ documents it. It also is where a JMAP client reads all other URLs (RFC 8620)."""
+"""https://www.fastmail.com/dev/ documents it. A JMAP client reads all other URLs there (RFC 8620)."""
 MAX_BYTES = 3_500
 """Of the checks of `urls` as JSON. The rest of 5 KB, the maximum of a Worker's variable, is for the other settings
 (https://developers.cloudflare.com/workers/platform/limits/#environment-variables)."""
 MAX_URLS = 20
-"""Each is one subrequest, or more if it redirects, and a run of a Worker on the Free plan may send 50
+"""Each is one subrequest, and a run of a Worker on the Free plan may send 50
 (https://developers.cloudflare.com/workers/platform/limits/#subrequests)."""
 
 PublicUrl = Annotated[
@@ -37,7 +37,7 @@ def _switched(value: object) -> object:
 
 
 class UptimeMail(Model):
-    """Mail by JMAP, which Workers can send and SMTP they cannot. The secret `uptimeMailToken` is the API token.
+    """Mail by JMAP, because a Worker cannot use SMTP. The secret `uptimeMailToken` is the API token.
 
     By default the sender is `honeydue:emailUser`, and the recipient is `honeydue:adminEmail`.
     """

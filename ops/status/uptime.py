@@ -7,6 +7,7 @@ from typing import Literal
 import requests
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
+from infra.bearer import bearer
 from infra.names import UPTIME_SCRIPT
 from ops.errors import OpsError
 from ops.json_paths import dig
@@ -56,7 +57,7 @@ def uptime_lines(url: str, status_token: str, now: datetime) -> Iterator[Line]:
     try:
         response = requests.get(
             url,
-            headers={"Authorization": f"Bearer {status_token}"},
+            auth=bearer(status_token),
             timeout=(CONNECT_SECONDS, READ_SECONDS),
             allow_redirects=False,
         )

@@ -15,11 +15,19 @@ API = 6443
 """The port of the Kubernetes API on a server of k3s."""
 METRICS = 2381
 """The port of etcd's metrics, without TLS, as k3s serves them with `etcd-expose-metrics`."""
-ETCD_METRICS = f"http://{network.ROUTER}:{METRICS}"
 APISERVER_FLAGS = (
     # The API server would add its own address, which no network policy allows.
     "endpoint-reconciler-type=none",
 )
+
+
+def etcd_flags(*, monitored: bool) -> list[str]:
+    """The options that make etcd's metrics available to the nodes.
+
+    etcd only measures the writes to the disk that it waits for. Rehearsals do not wait unless they are `monitored`.
+    """
+    urls = f"http://{network.ROUTER}:{METRICS}"
+    return [f"listen-metrics-urls={urls}", *(["unsafe-no-fsync=false"] if monitored else [])]
 
 
 def command(node: NodeConfig, config: ControlPlaneConfig) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 import platform
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,6 +112,8 @@ class ClusterConfig:
     """The image archives that every node imports."""
     audited: bool = False
     """Whether the API server writes the audit log of a k3s server, on the first node."""
+    monitored: bool = False
+    """Whether etcd measures its disk."""
 
     def node_configs(self) -> list[NodeConfig]:
         """The configuration of each node, in the order of `nodes`."""
@@ -169,7 +171,7 @@ class RealNodes:
                 *metrics_server.APISERVER_FLAGS,
                 *audit.apiserver_flags(self._config.audited, self._machines, config.work_folder),
             ],
-            "etcd": [f"listen-metrics-urls={api_proxy.ETCD_METRICS}"],
+            "etcd": api_proxy.etcd_flags(monitored=self._config.monitored),
         }
         return replace(
             config,
@@ -196,7 +198,7 @@ class RealNodes:
         with ThreadPoolExecutor() as executor:
             starts = [self._config.database.start, *(server.start for server in self._config.servers)]
             servers = [executor.submit(start) for start in starts]
-            self._for_all(executor, self._power_on)
+            list(executor.map(self._power_on, self._nodes))
             for server in servers:
                 server.result()
 
@@ -209,7 +211,7 @@ class RealNodes:
     def join(self, config: ControlPlaneConfig) -> None:
         """Starts the kubelet, kube-proxy and kube-router on every machine. The Nodes must exist in the API server."""
         with ThreadPoolExecutor() as executor:
-            self._for_all(executor, partial(self._join, config=config))
+            list(executor.map(partial(self._join, config=config), self._nodes))
 
     def power_off(self, hostname: str) -> None:
         """Cuts the power of a node. It stays off until `power_on`."""
@@ -245,10 +247,6 @@ class RealNodes:
 
     def _number(self, hostname: str) -> int:
         return [*self._nodes].index(hostname) + 1
-
-    def _for_all(self, executor: ThreadPoolExecutor, action: Callable[[str], None]) -> None:
-        for future in [executor.submit(action, hostname) for hostname in self._nodes]:
-            future.result()
 
     def _join(self, hostname: str, config: ControlPlaneConfig) -> None:
         node, machine = self._nodes[hostname], self._machines[hostname]

@@ -45,6 +45,7 @@ def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path])
         database=external_database(layout, stack),
         servers=external_servers(layout, stack),
         audited=stack.logs is not None and stack.logs.audit,
+        monitored=stack.monitoring is not None,
         images=[*catalog.archives([*stand_ins, *addon_images]).values(), *images],
     )
 

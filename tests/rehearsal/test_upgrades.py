@@ -16,6 +16,9 @@ from tests.rehearsal.templates import EVERY_OPTION
 from tests.retry import eventually
 
 DRAIN = ("--ignore-daemonsets", "--delete-emptydir-data")
+DRAIN_SECONDS = 240
+"""For two minutes, Kubernetes counts an evicted pod of a StatefulSet as disrupted if its successor, which has the same
+name, exists so soon that the disruption controller never sees it missing (DeletionTimeout in its disruption.go)."""
 """The options of the upgrade plan and of kured. Neither forces deletions nor ignores disruption budgets."""
 MINIMUM_READY = 2
 """Ready pods of api: three replicas, of which the disruption budget allows one to be evicted."""
@@ -137,7 +140,7 @@ def test_every_node_can_be_drained_while_api_serves(world: World, tmp_path: Path
     record = tmp_path / "api.json"
     with recorded_events(world, "api", record):
         for node in nodes(world):
-            world.kubectl("drain", node, *DRAIN, "--timeout=120s")
+            world.kubectl("drain", node, *DRAIN, f"--timeout={DRAIN_SECONDS}s")
             remaining = world.kubectl_json(
                 "get", "pods", "-n", NAMESPACE, f"--field-selector=spec.nodeName={node},status.phase=Running"
             )

@@ -32,6 +32,8 @@ class FakeGrafana:
     """By uid: `dashboard` and the uid of its `folder`."""
     versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By uid, the newest first."""
+    versions_in_object: bool = True
+    """Whether the list of versions is in an object. Older versions of Grafana return the list itself."""
     before_save: Callable[[], None] = lambda: None
     """Runs before a dashboard is stored, for example as another person who stores it first."""
 
@@ -94,7 +96,8 @@ def _add_dashboards(app: Flask, grafana: FakeGrafana) -> None:
     @app.get("/api/dashboards/uid/<uid>/versions")
     def versions(uid: str) -> Answer | Response:
         limit = int(request.args.get("limit", "1000"))
-        return jsonify({"continueToken": "", "versions": grafana.versions[uid][:limit]})
+        newest = grafana.versions[uid][:limit]
+        return jsonify({"continueToken": "", "versions": newest} if grafana.versions_in_object else newest)
 
     @app.post("/api/dashboards/db")
     def save() -> Answer | Response:
@@ -111,6 +114,13 @@ def _add_dashboards(app: Flask, grafana: FakeGrafana) -> None:
                 HTTPStatus.PRECONDITION_FAILED,
                 "The dashboard has been changed by someone else",
                 status="version-mismatch",
+            )
+        others = [stored for uid, stored in grafana.dashboards.items() if uid != content["uid"]]
+        if (content["title"], folder) in [(other["dashboard"]["title"], other["folder"]) for other in others]:
+            return _error(
+                HTTPStatus.PRECONDITION_FAILED,
+                "A dashboard with the same name in the folder already exists",
+                status="name-exists",
             )
         stored = grafana.store(content, folder=folder, message=body.get("message", ""), user=USER)
         return jsonify({"status": "success", "uid": stored["uid"], "version": stored["version"]})

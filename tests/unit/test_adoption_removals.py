@@ -102,6 +102,7 @@ def otel_events() -> list[Any]:
     old = deployment(
         OTEL_SERVICE_NAME="honeydue-api",
         OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic%20c2VjcmV0",
+        OTEL_EXPORTER_OTLP_METRICS_HEADERS="Authorization=Basic%20c2VjcmV0",
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://me:secret@obs.example.com",
         OTHER="1",
     )
@@ -120,6 +121,7 @@ def test_variables_of_opentelemetry_are_listed_with_the_values_that_are_no_secre
     lines = list(changed_variables(otel_events()))
     assert lines == [
         "Deployment::x: OTEL_EXPORTER_OTLP_HEADERS",
+        "Deployment::x: OTEL_EXPORTER_OTLP_METRICS_HEADERS",
         "Deployment::x: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "Deployment::x: OTEL_SERVICE_NAME is honeydue-api",
         "ConfigMap::x: OTEL_SDK_DISABLED is false",

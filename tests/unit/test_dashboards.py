@@ -61,7 +61,7 @@ def test_a_line_is_the_threshold_of_the_alert(panel: Panel) -> None:
 
 
 def test_alerts_that_a_text_names_exist() -> None:
-    texts = " ".join(panel.why for panel in PANELS)
+    texts = " ".join(panel.description for panel in PANELS)
     named = set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", texts)) - {"CoreDNS"}
     assert len(named) > 2
     assert named <= RULES.keys()
@@ -71,7 +71,7 @@ def test_titles_are_unique_in_a_dashboard_and_each_panel_has_a_reason() -> None:
     for dashboard in DASHBOARDS:
         titles = [panel.title for panel in dashboard.panels]
         assert len(titles) == len(set(titles))
-    assert all(panel.why.endswith(".") and panel.queries for panel in PANELS)
+    assert all(panel.description.endswith(".") and panel.queries for panel in PANELS)
 
 
 def test_every_selector_in_grafana_has_the_label_of_the_cluster() -> None:

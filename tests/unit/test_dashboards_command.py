@@ -136,6 +136,21 @@ def test_a_change_between_reading_and_writing_is_not_overwritten(dashboards: Com
     assert grafana.dashboards[UID]["dashboard"]["title"] == "theirs"
 
 
+def test_another_dashboard_with_the_same_title_is_named(dashboards: Command, grafana: FakeGrafana) -> None:
+    grafana.folders = {"mine": "Shop"}
+    grafana.store({"uid": "other", "title": "api"}, folder="mine", message="", user="admin")
+    assert error(dashboards("--yes")) == (
+        "api: Grafana does not store this dashboard: A dashboard with the same name in the folder already exists"
+    )
+
+
+def test_versions_of_an_older_grafana_are_read(dashboards: Command, grafana: FakeGrafana) -> None:
+    grafana.versions_in_object = False
+    dashboards("--yes")
+    grafana.edit(UID, title="mine")
+    assert error(dashboards("--yes")).startswith("api: changed in Grafana, as shown above.")
+
+
 def test_a_dashboard_in_another_folder_is_moved_back(dashboards: Command, grafana: FakeGrafana) -> None:
     dashboards("--yes")
     grafana.dashboards[UID]["folder"] = "other"

@@ -127,7 +127,7 @@ def test_the_audit_policy_of_the_program_logs_no_content() -> None:
 
 def test_a_namespace_that_does_not_exist_is_an_error() -> None:
     (line,) = errors(namespaces=["honeydue", "honeydeu", "logs"])
-    assert line.strip().startswith("honeydue:logs: namespaces has honeydeu, logs, of which no logs can be read")
+    assert line.strip().startswith("honeydue:logs: namespaces contains honeydeu, logs, whose logs cannot be read")
     assert "kube-system" in line
     assert "monitoring" in line
 
@@ -136,7 +136,7 @@ def test_a_namespace_exists_if_a_setting_declares_it() -> None:
     logs: Any = full_settings()[SETTING]
     settings = {key: value for key, value in full_settings().items() if key != "honeydue:upgrades"}
     settings[SETTING] = {**logs, "namespaces": ["cattle-system", "metrics"]}
-    with pytest.raises(SettingsError, match="namespaces has cattle-system, metrics"):
+    with pytest.raises(SettingsError, match="namespaces contains cattle-system, metrics"):
         run(settings)
     settings["honeydue:upgrades"] = full_settings()["honeydue:upgrades"]
     settings["honeydue:otherWorkloads"] = {"agent": {"namespace": "metrics", "labels": {"app": "agent"}}}

@@ -194,10 +194,11 @@ def test_other_variables_of_opentelemetry_may_be_in_the_environment() -> None:
 
 
 @pytest.mark.parametrize("without", ["", "traces"])
-def test_credentials_in_the_environment_are_refused_without_being_printed(without: str) -> None:
-    environment = {**ENVIRONMENT, "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic%20c2VjcmV0"}
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"])
+def test_credentials_in_the_environment_are_refused_without_being_printed(name: str, without: str) -> None:
+    environment = {**ENVIRONMENT, name: "Authorization=Basic%20c2VjcmV0"}
     (line,) = errors_of({"honeydue:environment": environment}, without=without)
-    assert "OTEL_EXPORTER_OTLP_HEADERS may contain a password, but environment is stored in plain text" in line
+    assert f"{name} may contain a password, but environment is stored in plain text" in line
     assert "c2VjcmV0" not in line
 
 

@@ -46,6 +46,16 @@ def test_the_class_is_created_without_bindings(clouds: Path) -> None:
     assert script(clouds)["compatibility_flags"] == INPUTS["compatibilityFlags"]
 
 
+def test_the_token_is_sent_despite_an_entry_in_netrc(
+    clouds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login operator password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    create_class(INPUTS, CLOUDFLARE_TOKEN)
+    assert [request["status"] for request in requests(clouds)] == [200]
+
+
 def test_a_class_that_exists_stays(clouds: Path) -> None:
     """An earlier `up` failed between the hook and the upload of the provider."""
     create_class(INPUTS, CLOUDFLARE_TOKEN)
@@ -60,7 +70,7 @@ def test_a_refusal_is_one_line_without_the_token(clouds: Path) -> None:
     with pytest.raises(RefusedClassError) as error:
         create_class(INPUTS, CLOUDFLARE_TOKEN)
     assert str(error.value) == (
-        "the uptime Worker was not created: Cloudflare returned 403 Authentication error (10000)"
+        "the uptime Worker was not created: Cloudflare returned 403, Authentication error (10000)"
     )
 
 

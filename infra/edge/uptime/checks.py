@@ -11,7 +11,7 @@ from infra.settings.uptime import UptimeSettings, UptimeUrl
 HEALTHY = '"status":"ok"'
 """A text in the body of api's health check. Without redis, api returns 200 with another status in its body."""
 TIMEOUT_MS = 10_000
-"""The timeout of one request. Six requests run at the same time, so that a run ends before the next one starts."""
+"""The timeout of one request. Six requests run at the same time, so that all checks end before the next run starts."""
 
 
 def public_urls(domain: str, *, admin_auth: bool) -> Mapping[str, UptimeUrl]:

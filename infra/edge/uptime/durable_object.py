@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 import pulumi
 
+from infra.bearer import bearer
 from infra.hook_threads import in_thread
 
 STATE_CLASS = "UptimeState"
@@ -58,7 +59,7 @@ def create_class(inputs: Mapping[str, object], token: str) -> None:
     try:
         response = requests.put(
             f"{os.environ.get(ENDPOINT) or API}/accounts/{inputs['accountId']}/workers/scripts/{inputs['scriptName']}",
-            headers={"Authorization": f"Bearer {token}"},
+            auth=bearer(token),
             files={
                 "metadata": (None, json.dumps(metadata), "application/json"),
                 module: (module, str(inputs["content"]), "application/javascript+module"),
@@ -68,14 +69,12 @@ def create_class(inputs: Mapping[str, object], token: str) -> None:
     except requests.RequestException as error:
         raise RefusedClassError(f"the uptime Worker was not created: {type(error).__name__}. Try again") from None
     if response.status_code != HTTPStatus.OK and APPLIED_BEFORE not in (errors := _errors(response.text)):
-        described = ", ".join(f"{message} ({code})" for code, message in errors.items())
-        raise RefusedClassError(
-            f"the uptime Worker was not created: Cloudflare returned {response.status_code} {described}"
-        )
+        described = [str(response.status_code), *(f"{message} ({code})" for code, message in errors.items())]
+        raise RefusedClassError(f"the uptime Worker was not created: Cloudflare returned {', '.join(described)}")
 
 
 def _errors(text: str) -> Mapping[int, str]:
-    """The messages of a response of Cloudflare by their code. None if it has another format."""
+    """The messages of a response of Cloudflare by their code. Empty if it has another format."""
     try:
         return {int(error["code"]): str(error["message"]) for error in json.loads(text)["errors"]}
     except (ValueError, KeyError, TypeError):
