@@ -33,7 +33,13 @@ from tools.programs import by_name
 
 pytestmark = pytest.mark.durability
 
-ROWS = 200
+ROWS, RETURNED = 200, 100
+"""Those in the database, and the newest, which the stand-in of api returns."""
+END_PG_DUMP = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = 'pg_dump' AND query LIKE 'COPY%large%'
+"""
+LARGE = "CREATE TABLE large AS SELECT g AS id, md5(random()::text) AS text FROM generate_series(1, 1000000) g"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +159,39 @@ def test_a_store_that_is_away_is_an_error_and_changes_nothing(site: Site, first:
     assert site.complete() == {first}
 
 
+def test_a_full_bucket_is_an_error_and_changes_nothing(site: Site, first: str) -> None:
+    """versitygw has no limit of storage: it refuses writes, as a bucket above its limit does."""
+    site.store.set_rights(writable=False)
+    try:
+        result = backups.dump(site.world, "full")
+    finally:
+        site.store.set_rights(writable=True)
+    assert not result.succeeded
+    assert "AccessDenied" in result.log
+    assert site.complete() == {first}
+
+
+def test_a_dump_that_is_cut_in_the_middle_is_no_object(site: Site, first: str) -> None:
+    before = site.store.objects()
+    site.database.query(LARGE)
+    try:
+        backups.start_dump(site.world, "cut")
+        eventually(lambda: end_pg_dump(site), seconds=120)
+        result = backups.result_of(site.world, "cut")
+    finally:
+        site.database.query("DROP TABLE large")
+    assert not result.succeeded
+    assert "pg_dump ended with exit code 1" in result.log
+    assert site.complete() == {first}
+    assert site.store.objects() == before
+    assert site.store.unfinished_uploads() == []
+
+
+def end_pg_dump(site: Site) -> None:
+    """Ends the connection of pg_dump while it reads the table."""
+    assert site.database.query(END_PG_DUMP) == "t"
+
+
 def test_a_drill_restores_the_dump_and_leaves_nothing(site: Site, first: str) -> None:
     output = site.page("The drill")
     assert "The dump can be restored" in output
@@ -231,4 +270,5 @@ def test_after_a_wipe_the_api_answers_with_the_old_rows(
     assert titles(site) == ROWS
     with edge_clients(site.world, tmp_path_factory.mktemp("clients")) as clients:
         for client in clients:
-            assert len(json.loads(client.get(API, "/api/tasks/").body)) == ROWS
+            rows = json.loads(client.get(API, "/api/tasks/").body)
+            assert [row["title"] for row in rows] == [f"task {number}" for number in range(ROWS, ROWS - RETURNED, -1)]
