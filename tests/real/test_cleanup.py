@@ -27,7 +27,7 @@ SYSCTLS = (
     "net/ipv4/ip_forward",
     "kernel/hostname",
 )
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 UP = """
 import sys
 from pathlib import Path
