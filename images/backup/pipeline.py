@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import IO
 from .errors import BackupError
 
 CHUNK_BYTES = 1 << 20
+END_SECONDS = 20.0
+"""Less than the 30 s after which the kubelet kills a pod that it stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class Pipeline:
             size += len(chunk)
 
         with ExitStack() as started:
-            started.callback(self._terminate)
+            started.callback(self._end)
             for number, command in enumerate(self._commands):
                 last = number == len(self._commands) - 1
                 stdin = subprocess.PIPE if number else subprocess.DEVNULL
@@ -95,6 +98,21 @@ class Pipeline:
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()
+
+    def _end(self) -> None:
+        """Terminates all programs and waits for them.
+
+        In a container, this program is process 1. When it exits, the kernel kills all others. rclone would not abort
+        its upload, whose parts are invisible and cost as much as others.
+        """
+        self._terminate()
+        deadline = time.monotonic() + END_SECONDS
+        for process in self._processes:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _copy_all(source: IO[bytes], target: IO[bytes], measure: Callable[[bytes], None] | None) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from rehearsal.external.backup_store import PORT, BackupStore
 from rehearsal.external.database import ExternalDatabase
 from rehearsal.external_authority import external_authority
@@ -61,15 +63,22 @@ class BackupProgram:
         }
 
     def start(self, command: str, **changes: str) -> subprocess.Popen[bytes]:
-        """Starts a command, with both outputs in one stream."""
+        """Starts a command as process 1 of a PID namespace, as in a container, with both outputs in one stream."""
         program = ("python3", "-m", "backup", command)
+        isolated = chroot.command(debian.root_filesystem("backup"), *program, folder=self.folder, user=USER)
+        namespace = ["unshare", "--pid", "--fork"]
         return subprocess.Popen(
-            chroot.command(debian.root_filesystem("backup"), *program, folder=self.folder, user=USER),
+            [*namespace, *isolated],
             env={**self.environment, **changes},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """Sends SIGTERM to a command, as the kubelet does. `unshare` does not pass it on."""
+        for child in psutil.Process(process.pid).children():
+            child.terminate()
 
     def run(self, command: str, content: bytes = b"", **changes: str) -> tuple[int, str]:
         """Runs a command. Returns its exit code and its output."""

@@ -187,11 +187,12 @@ def test_a_dump_that_is_stopped_is_no_object(program: BackupProgram, first: str)
     with large_table(program):
         process = program.start("dump")
         wait_for_pg_dump(program)
-        process.terminate()
+        program.stop(process)
         process.communicate()
     assert process.returncode != 0
     assert complete(program) == {first}
     assert program.store.objects() == before
+    assert program.store.unfinished_uploads() == []
 
 
 def test_a_much_smaller_dump_does_not_count(program: BackupProgram, first: str) -> None:
@@ -238,7 +239,8 @@ def test_the_scratch_server_of_a_drill_has_the_dump_until_it_is_finished(
         output, _ = server.communicate(timeout=60)
         assert server.returncode == 0, output
     finally:
-        server.terminate()
+        if server.poll() is None:
+            program.stop(server)
     assert [file.name for file in scratch.iterdir()] == ["finished"]
 
 

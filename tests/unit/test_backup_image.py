@@ -61,6 +61,15 @@ def test_the_last_program_never_sees_the_end_of_a_partial_input(tmp_path: Path, 
     assert not (tmp_path / "complete").exists()
 
 
+def test_the_programs_have_ended_when_the_failure_is_reported(tmp_path: Path) -> None:
+    """In a container, the kernel kills them with process 1: rclone would not abort its upload."""
+    aborted = tmp_path / "aborted"
+    last = f"trap 'sleep 0.5; touch {aborted}; exit 1' TERM; while :; do sleep 0.05; done"
+    with pytest.raises(BackupError, match="sh ended with exit code 3"):
+        Pipeline([shell("sleep 0.5; exit 3"), ["cat"], shell(last)]).run()
+    assert aborted.exists()
+
+
 def test_the_failure_of_the_last_program_ends_the_others() -> None:
     with pytest.raises(BackupError, match="sh ended with exit code 4"):
         Pipeline([["yes"], ["cat"], shell("exit 4")]).run()
