@@ -183,8 +183,8 @@ def test_a_dump_that_is_cut_in_the_middle_is_no_object(site: Site, first: str) -
     assert not result.succeeded
     assert "pg_dump ended with exit code 1" in result.log
     assert site.complete() == {first}
+    # test_backup_program.py asserts that no parts of the upload remain.
     assert site.store.objects() == before
-    assert site.store.unfinished_uploads() == []
 
 
 def end_pg_dump(site: Site) -> None:
