@@ -1,12 +1,9 @@
 """The `restore-drill` command: restores the newest dump into a scratch server, and compares it with its manifest."""
 
-import signal
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
@@ -22,9 +19,7 @@ from ops.guardrails.commands import stack_option
 from ops.kubernetes import Cluster, kubeconfig_and_context, source_of
 from ops.status.line import Result
 from ops.status.stack import validated
-
-INTERRUPTIONS = (signal.SIGTERM, signal.SIGHUP)
-"""Beside SIGINT. Each must delete the scratch server first."""
+from ops.termination import exit_on_termination
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -39,8 +34,6 @@ def restore_drill(stack: str, identity: Path, dump: str) -> None:
     The dump is decrypted on this machine. Changes nothing but the time of the last drill.
     """
     require_programs("kubectl", package="kubectl (https://kubernetes.io/docs/tasks/tools/)")
-    for number in INTERRUPTIONS:
-        signal.signal(number, _interrupt)
     values = read_settings(stack)
     settings = validated(values)
     source = select(settings, identity, dump)
@@ -49,7 +42,7 @@ def restore_drill(stack: str, identity: Path, dump: str) -> None:
         file = Path(folder) / "kubeconfig"
         file.touch(mode=0o600)
         file.write_text(kubeconfig)
-        with Cluster.connect(kubeconfig, context, source_of(values)) as cluster:
+        with Cluster.connect(kubeconfig, context, source_of(values)) as cluster, exit_on_termination():
             console.print(run(source, cluster, file, context))
     check_buckets(settings)
 
@@ -79,7 +72,3 @@ def run(source: Source, cluster: Cluster, kubeconfig: Path, context: str) -> str
     return (
         f"The dump can be restored: {summary}, as in its manifest, in {seconds:.0f} s. The scratch server is removed."
     )
-
-
-def _interrupt(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)

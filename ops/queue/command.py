@@ -21,6 +21,7 @@ from ops.guardrails.commands import stack_option
 from ops.kubectl import Kubectl, kubectl_for
 from ops.kubernetes import Cluster
 from ops.queue import deployments, saved, scripts
+from ops.termination import exit_on_termination
 
 REDIS, WORKER = "redis", "worker"
 STOPPED = f"kubectl -n {NAMESPACE} scale deployment/{REDIS} deployment/{WORKER} --replicas=1"
@@ -41,6 +42,8 @@ def save_queue(stack: str, file: Path, yes: bool) -> None:
     for path in (file, saved.record_file(file)):
         if path.exists():
             raise OpsError(f"{path} exists: select another FILE, or delete it")
+    if not os.access(file.absolute().parent, os.W_OK | os.X_OK):
+        raise OpsError(f"FILE cannot be written: {file.absolute().parent} does not exist, or you may not write there")
     settings = read_settings(stack)
     access = kubernetes.kubeconfig_and_context(stack, settings)
     with kubernetes.connect(stack, settings) as cluster, kubectl_for(*access, purpose="It copies the data") as kubectl:
@@ -51,7 +54,8 @@ def save_queue(stack: str, file: Path, yes: bool) -> None:
         )
         if not yes:
             confirm(f"Stop worker and redis of stack {stack}?")
-        record = save(cluster, kubectl, pod, file)
+        with exit_on_termination():
+            record = save(cluster, kubectl, pod, file)
     saved.write(file, record)
     console.print(
         f"Saved {saved.described(record.jobs)} to {file}. worker and redis are stopped.\n"
@@ -81,7 +85,7 @@ def save(cluster: Cluster, kubectl: Kubectl, pod: str, file: Path) -> saved.Reco
         )
         complete = True
     finally:
-        # Also after Ctrl-C.
+        # Also after Ctrl-C, or when the terminal was closed.
         if not complete:
             file.unlink(missing_ok=True)
             _resume(cluster, kubectl, pod)

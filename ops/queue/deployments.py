@@ -7,12 +7,15 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from infra.names import NAMESPACE
 from ops.conditions import is_true
 from ops.errors import OpsError
+from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
 
 STOP_SECONDS = 120.0
 """Longer than the grace period of every pod."""
 START_SECONDS = 300.0
 POLL_SECONDS = 1.0
+ENDED = ("Succeeded", "Failed")
+"""The phases of a pod whose containers have ended."""
 
 
 def deployment(cluster: Cluster, name: str) -> Object:
@@ -24,10 +27,15 @@ def deployment(cluster: Cluster, name: str) -> Object:
 
 
 def pods_of(cluster: Cluster, live: Object) -> Sequence[Object]:
-    """The pods that the selector of the Deployment matches."""
+    """The pods that the selector of the Deployment matches, without those that have ended.
+
+    An evicted pod has ended. Its ReplicaSet does not delete it.
+    """
     selector = live["spec"]["selector"]["matchLabels"].items()
     return [
-        pod for pod in cluster.list("v1", "Pod", NAMESPACE) if selector <= pod["metadata"].get("labels", {}).items()
+        pod
+        for pod in cluster.list("v1", "Pod", NAMESPACE)
+        if selector <= pod["metadata"].get("labels", {}).items() and dig(pod, "status", "phase") not in ENDED
     ]
 
 

@@ -40,6 +40,7 @@ class AppCluster(FakeCluster):
     def __init__(self, calls: Calls, *objects: dict[str, Any], replicas: int = 1) -> None:
         super().__init__(deployment(REDIS, replicas=replicas), deployment(WORKER, replicas=replicas), *objects)
         self.calls = calls
+        self.ended: list[dict[str, Any]] = []
         for item in self.objects:
             if item["kind"] == "Deployment":
                 item["metadata"]["generation"] = 7
@@ -50,7 +51,7 @@ class AppCluster(FakeCluster):
         pods = [live("Pod", f"{name}-1", ready=True, spec={}) for name in self.running()]
         for pod in pods:
             pod["metadata"]["labels"] = {"app": pod["metadata"]["name"].removesuffix("-1")}
-        return pods
+        return [*pods, *self.ended]
 
     def running(self) -> Sequence[str]:
         return [
@@ -192,7 +193,7 @@ def test_worker_and_redis_continue_when_the_data_was_not_saved(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_stops_without_a_running_redis_or_with_an_existing_file(
+def test_nothing_stops_without_a_running_redis_or_a_file_to_write(
     calls: Calls, monkeypatch: pytest.MonkeyPatch, saved_file: Path, tmp_path: Path
 ) -> None:
     stopped = AppCluster(calls, replicas=0)
@@ -203,6 +204,11 @@ def test_nothing_stops_without_a_running_redis_or_with_an_existing_file(
     assert (
         f"{saved_file} exists"
         in invoke(monkeypatch, AppCluster(calls), FakeKubectl(calls), "save-queue", str(saved_file)).output
+    )
+    missing = tmp_path / "missing" / "redis.rdb"
+    assert (
+        f"{missing.parent} does not exist"
+        in invoke(monkeypatch, AppCluster(calls), FakeKubectl(calls), "save-queue", str(missing)).output
     )
     assert calls == []
 

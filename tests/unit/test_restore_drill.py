@@ -11,7 +11,7 @@ import pytest
 
 from infra.names import NAMESPACE, RESTORE_DRILL
 from ops import kubernetes
-from ops.backups import drill, scratch
+from ops.backups import scratch
 from tests.recipes import ROOT
 from tests.unit.fake_dumps import CONTENTS, TABLES, TIME, WRONG, Dumps, dumps
 from tests.unit.stubs import write_stub
@@ -87,8 +87,6 @@ class Drill:
         monkeypatch.setattr(kubernetes.Cluster, "connect", connect)
         for name in ("START_SECONDS", "RECORD_SECONDS", "DELETION_SECONDS", "POLL_SECONDS"):
             monkeypatch.setattr(scratch, name, 0.05)
-        # The handlers would stay in the process of the tests.
-        monkeypatch.setattr(drill, "INTERRUPTIONS", ())
 
     def arguments(self, *others: str, key: str = "") -> list[str]:
         identity = self.bucket.identity(key) if key else self.bucket.identity()
