@@ -30,8 +30,8 @@ def dump() -> None:
         # pg_dump reads the snapshot of this transaction, so that the counts are those of the dump.
         reader.run(KEEP_SESSION)
         (snapshot,) = reader.run(f"{BEGIN} SELECT pg_export_snapshot();")
-        found = contents(reader)
-        if not found.rows:
+        source = contents(reader)
+        if not source.rows:
             raise BackupError(
                 f"database {os.environ.get('PGDATABASE')} has no rows: its dump would be a valid file. Check the "
                 "database in honeydue:database"
@@ -50,9 +50,9 @@ def dump() -> None:
             "honeydue:backups.minimumPercent to 0 for the next dump"
         )
     manifest = Manifest(
-        schema_version=found.schema_version,
-        tables=found.tables,
-        extensions=found.extensions,
+        schema_version=source.schema_version,
+        tables=source.tables,
+        extensions=source.extensions,
         postgres_version=query("SHOW server_version"),
         client_version=client,
         bytes=sent.bytes,
@@ -63,7 +63,8 @@ def dump() -> None:
     # Last: a dump without a manifest does not count.
     store.write(name + MANIFEST, manifest.text())
     print(
-        f"{name}: {len(found.tables)} tables, {found.rows} rows, {sent.bytes} bytes in {manifest.seconds} s", flush=True
+        f"{name}: {len(source.tables)} tables, {source.rows} rows, {sent.bytes} bytes in {manifest.seconds} s",
+        flush=True,
     )
 
 

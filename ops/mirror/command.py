@@ -44,10 +44,10 @@ def mirror(stack: str, to: str, yes: bool) -> None:
     settings, ours = validated(values), OurImages.of(values)
     target = _target(to or settings.registry_mirror or "", settings.images.registry)
     with console.status("Reading the digests"):
-        found = sources(settings, ours)
-    errors = [*found.errors]
+        declared = sources(settings, ours)
+    errors = [*declared.errors]
     missing = []
-    for image in found.images:
+    for image in declared.images:
         with console.status(f"Comparing {image}"):
             try:
                 missing.append(target.missing(image))

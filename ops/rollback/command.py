@@ -23,6 +23,6 @@ def rollback(stack: str, refresh: bool, yes: bool) -> None:
     runs a migration backwards.
     """
     with console.status("Reading the history"):
-        found = find_previous(stack)
-        schema = check_schema(found, OurImages.of(read_settings(stack)))
-    sys.exit(apply_release(stack, found.previous.images, schema=schema, action=ROLLBACK, refresh=refresh, ask=not yes))
+        target = find_previous(stack)
+        schema = check_schema(target, OurImages.of(read_settings(stack)))
+    sys.exit(apply_release(stack, target.previous.images, schema=schema, action=ROLLBACK, refresh=refresh, ask=not yes))
