@@ -16,6 +16,7 @@ def image(folder: Path, **changes: object) -> Image:
         "layers": [{"/bin": folder, "/etc/api": b"api"}],
         "entrypoint": ["/bin/api"],
         "environment": {"PORT": "1"},
+        "labels": {"version": "1"},
         "user": "10001:10001",
         "folder": "/app",
     }
@@ -60,6 +61,7 @@ def test_the_archive_has_the_layers_and_configuration_of_the_image(tmp_path: Pat
     assert config == {
         "Entrypoint": ["/bin/api"],
         "Cmd": [],
+        "Labels": {"version": "1"},
         "Env": ["PORT=1"],
         "User": "10001:10001",
         "WorkingDir": "/app",
