@@ -4,16 +4,19 @@ A plan contains no signatures. They are read from the registry.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from infra.settings.messages import PROJECT
+from ops.engine.history import last_updates
 from ops.engine.stack import Settings
 from ops.errors import OpsError
 from ops.guardrails.violation import Violation
 from ops.plan import Plan
 
-KEY, IMAGES = f"{PROJECT}:cosignPublicKey", f"{PROJECT}:images"
+KEY, IMAGES, BACKUPS = f"{PROJECT}:cosignPublicKey", f"{PROJECT}:images", f"{PROJECT}:backups"
+BACKUP = "backup"
+"""The name of honeydue-backup among our images."""
 CHECKED_RELEASES = 2
 """The running release and the one before it, to which a rollback returns: the registry may not respond then."""
 
@@ -28,7 +31,13 @@ def images_are_signed(stack: str, plan: Plan, settings: Callable[[], Settings]) 
     from ops.release.records import our_images, releases  # noqa: PLC0415
 
     checked = {item for release in islice(releases(stack), CHECKED_RELEASES) for item in release.images.items()}
-    new = [item for item in our_images(json.loads(plan.config[IMAGES])).items() if item not in checked]
+    _, complete = last_updates(stack)
+    checked |= _backup_image(complete.setting(BACKUPS) if complete else None).items()
+    planned = {
+        **our_images(json.loads(plan.config[IMAGES])),
+        **_backup_image(json.loads(plan.config.get(BACKUPS) or "{}")),
+    }
+    new = [item for item in planned.items() if item not in checked]
     if not new:
         return
     ours = OurImages.of(settings())
@@ -36,11 +45,23 @@ def images_are_signed(stack: str, plan: Plan, settings: Callable[[], Settings]) 
         tag, digest = split(image)
         if reason := _reason(ours.verify, app, digest, key) if digest else "has no digest, which is what a key signs":
             yield Violation(
-                resource=f"{IMAGES}.{app}",
+                resource=f"{BACKUPS}.image" if app == BACKUP else f"{IMAGES}.{app}",
                 rule=images_are_signed.__name__,
                 reason=f"{tag} {reason}",
-                fix=f"sign it (docs/images.md#sign-an-image), then: make release STACK={stack} {app.upper()}={tag}",
+                fix=f"sign it (docs/images.md#sign-an-image), then: {_command(stack, app, tag)}",
             )
+
+
+def _backup_image(backups: object) -> Mapping[str, str]:
+    """The image of the dumps in a value of `honeydue:backups`, which has the password of the database."""
+    image = backups.get("image") if isinstance(backups, Mapping) else None
+    return {BACKUP: str(image)} if image else {}
+
+
+def _command(stack: str, app: str, tag: str) -> str:
+    if app == BACKUP:
+        return f"pulumi config set --stack {stack} --type string --path {BACKUPS}.image {tag}@sha256:…"
+    return f"make release STACK={stack} {app.upper()}={tag}"
 
 
 def _reason(verify: Callable[[str, str, str], None], app: str, digest: str, key: str) -> str:

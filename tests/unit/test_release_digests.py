@@ -38,10 +38,15 @@ class Commands:
         return Repository(url=self._url, name=f"owner/honeydue-{app}", username="x", password=PASSWORD)
 
     def run(
-        self, *arguments: str, key: ec.EllipticCurvePrivateKey | None = None, images: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        images: dict[str, str] | None = None,
+        backup: str = "",
     ) -> Result:
-        """`images` are those of the plan, for the check of signatures."""
-        config = {"honeydue:images": json.dumps({"registry": REGISTRY, **(images or {})})}
+        """`images` and `backup` are the images of the plan, for the check of signatures."""
+        config = {"honeydue:backups": json.dumps({"image": backup})} if backup else {}
+        config |= {"honeydue:images": json.dumps({"registry": REGISTRY, **(images or {})})}
         config |= {"honeydue:cosignPublicKey": public_key(key)} if key else {}
         with fake_engine(
             self._folder,
@@ -154,6 +159,15 @@ def test_with_a_key_another_image_is_refused(
         commands.repository("web").sign(pushed, signer)
     output = commands.refused(*command, key=KEY, images={"web": f"pushed@{pushed}", "worker": "running"})
     assert f"honeydue:images.web pushed {expected}" in " ".join(output.split())
+
+
+def test_with_a_key_the_image_of_the_dumps_must_be_signed(commands: Commands) -> None:
+    repository, images = commands.repository("backup"), {"web": "running", "worker": "running"}
+    pushed = repository.push_image("1")
+    output = commands.refused("up", key=KEY, images=images, backup=f"1@{pushed}")
+    assert "honeydue:backups.image 1 is not signed" in " ".join(output.split())
+    repository.sign(pushed, KEY)
+    assert commands.run("up", key=KEY, images=images, backup=f"1@{pushed}").exit_code == 0
 
 
 def test_with_a_key_an_image_without_a_digest_is_refused(commands: Commands) -> None:
