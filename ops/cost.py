@@ -1,6 +1,6 @@
 """The monthly cost before and after a plan."""
 
-from infra.settings.schema import Prices
+from infra.settings.prices import Prices
 from ops.plan import EngineModel, Plan
 from ops.resource_types import SERVER
 

@@ -1,6 +1,6 @@
 """All settings of a stack except its secrets, and the rules that span several of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ValidationInfo, field_validator
@@ -23,17 +23,16 @@ from infra.settings.maintenance import SnapshotSettings, UpgradeSettings
 from infra.settings.model import Model
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.other_workloads import OtherWorkload
+from infra.settings.prices import Prices
 from infra.settings.topology import Access, ClusterSettings, Node, servers
 from infra.settings.traces import CREDENTIALS, TracesSettings, conflicting_variables
 from infra.settings.types import (
     PORTS,
     Count,
-    Date,
     Domain,
     Duration,
     Email,
     Hostname,
-    Price,
     PublicKey,
     PublicKeyPem,
     Registry,
@@ -79,25 +78,6 @@ class EdgeSettings(Model):
         if value in ("asked", "optional"):
             raise ValueError("is now requested: Traefik requests a certificate and verifies none. Change the value")
         return value
-
-
-class Prices(Model):
-    """List prices per month, net. `servers` is by server type, `as_of` the date of the list.
-
-    `object_store_gb` is the price of a gigabyte in the bucket of the dumps.
-    """
-
-    as_of: Date
-    currency: Text
-    servers: Mapping[Text, Price]
-    primary_ipv4: Price
-    services: Mapping[Text, Price]
-    object_store_gb: Price | None = None
-
-    def month(self, server_types: Iterable[str]) -> float:
-        """The price of one month: these servers with one address each, and the services."""
-        hosts = sum(self.servers[server_type] + self.primary_ipv4 for server_type in server_types)
-        return round(hosts + sum(self.services.values()), 2)
 
 
 class Settings(Model):

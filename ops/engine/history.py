@@ -14,6 +14,8 @@ from ops.plan import EngineModel
 PAGE_SIZE = 3
 """Updates that are read at a time. Each is a file in the state's bucket, and the newest is usually enough."""
 SUCCEEDED = "succeeded"
+ONLY = "Only "
+"""The message of an update of one resource begins with it. The engine records nothing else that shows this."""
 
 
 class Update(EngineModel):
@@ -38,6 +40,11 @@ class Update(EngineModel):
     @property
     def succeeded(self) -> bool:
         return self.result == SUCCEEDED
+
+    @property
+    def targeted(self) -> bool:
+        """Whether it applied its settings to one resource only."""
+        return self.message.startswith(ONLY)
 
     def setting(self, key: str) -> JsonValue:
         """The value of a setting, for example "honeydue:images"; None if it was not set."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from infra.names import ALLOW_DELETE
 from ops.engine.cli import output_of, run_in_terminal
+from ops.engine.history import ONLY
 from ops.engine.preview import refresh_flags, refresh_variables, replace_flags
 from ops.engine.stack import state_resources
 
@@ -22,8 +23,10 @@ def apply(
 
     For the resources of `allow_delete`, the program lifts Hetzner's delete protection as well. The resources of
     `replace` are replaced even if nothing about them changes. `only` is the URN of the only resource to change,
-    `exclude` are those of the resources that neither change nor are deleted. The history records the `message`.
+    `exclude` are those of the resources that neither change nor are deleted. The history records the `message`, or
+    that only one resource changed.
     """
+    recorded = f"{ONLY}{only}" if only else message
     target = ["--target", only] if only else [argument for urn in exclude for argument in ("--exclude", urn)]
     return run_in_terminal(
         "up",
@@ -34,7 +37,7 @@ def apply(
             *refresh_flags(refresh=refresh),
             *replace_flags(replace),
             *target,
-            *(["--message", message] if message else []),
+            *(["--message", recorded] if recorded else []),
         ],
         variables={**refresh_variables(refresh=refresh), ALLOW_DELETE: " ".join(allow_delete)},
     )

@@ -1,6 +1,6 @@
 """The record of releases: the history of the Pulumi state, which has the settings and the result of each update.
 
-It is in the bucket of the state and not in the cluster, and whoever reads the state may read it.
+It is in the bucket of the state and not in the cluster. Everyone who can read the state can read it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,8 +54,8 @@ def release_of(update: Update) -> ReleaseRecord:
 
 
 def attempts(stack: str) -> Iterator[ReleaseRecord]:
-    """All updates of the stack, newest first, complete or not."""
-    return map(release_of, updates(stack))
+    """All updates of the stack, newest first, complete or not. A targeted update deploys no images."""
+    return (release_of(update) for update in updates(stack) if not update.targeted)
 
 
 def releases(stack: str) -> Iterator[ReleaseRecord]:

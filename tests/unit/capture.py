@@ -47,9 +47,12 @@ APNS_KEY = f"{PLACEHOLDER}apnsKey\n" + (
 )
 """With text before the key, which PEM permits, so that tests can search for a leak."""
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
-AGE_RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-"""From the documentation of age."""
+AGE_RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"  # from the documentation of age
 URLS: Mapping[str, str] = {key: f"https://hooks.example.com/{PLACEHOLDER}{key}" for key in HOOK_URLS}
+OPTIONAL_SECRETS = (
+    *("snapshotKeyId", "snapshotApplicationKey", "backupKeyId", "backupApplicationKey"),
+    *("metricsPassword", "uptimeMailToken", "tracesPassword", "logsPassword", "grafanaToken"),
+)
 OPTIONAL_SETTINGS: Mapping[str, object] = {
     "honeydue:cosignPublicKey": COSIGN_KEY,
     "honeydue:registryMirror": "registry.example.com/honeydue",
@@ -59,25 +62,20 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
         "reboots": ["tue", "thu"],
     },
     "honeydue:snapshots": {"bucket": "honeyDueSnapshots"},
-    "honeydue:snapshotKeyId": f"{PLACEHOLDER}snapshotKeyId",
-    "honeydue:snapshotApplicationKey": f"{PLACEHOLDER}snapshotApplicationKey",
     "honeydue:backups": {
         "bucket": "honeydue-backups",
         "at": "02:30",
         "recipient": AGE_RECIPIENT,
         "image": "1a2b3c4d5e",
     },
-    "honeydue:backupKeyId": f"{PLACEHOLDER}backupKeyId",
-    "honeydue:backupApplicationKey": f"{PLACEHOLDER}backupApplicationKey",
     "honeydue:adminBasicAuth": ADMIN_USERS,
     "honeydue:monitoring": {
         "url": "https://obs.example.com",
         "username": "cluster",
         "alerts": {"webhook": True, "heartbeat": True},
     },
-    "honeydue:metricsPassword": f"{PLACEHOLDER}metricsPassword",
     "honeydue:uptime": {"webhook": True, "mail": True, "heartbeat": True},
-    "honeydue:uptimeMailToken": f"{PLACEHOLDER}uptimeMailToken",
+    **{f"honeydue:{key}": f"{PLACEHOLDER}{key}" for key in OPTIONAL_SECRETS},
     **{f"honeydue:{key}": url for key, url in URLS.items()},
     "honeydue:traces": {
         "url": "https://traces.example.com:4318",
@@ -85,11 +83,8 @@ OPTIONAL_SETTINGS: Mapping[str, object] = {
         "sampleRatio": 0.25,
         "services": {"worker": "jobs"},
     },
-    "honeydue:tracesPassword": f"{PLACEHOLDER}tracesPassword",
     "honeydue:logs": {"url": "https://logs.example.com", "username": "cluster"},
-    "honeydue:logsPassword": f"{PLACEHOLDER}logsPassword",
     "honeydue:grafana": {"url": "https://grafana.example.com", "folder": "honeyDue"},
-    "honeydue:grafanaToken": f"{PLACEHOLDER}grafanaToken",
 }
 """Settings that the example leaves out."""
 

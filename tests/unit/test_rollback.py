@@ -102,6 +102,14 @@ def test_after_a_failed_release_the_last_complete_one_is_applied(releases: Relea
     assert releases.applied() == running
 
 
+def test_an_update_of_one_resource_is_no_release(releases: Releases) -> None:
+    """Its settings may have images that were never deployed."""
+    previous = releases.add("previous", schema=1)
+    releases.add("running", schema=1)
+    releases.add("edited", schema=1, message="Only urn:pulumi:prod::honeydue::kubernetes:core/v1:Pod::redis")
+    assert releases.applied() == previous
+
+
 def test_a_declined_rollback_changes_nothing(releases: Releases) -> None:
     releases.add("previous", schema=1)
     releases.add("running", schema=1)

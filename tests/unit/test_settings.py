@@ -273,15 +273,8 @@ def test_a_renamed_key_is_refused_with_the_new_name() -> None:
 COMPARISONS = [
     (model, field, earlier)
     for model in (
-        Settings,
-        ClusterSettings,
-        UpgradeSettings,
-        Window,
-        Autoscaling,
-        ScaleUp,
-        Connection,
-        OtherWorkload,
-        UptimeSettings,
+        *(Settings, ClusterSettings, UpgradeSettings, Window, Autoscaling),
+        *(ScaleUp, Connection, OtherWorkload, UptimeSettings),
     )
     for validator in model.__pydantic_decorators__.field_validators.values()
     for field in validator.info.fields
