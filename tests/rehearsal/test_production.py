@@ -76,7 +76,7 @@ def test_status_shows_the_cluster_while_victoria_metrics_cannot_be_reached(produ
     rows = [row.split(maxsplit=2) for row in status.stdout.splitlines()[1:]]
     assert {subject for result, subject, _ in rows if result == "unchecked"} == {"alerts", "rules"}, status.stdout
     assert {subject for result, subject, _ in rows if result != "unchecked"} == {
-        *("nodes", "release", "pods", "migration", "snapshots", "uptime", "certificates", "cost"),
+        *("nodes", "release", "pods", "migration", "snapshots", "backups", "uptime", "certificates", "cost"),
     }
     assert not [row for row in rows if row[0] == "problem"], status.stdout
     assert status.returncode == 2
