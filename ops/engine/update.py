@@ -26,7 +26,7 @@ def apply(
     `exclude` are those of the resources that neither change nor are deleted. The history records the `message`, or
     that only one resource changed.
     """
-    recorded = f"{ONLY}{only}" if only else message
+    recorded = f"{ONLY}{only.rpartition('::')[2]}" if only else message
     target = ["--target", only] if only else [argument for urn in exclude for argument in ("--exclude", urn)]
     return run_in_terminal(
         "up",

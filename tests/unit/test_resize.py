@@ -44,7 +44,7 @@ get)
 esac"""
 DRAIN = f"kubectl drain {NODE} --ignore-daemonsets --delete-emptydir-data --timeout=10m"
 UNCORDON = f"kubectl uncordon {NODE}"
-RESIZE = f"pulumi up --stack prod --yes --skip-preview --target {urn(SERVER, 'hetzner1')}"
+RESIZE = f"pulumi up --stack prod --yes --skip-preview --target {urn(SERVER, 'hetzner1')} --message Only hetzner1"
 UP = "pulumi up --stack prod --yes --skip-preview"
 
 

@@ -106,7 +106,7 @@ def test_an_update_of_one_resource_is_no_release(releases: Releases) -> None:
     """Its settings may have images that were never deployed."""
     previous = releases.add("previous", schema=1)
     releases.add("running", schema=1)
-    releases.add("edited", schema=1, message="Only urn:pulumi:prod::honeydue::kubernetes:core/v1:Pod::redis")
+    releases.add("edited", schema=1, message="Only redis-data")
     assert releases.applied() == previous
 
 
