@@ -12,8 +12,8 @@ from infra.monitoring.rules.model import RUNBOOK, anchor
 from infra.settings.types import seconds
 from tests.recipes import ROOT
 from tests.rules.unit_tests import FOLDER, cases, rules, run
-from tests.unit.capture import OPTIONAL_SETTINGS
 from tests.unit.flips import example
+from tests.unit.placeholders import OPTIONAL_SETTINGS
 from tests.unit.test_links import anchors
 
 METRICS = {"url": "https://obs.example.com", "username": "cluster"}

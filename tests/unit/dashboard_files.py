@@ -11,8 +11,8 @@ from pathlib import Path
 from dashboards import dashboards, grafana, vmui
 from infra.settings.schema import Settings
 from tests.recipes import ROOT
-from tests.unit.capture import OPTIONAL_SETTINGS
 from tests.unit.flips import example
+from tests.unit.placeholders import OPTIONAL_SETTINGS
 
 GENERATED = ROOT / "dashboards/generated"
 MONITORED: Mapping[str, object] = {

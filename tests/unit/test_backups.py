@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from infra.settings.loading import SettingsError
-from tests.unit.capture import PLACEHOLDER, Capture, full_settings, run
+from tests.unit.capture import Capture, full_settings, run
+from tests.unit.placeholders import PLACEHOLDER
 
 SETTING = "honeydue:backups"
 SETTINGS: Mapping[str, Any] = full_settings()

@@ -9,9 +9,10 @@ import yaml
 from infra.monitoring.alerts import timestamp
 from infra.monitoring.rules import Expiries, alert_rules, rules_file
 from infra.settings.schema import Settings
-from tests.unit.capture import PLACEHOLDER, Capture, full_settings, run
+from tests.unit.capture import Capture, full_settings, run
 from tests.unit.flips import example
 from tests.unit.manifests import manifests
+from tests.unit.placeholders import PLACEHOLDER
 from tests.unit.test_status_cluster import certificate_for
 
 PARTS = ("alertmanager", "vmalert")

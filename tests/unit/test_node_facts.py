@@ -14,8 +14,9 @@ from infra.settings.schema import Settings
 from infra.settings.topology import Access, ClusterSettings, Node
 from ops.resource_types import SERVERS
 from tests.recipes import ROOT
-from tests.unit.capture import TOKEN, Capture
+from tests.unit.capture import Capture
 from tests.unit.flips import PRIVATE, example
+from tests.unit.placeholders import TOKEN
 
 UPGRADES = {"window": {"start": "02:00", "end": "05:00", "timeZone": "Europe/Berlin"}}
 OTHER_VALUES: Mapping[type[Model], tuple[str, Mapping[str, object]]] = {

@@ -10,7 +10,8 @@ from infra.settings.apps import DERIVED_VARIABLES, SECRET_VARIABLES, App
 from infra.settings.secrets import REQUIRED
 from infra.settings.traces import ENDPOINT, HEADERS, PROTOCOL, SAMPLER, SAMPLER_ARGUMENT
 from rehearsal.plugins import hcloud
-from tests.unit.capture import PLACEHOLDER, Capture, production_settings, run
+from tests.unit.capture import Capture, production_settings, run
+from tests.unit.placeholders import PLACEHOLDER
 from tests.unit.registrations import SECRET_SIGNATURE, dependencies_of, namespace_of, plain_strings
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from infra.settings.secrets import SECRETS
 from tests.recipes import ROOT
-from tests.unit.capture import APNS_KEY, URLS, Capture, full_settings, run
+from tests.unit.capture import Capture, full_settings, run
+from tests.unit.placeholders import APNS_KEY, URLS
 
 ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]*)\|$", re.M)
 PAGE = (ROOT / "docs/runbook.md").read_text()

@@ -19,7 +19,8 @@ from infra.settings.secrets import REQUIRED
 from infra.settings.topology import ClusterSettings
 from infra.settings.uptime import UptimeSettings
 from tests.recipes import ROOT
-from tests.unit.capture import PLACEHOLDER, example_settings, run
+from tests.unit.capture import example_settings, run
+from tests.unit.placeholders import PLACEHOLDER
 
 
 def errors_of(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:

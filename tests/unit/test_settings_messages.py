@@ -12,8 +12,9 @@ from pydantic_core._pydantic_core import list_all_errors
 from infra.settings.messages import message
 from infra.settings.schema import Settings
 from infra.settings.secrets import FORMATS, SECRETS
-from tests.unit.capture import APNS_KEY, full_settings
+from tests.unit.capture import full_settings
 from tests.unit.other_workloads import SETTING
+from tests.unit.placeholders import APNS_KEY
 
 FIELDS = {field.alias for field in Settings.model_fields.values()}
 SETTINGS: Mapping[str, Any] = {

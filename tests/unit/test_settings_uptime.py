@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from infra.settings.uptime import MAX_BYTES, MAX_URLS
-from tests.unit.capture import OPTIONAL_SETTINGS, full_settings
+from tests.unit.capture import full_settings
+from tests.unit.placeholders import OPTIONAL_SETTINGS
 from tests.unit.test_settings_monitoring import full_errors_of
 
 UPTIME: Mapping[str, Any] = OPTIONAL_SETTINGS["honeydue:uptime"]  # type: ignore[assignment]  # it is a mapping

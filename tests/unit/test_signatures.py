@@ -8,7 +8,8 @@ import pytest
 
 from infra.settings.apps import App
 from infra.settings.loading import SettingsError
-from tests.unit.capture import COSIGN_KEY, Capture, example_settings, full_settings, run
+from tests.unit.capture import Capture, example_settings, full_settings, run
+from tests.unit.placeholders import COSIGN_KEY
 
 DIGEST = f"sha256:{'0' * 64}"
 OURS: Sequence[str] = get_args(App)

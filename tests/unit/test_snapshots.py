@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from infra.settings.loading import SettingsError
-from tests.unit.capture import PLACEHOLDER, Capture, full_settings, run
+from tests.unit.capture import Capture, full_settings, run
+from tests.unit.placeholders import PLACEHOLDER
 
 NAME = "k3s-etcd-snapshot-s3-config"
 KEYS = ("honeydue:snapshotKeyId", "honeydue:snapshotApplicationKey")

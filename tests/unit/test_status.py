@@ -18,8 +18,9 @@ from ops.status import command
 from ops.status.obs import Obs
 from ops.status.release import declared_images
 from ops.status.stack import validated
-from tests.unit.capture import PLACEHOLDER, full_settings
+from tests.unit.capture import full_settings
 from tests.unit.fake_obs import FakeObs, serve_obs
+from tests.unit.placeholders import PLACEHOLDER
 from tests.unit.well_cluster import WellCluster
 
 VALUES: dict[str, Any] = {

@@ -8,7 +8,7 @@ from infra.settings.backups import BackupSettings
 from ops.kubernetes import Object
 from ops.status.backups import backup_lines
 from ops.status.line import Result
-from tests.unit.capture import OPTIONAL_SETTINGS
+from tests.unit.placeholders import OPTIONAL_SETTINGS
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = BackupSettings.model_validate(OPTIONAL_SETTINGS["honeydue:backups"])

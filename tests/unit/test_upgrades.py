@@ -8,7 +8,8 @@ import yaml
 
 from infra.k3s_charts import K3S_CHARTS
 from infra.settings.loading import SettingsError
-from tests.unit.capture import OPTIONAL_SETTINGS, Capture, Registration, example_settings, full_settings, run
+from tests.unit.capture import Capture, Registration, example_settings, full_settings, run
+from tests.unit.placeholders import OPTIONAL_SETTINGS
 
 UPGRADES: Mapping[str, Any] = OPTIONAL_SETTINGS["honeydue:upgrades"]  # type: ignore[assignment]  # a map
 
