@@ -78,6 +78,13 @@ ITEMS: Mapping[str, list[dict[str, Any]]] = {
             "status": {"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]},
         }
     ],
+    "apis/batch/v1/cronjobs": [
+        {
+            "metadata": {"name": "dump", "namespace": "shop"},
+            "spec": {"schedule": "30 2 * * *", "concurrencyPolicy": "Forbid"},
+            "status": {"lastSuccessfulTime": "2026-11-26T12:00:00Z"},
+        }
+    ],
     "apis/autoscaling/v2/horizontalpodautoscalers": [
         {
             "metadata": {"name": "api", "namespace": "shop"},
@@ -117,6 +124,9 @@ kube_statefulset_replicas{namespace="shop",statefulset="mail"} 2
 kube_statefulset_status_replicas_ready{namespace="shop",statefulset="mail"} 1
 kube_job_failed{namespace="shop",job_name="migrate",condition="true"} 1
 kube_job_status_failed{namespace="shop",job_name="migrate",reason="DeadlineExceeded"} 1
+kube_cronjob_info{namespace="shop",cronjob="dump",schedule="30 2 * * *",concurrency_policy="Forbid"} 1
+kube_cronjob_spec_suspend{namespace="shop",cronjob="dump"} 0
+kube_cronjob_status_last_successful_time{namespace="shop",cronjob="dump"} 1.7956944e+09
 kube_horizontalpodautoscaler_spec_max_replicas{namespace="shop",horizontalpodautoscaler="api"} 6
 kube_horizontalpodautoscaler_status_current_replicas{namespace="shop",horizontalpodautoscaler="api"} 6
 kube_persistentvolumeclaim_status_phase{namespace="shop",persistentvolumeclaim="data",phase="Lost"} 1
