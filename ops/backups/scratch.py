@@ -1,8 +1,7 @@
 """The scratch server of a drill: a Job from the template of the CronJob, reached with `kubectl exec` only."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +12,9 @@ from infra.names import NAMESPACE, RESTORE_DRILL
 from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
+from ops.wait import wait_until
 
 START_SECONDS, RECORD_SECONDS, DELETION_SECONDS = 300.0, 60.0, 120.0
-POLL_SECONDS = 0.5
 JOB, CRON_JOB, POD = ("batch/v1", "Job"), ("batch/v1", "CronJob"), ("v1", "Pod")
 
 
@@ -70,7 +69,7 @@ class Scratch:
             last = dig(live, "status", "lastSuccessfulTime")
             return isinstance(last, str) and datetime.fromisoformat(last) >= since.replace(microsecond=0)
 
-        if not _eventually(recorded, RECORD_SECONDS):
+        if not wait_until(recorded, seconds=RECORD_SECONDS):
             raise OpsError(
                 f"the drill succeeded, but CronJob {RESTORE_DRILL} did not get its time, so that the alert stays: "
                 f"kubectl -n {NAMESPACE} describe cronjob {RESTORE_DRILL}"
@@ -110,7 +109,7 @@ def _running_pod(cluster: Cluster, job: str) -> str:
             raise OpsError(f"the scratch server failed: kubectl -n {NAMESPACE} describe job {job}")
         return any(dig(pod, "status", "phase") == "Running" for pod in _pods(cluster, job))
 
-    if not _eventually(running, START_SECONDS):
+    if not wait_until(running, seconds=START_SECONDS):
         raise OpsError(
             f"the pod of the scratch server did not start within {START_SECONDS:.0f} s: "
             f"kubectl -n {NAMESPACE} get events --sort-by=.lastTimestamp"
@@ -122,17 +121,8 @@ def _delete(cluster: Cluster, job: str) -> None:
     if live := cluster.get(*JOB, NAMESPACE, job):
         # By default, the API server deletes a Job without its pods.
         cluster.delete(*JOB, live, propagation="Background")
-    if not _eventually(lambda: not _pods(cluster, job), DELETION_SECONDS):
+    if not wait_until(lambda: not _pods(cluster, job), seconds=DELETION_SECONDS):
         raise OpsError(
             f"the pod of the scratch server still exists, with the restored data: kubectl -n {NAMESPACE} get pods "
             f"-l batch.kubernetes.io/job-name={job}"
         )
-
-
-def _eventually(condition: Callable[[], bool], timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

@@ -1,9 +1,10 @@
 """Copies images from one registry to another: blobs first, then the manifests that refer to them, then the tags."""
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_incrementing
 
 from ops.mirror.images import Source
 from ops.registry.client import (
@@ -98,7 +99,7 @@ class Mirror:
         """Copies what is missing, and compares the digest of the tag. What is complete is not copied again."""
         image, name = missing.image, missing.name
         for blob in missing.blobs:
-            _repeated(lambda blob=blob: self._copy_blob(image, name, blob))  # type: ignore[misc]
+            _retrying()(self._copy_blob, image, name, blob)
             self._repositories.setdefault(blob.digest, name)
         for manifest in missing.manifests:
             self.registry.put_manifest(name, manifest.digest, manifest)
@@ -125,17 +126,14 @@ class Mirror:
             return False
 
 
-def _repeated(action: Callable[[], None]) -> None:
+def _retrying() -> Retrying:
     """Repeats the copy of a blob after an interruption."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            action()
-        except UnreachableError:
-            if attempt == ATTEMPTS:
-                raise
-            time.sleep(PAUSE_SECONDS * attempt)
-        else:
-            return
+    return Retrying(
+        retry=retry_if_exception_type(UnreachableError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_incrementing(start=PAUSE_SECONDS, increment=PAUSE_SECONDS),
+        reraise=True,
+    )
 
 
 def _with_children(source: Registry, name: str, manifest: Manifest) -> Iterator[Manifest]:

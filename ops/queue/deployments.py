@@ -1,19 +1,17 @@
 """Stops and starts a Deployment of the app namespace, and waits for its pods."""
 
-from collections.abc import Callable, Sequence
-
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+from collections.abc import Sequence
 
 from infra.names import NAMESPACE
 from ops.conditions import is_true
 from ops.errors import OpsError
 from ops.json_paths import dig
 from ops.kubernetes import Cluster, Object
+from ops.wait import wait_until
 
 STOP_SECONDS = 120.0
 """Longer than the grace period of every pod."""
 START_SECONDS = 300.0
-POLL_SECONDS = 1.0
 ENDED = ("Succeeded", "Failed")
 """The phases of a pod whose containers have ended."""
 
@@ -42,7 +40,7 @@ def pods_of(cluster: Cluster, live: Object) -> Sequence[Object]:
 def stop(cluster: Cluster, name: str) -> Object:
     """Scale the Deployment to 0, wait until its pods are gone, and return the Deployment."""
     live = _scale(cluster, name, 0)
-    if not _wait(STOP_SECONDS, lambda: not pods_of(cluster, live)):
+    if not wait_until(lambda: not pods_of(cluster, live), seconds=STOP_SECONDS):
         pods = ", ".join(pod["metadata"]["name"] for pod in pods_of(cluster, live))
         raise OpsError(f"these pods of {name} still exist after {STOP_SECONDS / 60:.0f} minutes: {pods}")
     return live
@@ -56,7 +54,7 @@ def start(cluster: Cluster, name: str) -> None:
 def wait_until_ready(cluster: Cluster, name: str) -> None:
     """Wait until a pod of the Deployment is Ready."""
     live = deployment(cluster, name)
-    if not _wait(START_SECONDS, lambda: any(is_true(pod, "Ready") for pod in pods_of(cluster, live))):
+    if not wait_until(lambda: any(is_true(pod, "Ready") for pod in pods_of(cluster, live)), seconds=START_SECONDS):
         raise OpsError(
             f"{name} is not Ready after {START_SECONDS / 60:.0f} minutes: "
             f"kubectl -n {NAMESPACE} describe pods -l app.kubernetes.io/name={name}"
@@ -68,13 +66,3 @@ def _scale(cluster: Cluster, name: str, replicas: int) -> Object:
     if live["spec"].get("replicas") == replicas:
         return live
     return cluster.patch(live, [{"op": "add", "path": "/spec/replicas", "value": replicas}])
-
-
-def _wait(seconds: float, condition: Callable[[], bool]) -> bool:
-    try:
-        Retrying(
-            retry=retry_if_result(lambda met: not met), stop=stop_after_delay(seconds), wait=wait_fixed(POLL_SECONDS)
-        )(condition)
-    except RetryError:
-        return False
-    return True

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from infra.names import HOSTNAME, NAMESPACE
 from ops.errors import OpsError
 from ops.json_paths import dig
@@ -18,7 +16,8 @@ from ops.kubectl import Kubectl
 from ops.kubernetes import Cluster, Object
 from ops.queue import saved, scripts
 from ops.queue.command import REDIS
-from ops.queue.deployments import POLL_SECONDS, START_SECONDS, deployment
+from ops.queue.deployments import START_SECONDS, deployment
+from ops.wait import wait_until
 
 POD = "redis-restore"
 LIFETIME_SECONDS = 1800
@@ -75,13 +74,7 @@ def _wait_until_running(cluster: Cluster) -> None:
     def phase() -> str:
         return str(dig(cluster.get("v1", "Pod", NAMESPACE, POD) or {}, "status", "phase"))
 
-    try:
-        Retrying(
-            retry=retry_if_result(lambda value: value != "Running"),
-            stop=stop_after_delay(START_SECONDS),
-            wait=wait_fixed(POLL_SECONDS),
-        )(phase)
-    except RetryError:
+    if not wait_until(lambda: phase() == "Running", seconds=START_SECONDS):
         events = [
             str(event.get("message"))
             for event in cluster.list("v1", "Event", NAMESPACE)
@@ -90,18 +83,11 @@ def _wait_until_running(cluster: Cluster) -> None:
         raise OpsError(
             f"pod {POD} does not run after {START_SECONDS / 60:.0f} minutes ({phase()}): "
             f"{events[-1] if events else 'no events'}"
-        ) from None
+        )
 
 
 def _delete(cluster: Cluster) -> None:
-    def exists() -> bool:
-        return cluster.get("v1", "Pod", NAMESPACE, POD) is not None
-
     if live := cluster.get("v1", "Pod", NAMESPACE, POD):
         cluster.delete("v1", "Pod", live)
-    try:
-        Retrying(retry=retry_if_result(bool), stop=stop_after_delay(START_SECONDS), wait=wait_fixed(POLL_SECONDS))(
-            exists
-        )
-    except RetryError:
-        raise OpsError(f"pod {POD} was not deleted: kubectl -n {NAMESPACE} delete pod {POD} --force") from None
+    if not wait_until(lambda: cluster.get("v1", "Pod", NAMESPACE, POD) is None, seconds=START_SECONDS):
+        raise OpsError(f"pod {POD} was not deleted: kubectl -n {NAMESPACE} delete pod {POD} --force")

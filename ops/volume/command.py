@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from infra.names import NAMESPACE
 from ops import kubernetes, stackfile
@@ -27,10 +26,10 @@ from ops.plan import State
 from ops.queue.new_volume import SavedQueue, restore_queue
 from ops.resource_types import CLAIM, DEPLOYMENT
 from ops.volume.loss import DataExistsError, NoVolumeError, Storage, node_of, reason_of_loss
+from ops.wait import wait_until
 
 DELETION_SECONDS = 180.0
 """The controller manager deletes the pods of a deleted Node within a minute."""
-POLL_SECONDS = 1.0
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -150,16 +149,14 @@ def delete_claim(cluster: Cluster, name: str) -> None:
         cluster.delete("v1", "PersistentVolumeClaim", claim)
     for pod in _pods(cluster, name):
         cluster.delete("v1", "Pod", pod)
-    try:
-        Retrying(retry=retry_if_result(bool), stop=stop_after_delay(DELETION_SECONDS), wait=wait_fixed(POLL_SECONDS))(
-            cluster.get, "v1", "PersistentVolumeClaim", NAMESPACE, name
-        )
-    except RetryError:
+    if not wait_until(
+        lambda: cluster.get("v1", "PersistentVolumeClaim", NAMESPACE, name) is None, seconds=DELETION_SECONDS
+    ):
         pods = ", ".join(pod["metadata"]["name"] for pod in _pods(cluster, name))
         raise OpsError(
             f"claim {name} still exists after {DELETION_SECONDS / 60:.0f} minutes, because pods use it: {pods}. When "
             "they are gone, run the command again"
-        ) from None
+        )
 
 
 def _pods(cluster: Cluster, claim: str) -> Sequence[Object]:

@@ -85,8 +85,9 @@ class Drill:
             yield self.cluster
 
         monkeypatch.setattr(kubernetes.Cluster, "connect", connect)
-        for name in ("START_SECONDS", "RECORD_SECONDS", "DELETION_SECONDS", "POLL_SECONDS"):
+        for name in ("START_SECONDS", "RECORD_SECONDS", "DELETION_SECONDS"):
             monkeypatch.setattr(scratch, name, 0.05)
+        monkeypatch.setattr("ops.wait.POLL_SECONDS", 0.05)
 
     def arguments(self, *others: str, key: str = "") -> list[str]:
         identity = self.bucket.identity(key) if key else self.bucket.identity()
