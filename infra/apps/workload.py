@@ -120,6 +120,7 @@ class Workload(Component):
             spec=deployment_spec(pod, selector, replicas),
             opts=self.child_options(
                 depends_on=[account, policy, *depends_on, *volumes],
+                hooks=cluster.rollout_hooks,
                 # The field manager that imported a Deployment owns its replica count. Removing the field would reset it
                 # to 1 until the autoscaler changes it again.
                 ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],

@@ -22,7 +22,6 @@ RETRY_SECONDS = 3
 REQUEST_TIMEOUT_SECONDS = 10
 TRAEFIK_PODS = f"app.kubernetes.io/name={TRAEFIK}"
 """The label that Traefik's chart sets."""
-DENIED = (401, 403)
 NOT_FOUND = 404
 
 
@@ -89,10 +88,9 @@ def check_serving(hostname: str, *, kubeconfig: str, context: str) -> None:
     Raises a RefusedRecordError if the account may not read them.
     """
     # Imported here, because most runs create no record, and the client is slow to import.
-    import urllib3  # noqa: PLC0415
     from kubernetes import client  # noqa: PLC0415
 
-    from infra.kubernetes_client import api_client  # noqa: PLC0415
+    from infra.kubernetes_client import DENIED, REQUEST_ERRORS, api_client, problem_of  # noqa: PLC0415
 
     core_api: Any = client.CoreV1Api  # the client has no types
     api = core_api(api_client(kubeconfig, context))
@@ -104,18 +102,14 @@ def check_serving(hostname: str, *, kubeconfig: str, context: str) -> None:
             field_selector=f"spec.nodeName={hostname}",
             _request_timeout=REQUEST_TIMEOUT_SECONDS,
         ).items
-    except client.ApiException as error:
-        if error.status in DENIED:
+    except REQUEST_ERRORS as error:
+        status = getattr(error, "status", None)
+        if status in DENIED:
             raise RefusedRecordError(
                 f"no DNS record of node {hostname} was created: the account in honeydue:kubeconfig may not read Nodes "
                 "and the pods of Traefik, use an administrator's"
             ) from None
-        if not error.status:  # an error of TLS
-            raise NotServingError("the API server cannot be reached (SSLError)") from None
-        problem = "it has not joined" if error.status == NOT_FOUND else f"the API server returned {error.status}"
-        raise NotServingError(problem) from None
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise NotServingError(f"the API server cannot be reached ({type(error).__name__})") from None
+        raise NotServingError("it has not joined" if status == NOT_FOUND else problem_of(error)) from None
     if not _is_ready(node):
         raise NotServingError("it is not Ready")
     if not any(_is_ready(pod) and pod.metadata.deletion_timestamp is None for pod in pods):

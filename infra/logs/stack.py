@@ -64,7 +64,7 @@ class Logs(Component):
                 egress=egress(logs, cluster.addresses),
             ),
             namespace=namespace,
-            provider=cluster.provider,
+            cluster=cluster,
             depends_on=[credentials, *granted],
         )
         self.register_outputs({})

@@ -121,7 +121,7 @@ class Alertmanager(Component):
                 egress=egress(alerts, cluster.addresses, mail_port=settings.mail_port),
             ),
             namespace=namespaces[MONITORING],
-            provider=cluster.provider,
+            cluster=cluster,
             depends_on=[content],
         )
         self.register_outputs({})

@@ -123,7 +123,7 @@ class KubeStateMetrics(Component):
                 egress=[to_api_server(cluster.addresses)],
             ),
             namespace=namespaces[MONITORING],
-            provider=cluster.provider,
+            cluster=cluster,
             depends_on=[config, granted],
         )
         self.register_outputs({})

@@ -82,6 +82,6 @@ def node_exporter(
         kind="DaemonSet",
         policy=None,
         namespace=namespaces[NODE_EXPORTER],
-        provider=cluster.provider,
+        cluster=cluster,
         depends_on=[traefik],
     )

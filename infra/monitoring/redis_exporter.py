@@ -95,7 +95,7 @@ class RedisExporter(Component):
                 egress=[to_pods(redis, REDIS_PORT, namespace=NAMESPACE)],
             ),
             namespace=namespaces[MONITORING],
-            provider=cluster.provider,
+            cluster=cluster,
             depends_on=[config, password, allowed],
         )
         self.register_outputs({})

@@ -158,7 +158,7 @@ class Vmagent(Component):
             kind="DaemonSet",
             policy=policy(ports.VMAGENT, ingress={}, egress=rules_of_vmagent),
             namespace=namespaces[MONITORING],
-            provider=cluster.provider,
+            cluster=cluster,
             depends_on=[config, credentials, *granted, *allowed],
         )
         self.register_outputs({})

@@ -106,7 +106,7 @@ class Vmalert(Component):
                 ],
             ),
             namespace=namespaces[MONITORING],
-            provider=cluster.provider,
+            cluster=cluster,
             depends_on=[config, credentials],
         )
         self.register_outputs({})

@@ -1,16 +1,17 @@
 """The objects of one part of monitoring: controller, ServiceAccount, NetworkPolicy, disruption budget and Service."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DaemonSet, Deployment, StatefulSet
 from pulumi_kubernetes.core.v1 import Service, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
+from infra.cluster import Cluster
 from infra.component import Component
 from infra.monitoring.ports import selector
 from infra.pods import Pod, kube_score_annotation, labels
@@ -40,10 +41,10 @@ class Workload(Component):
         replicas: int = 1,
         policy: NetworkPolicySpecArgs | None,
         namespace: pulumi.Input[str],
-        provider: kubernetes.Provider,
+        cluster: Cluster,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> None:
-        super().__init__("monitoring:Workload", pod.name, provider=provider)
+        super().__init__("monitoring:Workload", pod.name, provider=cluster.provider)
         pods = selector(pod.name)
 
         def metadata(annotations: Mapping[str, str] | None = None) -> ObjectMetaArgs:
@@ -65,16 +66,18 @@ class Workload(Component):
                 spec=disruption_budget_spec(pods, several=replicas > 1),
                 opts=self.child_options(),
             )
-        options = self.child_options(
-            depends_on=dependencies, custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m")
+        options = partial(
+            self.child_options,
+            depends_on=dependencies,
+            custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
         )
         annotated = metadata(kube_score_annotation(pod))
         match kind:
             case "DaemonSet":
-                DaemonSet(pod.name, metadata=annotated, spec=daemon_set_spec(pod, pods), opts=options)
+                DaemonSet(pod.name, metadata=annotated, spec=daemon_set_spec(pod, pods), opts=options())
             case "Deployment":
                 spec = deployment_spec(pod, pods, replicas)
-                Deployment(pod.name, metadata=annotated, spec=spec, opts=options)
+                Deployment(pod.name, metadata=annotated, spec=spec, opts=options(hooks=cluster.rollout_hooks))
             case "StatefulSet":
                 Service(
                     pod.name,
@@ -84,5 +87,5 @@ class Workload(Component):
                     opts=self.child_options(),
                 )
                 stateful = stateful_set_spec(pod, pods, replicas)
-                StatefulSet(pod.name, metadata=annotated, spec=stateful, opts=options)
+                StatefulSet(pod.name, metadata=annotated, spec=stateful, opts=options())
         self.register_outputs({})

@@ -1,78 +1,37 @@
 """The records of a node are created after its server, and only when the node and its Traefik pod are Ready."""
 
 import asyncio
-import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
 
 from infra.cluster import serving
 from infra.cluster.serving import NotServingError, RefusedRecordError, check_serving, wait_until_serving
 from infra.hook_threads import in_thread
 from tests.unit.capture import Capture
+from tests.unit.kubernetes_api import CONTEXT, Response, Responses, api_server, kubeconfig
 from tests.unit.registrations import dependencies_of
 
 NODE = "server-4"
-CONTEXT = "default"
+NODES = f"/api/v1/nodes/{NODE}"
+PODS = f"/api/v1/namespaces/kube-system/pods?fieldSelector=spec.nodeName={NODE}&labelSelector={serving.TRAEFIK_PODS}"
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 NOT_READY = {"conditions": [{"type": "Ready", "status": "False"}]}
-Responses = dict[str, tuple[int, Mapping[str, Any]]]
 
 
-def node(status: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
+def node(status: Mapping[str, Any]) -> Response:
     return HTTPStatus.OK, {"metadata": {"name": NODE}, "status": status}
 
 
-def pods(*statuses: Mapping[str, Any], **metadata: str) -> tuple[int, Mapping[str, Any]]:
+def pods(*statuses: Mapping[str, Any], **metadata: str) -> Response:
     items = [{"metadata": metadata, "spec": {"containers": []}, "status": status} for status in statuses]
     return HTTPStatus.OK, {"items": items}
-
-
-@contextmanager
-def api_server(responses: Responses) -> Iterator[str]:
-    """An API server that answers requests for Nodes and pods. Yields its kubeconfig."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            kind = url.path.split("/")[-2] if "/nodes/" in url.path else url.path.split("/")[-1]
-            if kind == "pods":
-                assert url.path == "/api/v1/namespaces/kube-system/pods"
-                query = {name: value for name, (value,) in parse_qs(url.query).items()}
-                assert query == {"labelSelector": serving.TRAEFIK_PODS, "fieldSelector": f"spec.nodeName={NODE}"}
-            status, content = responses[kind]
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(content).encode())
-
-        def log_message(self, *_: object) -> None:
-            """Prints nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield kubeconfig(server.server_port)
-        finally:
-            server.shutdown()
-
-
-def kubeconfig(port: int) -> str:
-    content = {
-        "clusters": [{"name": "k3s", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "admin", "user": {"token": "a-token"}}],
-        "contexts": [{"name": CONTEXT, "context": {"cluster": "k3s", "user": "admin"}}],
-    }
-    return yaml.safe_dump(content)
 
 
 def test_records_depend_on_the_servers_and_on_traefik_and_wait_for_their_node(program: Capture) -> None:
@@ -93,23 +52,23 @@ def test_servers_and_traefik_do_not_depend_on_records(program: Capture) -> None:
 
 
 def test_a_ready_node_with_a_ready_traefik_pod_serves() -> None:
-    with api_server({"nodes": node(READY), "pods": pods(NOT_READY, READY)}) as config:
+    with api_server({NODES: node(READY), PODS: pods(NOT_READY, READY)}) as config:
         check_serving(NODE, kubeconfig=config, context=CONTEXT)
 
 
 @pytest.mark.parametrize(
     ("responses", "problem"),
     [
-        ({"nodes": (HTTPStatus.NOT_FOUND, {}), "pods": pods(READY)}, "it has not joined"),
-        ({"nodes": node(NOT_READY), "pods": pods(READY)}, "it is not Ready"),
-        ({"nodes": node({}), "pods": pods(READY)}, "it is not Ready"),
-        ({"nodes": node(READY), "pods": pods()}, "no Traefik pod that is Ready"),
-        ({"nodes": node(READY), "pods": pods(NOT_READY)}, "no Traefik pod that is Ready"),
+        ({NODES: (HTTPStatus.NOT_FOUND, {}), PODS: pods(READY)}, "it has not joined"),
+        ({NODES: node(NOT_READY), PODS: pods(READY)}, "it is not Ready"),
+        ({NODES: node({}), PODS: pods(READY)}, "it is not Ready"),
+        ({NODES: node(READY), PODS: pods()}, "no Traefik pod that is Ready"),
+        ({NODES: node(READY), PODS: pods(NOT_READY)}, "no Traefik pod that is Ready"),
         (
-            {"nodes": node(READY), "pods": pods(READY, deletionTimestamp="2026-01-01T00:00:00Z")},
+            {NODES: node(READY), PODS: pods(READY, deletionTimestamp="2026-01-01T00:00:00Z")},
             "no Traefik pod that is Ready",
         ),
-        ({"nodes": (HTTPStatus.SERVICE_UNAVAILABLE, {}), "pods": pods(READY)}, "the API server returned 503"),
+        ({NODES: (HTTPStatus.SERVICE_UNAVAILABLE, {}), PODS: pods(READY)}, "the API server returned 503"),
     ],
 )
 def test_a_node_that_does_not_serve_yet(responses: Responses, problem: str) -> None:
@@ -152,7 +111,7 @@ def test_an_error_of_tls_is_reported_as_such() -> None:
 
 def test_an_account_without_permission_is_refused_at_once() -> None:
     with (
-        api_server({"nodes": (HTTPStatus.FORBIDDEN, {}), "pods": pods(READY)}) as config,
+        api_server({NODES: (HTTPStatus.FORBIDDEN, {}), PODS: pods(READY)}) as config,
         pytest.raises(RefusedRecordError, match="use an administrator's"),
     ):
         asyncio.run(wait_until_serving(NODE, kubeconfig=config, context=CONTEXT))
@@ -162,13 +121,13 @@ def test_it_waits_until_the_node_serves(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(serving, "RETRY_SECONDS", 0.05)
     messages: list[str] = []
     monkeypatch.setattr("pulumi.log.info", messages.append)
-    responses: Responses = {"nodes": node(NOT_READY), "pods": pods(READY)}
+    responses: Responses = {NODES: node(NOT_READY), PODS: pods(READY)}
 
     async def become_ready(config: str) -> None:
         waiting = asyncio.create_task(wait_until_serving(NODE, kubeconfig=config, context=CONTEXT))
         await asyncio.sleep(0.3)
         assert not waiting.done()
-        responses["nodes"] = node(READY)
+        responses[NODES] = node(READY)
         await waiting
 
     with api_server(responses) as config:
@@ -181,7 +140,7 @@ def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "FIRST_BOOT_SECONDS", 0.1)
     monkeypatch.setattr("pulumi.log.info", lambda _: None)
     with (
-        api_server({"nodes": node(READY), "pods": pods()}) as config,
+        api_server({NODES: node(READY), PODS: pods()}) as config,
         pytest.raises(RefusedRecordError, match=f"node {NODE} does not serve .*: it has no Traefik pod.*describe node"),
     ):
         asyncio.run(wait_until_serving(NODE, kubeconfig=config, context=CONTEXT))

@@ -1,0 +1,100 @@
+"""The hook that ends the update of a Deployment only when its rollout is complete.
+
+The Kubernetes provider waits as well, but it may return before the Deployment controller has observed the change: what
+it watches can still be the previous generation, which is complete (`waitUntilDeploymentControllerReconciles` in
+provider/pkg/await/deployment.go of pulumi-kubernetes 4.25.0). What depends on the rollout would then change while the
+old pods serve, and `up` would succeed although no new pod starts.
+"""
+
+from typing import Any
+
+import pulumi
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from infra.hook_threads import in_thread
+
+ROLLOUT_SECONDS = 10 * 60
+"""Longer than the progress deadline of every Deployment, after which Kubernetes reports a failed rollout."""
+RETRY_SECONDS = 1
+REQUEST_TIMEOUT_SECONDS = 10
+DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+
+
+class IncompleteRolloutError(Exception):
+    """Why a rollout is not complete yet. The caller retries until it is."""
+
+
+class FailedRolloutError(Exception):
+    """Why a rollout does not complete. The engine prints the message and ends the update."""
+
+
+def rollout_hooks(*, kubeconfig: pulumi.Output[str], context: str) -> pulumi.ResourceHookBinding:
+    """The hook for all Deployments. The engine runs it after it has updated one, before anything that depends on it.
+
+    It does not run after a creation: there is no previous generation, and the provider waits for the pods.
+    """
+
+    async def after_update(resource: pulumi.ResourceHookArgs) -> None:
+        metadata = (resource.new_outputs or {})["metadata"]
+        await wait_for_rollout(
+            metadata["namespace"], metadata["name"], kubeconfig=await kubeconfig.future() or "", context=context
+        )
+
+    return pulumi.ResourceHookBinding(after_update=[pulumi.ResourceHook("rollout-is-complete", after_update)])
+
+
+async def wait_for_rollout(namespace: str, name: str, *, kubeconfig: str, context: str) -> None:
+    """Returns when the rollout is complete. Raises a FailedRolloutError that names the commands for a diagnosis."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(IncompleteRolloutError),
+        stop=stop_after_delay(ROLLOUT_SECONDS),
+        wait=wait_fixed(RETRY_SECONDS),
+        before_sleep=lambda state: (
+            pulumi.log.info(f"Waiting for the rollout of Deployment {namespace}/{name}")
+            if state.attempt_number == 1
+            else None
+        ),
+        reraise=True,
+    )
+    try:
+        await retrying(in_thread, check_rollout, namespace, name, kubeconfig=kubeconfig, context=context)
+    except (IncompleteRolloutError, FailedRolloutError) as error:
+        raise FailedRolloutError(
+            f"the rollout of Deployment {namespace}/{name} is not complete: {error}. The old pods keep serving. Check "
+            f"`kubectl -n {namespace} rollout status deployment {name}` and `kubectl -n {namespace} get pods`. "
+            "Then run make up again"
+        ) from None
+
+
+def check_rollout(namespace: str, name: str, *, kubeconfig: str, context: str) -> None:
+    """Raises an IncompleteRolloutError unless the rollout is complete, as `kubectl rollout status` defines it.
+
+    Raises a FailedRolloutError if it does not complete by itself. Source: DeploymentStatusViewer.Status in
+    k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go.
+    """
+    # Imported here, because most runs update no Deployment, and the client is slow to import.
+    from kubernetes import client  # noqa: PLC0415
+
+    from infra.kubernetes_client import DENIED, REQUEST_ERRORS, api_client, problem_of  # noqa: PLC0415
+
+    apps_api: Any = client.AppsV1Api  # the client has no types
+    try:
+        deployment = apps_api(api_client(kubeconfig, context)).read_namespaced_deployment(
+            name, namespace, _request_timeout=REQUEST_TIMEOUT_SECONDS
+        )
+    except REQUEST_ERRORS as error:
+        denied = getattr(error, "status", None) in DENIED
+        raise (FailedRolloutError if denied else IncompleteRolloutError)(problem_of(error)) from None
+    status, desired = deployment.status, deployment.spec.replicas
+    if (status.observed_generation or 0) < deployment.metadata.generation:
+        raise IncompleteRolloutError("the Deployment controller has not observed the change")
+    for condition in status.conditions or []:
+        if condition.type == "Progressing" and condition.reason == DEADLINE_EXCEEDED:
+            raise FailedRolloutError(condition.message)
+    replicas, updated = status.replicas or 0, status.updated_replicas or 0
+    if updated < desired:
+        raise IncompleteRolloutError(f"{updated} of {desired} new pods exist")
+    if replicas > updated:
+        raise IncompleteRolloutError(f"{replicas} pods exist, and {updated} of them are new")
+    if (available := status.available_replicas or 0) < updated:
+        raise IncompleteRolloutError(f"{available} of {updated} new pods are available")
