@@ -23,10 +23,15 @@ from rehearsal.traefik import daemonset
 from tools import debian
 
 
-def cluster_config(layout: Layout, stack: StackSettings, images: Sequence[Path]) -> ClusterConfig:
-    """The nodes of the stack, with every image that the settings name, the images of the add-ons, and `images`."""
+def cluster_config(
+    layout: Layout, stack: StackSettings, images: Sequence[Path], *, pull: bool = False
+) -> ClusterConfig:
+    """The nodes of the stack, with every image that the settings name, the images of the add-ons, and `images`.
+
+    With `pull`, the images of the release are left out: those of api, worker, admin and web.
+    """
     stand_ins = [
-        *catalog.release(stack.images, Schema.FIRST),
+        *(() if pull else catalog.release(stack.images, Schema.FIRST)),
         catalog.redis(stack.images.redis),
         catalog.traefik(daemonset.IMAGE),
     ]

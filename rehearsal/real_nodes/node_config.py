@@ -8,9 +8,14 @@ from itertools import islice
 
 import yaml
 
+from rehearsal.external_authority import external_authority
+from rehearsal.images.trust import TRUSTED_CERTIFICATES
+
 SANDBOX = "honeydue.example/rehearsal/sandbox:1"
 """The pause image, which holds a pod's namespaces. It is built here, because nothing can be pulled."""
 CONTAINERD = "/run/containerd/containerd.sock"
+REGISTRIES = "/etc/containerd/certs.d"
+"""containerd's `config_path`: a folder for each registry, with its hosts.toml. containerd reads it at each pull."""
 PKI = "/etc/kubernetes"
 MTU = 1450
 """The MTU of pods with flannel: 1500 bytes less the header of VXLAN."""
@@ -49,6 +54,8 @@ def files(node: NodeConfig) -> Mapping[str, str]:
         # Empty: the node itself has no DNS server. Pods use the cluster's DNS, which knows the external names.
         "/etc/resolv.conf": "",
         "/etc/containerd/config.toml": _CONTAINERD_CONFIG,
+        # containerd verifies registries with it.
+        TRUSTED_CERTIFICATES: external_authority().files.certificate.read_text(),
         "/etc/cni/net.d/10-flannel.conflist": json.dumps(_pod_network(node)),
         f"{PKI}/kubelet.yaml": yaml.safe_dump(_kubelet_config(node)),
         f"{PKI}/kube-proxy.yaml": yaml.safe_dump(_kube_proxy_config(node)),
@@ -69,6 +76,8 @@ address = "{CONTAINERD}"
 sandbox_image = "{SANDBOX}"
 # Without CAP_SYS_RESOURCE, root cannot lower an OOM score: sandboxes would fail with "can't get final child's PID".
 restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "{REGISTRIES}"
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = "/etc/cni/net.d"

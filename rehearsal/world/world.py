@@ -155,10 +155,13 @@ class World(WorldCommands):
                 self._remove()
         return bool(count) or folder_exists
 
-    def power(self, hostname: str, *, on: bool, new_disk: bool = False) -> None:
-        """Cuts the power of a real node, or boots it with its disk or a new one so that it joins the cluster again."""
+    def power(self, hostname: str, *, on: bool, new_disk: bool = False, pull: bool = False) -> None:
+        """Cuts the power of a real node, or boots it with its disk or a new one so that it joins the cluster again.
+
+        With `pull`, a node with a new disk pulls the images of the release instead of importing them.
+        """
         stack = configuration.read_stack_settings(self.settings_file)
-        cluster = self._existing_cluster(stack, real_nodes=self.has_real_nodes())
+        cluster = self._existing_cluster(stack, real_nodes=self.has_real_nodes(), pull=pull)
         cluster.power(hostname, on=on, new_disk=new_disk, ports=self.ports())
 
     def clone(self, folder: Path, *, project: Path | None = None) -> "World":
@@ -231,8 +234,8 @@ class World(WorldCommands):
             self._prepare_stack(stack)
         clouds.wait(self.layout, served)
 
-    def _existing_cluster(self, stack: StackSettings, *, real_nodes: bool) -> ExistingCluster:
-        config = cluster_config(self.layout, stack, self._images) if real_nodes else None
+    def _existing_cluster(self, stack: StackSettings, *, real_nodes: bool, pull: bool = False) -> ExistingCluster:
+        config = cluster_config(self.layout, stack, self._images, pull=pull) if real_nodes else None
         return ExistingCluster(
             self.layout,
             network=stack.network,
