@@ -103,7 +103,7 @@ def _lock_lines(bucket: str, config: ObjectLockConfig | None, keep: int) -> Iter
         )
         return
     days = config.duration * (DAYS_OF_A_YEAR if config.duration_unit == YEARS else 1)
-    text = f"Object Lock keeps each dump for {days} days"
+    text = f"Object Lock keeps each dump for {days} days in mode {config.mode}"
     if days < keep:
         yield problem(bucket, f"{text}, less than the {keep} days of honeydue:backups.keep")
     else:
