@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from infra.monitoring.alerts import timestamp
-from infra.monitoring.rules import Expiries, alert_rules, rules_file
+from infra.monitoring.rules import alert_rules, rules_file
 from infra.settings.schema import Settings
 from tests.unit.capture import Capture, full_settings, run
 from tests.unit.flips import example
@@ -116,8 +116,8 @@ def test_vmalert_reads_the_rules_with_the_dates_of_this_stack(monkeypatch: pytes
     monkeypatch.setattr("infra.edge.origin_certificate.rfc3339", lambda _: EXPIRY)
     program = run(full_settings())
     text = objects(program, "ConfigMap")["vmalert-rules"]["data"]["rules.yaml"]
-    expiries = Expiries(origin_certificate=timestamp(EXPIRY))
-    assert text == rules_file(alert_rules(monitored(), expiries), cluster=monitored().domain)
+    rules = alert_rules(monitored(), origin_certificate_expiry=timestamp(EXPIRY))
+    assert text == rules_file(rules, cluster=monitored().domain)
     assert "OriginCertificateExpires" in text.split()
 
 
@@ -155,7 +155,7 @@ def test_rules_of_a_part_that_is_off_are_left_out() -> None:
     def names(change: Mapping[str, object]) -> set[str]:
         monitoring: Any = full_settings()["honeydue:monitoring"]
         settings = example({"monitoring": {**monitoring, **change}})
-        return {rule.name for rule in alert_rules(settings, Expiries(origin_certificate=1))}
+        return {rule.name for rule in alert_rules(settings, origin_certificate_expiry=1)}
 
     every = names({})
     assert every - names({"redisExporter": False}) == {"JobsWait", "RedisDown", "RedisEvictsKeys", "RedisMemoryHigh"}
