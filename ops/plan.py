@@ -1,5 +1,6 @@
 """A plan: the JSON of `pulumi preview --json`, typed. The engine masks secrets before it writes them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -157,6 +158,17 @@ class Plan(EngineModel):
                 ".".join(map(str, detail["loc"])) or detail["type"] for detail in error.errors(include_input=False)[:3]
             )
             raise PlanError(f"the output of pulumi preview is not a plan ({paths})") from None
+
+    def setting(self, key: str) -> JsonValue:
+        """The value of a setting with keys, for example "honeydue:images". None if it is not set or is no JSON.
+
+        The program reports what is wrong with it, and its errors are part of the plan.
+        """
+        try:
+            value: JsonValue = json.loads(self.config.get(key) or "null")
+        except ValueError:
+            return None
+        return value
 
     @property
     def errors(self) -> Sequence[str]:

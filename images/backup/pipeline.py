@@ -70,18 +70,21 @@ class Pipeline:
 
     def _copy(self, number: int, measure: Callable[[bytes], None] | None) -> None:
         """Copies the output of a program to the next one, whose input ends if the program succeeds."""
-        source, target = self._processes[number].stdout, self._processes[number + 1].stdin
-        if source is None or target is None:
-            raise ValueError("the programs have no pipes")
+        name, following = self._commands[number][0], self._commands[number + 1][0]
         try:
+            source, target = self._processes[number].stdout, self._processes[number + 1].stdin
+            if source is None or target is None:
+                raise ValueError("the programs have no pipes")
             _copy_all(source, target, measure)
             self._check(number)
             if self._failure is None:
                 target.close()
-        except (BrokenPipeError, ValueError):
+        except BrokenPipeError:
             # The next program has ended. Its exit code is the reason, unless it was terminated here.
             self._check(number + 1)
-            self._fail(f"{self._commands[number + 1][0]} ended too early")
+            self._fail(f"{following} ended too early")
+        except Exception as error:  # otherwise, the next program waits for its input until the deadline of the Job
+            self._fail(f"could not copy the output of {name} to {following}: {type(error).__name__}: {error}")
 
     def _check(self, number: int) -> None:
         code = self._processes[number].wait()

@@ -25,7 +25,7 @@ from infra.cluster.pod_admission import by_digest, known_images, no_host_access,
 from infra.cluster.service_admission import service_policy
 from infra.component import Component
 from infra.machines.k3s import AUDIT_LOG
-from infra.names import LOGS, MONITORING, NAMESPACE, NODE_EXPORTER, VLAGENT
+from infra.names import HOST_DAEMON_SETS, LOGS, MONITORING, NAMESPACE, NODE_EXPORTER
 from infra.settings.other_workloads import admitted_repositories
 from infra.settings.schema import Settings
 from infra.settings.types import repository
@@ -34,17 +34,14 @@ LOG_FILES = "/var/log"
 """The directory of the node that contains the logs of all containers (kubelet, pkg/kubelet/kuberuntime)."""
 LOG_STATE = "/var/lib/vlagent"
 """The directory of the node in which the agent keeps the positions that it has read, and its buffer."""
-HOST_ACCESS: Mapping[str, HostAccess] = {
-    NODE_EXPORTER: HostAccess(daemon_set=NODE_EXPORTER, host_network=True),
-    LOGS: HostAccess(
-        daemon_set=VLAGENT,
-        # The files belong to root.
-        root=True,
-        read_only=[LOG_FILES, str(AUDIT_LOG.parent)],
-        writable=[LOG_STATE],
-    ),
-}
-"""The namespaces with access to the host."""
+EXPORTER_ACCESS = HostAccess(daemon_set=HOST_DAEMON_SETS[NODE_EXPORTER], host_network=True)
+AGENT_ACCESS = HostAccess(
+    daemon_set=HOST_DAEMON_SETS[LOGS],
+    # The files belong to root.
+    root=True,
+    read_only=[LOG_FILES, str(AUDIT_LOG.parent)],
+    writable=[LOG_STATE],
+)
 NETWORK_POLICY_POLICY = f"{NAMESPACE}-network-policies"
 
 
@@ -115,10 +112,10 @@ def monitoring_pods(settings: Settings) -> Mapping[str, ValidatingAdmissionPolic
     others = admitted_repositories(settings.other_workloads.values(), MONITORING)
     pods = {MONITORING: pod_policy(known_images([*sorted(images), *others]), no_host_access())}
     if monitoring.node_exporter:
-        pods[NODE_EXPORTER] = HOST_ACCESS[NODE_EXPORTER].policy(exporter)
+        pods[NODE_EXPORTER] = EXPORTER_ACCESS.policy(exporter)
     return pods
 
 
 def log_pods(settings: Settings) -> Mapping[str, ValidatingAdmissionPolicySpecArgs]:
     """The policy of pods in the namespace of logs. Empty while logs are off."""
-    return {LOGS: HOST_ACCESS[LOGS].policy(settings.logs.images.vlagent)} if settings.logs else {}
+    return {LOGS: AGENT_ACCESS.policy(settings.logs.images.vlagent)} if settings.logs else {}

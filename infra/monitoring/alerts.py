@@ -7,7 +7,7 @@ import pulumi
 
 from infra.cluster import Cluster
 from infra.monitoring.alertmanager import Alertmanager
-from infra.monitoring.rules import Expiries, alert_rules, rules_file
+from infra.monitoring.rules import alert_rules, rules_file
 from infra.monitoring.rules.model import RUNBOOK
 from infra.monitoring.vmalert import Vmalert
 from infra.settings.monitoring import AlertSettings, MonitoringSettings
@@ -29,7 +29,7 @@ def rules_text(
     """The file with all rules. `origin_certificate` is when that certificate expires, in RFC 3339."""
     return origin_certificate.apply(
         lambda expiry: rules_file(
-            alert_rules(settings, Expiries(origin_certificate=timestamp(expiry))),
+            alert_rules(settings, origin_certificate_expiry=timestamp(expiry)),
             cluster=settings.domain,
             runbook_url=alerts.runbook_url or RUNBOOK,
         )

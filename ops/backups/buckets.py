@@ -29,6 +29,8 @@ RETURN_DAYS = 7 * ALERT_TO_EXPIRY_WEEKS
 """For how long a hidden or overwritten object must be restorable."""
 DAYS_OF_A_YEAR = 365
 TIMEOUT = urllib3.Timeout(connect=5, read=20)
+STORE_ERRORS = (MinioException, HTTPError, OSError, ET.ParseError, ValueError)
+"""What the client raises for a store that refuses a request, does not respond, or answers something else."""
 RETENTIONS, METADATA = "readBucketRetentions", "readBuckets"
 """Capabilities of an application key (https://www.backblaze.com/docs/cloud-storage-s3-compatible-app-keys)."""
 
@@ -43,19 +45,23 @@ class Client(Protocol):
     def get_bucket_lifecycle(self, bucket_name: str) -> LifecycleConfig | None: ...
 
 
-def bucket_lines(settings: Settings) -> Iterator[Line]:
-    """The lines about both buckets, with the operator's key in the environment."""
-    environment = settings.environment
-    client = Minio(
-        environment[STORE_ENDPOINT],
-        os.environ["AWS_ACCESS_KEY_ID"],
-        os.environ["AWS_SECRET_ACCESS_KEY"],
-        region=environment[STORE_REGION],
+def store_client(settings: Settings, key_id: str, key: str) -> Minio:
+    """A client of the object store of the settings, with this application key."""
+    return Minio(
+        settings.environment[STORE_ENDPOINT],
+        key_id,
+        key,
+        region=settings.environment[STORE_REGION],
         http_client=urllib3.PoolManager(ca_certs=os.environ.get("SSL_CERT_FILE"), retries=False, timeout=TIMEOUT),
     )
+
+
+def bucket_lines(settings: Settings) -> Iterator[Line]:
+    """The lines about both buckets, with the operator's key in the environment."""
+    client = store_client(settings, os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
     if settings.backups:
         yield from dumps_lines(client, settings.backups.bucket, settings.backups.keep)
-    if uploads := environment.get(UPLOADS_BUCKET):
+    if uploads := settings.environment.get(UPLOADS_BUCKET):
         yield from uploads_lines(client, uploads)
 
 
@@ -90,7 +96,7 @@ def _readable(bucket: str, what: str, capability: str, lines: Callable[[], Itera
                 return _lock_lines(bucket, None, 0)
             hint = f": the key needs {capability} for it" if error.code == "AccessDenied" else ""
             raise OpsError(f"{what} could not be read ({error.code}){hint}") from None
-        except (MinioException, HTTPError, OSError, ET.ParseError, ValueError) as error:
+        except STORE_ERRORS as error:
             raise OpsError(f"{what} could not be read ({type(error).__name__})") from None
 
     yield from checked(bucket, read)
@@ -103,7 +109,7 @@ def _lock_lines(bucket: str, config: ObjectLockConfig | None, keep: int) -> Iter
         )
         return
     days = config.duration * (DAYS_OF_A_YEAR if config.duration_unit == YEARS else 1)
-    text = f"Object Lock keeps each dump for {days} days"
+    text = f"Object Lock keeps each dump for {days} days in mode {config.mode}"
     if days < keep:
         yield problem(bucket, f"{text}, less than the {keep} days of honeydue:backups.keep")
     else:

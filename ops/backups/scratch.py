@@ -104,17 +104,22 @@ def _pods(cluster: Cluster, job: str) -> Sequence[Object]:
 
 
 def _running_pod(cluster: Cluster, job: str) -> str:
-    def running() -> bool:
-        if any(dig(pod, "status", "phase") == "Failed" for pod in _pods(cluster, job)):
-            raise OpsError(f"the scratch server failed: kubectl -n {NAMESPACE} describe job {job}")
-        return any(dig(pod, "status", "phase") == "Running" for pod in _pods(cluster, job))
+    running: list[str] = []
 
-    if not wait_until(running, seconds=START_SECONDS):
+    def starts() -> bool:
+        # One list for both: a pod that was evicted, or whose node was lost, is not in the next one.
+        pods = _pods(cluster, job)
+        if any(dig(pod, "status", "phase") == "Failed" for pod in pods):
+            raise OpsError(f"the scratch server failed: kubectl -n {NAMESPACE} describe job {job}")
+        running[:] = [pod["metadata"]["name"] for pod in pods if dig(pod, "status", "phase") == "Running"]
+        return bool(running)
+
+    if not wait_until(starts, seconds=START_SECONDS):
         raise OpsError(
             f"the pod of the scratch server did not start within {START_SECONDS:.0f} s: "
             f"kubectl -n {NAMESPACE} get events --sort-by=.lastTimestamp"
         )
-    return str(_pods(cluster, job)[0]["metadata"]["name"])
+    return running[0]
 
 
 def _delete(cluster: Cluster, job: str) -> None:

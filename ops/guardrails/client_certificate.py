@@ -1,6 +1,5 @@
 """The guard rail for Cloudflare's client certificate: Traefik requires it only after Cloudflare has presented it."""
 
-import json
 from collections.abc import Iterator
 
 from pydantic import JsonValue
@@ -67,17 +66,12 @@ def _renewed(plan: Plan) -> str | None:
 def _serves(plan: Plan) -> bool:
     """Whether the site may already serve requests. A cluster of this program does not before its first Ingress."""
     before = {step.old.type for step in plan.steps if step.old}
-    bootstrapped = dig(_setting(plan, "cluster"), "initNode")
+    bootstrapped = dig(plan.setting("honeydue:cluster"), "initNode")
     return SERVER in before and (INGRESS in before or not bootstrapped)
 
 
 def _seen(plan: Plan) -> bool:
-    seen = dig(_setting(plan, "edge"), "clientCertificateSeen")
+    seen = dig(plan.setting("honeydue:edge"), "clientCertificateSeen")
     return bool(seen) and any(
         step.new and step.short == CERTIFICATE_REQUEST and authority(step.new) == seen for step in plan.steps
     )
-
-
-def _setting(plan: Plan, key: str) -> JsonValue:
-    value: JsonValue = json.loads(plan.config.get(f"honeydue:{key}") or "{}")
-    return value

@@ -4,7 +4,6 @@ A plan does not contain this state. It is read from the cluster: the condition R
 which k3s reports whether a server is a voting member of etcd (pkg/etcd/etcd.go).
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -128,10 +127,10 @@ def _hostname(step: Step) -> str:
 
 def _declared(plan: Plan) -> AbstractSet[str]:
     """Hostnames of the servers that exist, survive the plan and have a control plane according to the settings."""
-    nodes = json.loads(plan.config.get("honeydue:nodes") or "{}")
+    nodes = plan.setting("honeydue:nodes")
     survivors = set(surviving_servers(plan))
     return {
         str(dig(node, "hostname"))
-        for alias, node in nodes.items()
+        for alias, node in (nodes if isinstance(nodes, dict) else {}).items()
         if alias in survivors and dig(node, "role") in (None, "server")
     }

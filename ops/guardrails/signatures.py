@@ -3,7 +3,6 @@
 A plan contains no signatures. They are read from the registry.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
@@ -33,10 +32,7 @@ def images_are_signed(stack: str, plan: Plan, settings: Callable[[], Settings]) 
     checked = {item for release in islice(releases(stack), CHECKED_RELEASES) for item in release.images.items()}
     _, complete = last_updates(stack)
     checked |= _backup_image(complete.setting(BACKUPS) if complete else None).items()
-    planned = {
-        **our_images(json.loads(plan.config[IMAGES])),
-        **_backup_image(json.loads(plan.config.get(BACKUPS) or "{}")),
-    }
+    planned = {**our_images(plan.setting(IMAGES)), **_backup_image(plan.setting(BACKUPS))}
     new = [item for item in planned.items() if item not in checked]
     if not new:
         return

@@ -36,7 +36,7 @@ class Missing:
 
     Attributes:
         tags: the manifest of each tag to set: that of the image, and those that contain its signatures.
-        signatures: the descriptors of signatures, if the registry of the image lists them without a tag.
+        signatures: the descriptors of signatures that only the registry of the image lists, and without a tag.
     """
 
     image: Source
@@ -52,7 +52,7 @@ class Missing:
 
     @property
     def nothing(self) -> bool:
-        return not (self.blobs or self.manifests or self.tags)
+        return not (self.blobs or self.manifests or self.tags or self.signatures)
 
 
 class Mirror:
@@ -75,8 +75,8 @@ class Mirror:
         signatures: Sequence[Document] = ()
         if image.ours:
             tags |= dict(_signature_tags(image))
-            listed = source.referrers(image.name, image.digest)
-            signatures = () if _fallback_tag(image.digest) in tags else listed
+            if _fallback_tag(image.digest) not in tags:
+                signatures = source.referrers(image.name, image.digest)
         tops = [*tags.values(), *(source.raw_manifest(image.name, item["digest"]) for item in signatures)]
         manifests: dict[str, Manifest] = {}
         for manifest in tops:
@@ -92,7 +92,7 @@ class Mirror:
             blobs=absent,
             manifests=[*manifests.values()],
             tags=changed,
-            signatures=signatures,
+            signatures=_unlisted(signatures, self.registry.referrers(name, image.digest)) if signatures else (),
         )
 
     def copy(self, missing: Missing) -> None:
@@ -105,8 +105,10 @@ class Mirror:
             self.registry.put_manifest(name, manifest.digest, manifest)
         for tag, manifest in missing.tags:
             self.registry.put_manifest(name, tag, manifest)
-        if missing.signatures and not self.registry.referrers(name, image.digest):
-            self.registry.put_manifest(name, _fallback_tag(image.digest), _index(missing.signatures))
+        # A registry with the referrers API lists the manifests that were just copied.
+        listed = self.registry.referrers(name, image.digest) if missing.signatures else ()
+        if unlisted := _unlisted(missing.signatures, listed):
+            self.registry.put_manifest(name, _fallback_tag(image.digest), _index([*listed, *unlisted]))
         if (digest := self.registry.digest(name, image.tag)) != image.digest:
             raise RegistryError(f"{self.registry.host} has the digest {digest} for {image}, not {image.digest}")
 
@@ -162,6 +164,11 @@ def _signature_tags(image: Source) -> Iterator[tuple[str, Manifest]]:
             yield tag, image.registry.raw_manifest(image.name, tag)
         except NotFoundError:
             continue
+
+
+def _unlisted(signatures: Sequence[Document], listed: Sequence[Document]) -> Sequence[Document]:
+    digests = {item["digest"] for item in listed}
+    return [item for item in signatures if item["digest"] not in digests]
 
 
 def _index(descriptors: Sequence[Document]) -> Manifest:

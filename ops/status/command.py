@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from infra.monitoring.rules import Expiries, alert_rules
+from infra.monitoring.rules import alert_rules
 from infra.monitoring.rules.control_plane import EXPIRY_DAYS, notice_days
 from infra.settings.messages import PROJECT
 from infra.settings.schema import Settings
@@ -112,7 +112,7 @@ def _metrics_lines(values: engine.Settings, settings: Settings | None) -> Iterat
         yield unchecked("alerts", f"{PROJECT}:{PASSWORD} is missing: {SECRETS[PASSWORD].command}")
         return
     obs = Obs(url=monitoring.url, username=monitoring.username, password=password, cluster=settings.domain)
-    yield from alert_lines(obs, alert_rules(settings, Expiries()))
+    yield from alert_lines(obs, alert_rules(settings))
 
 
 def _uptime_lines(stack: str, values: engine.Settings, settings: Settings | None, now: datetime) -> Iterator[Line]:

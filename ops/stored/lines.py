@@ -3,20 +3,19 @@
 The number of requests is limited: one list for each repository and store, and a few manifests for each repository.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import get_args
 
+from minio.error import S3Error
 from rich.filesize import decimal
 
-from images.backup.store import Store
 from infra import hetzner
-from infra.settings.apps import STORE_ENDPOINT, STORE_REGION, App
+from infra.settings.apps import App
 from infra.settings.messages import PROJECT
 from infra.settings.schema import Settings
-from ops.backups.source import CREDENTIALS, readable_errors, require_programs, use_installed_programs
+from infra.settings.secrets import SECRETS
+from ops.backups.buckets import STORE_ERRORS, store_client
 from ops.engine.stack import Settings as Values
 from ops.engine.stack import read_settings
 from ops.errors import OpsError
@@ -89,20 +88,25 @@ def dump_line(settings: Settings, values: Values) -> str:
     """The objects in the bucket of the dumps."""
     if settings.backups is None:
         return f"off: {PROJECT}:backups is not set"
-    use_installed_programs()
-    require_programs("rclone", package="it with .venv/bin/python -m tools.install restore")
-    endpoint, region = settings.environment[STORE_ENDPOINT], settings.environment[STORE_REGION]
-    store = Store(bucket=settings.backups.bucket, endpoint=endpoint, region=region)
-    keys = [str(values.get(key, "")) for key in ("backupKeyId", "backupApplicationKey")]
-    with _environment(dict(zip(CREDENTIALS, keys, strict=True))), readable_errors():
-        sizes = store.sizes()
+    bucket = settings.backups.bucket
+    client = store_client(settings, *(_secret(values, key) for key in ("backupKeyId", "backupApplicationKey")))
+    try:
+        sizes = [item.size or 0 for item in client.list_objects(bucket, recursive=True)]
+    except STORE_ERRORS as error:
+        reason = error.code if isinstance(error, S3Error) else type(error).__name__
+        raise OpsError(f"bucket {bucket} could not be listed ({reason})") from None
     price = settings.prices.object_store_gb
     cost = f"no price: {PROJECT}:prices.objectStoreGb is not set"
     if price is not None:
-        cost = f"{settings.prices.currency} {sum(sizes.values()) / BYTES_PER_GB * price:.2f} a month"
-    return (
-        f"{len(sizes)} objects in {store.bucket}, {decimal(sum(sizes.values()))}, {cost}. Hidden versions cost as much"
-    )
+        cost = f"{settings.prices.currency} {sum(sizes) / BYTES_PER_GB * price:.2f} a month"
+    return f"{len(sizes)} objects in {bucket}, {decimal(sum(sizes))}, {cost}. Hidden versions cost as much"
+
+
+def _secret(values: Values, key: str) -> str:
+    value = values.get(key)
+    if not isinstance(value, str) or not value:
+        raise OpsError(f"{PROJECT}:{key} is missing: {SECRETS[key].command}")
+    return value
 
 
 def snapshot_line(token: str) -> str:
@@ -116,18 +120,3 @@ def snapshot_line(token: str) -> str:
     size = sum(snapshot.image_size or 0 for snapshot in snapshots)
     price = float(pricing["image"]["price_per_gb_month"]["net"])
     return f"{len(snapshots)} at Hetzner, {size:.1f} GB, {pricing['currency']} {size * price:.2f} a month"
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets the credentials for rclone. An argument would be visible to other users."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

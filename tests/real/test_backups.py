@@ -196,7 +196,7 @@ def test_a_drill_restores_the_dump_and_leaves_nothing(site: Site, first: str) ->
     output = site.page("The drill")
     assert "The dump can be restored" in output
     assert f"Restoring {first}" in output
-    assert f"{site.store.bucket}  Object Lock keeps each dump for 60 days" in output
+    assert f"{site.store.bucket}  Object Lock keeps each dump for 60 days in mode GOVERNANCE" in output
     cron_job = site.world.kubectl_json("get", "cronjob", RESTORE_DRILL, f"--namespace={NAMESPACE}")
     assert cron_job["status"]["lastSuccessfulTime"]
     assert leftovers(site) == []

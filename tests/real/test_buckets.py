@@ -44,7 +44,7 @@ def lines(store: BackupStore, *, key_id: str = ROOT_KEY_ID, key: str = ROOT_KEY,
 
 def test_the_default_retention_is_read(store: BackupStore) -> None:
     lock, lifecycle = lines(store)
-    assert lock == Line(subject=store.bucket, text="Object Lock keeps each dump for 60 days")
+    assert lock == Line(subject=store.bucket, text="Object Lock keeps each dump for 60 days in mode GOVERNANCE")
     # versitygw has no lifecycle rules.
     assert lifecycle.result is not Result.OK
 
@@ -53,7 +53,7 @@ def test_a_shorter_retention_is_a_problem(store: BackupStore) -> None:
     lock, _ = lines(store, keep=KEEP + 1)
     assert (lock.result, lock.text) == (
         Result.PROBLEM,
-        "Object Lock keeps each dump for 60 days, less than the 61 days of honeydue:backups.keep",
+        "Object Lock keeps each dump for 60 days in mode GOVERNANCE, less than the 61 days of honeydue:backups.keep",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from infra.monitoring.rules import Expiries, Rule, alert_rules, rules_file
+from infra.monitoring.rules import Rule, alert_rules, rules_file
 from infra.monitoring.rules.model import RUNBOOK
 from infra.settings.schema import Settings
 from tools.cache import executable
@@ -22,12 +22,12 @@ CLUSTER = "example.com"
 JANUARY_2000 = 946_684_800
 """The time at which vmalert-tool starts each test, in seconds since 1970."""
 DAY = 86_400
-EXPIRIES = Expiries(origin_certificate=JANUARY_2000 + 31 * DAY)
+EXPIRY = JANUARY_2000 + 31 * DAY
 
 
 def rules(settings: Settings) -> Sequence[Rule]:
     """The rules of these settings, with credentials that expire 31 days after the start of each test."""
-    return alert_rules(settings, EXPIRIES)
+    return alert_rules(settings, origin_certificate_expiry=EXPIRY)
 
 
 def cases(rule: Rule) -> Sequence[Mapping[str, Any]]:

@@ -1,11 +1,14 @@
 """The program of the image honeydue-backup, with programs that fail, wait or answer as the test wants."""
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from images.backup import database
+from images.backup import database, pipeline
 from images.backup.database import check_client, major_version_of_client, wait_until_awake
 from images.backup.errors import BackupError
 from images.backup.manifest import Contents, Manifest
@@ -73,6 +76,27 @@ def test_the_programs_have_ended_when_the_failure_is_reported(tmp_path: Path) ->
 def test_the_failure_of_the_last_program_ends_the_others() -> None:
     with pytest.raises(BackupError, match="sh ended with exit code 4"):
         Pipeline([["yes"], ["cat"], shell("exit 4")]).run()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_between_two_programs_ends_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Otherwise, the last one would wait for its input until the deadline of the Job."""
+    copy_all, finished = pipeline._copy_all, tmp_path / "finished"
+
+    def fail(source: IO[bytes], target: IO[bytes], measure: Callable[[bytes], None] | None) -> None:
+        if bool(measure) == bool(failing):
+            raise OSError(errno.EIO, "Input/output error")
+        copy_all(source, target, measure)
+
+    monkeypatch.setattr(pipeline, "_copy_all", fail)
+    commands = [["yes"], ["cat"], shell(f"exec > /dev/null; sleep 5; touch {finished}")]
+    copied = f"could not copy the output of {commands[failing][0]} to {commands[failing + 1][0]}"
+    with pytest.raises(BackupError, match=rf"{copied}: OSError: \[Errno 5\] Input/output error"):
+        Pipeline(commands).run()
+    assert not finished.exists()
 
 
 def test_a_failure_after_all_input_is_noticed() -> None:

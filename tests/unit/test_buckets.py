@@ -86,10 +86,16 @@ def of_uploads(store: Store) -> list[Line]:
 
 def test_a_bucket_that_keeps_dumps_is_well() -> None:
     assert of_dumps(Store()) == [
-        Line(subject=DUMPS, text="Object Lock keeps each dump for 60 days"),
+        Line(subject=DUMPS, text="Object Lock keeps each dump for 60 days in mode GOVERNANCE"),
         Line(subject=DUMPS, text="the lifecycle rules keep each dump for at least 60 days"),
     ]
     assert {line.result for line in of_dumps(Store(lock=LOCK.format("<Years>1</Years>")))} == {Result.OK}
+
+
+@pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
+def test_the_mode_of_object_lock_is_shown(mode: str) -> None:
+    lock, _ = of_dumps(Store(lock=KEPT.replace("GOVERNANCE", mode)))
+    assert (lock.result, lock.text) == (Result.OK, f"Object Lock keeps each dump for 60 days in mode {mode}")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +103,10 @@ def test_a_bucket_that_keeps_dumps_is_well() -> None:
     [
         (Store(lock=""), "no Object Lock with a default retention"),
         (Store(lock=denied("ObjectLockConfigurationNotFoundError")), "no Object Lock with a default retention"),
-        (Store(lock=LOCK.format("<Days>59</Days>")), "for 59 days, less than the 60 days of honeydue:backups.keep"),
+        (
+            Store(lock=LOCK.format("<Days>59</Days>")),
+            "in mode GOVERNANCE, less than the 60 days of honeydue:backups.keep",
+        ),
         (Store(rules=(hide(59), CANCEL)), "a rule hides dumps after 59 days, before the 60 days"),
         (Store(rules=(DATE, CANCEL)), "a rule hides dumps on a date"),
         (Store(rules=(delete(27), CANCEL)), "a rule deletes hidden objects after 27 days, less than 28"),

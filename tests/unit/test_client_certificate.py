@@ -17,6 +17,7 @@ from ops.guardrails.rules import RULES
 from ops.plan import Plan, State
 from tests.unit.plans import plan, step, urn
 
+SETTINGS = {"cloudflareToken": "token"}
 AUTHORITY, OTHER_AUTHORITY = "0123456789abcdef", "fedcba9876543210"
 TLS_OPTION, INGRESS = "kubernetes:traefik.io/v1alpha1:TLSOption", "kubernetes:networking.k8s.io/v1:Ingress"
 SERVER = "hcloud:index/server:Server"
@@ -156,6 +157,7 @@ def run(
     logs: Mapping[str, str],
     status: str = "active",
     mode: dict[str, Any] = REQUESTED,
+    values: Mapping[str, str] = SETTINGS,
 ) -> tuple[Result, str]:
     """Runs the command. Returns its result and the settings file."""
     file = folder / "Pulumi.prod.yaml"
@@ -166,7 +168,7 @@ def run(
         return status
 
     monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(file))
-    monkeypatch.setattr(command, "read_settings", lambda _: {"cloudflareToken": "token"})
+    monkeypatch.setattr(command, "read_settings", lambda _: values)
     monkeypatch.setattr(command, "state_resources", lambda _: resources(mode))
     monkeypatch.setattr(Cloudflare, "client_certificate_status", client_certificate_status)
     monkeypatch.setattr(kubernetes, "connect", lambda *_: FakeCluster(logs))
@@ -189,6 +191,7 @@ def test_the_command_writes_the_setting_when_every_node_has_seen_the_certificate
     ("changes", "message"),
     [
         ({"status": "pending_deployment"}, "the client certificate is pending_deployment and not active"),
+        ({"values": {}}, "honeydue:cloudflareToken is missing: pulumi config set --secret honeydue:cloudflareToken"),
         ({"mode": REQUIRED}, "Traefik requires the client certificate already"),
         ({"logs": {}}, "no pod in kube-system has the label"),
         ({"logs": {"a": line(AUTHORITY), "b": ""}}, "on node b, Traefik's access log has no request of Cloudflare"),

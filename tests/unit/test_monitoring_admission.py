@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from infra.names import HOST_DAEMON_SETS
 from infra.settings.monitoring import MonitoringImages
 from ops.adoption.effects.images import image_rules
 from tests.unit.capture import Capture, full_settings, run
+from tests.unit.manifests import manifests
 from tests.unit.other_workloads import SETTING
 from tests.unit.registrations import states
 
@@ -96,3 +98,13 @@ def test_a_part_that_is_off_leaves_no_policy(example: Capture) -> None:
     for namespace in NAMESPACES:
         assert bindings(example, namespace) == []
     assert not [resource.name for resource in example.registrations if resource.name.startswith(NAMESPACES)]
+
+
+def test_the_only_workload_that_a_namespace_with_access_to_the_host_admits_is_the_declared_one(
+    full_example: Capture,
+) -> None:
+    declared = [item["metadata"] for item in manifests(full_example) if item["kind"] == "DaemonSet"]
+    for namespace, name in HOST_DAEMON_SETS.items():
+        assert [item["name"] for item in declared if item["namespace"] == namespace] == [name]
+        policy = full_example.resource("ValidatingAdmissionPolicy", f"{namespace}-pods").inputs["spec"]
+        assert f"only the DaemonSet {name} runs in this namespace" in str(policy["validations"])

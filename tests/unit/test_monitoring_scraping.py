@@ -10,7 +10,7 @@ import pytest
 from infra.cluster.traefik_values import DURATION_BUCKETS
 from infra.monitoring.kube_state_metrics import custom_resources
 from infra.monitoring.redis_exporter import queue_script
-from infra.monitoring.rules import Expiries, alert_rules, scrape_jobs
+from infra.monitoring.rules import alert_rules, scrape_jobs
 from infra.monitoring.rules.control_plane import SNAPSHOT_CREATED, SNAPSHOT_READY
 from infra.monitoring.rules.redis import QUEUE_AGE
 from infra.monitoring.rules.traffic import SLOW_SECONDS
@@ -48,8 +48,7 @@ OF_EVERY_SCRAPE = {"up", "scrape_series_limit_samples_dropped"}
 
 def test_every_series_that_a_rule_needs_is_kept(settings: Settings) -> None:
     checked = set()
-    expiries = Expiries(origin_certificate=1)
-    for rule in alert_rules(settings, expiries):
+    for rule in alert_rules(settings, origin_certificate_expiry=1):
         for series in (*rule.series, *rule.events):
             if rule.exporters != ("api",) and series not in OF_EVERY_SCRAPE:
                 # A rule may need the series of several jobs.

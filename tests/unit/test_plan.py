@@ -3,6 +3,7 @@
 import pytest
 
 from ops.plan import Plan, PlanError
+from tests.unit.plans import plan
 
 HIDDEN = "s3cr3t-of-a-test"
 
@@ -14,3 +15,13 @@ def test_invalid_output_of_the_engine_is_an_error_that_does_not_contain_it(outpu
     with pytest.raises(PlanError) as error:
         Plan.read(output)
     assert HIDDEN not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [('{"api": "1"}', {"api": "1"}), ('["api"]', ["api"]), ("", None), ("{", None), (None, None)],
+    ids=repr,
+)
+def test_a_setting_that_is_missing_or_no_json_is_an_error_of_the_program(text: str | None, value: object) -> None:
+    settings = {} if text is None else {"images": text}
+    assert plan(**settings).setting("honeydue:images") == value

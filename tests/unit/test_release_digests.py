@@ -43,15 +43,16 @@ class Commands:
         key: ec.EllipticCurvePrivateKey | None = None,
         images: dict[str, str] | None = None,
         backup: str = "",
+        error: str = "",
     ) -> Result:
-        """`images` and `backup` are the images of the plan, for the check of signatures."""
+        """`images` and `backup` are the images of the plan, which has no images with an `error`."""
         config = {"honeydue:backups": json.dumps({"image": backup})} if backup else {}
-        config |= {"honeydue:images": json.dumps({"registry": REGISTRY, **(images or {})})}
+        config |= {} if error else {"honeydue:images": json.dumps({"registry": REGISTRY, **(images or {})})}
         config |= {"honeydue:cosignPublicKey": public_key(key)} if key else {}
         with fake_engine(
             self._folder,
             self._monkeypatch,
-            plan={**plan("update"), "config": {**plan()["config"], **config}},
+            plan={**plan("update", error=error), "config": {**plan()["config"], **config}},
             history=[update(api="running", worker="running", web="running")],
             records=update(),
         ) as calls:
@@ -168,6 +169,12 @@ def test_with_a_key_the_image_of_the_dumps_must_be_signed(commands: Commands) ->
     assert "honeydue:backups.image 1 is not signed" in " ".join(output.split())
     repository.sign(pushed, KEY)
     assert commands.run("up", key=KEY, images=images, backup=f"1@{pushed}").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["up", "preview"])
+def test_without_images_the_error_is_that_of_the_program(commands: Commands, command: str) -> None:
+    message = "honeydue:images is missing"
+    assert message in commands.refused(command, key=KEY, error=message)
 
 
 def test_with_a_key_an_image_without_a_digest_is_refused(commands: Commands) -> None:

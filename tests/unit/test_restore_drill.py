@@ -28,6 +28,13 @@ exec {python} -m images.backup "$last"
 """
 
 
+NOT_FOUND = """
+for argument; do case "$argument" in restore-drill-*) pod=$argument ;; esac; done
+echo "Error from server (NotFound): pods \\"$pod\\" not found" >&2
+exit 1
+"""
+
+
 class FakeCluster(kubernetes.Cluster):
     """A cluster that starts a pod for each Job, unless `phase` is another one."""
 
@@ -195,6 +202,22 @@ def test_without_the_setting_there_is_no_bucket(command: Drill) -> None:
 def test_a_scratch_server_that_does_not_start_is_an_error(command: Drill, cluster: FakeCluster, expected: str) -> None:
     command.cluster = cluster
     assert command.error().startswith(expected)
+
+
+class Evicting(FakeCluster):
+    """A cluster whose pod is evicted after it was listed twice as running."""
+
+    lists = 2
+
+    def list(self, api_version: str, kind: str, namespace: str) -> Sequence[kubernetes.Object]:
+        self.lists -= 1
+        return super().list(api_version, kind, namespace) if self.lists >= 0 else []
+
+
+def test_a_pod_that_disappears_is_an_error(command: Drill) -> None:
+    command.cluster = Evicting()
+    write_stub(command.bucket.folder / "bin", "kubectl", NOT_FOUND)
+    assert command.error().startswith('Error from server (NotFound): pods "restore-drill-')
 
 
 def test_a_success_that_is_not_recorded_is_an_error(command: Drill) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from infra.monitoring.rules import Expiries, alert_rules
+from infra.monitoring.rules import alert_rules
 from infra.monitoring.rules.monitoring import WATCHDOG
 from ops.__main__ import cli
 from ops.engine import stack as engine
@@ -30,7 +30,7 @@ VALUES: dict[str, Any] = {
     if key != "honeydue:uptime"
 }
 SETTINGS = validated(VALUES)
-RULES = alert_rules(SETTINGS, Expiries())
+RULES = alert_rules(SETTINGS)
 METRICS = {name for rule in RULES for name in rule.series}
 WATCHDOG_ALERT = {"alertname": WATCHDOG, "severity": "none"}
 

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
+import urllib3
 
-from images.backup.errors import BackupError
-from images.backup.store import Store
 from infra import hetzner
 from infra.settings.schema import Settings
 from ops.errors import OpsError
@@ -20,6 +21,12 @@ from tests.unit.flips import example
 
 VALUES = {"hetznerToken": "token", "backupKeyId": "id", "backupApplicationKey": "key"}
 BACKUPS = full_settings()["honeydue:backups"]
+URL = f"https://{example().environment['B2_ENDPOINT']}/honeydue-backups"
+CONTENTS = "".join(
+    f"<Contents><Key>{name}</Key><Size>{size}</Size></Contents>"
+    for name, size in {"a.dump.age": 3_000_000_000, "a.manifest.json": 500}.items()
+)
+LISTED = f"<ListBucketResult><Name>honeydue-backups</Name><IsTruncated>false</IsTruncated>{CONTENTS}</ListBucketResult>"
 
 
 class FakeRegistry(Registry):
@@ -51,11 +58,34 @@ def settings_with(price: float | None) -> Settings:
     return example({"backups": BACKUPS, "prices.objectStoreGb": price})
 
 
+@dataclass
+class Bucket:
+    """The answer of the object store, and the headers of the requests for it."""
+
+    status: int = 200
+    answer: str = LISTED
+    authorizations: list[str] = field(default_factory=list)
+
+
+def environment() -> Mapping[str, str]:
+    """Without the variable that pytest changes."""
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "use_installed_programs", lambda: None)
-    monkeypatch.setattr(lines, "require_programs", lambda *_, **__: None)
-    monkeypatch.setattr(Store, "sizes", lambda _: {"a.dump.age": 3_000_000_000, "a.manifest.json": 500})
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """The object store. The other threads of `make outputs` must not see its key."""
+    result, before = Bucket(), environment()
+
+    def answer(_: urllib3.PoolManager, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        assert (method, url.partition("?")[0]) == ("GET", URL)
+        assert environment() == before
+        result.authorizations.append(options["headers"]["Authorization"])
+        headers = {"Content-Type": "application/xml"}
+        return urllib3.HTTPResponse(BytesIO(result.answer.encode()), headers, result.status, preload_content=False)
+
+    monkeypatch.setattr(urllib3.PoolManager, "urlopen", answer)
+    return result
 
 
 def test_layers_that_images_share_count_once_and_signatures_are_no_images() -> None:
@@ -90,17 +120,22 @@ def test_without_dumps_the_setting_is_named() -> None:
     assert lines.dump_line(example(), VALUES) == "off: honeydue:backups is not set"
 
 
-@pytest.mark.usefixtures("bucket")
-def test_the_credentials_of_the_bucket_do_not_stay_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+def test_the_bucket_is_listed_with_the_key_of_the_settings(bucket: Bucket) -> None:
+    lines.dump_line(settings_with(1), VALUES)
+    (authorization,) = bucket.authorizations
+    assert f"Credential={VALUES['backupKeyId']}/" in authorization
 
-    def refused(_: Store) -> Mapping[str, int]:
-        raise BackupError("could not list the bucket: AccessDenied")
 
-    monkeypatch.setattr(Store, "sizes", refused)
-    with pytest.raises(OpsError, match="AccessDenied"):
+def test_a_key_that_may_not_list_the_bucket_is_an_error(bucket: Bucket) -> None:
+    bucket.status, bucket.answer = 403, "<Error><Code>AccessDenied</Code></Error>"
+    with pytest.raises(OpsError, match=r"bucket honeydue-backups could not be listed \(AccessDenied\)"):
         lines.dump_line(settings_with(1), VALUES)
-    assert "AWS_SECRET_ACCESS_KEY" not in os.environ
+
+
+@pytest.mark.parametrize("key", ["backupKeyId", "backupApplicationKey"])
+def test_a_missing_key_of_the_bucket_is_named(key: str) -> None:
+    with pytest.raises(OpsError, match=f"honeydue:{key} is missing: pulumi config set --secret honeydue:{key}"):
+        lines.dump_line(settings_with(1), {**VALUES, key: ""})
 
 
 def test_snapshots_have_the_price_of_hetzner(monkeypatch: pytest.MonkeyPatch) -> None:

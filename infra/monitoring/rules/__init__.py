@@ -1,21 +1,13 @@
 """The alert rules (docs/monitoring.md). This package does not load an SDK, because ops/ reads the rules too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from infra.monitoring.rules import backups, control_plane, logs, monitoring, nodes, pods, redis, traffic
 from infra.monitoring.rules.model import Rule, rules_file
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.schema import Settings
 
-__all__ = ["Expiries", "Rule", "alert_rules", "jobs_of", "rules_file", "scrape_jobs"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expiries:
-    """When credentials expire, in seconds since 1970. None if that is not known."""
-
-    origin_certificate: int | None = None
+__all__ = ["Rule", "alert_rules", "jobs_of", "rules_file", "scrape_jobs"]
 
 
 def scrape_jobs(settings: Settings) -> Sequence[str]:
@@ -41,11 +33,15 @@ def jobs_of(parts: MonitoringSettings, *, with_etcd: bool) -> Sequence[str]:
     return [*always, *(job for job, enabled in optional.items() if enabled)]
 
 
-def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
-    """The rules whose scrape jobs are on. Empty without alerts."""
+def alert_rules(settings: Settings, *, origin_certificate_expiry: int | None = None) -> Sequence[Rule]:
+    """The rules whose scrape jobs are on. Empty without alerts.
+
+    `origin_certificate_expiry` is in seconds since 1970. Without it, no rule is about this certificate.
+    """
     if settings.monitoring is None or settings.monitoring.alerts is None:
         return []
     jobs = scrape_jobs(settings)
+    expiry, days = origin_certificate_expiry, settings.edge.origin_certificate_days
     rules = [
         *nodes.node_rules(with_conditions="kube-state-metrics" in jobs),
         *pods.container_rules(),
@@ -60,7 +56,7 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         control_plane.snapshot_rule(in_bucket=settings.snapshots is not None),
         *backups.backup_rules(settings.backups),
         control_plane.dns_rule(),
-        *_expiry_rules(settings, expiries),
+        *([] if expiry is None else [control_plane.origin_certificate_rule(expiry, lifetime_days=days)]),
         control_plane.client_certificate_rule(),
         *monitoring.scrape_rules(jobs),
         *monitoring.remote_write_rules(),
@@ -69,18 +65,3 @@ def alert_rules(settings: Settings, expiries: Expiries) -> Sequence[Rule]:
         monitoring.watchdog_rule(),
     ]
     return [rule for rule in rules if set(rule.exporters) <= set(jobs)]
-
-
-def _expiry_rules(settings: Settings, expiries: Expiries) -> list[Rule]:
-    rules = []
-    if expiries.origin_certificate is not None:
-        rules.append(
-            control_plane.expiry_rule(
-                "OriginCertificateExpires",
-                expiry=expiries.origin_certificate,
-                lifetime_days=settings.edge.origin_certificate_days,
-                credential="The origin certificate, which Cloudflare requires from Traefik,",
-                runbook="Renew the origin certificate",
-            )
-        )
-    return rules

@@ -131,18 +131,18 @@ def notice_days(lifetime_days: int) -> int:
     return min(EXPIRY_DAYS, lifetime_days // 3)
 
 
-def expiry_rule(name: str, *, expiry: int, lifetime_days: int, credential: str, runbook: str) -> Rule:
-    """For a credential that no exporter measures. The program knows its `expiry`, in seconds since 1970."""
+def origin_certificate_rule(expiry: int, *, lifetime_days: int) -> Rule:
+    """No exporter measures this certificate. The program knows its `expiry`, in seconds since 1970."""
     days = notice_days(lifetime_days)
     return Rule(
-        name=name,
+        name="OriginCertificateExpires",
         expr=f"time() > {expiry - seconds(f'{days}d')}",
         for_="1h",
         severity="warning",
         exporter="vmalert",
         series=(),
-        summary=f"{credential} expires in less than {days} days.",
-        runbook=runbook,
+        summary=f"The origin certificate, which Cloudflare requires from Traefik, expires in less than {days} days.",
+        runbook="Renew the origin certificate",
     )
 
 
