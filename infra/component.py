@@ -12,7 +12,7 @@ class ChildOptions(TypedDict, total=False):
     aliases: Sequence[pulumi.Alias]
     custom_timeouts: pulumi.CustomTimeouts
     delete_before_replace: bool
-    depends_on: Sequence[pulumi.Resource]
+    depends_on: Sequence[pulumi.Input[pulumi.Resource]]
     hooks: pulumi.ResourceHookBinding
     ignore_changes: list[str]
     protect: bool | None

@@ -38,7 +38,7 @@ def export_outputs(
     certificate: OriginCertificate,
     cluster: Cluster,
     uptime: Uptime | None,
-    released: Sequence[pulumi.CustomResource],
+    released: Sequence[pulumi.Input[pulumi.CustomResource]],
 ) -> None:
     """Exports all outputs. The kubeconfig and the tokens are secret. Restoring a snapshot needs the join token.
 
@@ -57,7 +57,8 @@ def export_outputs(
     pulumi.export("cloudflareRanges", ranges.all)
     pulumi.export("originCertificateExpiry", certificate.expires_on)
     images = {app: settings.images.reference(app) for app in get_args(App)} | {"redis": settings.images.redis}
-    pulumi.export("images", pulumi.Output.all(*(item.id for item in released)).apply(lambda _: images))
+    ids: list[pulumi.Output[str]] = [pulumi.Output.from_input(item).apply(lambda it: it.id) for item in released]
+    pulumi.export("images", pulumi.Output.all(*ids).apply(lambda _: images))
     if uptime:
         pulumi.export("uptimeStatusToken", uptime.status_token)
     pulumi.export("monthlyCost", monthly_cost(settings))

@@ -20,7 +20,7 @@ def api(
     cluster: Cluster,
     namespace: Namespace,
     config: AppConfig,
-    depends_on: Sequence[pulumi.Resource],
+    depends_on: Sequence[pulumi.Input[pulumi.Resource]],
 ) -> Workload:
     """Does not start unless the schema is up to date, so `depends_on` must contain the migration."""
     pod = Pod(

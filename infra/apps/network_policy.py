@@ -39,7 +39,13 @@ def pod_network_policy(
 
 
 def declare_running_pods_policy(
-    pod: Pod, *, adopted: Adopted, cluster: Cluster, namespace: Namespace, parent: Component, rollout: pulumi.Resource
+    pod: Pod,
+    *,
+    adopted: Adopted,
+    cluster: Cluster,
+    namespace: Namespace,
+    parent: Component,
+    rollout: pulumi.Input[pulumi.Resource],
 ) -> None:
     """The policy that is applied after the rollout, for an app with destinations on the internet."""
     if all(destination.app for destination in pod.egress):

@@ -19,7 +19,7 @@ def worker(
     cluster: Cluster,
     namespace: Namespace,
     config: AppConfig,
-    depends_on: Sequence[pulumi.Resource],
+    depends_on: Sequence[pulumi.Input[pulumi.Resource]],
 ) -> Workload:
     """Never two at once, because each would run Asynq's schedule. No port and no probes: it exits when it fails."""
     pod = Pod(

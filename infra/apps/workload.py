@@ -27,6 +27,7 @@ from infra.apps.network_policy import declare_running_pods_policy, pod_network_p
 from infra.apps.pod import Demand, Pod
 from infra.cluster import Cluster, Namespace
 from infra.cluster.network_policies import Destination
+from infra.cluster.rollout import rolled_out
 from infra.component import Component
 from infra.names import NAMESPACE
 from infra.pods import kube_score_annotation, labels
@@ -66,15 +67,15 @@ class Workload(Component):
     """One app. Its pods only change after the resources in `depends_on` are ready.
 
     Attributes:
-        deployment: the Deployment, which is ready when its rollout is complete.
+        deployment: the Deployment, when its rollout is complete.
         ready: the resource after which clients can connect: the Service, or the Deployment if there is none.
         url: URL inside the cluster; empty for an app without a port.
         name, port: of the Service.
         demand: the most pods at a time, for the quota of the namespace.
     """
 
-    deployment: Deployment
-    ready: pulumi.CustomResource
+    deployment: pulumi.Input[Deployment]
+    ready: pulumi.Input[pulumi.CustomResource]
     url: str
     name: str
     port: int | None
@@ -88,7 +89,7 @@ class Workload(Component):
         adopted: Adopted,
         cluster: Cluster,
         namespace: Namespace,
-        depends_on: Sequence[pulumi.Resource],
+        depends_on: Sequence[pulumi.Input[pulumi.Resource]],
         claim: VolumeClaim | None = None,
     ) -> None:
         super().__init__("apps:Workload", pod.name, provider=cluster.provider)
@@ -114,19 +115,19 @@ class Workload(Component):
             opts=self.child_options(),
         )
         volumes = [self._volume_claim(claim, namespace)] if claim else []
-        self.deployment = Deployment(
+        deployment = Deployment(
             pod.name,
             metadata=metadata(kube_score_annotation(pod)),
             spec=deployment_spec(pod, selector, replicas),
             opts=self.child_options(
                 depends_on=[account, policy, *depends_on, *volumes],
-                hooks=cluster.rollout_hooks,
                 # The field manager that imported a Deployment owns its replica count. Removing the field would reset it
                 # to 1 until the autoscaler changes it again.
                 ignore_changes=["spec.replicas"] if isinstance(scale, Autoscaling) else [],
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
             ),
         )
+        self.deployment = rolled_out(deployment, cluster=cluster)
         declare_running_pods_policy(
             pod, adopted=adopted, cluster=cluster, namespace=namespace, parent=self, rollout=self.deployment
         )

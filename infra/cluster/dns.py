@@ -36,7 +36,9 @@ class ClusterDNS(Component):
     pods there and not move any later (docs/nodes.md).
     """
 
-    def __init__(self, *, nodes: int, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Resource]) -> None:
+    def __init__(
+        self, *, nodes: int, provider: kubernetes.Provider, depends_on: Sequence[pulumi.Input[pulumi.Resource]]
+    ) -> None:
         super().__init__("cluster:ClusterDNS", "cluster-dns", provider=provider)
         # kube-score expects the Deployment among our manifests. k3s creates this one.
         ignored = {"kube-score/ignore": "horizontalpodautoscaler-has-target"}

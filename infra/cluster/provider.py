@@ -7,7 +7,6 @@ import pulumi_kubernetes as kubernetes
 
 from infra.cluster.kubeconfig import kubeconfig_yaml
 from infra.cluster.network_policies import ClusterAddresses
-from infra.cluster.rollout import rollout_hooks
 from infra.component import Component
 from infra.kubeconfig import Credentials
 from infra.machines import ClusterCA, Servers
@@ -52,14 +51,12 @@ class Cluster(Component):
         kubeconfig: secret.
         context: the context of the kubeconfig.
         addresses: of the nodes, the pods and the Services.
-        rollout_hooks: of every Deployment.
     """
 
     provider: kubernetes.Provider
     kubeconfig: pulumi.Output[str]
     context: str
     addresses: ClusterAddresses
-    rollout_hooks: pulumi.ResourceHookBinding
 
     def __init__(
         self,
@@ -75,7 +72,6 @@ class Cluster(Component):
         )
         self.kubeconfig = pulumi.Output.secret(kubeconfig)
         self.context = settings.context
-        self.rollout_hooks = rollout_hooks(kubeconfig=self.kubeconfig, context=self.context)
         self.provider = kubernetes.Provider(
             "k3s",
             kubeconfig=self.kubeconfig,

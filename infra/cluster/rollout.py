@@ -1,16 +1,18 @@
-"""The hook that ends the update of a Deployment only when its rollout is complete.
+"""Waits for the rollout of an updated Deployment, because the Kubernetes provider may return before it is complete.
 
-The Kubernetes provider waits as well, but it may return before the Deployment controller has observed the change: what
-it watches can still be the previous generation, which is complete (`waitUntilDeploymentControllerReconciles` in
-provider/pkg/await/deployment.go of pulumi-kubernetes 4.25.0). What depends on the rollout would then change while the
-old pods serve, and `up` would succeed although no new pod starts.
+What the provider watches can still be the previous generation, whose rollout is complete, or an old pod that the
+strategy Recreate has not stopped yet (provider/pkg/await/deployment.go of pulumi-kubernetes 4.25.0). What depends on
+the rollout would then change while the old pods serve, and `up` would succeed although no new pod starts.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from infra.cluster.provider import Cluster
 from infra.hook_threads import in_thread
 
 ROLLOUT_SECONDS = 10 * 60
@@ -24,23 +26,37 @@ class IncompleteRolloutError(Exception):
     """Why a rollout is not complete yet. The caller retries until it is."""
 
 
-class FailedRolloutError(Exception):
+class FailedRolloutError(pulumi.RunError):
     """Why a rollout does not complete. The engine prints the message and ends the update."""
 
 
-def rollout_hooks(*, kubeconfig: pulumi.Output[str], context: str) -> pulumi.ResourceHookBinding:
-    """The hook for all Deployments. The engine runs it after it has updated one, before anything that depends on it.
+def rolled_out(deployment: Deployment, *, cluster: Cluster) -> pulumi.Input[Deployment]:
+    """The Deployment, when its rollout is complete. What depends on the rollout depends on this value.
 
-    It does not run after a creation: there is no previous generation, and the provider waits for the pods.
+    Nothing is requested if the provider returned a status of the new pods. Not in a resource hook: after Ctrl-C, the
+    engine would wait for the end of the hook.
     """
+    if pulumi.runtime.is_dry_run():
+        return deployment
 
-    async def after_update(resource: pulumi.ResourceHookArgs) -> None:
-        metadata = (resource.new_outputs or {})["metadata"]
-        await wait_for_rollout(
-            metadata["namespace"], metadata["name"], kubeconfig=await kubeconfig.future() or "", context=context
-        )
+    async def wait(values: Sequence[Mapping[str, Any]]) -> Deployment:
+        metadata, status = values
+        if not _is_complete(metadata, status):
+            kubeconfig = await cluster.kubeconfig.future() or ""
+            await wait_for_rollout(
+                metadata["namespace"], metadata["name"], kubeconfig=kubeconfig, context=cluster.context
+            )
+        return deployment
 
-    return pulumi.ResourceHookBinding(after_update=[pulumi.ResourceHook("rollout-is-complete", after_update)])
+    return pulumi.Output.all(deployment.metadata, deployment.status).apply(wait)
+
+
+def _is_complete(metadata: Mapping[str, Any], status: Mapping[str, Any] | None) -> bool:
+    """Whether the provider returned a status of the new pods. It returns the previous status if it did not wait."""
+    if not status:
+        return True
+    observed, updated = status.get("observed_generation"), status.get("updated_replicas")
+    return bool(observed == metadata.get("generation") and updated == status.get("replicas"))
 
 
 async def wait_for_rollout(namespace: str, name: str, *, kubeconfig: str, context: str) -> None:

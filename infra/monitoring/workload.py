@@ -1,7 +1,6 @@
 """The objects of one part of monitoring: controller, ServiceAccount, NetworkPolicy, disruption budget and Service."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Literal
 
 import pulumi
@@ -12,6 +11,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from infra.cluster import Cluster
+from infra.cluster.rollout import rolled_out
 from infra.component import Component
 from infra.monitoring.ports import selector
 from infra.pods import Pod, kube_score_annotation, labels
@@ -66,18 +66,16 @@ class Workload(Component):
                 spec=disruption_budget_spec(pods, several=replicas > 1),
                 opts=self.child_options(),
             )
-        options = partial(
-            self.child_options,
-            depends_on=dependencies,
-            custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
+        options = self.child_options(
+            depends_on=dependencies, custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m")
         )
         annotated = metadata(kube_score_annotation(pod))
         match kind:
             case "DaemonSet":
-                DaemonSet(pod.name, metadata=annotated, spec=daemon_set_spec(pod, pods), opts=options())
+                DaemonSet(pod.name, metadata=annotated, spec=daemon_set_spec(pod, pods), opts=options)
             case "Deployment":
                 spec = deployment_spec(pod, pods, replicas)
-                Deployment(pod.name, metadata=annotated, spec=spec, opts=options(hooks=cluster.rollout_hooks))
+                rolled_out(Deployment(pod.name, metadata=annotated, spec=spec, opts=options), cluster=cluster)
             case "StatefulSet":
                 Service(
                     pod.name,
@@ -87,5 +85,5 @@ class Workload(Component):
                     opts=self.child_options(),
                 )
                 stateful = stateful_set_spec(pod, pods, replicas)
-                StatefulSet(pod.name, metadata=annotated, spec=stateful, opts=options())
+                StatefulSet(pod.name, metadata=annotated, spec=stateful, opts=options)
         self.register_outputs({})

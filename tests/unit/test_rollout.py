@@ -1,19 +1,23 @@
-"""An update of a Deployment ends when its rollout is complete."""
+"""What depends on the rollout of a Deployment waits until it is complete."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import pytest
+from pulumi.runtime.mocks import MockResourceArgs
 
 from infra.cluster import rollout
 from infra.cluster.rollout import FailedRolloutError, IncompleteRolloutError, check_rollout, wait_for_rollout
-from tests.unit.capture import Capture
+from tests.unit.capture import Capture, full_settings, run
+from tests.unit.cloud_mocks import CloudMocks
 from tests.unit.kubernetes_api import CONTEXT, Response, api_server
+from tests.unit.registrations import dependencies_of
 
 NAMESPACE, NAME = "honeydue", "api"
 PATH = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
+RECREATED = {"observedGeneration": 2, "replicas": 1}
 COMPLETE = {"observedGeneration": 7, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
 
 
@@ -27,9 +31,74 @@ def progressing(status: str, reason: str) -> Mapping[str, Any]:
     return {"conditions": [condition]}
 
 
-def test_every_update_of_a_deployment_waits(program: Capture) -> None:
-    hooks = {resource.name: tuple(resource.request.hooks.after_update) for resource in program.resources("Deployment")}
-    assert set(hooks.values()) == {("rollout-is-complete",)}, hooks
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
+    """Returns the status of the old pods for each Deployment, and collects the resources that the program registers."""
+    resources: list[str] = []
+    original = CloudMocks.new_resource
+
+    def new_resource(self: CloudMocks, resource: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        kind = resource.typ.rpartition(":")[2]
+        resources.append(f"{kind}::{resource.name}")
+        identifier, outputs = original(self, resource)
+        if kind == "Deployment":
+            outputs["metadata"] = {**outputs["metadata"], "generation": 2}
+            # The second one is what the strategy Recreate leads to.
+            outputs["status"] = {"observedGeneration": 1} if resource.name == NAME else {**RECREATED}
+        return identifier, outputs
+
+    monkeypatch.setattr(CloudMocks, "new_resource", new_resource)
+    return resources
+
+
+def names_of_deployments(resources: Sequence[str]) -> list[str]:
+    return sorted(name.removeprefix("Deployment::") for name in resources if name.startswith("Deployment::"))
+
+
+def test_every_update_of_a_deployment_waits(registered: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[str] = []
+
+    async def wait(_: str, name: str, **__: str) -> None:
+        waiting.append(name)
+
+    monkeypatch.setattr(rollout, "wait_for_rollout", wait)
+    run(full_settings())
+    assert sorted(waiting) == names_of_deployments(registered)
+
+
+def test_what_depends_on_a_rollout_is_not_changed_before_it_is_complete(
+    registered: Sequence[str], full_example: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait(_: str, name: str, **__: str) -> None:
+        if name == NAME:
+            raise FailedRolloutError("a test")
+
+    monkeypatch.setattr(rollout, "wait_for_rollout", wait)
+    with pytest.raises(FailedRolloutError):
+        run(full_settings())
+    urn = full_example.resource("Deployment", NAME).urn
+    dependents = {
+        f"{resource.kind}::{resource.name}"
+        for resource in full_example.registrations
+        if urn in dependencies_of(full_example, resource)
+    }
+    assert {"NetworkPolicy::api-running", "Service::api", "Deployment::web"} <= dependents
+    assert not dependents & set(registered)
+    assert "Deployment::worker" in registered
+
+
+def test_a_preview_and_a_complete_status_request_nothing(
+    registered: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait(_: str, name: str, **__: str) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(rollout, "wait_for_rollout", wait)
+    run(full_settings(), preview=True)
+    assert NAME in names_of_deployments(registered)
+    monkeypatch.setitem(RECREATED, "updatedReplicas", 1)
+    with pytest.raises(AssertionError, match=rf"\b{NAME}$"):
+        run(full_settings())
 
 
 @pytest.mark.parametrize(
