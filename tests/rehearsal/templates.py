@@ -8,7 +8,9 @@ from rehearsal.engine.placeholders import ADMIN_USERS
 from rehearsal.world.template import Template
 from rehearsal.world.world import World
 from tests.recipes import EXAMPLE
+from tests.rehearsal.cluster import items
 from tests.rehearsal.edge_client import CLOUDFLARE_ADDRESS
+from tests.retry import eventually
 
 COSIGN_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
 RATE_LIMIT_BURST = 10
@@ -22,8 +24,19 @@ def start(world: World) -> None:
 
 
 def apply(world: World) -> None:
-    """Applies the program with the example settings."""
+    """Applies the program with the example settings, and waits until the autoscalers have created their pods.
+
+    Each clone of a template without them would create its own.
+    """
     world.pulumi("up", "--yes", "--skip-preview")
+
+    def minimum_is_ready() -> None:
+        for autoscaler in items(world, "horizontalpodautoscalers"):
+            name, minimum = autoscaler["spec"]["scaleTargetRef"]["name"], autoscaler["spec"]["minReplicas"]
+            (deployment,) = (item for item in items(world, "deployments") if item["metadata"]["name"] == name)
+            assert deployment["status"].get("readyReplicas", 0) >= minimum, name
+
+    eventually(minimum_is_ready, seconds=60)
 
 
 def enable_monitoring(world: World, url: str = "https://obs.example.com", **alerts: bool) -> None:
