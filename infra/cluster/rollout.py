@@ -13,7 +13,7 @@ from pulumi_kubernetes.apps.v1 import Deployment
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.cluster.provider import Cluster
-from infra.hook_threads import in_thread
+from infra.threads import in_thread
 
 ROLLOUT_SECONDS = 10 * 60
 """Longer than the progress deadline of every Deployment, after which Kubernetes reports a failed rollout."""

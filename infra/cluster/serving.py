@@ -12,9 +12,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from infra.cluster.provider import Cluster
 from infra.cluster.traefik import TRAEFIK
-from infra.hook_threads import in_thread
 from infra.names import KUBE_SYSTEM
 from infra.settings.topology import Node
+from infra.threads import in_thread
 
 FIRST_BOOT_SECONDS = 15 * 60
 """From the first request until Traefik runs. A server installs updates, packages and k3s on its first boot."""

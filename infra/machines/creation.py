@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from infra.hook_threads import in_thread
+from infra.threads import in_thread
 
 CREATION_HOOK = "hetzner-offer"
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import pulumi
 
-from infra.hook_threads import in_thread
 from infra.names import ALLOW_DELETE, ANY_RESOURCE, DELETION_HOOK
 from infra.settings.schema import Settings
 from infra.settings.topology import Node
+from infra.threads import in_thread
 
 SERVER = "Server"
 

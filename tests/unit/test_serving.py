@@ -13,7 +13,7 @@ import pytest
 
 from infra.cluster import serving
 from infra.cluster.serving import NotServingError, RefusedRecordError, check_serving, wait_until_serving
-from infra.hook_threads import in_thread
+from infra.threads import in_thread
 from tests.unit.capture import Capture
 from tests.unit.kubernetes_api import CONTEXT, Response, Responses, api_server, kubeconfig
 from tests.unit.registrations import dependencies_of

@@ -14,7 +14,7 @@ from http import HTTPStatus
 import pulumi
 
 from infra.bearer import bearer
-from infra.hook_threads import in_thread
+from infra.threads import in_thread
 
 STATE_CLASS = "UptimeState"
 CLASS_HOOK = "uptime-class"

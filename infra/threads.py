@@ -1,4 +1,4 @@
-"""Threads for the blocking functions of resource hooks."""
+"""Threads for functions that block, in resource hooks and while the program waits for a rollout."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_EXECUTOR = ThreadPoolExecutor(max_workers=8, thread_name_prefix="hook")
+_EXECUTOR = ThreadPoolExecutor(max_workers=8, thread_name_prefix="blocking")
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
