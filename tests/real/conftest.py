@@ -35,24 +35,15 @@ NODE_LOSS = ("test_node_loss", "test_queue")
 """Modules that replace nodes of their world, with the longest first."""
 MONITORED = ("test_dashboards", "test_monitoring", "test_alerts")
 """Modules with a world that has monitoring. They are the last ones, because it ends with the session."""
-WITHOUT_PRODUCTION = (
-    *MONITORED,
-    *(
-        "test_backup_program",
-        "test_backups",
-        "test_buckets",
-        "test_changed_settings",
-        "test_cleanup",
-        "test_database",
-        "test_external_servers",
-        "test_images",
-    ),
-    *("test_kube_state_metrics", "test_leaving_neon", "test_logs", "test_mirror", "test_queue_data", "test_standins"),
-    *("test_traces", "test_vlagent"),
+WORLDS = ("test_backups", "test_changed_settings", "test_cleanup", "test_logs", "test_mirror", "test_traces")
+"""Modules with a world of their own, which therefore run in any worker."""
+MACHINE = (
+    *("test_backup_program", "test_buckets", "test_database", "test_external_servers", "test_images"),
+    *("test_kube_state_metrics", "test_leaving_neon", "test_queue_data", "test_standins", "test_vlagent"),
 )
-"""Modules that do not use the `production` fixture."""
+"""Modules without a world. Their servers have addresses of the machine, so that they run one after the other."""
 
-CONCURRENT = (*NODE_LOSS, *WITHOUT_PRODUCTION)
+CONCURRENT = (*NODE_LOSS, *MONITORED, *WORLDS, *MACHINE)
 """Modules that may run while another worker runs tests. The others get the mark `serial`: with a second world on two
 cores, two requests of the release test timed out."""
 
@@ -78,16 +69,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class WorldScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type annotations
-    """Assigns the tests of one world to one worker: the loss of a node, tests without production, and all others.
+    """Assigns the tests of one world, and those without a world, to one worker.
 
     `--dist loadgroup` does not work: xdist 3.8 adds the group's name to an attribute that pytest 9 no longer reads.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         module = Path(nodeid.partition("::")[0]).stem
-        if module in NODE_LOSS:
-            return "node loss"
-        return "without production" if module in WITHOUT_PRODUCTION else "production"
+        groups = {"node loss": NODE_LOSS, "monitoring": MONITORED, "machine": MACHINE}
+        shared = next((name for name, modules in groups.items() if module in modules), "production")
+        return module if module in WORLDS else shared
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> WorldScheduling:

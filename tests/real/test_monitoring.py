@@ -1,6 +1,6 @@
 """The metrics of every scrape job arrive, no secret does, monitoring stays small, and an alert becomes a mail.
 
-`make monitoring` runs the tests that take longer (test_alerts.py).
+`make monitoring` runs the test of the mail, and those that take longer (test_alerts.py).
 """
 
 import re
@@ -44,9 +44,9 @@ def mailbox(monitored: World) -> MailServer:
     return monitoring.mailbox(monitored)
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture
 def _full_redis(monitored: World, obs: MetricsDatabase) -> None:
-    """Fills redis until it evicts keys. The other tests run while the alert about it is pending."""
+    """Fills redis until it evicts keys."""
 
     def evictions_are_measured() -> None:
         assert [sample.value for sample in obs.query("redis_evicted_keys_total")] == [0]
@@ -108,6 +108,8 @@ def test_monitoring_uses_little_memory_and_cpu_on_every_node(monitored: World, o
     eventually(usage_is_small, seconds=ARRIVAL_SECONDS)
 
 
+@pytest.mark.monitoring
+@pytest.mark.usefixtures("_full_redis")
 def test_full_redis_sends_one_mail(mailbox: MailServer) -> None:
     def one_mail_arrived() -> None:
         monitoring.assert_subjects(monitoring.rehearsed(mailbox.mails()), EVICTED)
