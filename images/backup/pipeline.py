@@ -36,6 +36,7 @@ class Pipeline:
         self._commands = commands
         self._processes: list[subprocess.Popen[bytes]] = []
         self._failure: str | None = None
+        self._terminated = False
 
     def run(self) -> Transfer:
         """Runs all programs. Raises a BackupError that names the first one that failed."""
@@ -97,7 +98,13 @@ class Pipeline:
             self._terminate()
 
     def _terminate(self) -> None:
-        """SIGTERM, on which rclone aborts its multipart upload, so that no unfinished parts remain."""
+        """SIGTERM, on which rclone aborts its multipart upload, so that no unfinished parts remain.
+
+        Only once: a second signal kills rclone while it aborts the upload.
+        """
+        if self._terminated:
+            return
+        self._terminated = True
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()

@@ -159,7 +159,10 @@ def large_table(program: BackupProgram) -> Iterator[None]:
 
 
 def wait_for_pg_dump(program: BackupProgram) -> None:
+    """Waits until pg_dump reads the large table and rclone has begun the upload that it must abort."""
+
     def reads() -> None:
+        assert program.store.unfinished_uploads()
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND query LIKE 'COPY%large%'"
         assert program.database.query(query) == "1"
 

@@ -73,6 +73,16 @@ def test_the_programs_have_ended_when_the_failure_is_reported(tmp_path: Path) ->
     assert aborted.exists()
 
 
+def test_no_program_gets_a_second_signal_while_it_aborts(tmp_path: Path) -> None:
+    """It would kill rclone, whose upload would remain unfinished."""
+    signals = tmp_path / "signals"
+    last = f"trap 'echo signal >> {signals}' TERM; for _ in $(seq 40); do sleep 0.05; done; exit 1"
+    slow = "trap 'sleep 0.5; exit 1' TERM; while :; do sleep 0.05; done"
+    with pytest.raises(BackupError, match="sh ended with exit code 3"):
+        Pipeline([shell("sleep 0.5; exit 3"), shell(slow), shell(last)]).run()
+    assert signals.read_text() == "signal\n"
+
+
 def test_the_failure_of_the_last_program_ends_the_others() -> None:
     with pytest.raises(BackupError, match="sh ended with exit code 4"):
         Pipeline([["yes"], ["cat"], shell("exit 4")]).run()
