@@ -19,7 +19,8 @@ ROLLOUT_SECONDS = 10 * 60
 """Longer than the progress deadline of every Deployment, after which Kubernetes reports a failed rollout."""
 RETRY_SECONDS = 1
 REQUEST_TIMEOUT_SECONDS = 10
-DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+COMPLETE, DEADLINE_EXCEEDED = "NewReplicaSetAvailable", "ProgressDeadlineExceeded"
+"""Reasons of the condition Progressing. The first one stays when pods of a complete rollout become unavailable."""
 
 
 class IncompleteRolloutError(Exception):
@@ -76,17 +77,17 @@ async def wait_for_rollout(namespace: str, name: str, *, kubeconfig: str, contex
         await retrying(in_thread, check_rollout, namespace, name, kubeconfig=kubeconfig, context=context)
     except (IncompleteRolloutError, FailedRolloutError) as error:
         raise FailedRolloutError(
-            f"the rollout of Deployment {namespace}/{name} is not complete: {error}. The old pods keep serving. Check "
+            f"the rollout of Deployment {namespace}/{name} is not complete: {error}. Check "
             f"`kubectl -n {namespace} rollout status deployment {name}` and `kubectl -n {namespace} get pods`. "
             "Then run make up again"
         ) from None
 
 
 def check_rollout(namespace: str, name: str, *, kubeconfig: str, context: str) -> None:
-    """Raises an IncompleteRolloutError unless the rollout is complete, as `kubectl rollout status` defines it.
+    """Raises an IncompleteRolloutError unless the rollout is complete, and a FailedRolloutError if it never will be.
 
-    Raises a FailedRolloutError if it does not complete by itself. Source: DeploymentStatusViewer.Status in
-    k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go.
+    A pod that becomes unavailable later does not matter: after the loss of a node, an update of something else must
+    not wait for it. Source: "Complete Deployment" in https://kubernetes.io/docs/concepts/workloads/controllers/deployment/.
     """
     # Imported here, because most runs update no Deployment, and the client is slow to import.
     from kubernetes import client  # noqa: PLC0415
@@ -104,13 +105,13 @@ def check_rollout(namespace: str, name: str, *, kubeconfig: str, context: str) -
     status, desired = deployment.status, deployment.spec.replicas
     if (status.observed_generation or 0) < deployment.metadata.generation:
         raise IncompleteRolloutError("the Deployment controller has not observed the change")
-    for condition in status.conditions or []:
-        if condition.type == "Progressing" and condition.reason == DEADLINE_EXCEEDED:
-            raise FailedRolloutError(condition.message)
+    progress = next((item for item in status.conditions or [] if item.type == "Progressing"), None)
+    if progress and progress.reason == DEADLINE_EXCEEDED:
+        raise FailedRolloutError(progress.message)
     replicas, updated = status.replicas or 0, status.updated_replicas or 0
     if updated < desired:
         raise IncompleteRolloutError(f"{updated} of {desired} new pods exist")
     if replicas > updated:
         raise IncompleteRolloutError(f"{replicas} pods exist, and {updated} of them are new")
-    if (available := status.available_replicas or 0) < updated:
-        raise IncompleteRolloutError(f"{available} of {updated} new pods are available")
+    if progress is None or progress.reason != COMPLETE:
+        raise IncompleteRolloutError(f"{status.available_replicas or 0} of {updated} new pods are available")

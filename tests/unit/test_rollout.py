@@ -18,7 +18,6 @@ from tests.unit.registrations import dependencies_of
 NAMESPACE, NAME = "honeydue", "api"
 PATH = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
 RECREATED = {"observedGeneration": 2, "replicas": 1}
-COMPLETE = {"observedGeneration": 7, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
 
 
 def deployment(status: Mapping[str, Any]) -> Response:
@@ -29,6 +28,15 @@ def deployment(status: Mapping[str, Any]) -> Response:
 def progressing(status: str, reason: str) -> Mapping[str, Any]:
     condition = {"type": "Progressing", "status": status, "reason": reason, "message": "ReplicaSet has timed out"}
     return {"conditions": [condition]}
+
+
+COMPLETE = {
+    "observedGeneration": 7,
+    "replicas": 3,
+    "updatedReplicas": 3,
+    "availableReplicas": 3,
+    **progressing("True", "NewReplicaSetAvailable"),
+}
 
 
 @pytest.fixture
@@ -108,18 +116,23 @@ def test_a_preview_and_a_complete_status_request_nothing(
         ({"observedGeneration": None}, "has not observed the change"),
         ({"updatedReplicas": 1}, "1 of 3 new pods exist"),
         ({"replicas": 4}, "4 pods exist, and 3 of them are new"),
-        ({"availableReplicas": 2}, "2 of 3 new pods are available"),
+        ({"availableReplicas": 2, **progressing("True", "ReplicaSetUpdated")}, "2 of 3 new pods are available"),
     ],
 )
 def test_a_rollout_that_is_not_complete(change: Mapping[str, Any], problem: str) -> None:
-    condition = progressing("True", "ReplicaSetUpdated")
-    responses = {PATH: deployment({**COMPLETE, **change, **condition})}
+    # The condition is still that of the previous rollout.
+    responses = {PATH: deployment({**COMPLETE, **change})}
     with api_server(responses) as config, pytest.raises(IncompleteRolloutError, match=problem):
         check_rollout(NAMESPACE, NAME, kubeconfig=config, context=CONTEXT)
 
 
 def test_a_deployment_without_a_status_is_not_complete() -> None:
     with api_server({PATH: deployment({})}) as config, pytest.raises(IncompleteRolloutError):
+        check_rollout(NAMESPACE, NAME, kubeconfig=config, context=CONTEXT)
+
+
+def test_a_complete_rollout_stays_complete_when_a_node_is_lost() -> None:
+    with api_server({PATH: deployment({**COMPLETE, "availableReplicas": 2})}) as config:
         check_rollout(NAMESPACE, NAME, kubeconfig=config, context=CONTEXT)
 
 
