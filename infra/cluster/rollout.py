@@ -6,14 +6,14 @@ the rollout would then change while the old pods serve, and `up` would succeed a
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.cluster.provider import Cluster
-from infra.threads import in_thread
+from infra.cluster.waiting import wait_for
 
 ROLLOUT_SECONDS = 10 * 60
 """Longer than the progress deadline of every Deployment, after which Kubernetes reports a failed rollout."""
@@ -62,19 +62,14 @@ def _is_complete(metadata: Mapping[str, Any], status: Mapping[str, Any] | None) 
 
 async def wait_for_rollout(namespace: str, name: str, *, kubeconfig: str, context: str) -> None:
     """Returns when the rollout is complete. Raises a FailedRolloutError that names the commands for a diagnosis."""
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type(IncompleteRolloutError),
-        stop=stop_after_delay(ROLLOUT_SECONDS),
-        wait=wait_fixed(RETRY_SECONDS),
-        before_sleep=lambda state: (
-            pulumi.log.info(f"Waiting for the rollout of Deployment {namespace}/{name}")
-            if state.attempt_number == 1
-            else None
-        ),
-        reraise=True,
-    )
     try:
-        await retrying(in_thread, check_rollout, namespace, name, kubeconfig=kubeconfig, context=context)
+        await wait_for(
+            partial(check_rollout, namespace, name, kubeconfig=kubeconfig, context=context),
+            retry_on=IncompleteRolloutError,
+            seconds=ROLLOUT_SECONDS,
+            interval=RETRY_SECONDS,
+            message=f"Waiting for the rollout of Deployment {namespace}/{name}",
+        )
     except (IncompleteRolloutError, FailedRolloutError) as error:
         raise FailedRolloutError(
             f"the rollout of Deployment {namespace}/{name} is not complete: {error}. Check "

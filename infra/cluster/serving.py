@@ -5,16 +5,16 @@ The Kubernetes API is asked, because port 443 of a node is only open to Cloudfla
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.cluster.provider import Cluster
 from infra.cluster.traefik import TRAEFIK
+from infra.cluster.waiting import wait_for
 from infra.names import KUBE_SYSTEM
 from infra.settings.topology import Node
-from infra.threads import in_thread
 
 FIRST_BOOT_SECONDS = 15 * 60
 """From the first request until Traefik runs. A server installs updates, packages and k3s on its first boot."""
@@ -60,19 +60,14 @@ def _hook(alias: str, hostname: str, cluster: Cluster) -> pulumi.ResourceHookBin
 
 async def wait_until_serving(hostname: str, *, kubeconfig: str, context: str) -> None:
     """Returns when the node serves. Raises a RefusedRecordError that names the commands for further diagnosis."""
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type(NotServingError),
-        stop=stop_after_delay(FIRST_BOOT_SECONDS),
-        wait=wait_fixed(RETRY_SECONDS),
-        before_sleep=lambda state: (
-            pulumi.log.info(f"Waiting for node {hostname}, before its DNS records are created")
-            if state.attempt_number == 1
-            else None
-        ),
-        reraise=True,
-    )
     try:
-        await retrying(in_thread, check_serving, hostname, kubeconfig=kubeconfig, context=context)
+        await wait_for(
+            partial(check_serving, hostname, kubeconfig=kubeconfig, context=context),
+            retry_on=NotServingError,
+            seconds=FIRST_BOOT_SECONDS,
+            interval=RETRY_SECONDS,
+            message=f"Waiting for node {hostname}, before its DNS records are created",
+        )
     except NotServingError as error:
         raise RefusedRecordError(
             f"node {hostname} does not serve after {FIRST_BOOT_SECONDS // 60} minutes: {error}. Its server exists, and "
