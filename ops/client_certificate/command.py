@@ -7,8 +7,6 @@ presents it to every node. The guard rail `certificate_seen` refuses the setting
 import click
 from rich.console import Console
 
-from infra.settings.messages import PROJECT
-from infra.settings.secrets import SECRETS
 from ops import kubernetes, stackfile
 from ops.adoption.lookups.cloudflare import Cloudflare
 from ops.client_certificate.access_log import count_requests
@@ -19,6 +17,7 @@ from ops.guardrails.commands import stack_option
 from ops.kubernetes import Cluster
 from ops.plan import State
 from ops.resource_types import CLIENT_CERTIFICATE
+from ops.secret_settings import required_secret
 
 EDGE = "honeydue:edge"
 NAMESPACE = "kube-system"
@@ -67,10 +66,7 @@ def _check_status(settings: Settings, resources: dict[str, State]) -> None:
     uploaded = next((state for state in resources.values() if state.type == CLIENT_CERTIFICATE), None)
     if uploaded is None:
         raise OpsError("no client certificate is uploaded to Cloudflare. Run make up first")
-    token = settings.get("cloudflareToken")
-    if not isinstance(token, str) or not token:
-        raise OpsError(f"{PROJECT}:cloudflareToken is missing: {SECRETS['cloudflareToken'].command}")
-    cloudflare = Cloudflare(token)
+    cloudflare = Cloudflare(required_secret(settings, "cloudflareToken"))
     status = cloudflare.client_certificate_status(str(uploaded.inputs["zoneId"]), uploaded.id.rpartition("/")[2])
     if status != ACTIVE:
         raise OpsError(f"at Cloudflare, the client certificate is {status} and not {ACTIVE}. Try again in some minutes")

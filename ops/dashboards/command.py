@@ -8,13 +8,13 @@ from rich.console import Console
 from dashboards import dashboards as definitions
 from dashboards.grafana import render
 from infra.settings.messages import PROJECT
-from infra.settings.secrets import SECRETS
 from ops.confirmation import confirm
 from ops.dashboards.changes import Change, change_of
 from ops.engine import stack as engine
 from ops.errors import OpsError
 from ops.grafana import TOKEN, Folder, Grafana, Json
 from ops.guardrails.commands import stack_option
+from ops.secret_settings import required_secret
 from ops.status.stack import validated
 
 console = Console(soft_wrap=True, highlight=False)
@@ -37,9 +37,7 @@ def dashboards(stack: str, yes: bool) -> None:
         )
     if settings.monitoring is None:
         raise OpsError(f"{PROJECT}:monitoring is not set, so no metrics arrive that a dashboard could show")
-    token = values.get(TOKEN)
-    if not isinstance(token, str) or not token:
-        raise OpsError(f"{PROJECT}:{TOKEN} is missing: {SECRETS[TOKEN].command}")
+    token = required_secret(values, TOKEN)
     with Grafana(url=settings.grafana.url, token=token) as grafana:
         push([render(each) for each in definitions(settings)], grafana, folder=settings.grafana.folder, ask=not yes)
 

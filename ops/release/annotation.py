@@ -12,11 +12,11 @@ from rich.console import Console
 
 from infra.settings.grafana import RELEASE_TAG, GrafanaSettings
 from infra.settings.messages import PROJECT
-from infra.settings.secrets import SECRETS
 from ops.engine.history import last_updates
 from ops.engine.stack import Settings, read_settings
 from ops.errors import OpsError
 from ops.plan import Plan
+from ops.secret_settings import required_secret
 
 GRAFANA, IMAGES = f"{PROJECT}:grafana", f"{PROJECT}:images"
 NOT_IMAGES = ("registry",)
@@ -91,8 +91,6 @@ def grafana_url(settings: Settings) -> str:
 def _post(settings: Settings, text: str, *, start: datetime) -> None:
     from ops.grafana import TOKEN, Grafana  # noqa: PLC0415  # slow to import, and every `up` imports this module
 
-    token = settings.get(TOKEN)
-    if not isinstance(token, str) or not token:
-        raise OpsError(f"{PROJECT}:{TOKEN} is missing: {SECRETS[TOKEN].command}")
+    token = required_secret(settings, TOKEN)
     with Grafana(url=grafana_url(settings), token=token) as grafana:
         grafana.annotate(text, start=start, end=datetime.now(UTC), tags=[RELEASE_TAG, str(settings.get("domain"))])

@@ -14,13 +14,13 @@ from infra import hetzner
 from infra.settings.apps import App
 from infra.settings.messages import PROJECT
 from infra.settings.schema import Settings
-from infra.settings.secrets import SECRETS
 from ops.backups.buckets import STORE_ERRORS, store_client
 from ops.engine.stack import Settings as Values
 from ops.engine.stack import read_settings
 from ops.errors import OpsError
 from ops.registry.client import NotFoundError, Registry
 from ops.release.digests import OurImages, split
+from ops.secret_settings import required_secret
 from ops.status.stack import validated
 
 MEASURED = 10
@@ -89,7 +89,7 @@ def dump_line(settings: Settings, values: Values) -> str:
     if settings.backups is None:
         return f"off: {PROJECT}:backups is not set"
     bucket = settings.backups.bucket
-    client = store_client(settings, *(_secret(values, key) for key in ("backupKeyId", "backupApplicationKey")))
+    client = store_client(settings, *(required_secret(values, key) for key in ("backupKeyId", "backupApplicationKey")))
     try:
         sizes = [item.size or 0 for item in client.list_objects(bucket, recursive=True)]
     except STORE_ERRORS as error:
@@ -100,13 +100,6 @@ def dump_line(settings: Settings, values: Values) -> str:
     if price is not None:
         cost = f"{settings.prices.currency} {sum(sizes) / BYTES_PER_GB * price:.2f} a month"
     return f"{len(sizes)} objects in {bucket}, {decimal(sum(sizes))}, {cost}. Hidden versions cost as much"
-
-
-def _secret(values: Values, key: str) -> str:
-    value = values.get(key)
-    if not isinstance(value, str) or not value:
-        raise OpsError(f"{PROJECT}:{key} is missing: {SECRETS[key].command}")
-    return value
 
 
 def snapshot_line(token: str) -> str:
